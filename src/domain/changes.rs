@@ -1,0 +1,81 @@
+//! What was asked for, as it may be stored and shown: the patch with every secret replaced by its fingerprint.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::fingerprint::FingerprintKey;
+use super::ike::{Identity, IkePatch};
+use super::ipsec::IpsecPatch;
+use super::patch::{Patch, Ranges};
+
+/// The `changes` of an operation and of its `requested` event. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Changes(Map<String, Value>);
+
+impl Changes {
+    /// The members, in the words of the patch.
+    #[must_use]
+    pub const fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// The changes that a patch asks for.
+    #[must_use]
+    pub fn of(patch: &Patch, key: &FingerprintKey) -> Self {
+        let mut members = Map::new();
+        if let Some(name) = &patch.name {
+            members.insert("name".into(), json!(name));
+        }
+        if let Some(secret) = &patch.pre_shared_key {
+            members.insert("pre_shared_key".into(), key.stand_in(secret));
+        }
+        match &patch.ranges {
+            Ranges::PeerCidrs(cidrs) => members.insert("peer_cidrs".into(), json!(cidrs)),
+            Ranges::SecurityPolicies(policies) => members.insert("security_policies".into(), json!(policies)),
+        };
+        if let Some(ike) = &patch.ike {
+            members.insert("ike".into(), Value::Object(ike_members(ike)));
+        }
+        if let Some(ipsec) = &patch.ipsec {
+            members.insert("ipsec".into(), Value::Object(ipsec_members(ipsec)));
+        }
+        Self(members)
+    }
+}
+
+fn put<T: Serialize>(members: &mut Map<String, Value>, name: &str, value: Option<T>) {
+    if let Some(value) = value {
+        members.insert(name.into(), json!(value));
+    }
+}
+
+fn ike_members(ike: &IkePatch) -> Map<String, Value> {
+    let mut members = Map::new();
+    put(&mut members, "encryption_algorithm", ike.encryption_algorithm);
+    put(&mut members, "authentication_algorithm", ike.authentication_algorithm);
+    put(&mut members, "exchange_mode", ike.exchange_mode);
+    put(&mut members, "local_identity", ike.local_identity.as_ref().map(identity));
+    put(&mut members, "remote_identity", ike.remote_identity.as_ref().map(identity));
+    put(&mut members, "dh_group", ike.dh_group);
+    put(&mut members, "sa_lifetime_seconds", ike.sa_lifetime_seconds);
+    members
+}
+
+fn ipsec_members(ipsec: &IpsecPatch) -> Map<String, Value> {
+    let mut members = Map::new();
+    put(&mut members, "encryption_algorithm", ipsec.encryption_algorithm);
+    put(&mut members, "integrity_algorithm", ipsec.integrity_algorithm);
+    put(&mut members, "sa_lifetime_seconds", ipsec.sa_lifetime_seconds);
+    put(&mut members, "sa_lifetime_kilobytes", ipsec.sa_lifetime_kilobytes);
+    put(&mut members, "pfs_dh_group", ipsec.pfs_dh_group);
+    members
+}
+
+fn identity(identity: &Identity) -> Value {
+    match identity {
+        Identity::Address(None) => json!({"type": "address"}),
+        Identity::Address(Some(address)) => json!({"type": "address", "address": address}),
+        Identity::Fqdn(fqdn) => json!({"type": "fqdn", "fqdn": fqdn}),
+    }
+}

@@ -1,0 +1,113 @@
+//! Keyed fingerprints: what stands for a secret in the ledger. Equal secrets have equal fingerprints, and without
+//! the key nobody can try out guesses.
+
+use std::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::secret::PreSharedKey;
+
+/// The HKDF label, so that this key can never be mistaken for another one derived from the same SecretKey.
+const DERIVATION_LABEL: &[u8] = b"tunnelgate fingerprint key v1";
+/// No pre-shared key begins with it (it is not printable), so a request can't share a fingerprint with a key.
+const REQUEST_LABEL: &[u8] = b"\x00request\x00";
+/// The one member of the object that stands for a secret in `changes`.
+pub const FINGERPRINT_MEMBER: &str = "hmac_sha256";
+
+/// The key of the fingerprints; lives in memory only.
+#[derive(Clone)]
+pub struct FingerprintKey(SecretSlice<u8>);
+
+impl FingerprintKey {
+    /// Derives the key from the cloud's SecretKey (HKDF-SHA256).
+    #[must_use]
+    pub fn derive(secret_key: &[u8]) -> Self {
+        let mut key = vec![0; 32];
+        // 32 bytes are far below HKDF's limit of 255 * 32, the only thing that can go wrong here.
+        let _ = Hkdf::<Sha256>::new(None, secret_key).expand(DERIVATION_LABEL, &mut key);
+        Self(key.into())
+    }
+
+    /// Takes a key that the operator set, so that fingerprints stay comparable when credentials rotate.
+    #[must_use]
+    pub fn from_setting(key: &[u8]) -> Self {
+        Self(key.to_vec().into())
+    }
+
+    fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        // HMAC takes a key of any length.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()) else {
+            return [0; 32];
+        };
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The fingerprint of a pre-shared key: hex of HMAC-SHA256(key, pre-shared key).
+    #[must_use]
+    pub fn of_key(&self, key: &PreSharedKey) -> String {
+        hex(&self.hmac(&[key.expose().as_bytes()]))
+    }
+
+    /// How a pre-shared key stands in `changes`, answers and differences.
+    #[must_use]
+    pub fn stand_in(&self, key: &PreSharedKey) -> Value {
+        json!({ FINGERPRINT_MEMBER: self.of_key(key) })
+    }
+
+    /// The fingerprint of a whole request, for `Idempotency-Key`; each part is length-prefixed, so that no two
+    /// different requests can run together into the same bytes.
+    #[must_use]
+    pub fn of_request(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for part in parts {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        self.hmac(&[REQUEST_LABEL, &bytes]).to_vec()
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FingerprintKey(***)")
+    }
+}
+
+/// Small-letter hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_secrets_have_equal_fingerprints_under_one_key_only() {
+        let (one, other) = (FingerprintKey::derive(b"one"), FingerprintKey::derive(b"other"));
+        let key = PreSharedKey::from_cloud("tencenttest");
+        assert_eq!(one.of_key(&key), one.of_key(&PreSharedKey::from_cloud("tencenttest")));
+        assert_ne!(one.of_key(&key), other.of_key(&key));
+        assert_ne!(one.of_key(&key), one.of_key(&PreSharedKey::from_cloud("tencenttesT")));
+    }
+
+    #[test]
+    fn parts_of_a_request_do_not_run_together() {
+        let key = FingerprintKey::derive(b"key");
+        assert_ne!(key.of_request(&[b"ab", b"c"]), key.of_request(&[b"a", b"bc"]));
+    }
+}

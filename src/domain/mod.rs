@@ -1,0 +1,20 @@
+//! What a tunnel change *is*. No I/O here: values that cannot be wrong, and the states an operation can be in.
+
+pub mod changes;
+pub mod cidr;
+pub mod event;
+pub mod fault;
+pub mod fingerprint;
+pub mod ids;
+pub mod ike;
+pub mod ipsec;
+pub mod name;
+pub mod operation;
+pub mod patch;
+pub mod policy;
+pub mod principal;
+pub mod secret;
+pub mod timestamp;
+pub mod tunnel;
+pub mod verification;
+pub mod words;

@@ -1,0 +1,55 @@
+//! A tunnel's name.
+
+use serde::Serialize;
+
+/// The longest name, in characters (API 2.0, ModifyVpnConnEx).
+pub const MAX_NAME_LENGTH: usize = 60;
+
+/// 1 to 60 characters, none of them a control character (no terminal, log or database takes those well).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct TunnelName(String);
+
+/// Why a text is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    #[error("must be 1 to {MAX_NAME_LENGTH} characters")]
+    Length,
+    #[error("must not contain control characters")]
+    ControlCharacter,
+}
+
+impl TunnelName {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for TunnelName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if !(1..=MAX_NAME_LENGTH).contains(&text.chars().count()) {
+            return Err(InvalidName::Length);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidName::ControlCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_counts_characters_not_bytes() {
+        assert!("隧".repeat(MAX_NAME_LENGTH).parse::<TunnelName>().is_ok());
+        let longer = "隧".repeat(MAX_NAME_LENGTH + 1);
+        assert_eq!(longer.parse::<TunnelName>(), Err(InvalidName::Length));
+        assert_eq!("".parse::<TunnelName>(), Err(InvalidName::Length));
+        assert_eq!("a\0b".parse::<TunnelName>(), Err(InvalidName::ControlCharacter));
+    }
+}

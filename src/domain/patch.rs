@@ -1,0 +1,226 @@
+//! A patch: what a consumer asks for. It parses whole or not at all, and then reports every fault at once.
+
+use serde_json::{Map, Value};
+
+use super::cidr::Ipv4Cidr;
+use super::fault::Fault;
+use super::ike::{self, Identity, IdentityType, IkePatch};
+use super::ipsec::{self, CLOUD_NONE, IpsecEncryption, IpsecIntegrity, IpsecPatch, PfsDhGroup};
+use super::name::TunnelName;
+use super::policy::SecurityPolicy;
+use super::secret::PreSharedKey;
+
+mod reader;
+
+use reader::{Reader, words_of};
+
+/// The ranges that a patch sets. API 2.0 wants exactly one of the two kinds in every call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ranges {
+    /// `peer_cidrs`: the peer's ranges (the older, coarser way).
+    PeerCidrs(Vec<Ipv4Cidr>),
+    /// `security_policies`: which range of the VPC talks to which of the peer.
+    SecurityPolicies(Vec<SecurityPolicy>),
+}
+
+/// The change that a consumer asks for.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    pub name: Option<TunnelName>,
+    pub pre_shared_key: Option<PreSharedKey>,
+    pub ranges: Ranges,
+    pub ike: Option<IkePatch>,
+    pub ipsec: Option<IpsecPatch>,
+}
+
+/// The members of a patch, in the order of the documentation.
+pub const MEMBERS: &[&str] = &["name", "pre_shared_key", "peer_cidrs", "security_policies", "ike", "ipsec"];
+/// The members of `ike`.
+pub const IKE_MEMBERS: &[&str] = &[
+    "encryption_algorithm",
+    "authentication_algorithm",
+    "exchange_mode",
+    "local_identity",
+    "remote_identity",
+    "dh_group",
+    "sa_lifetime_seconds",
+];
+/// The members of `ipsec`.
+pub const IPSEC_MEMBERS: &[&str] = &[
+    "encryption_algorithm",
+    "integrity_algorithm",
+    "sa_lifetime_seconds",
+    "sa_lifetime_kilobytes",
+    "pfs_dh_group",
+];
+
+impl Patch {
+    /// Reads a patch from a JSON document (RFC 7396: an absent member stays as it is).
+    ///
+    /// # Errors
+    /// Every fault of the document, with JSON pointers. No detail repeats a value: it might be a secret.
+    pub fn parse(document: &Value) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let Value::Object(members) = document else {
+            return Err(vec![Fault::new("", "wrong_type", "must be a JSON object")]);
+        };
+        let mut reader = Reader::new(members, "", MEMBERS, &mut faults);
+        if members.is_empty() {
+            reader.fault("", "empty", "an empty patch changes nothing");
+        }
+        let name = reader.text("name", |text| text.parse::<TunnelName>());
+        let pre_shared_key = reader.text("pre_shared_key", PreSharedKey::parse);
+        let peer_cidrs = reader.list("peer_cidrs", cidr);
+        let security_policies = reader.list("security_policies", policy);
+        let ike = reader.group("ike", IKE_MEMBERS, ike_patch);
+        let ipsec = reader.group("ipsec", IPSEC_MEMBERS, ipsec_patch);
+        let ranges = ranges(members, peer_cidrs, security_policies, &mut faults);
+        match ranges {
+            Some(ranges) if faults.is_empty() => Ok(Self { name, pre_shared_key, ranges, ike, ipsec }),
+            _ => Err(faults),
+        }
+    }
+}
+
+/// Exactly one of the two kinds of ranges. Presence counts, not validity, so that one mistake is told once.
+fn ranges(
+    members: &Map<String, Value>,
+    peer_cidrs: Option<Vec<Ipv4Cidr>>,
+    security_policies: Option<Vec<SecurityPolicy>>,
+    faults: &mut Vec<Fault>,
+) -> Option<Ranges> {
+    match (members.contains_key("peer_cidrs"), members.contains_key("security_policies")) {
+        (true, true) => {
+            faults.push(Fault::new(
+                "",
+                "conflicting_ranges",
+                "give either peer_cidrs or security_policies, not both",
+            ));
+            None
+        }
+        (false, false) => {
+            faults.push(Fault::new(
+                "",
+                "missing_ranges",
+                "the cloud wants peer_cidrs or security_policies in every change, even if only another field \
+                 changes: repeat the ones the tunnel has",
+            ));
+            None
+        }
+        (true, false) => peer_cidrs.map(Ranges::PeerCidrs),
+        (false, true) => security_policies.map(Ranges::SecurityPolicies),
+    }
+}
+
+fn cidr(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<Ipv4Cidr> {
+    match value.as_str().map(str::parse) {
+        Some(Ok(cidr)) => Some(cidr),
+        Some(Err(error)) => {
+            let error: super::cidr::InvalidCidr = error;
+            faults.push(Fault::new(pointer, "invalid_cidr", error.to_string()));
+            None
+        }
+        None => {
+            faults.push(Fault::new(pointer, "wrong_type", "must be a string"));
+            None
+        }
+    }
+}
+
+fn policy(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<SecurityPolicy> {
+    let Value::Object(members) = value else {
+        faults.push(Fault::new(pointer, "wrong_type", "must be an object"));
+        return None;
+    };
+    let mut reader = Reader::new(members, pointer, &["local_cidr", "peer_cidrs"], faults);
+    reader.require("local_cidr");
+    reader.require("peer_cidrs");
+    let local_cidr = reader.text("local_cidr", |text| text.parse::<Ipv4Cidr>());
+    let peer_cidrs = reader.list("peer_cidrs", cidr);
+    Some(SecurityPolicy { local_cidr: local_cidr?, peer_cidrs: peer_cidrs? })
+}
+
+fn ike_patch(reader: &mut Reader<'_>) -> IkePatch {
+    IkePatch {
+        encryption_algorithm: reader.word("encryption_algorithm", words_of!(ike::IkeEncryption)),
+        authentication_algorithm: reader.word("authentication_algorithm", words_of!(ike::IkeAuthentication)),
+        exchange_mode: reader.word("exchange_mode", words_of!(ike::ExchangeMode)),
+        local_identity: reader
+            .object("local_identity", |value, pointer, faults| identity(value, pointer, faults, false)),
+        remote_identity: reader
+            .object("remote_identity", |value, pointer, faults| identity(value, pointer, faults, true)),
+        dh_group: reader.word("dh_group", words_of!(ike::DhGroup)),
+        sa_lifetime_seconds: reader.number("sa_lifetime_seconds", ike::SA_LIFETIME_SECONDS, "seconds"),
+    }
+}
+
+fn identity(
+    members: &Map<String, Value>,
+    pointer: &str,
+    faults: &mut Vec<Fault>,
+    address_required: bool,
+) -> Option<Identity> {
+    let mut reader = Reader::new(members, pointer, &["type", "address", "fqdn"], faults);
+    reader.require("type");
+    let kind = reader.word("type", words_of!(IdentityType));
+    let address = reader.address("address");
+    let fqdn = reader.fqdn("fqdn");
+    match kind? {
+        IdentityType::Address => {
+            reader.forbid("fqdn", "goes with type fqdn only");
+            if address_required {
+                reader.require("address");
+            }
+            (address.is_some() || !members.contains_key("address")).then_some(Identity::Address(address))
+        }
+        IdentityType::Fqdn => {
+            reader.forbid("address", "goes with type address only");
+            reader.require("fqdn");
+            fqdn.map(Identity::Fqdn)
+        }
+    }
+}
+
+fn ipsec_patch(reader: &mut Reader<'_>) -> IpsecPatch {
+    IpsecPatch {
+        encryption_algorithm: reader.word(
+            "encryption_algorithm",
+            (
+                |word| match word {
+                    CLOUD_NONE => Some(IpsecEncryption::None),
+                    word => IpsecEncryption::from_word(word),
+                },
+                IpsecEncryption::WORDS,
+            ),
+        ),
+        integrity_algorithm: reader.word(
+            "integrity_algorithm",
+            (
+                |word| match word {
+                    "sha1" => Some(IpsecIntegrity::Sha),
+                    word => IpsecIntegrity::from_word(word),
+                },
+                IpsecIntegrity::WORDS,
+            ),
+        ),
+        sa_lifetime_seconds: reader.number("sa_lifetime_seconds", ipsec::SA_LIFETIME_SECONDS, "seconds"),
+        sa_lifetime_kilobytes: reader.number(
+            "sa_lifetime_kilobytes",
+            ipsec::SA_LIFETIME_KILOBYTES,
+            "kilobytes",
+        ),
+        pfs_dh_group: reader.word(
+            "pfs_dh_group",
+            (
+                |word| match word {
+                    CLOUD_NONE => Some(PfsDhGroup::None),
+                    word => PfsDhGroup::from_word(word),
+                },
+                PfsDhGroup::WORDS,
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

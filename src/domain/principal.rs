@@ -1,0 +1,179 @@
+//! Who may do what: scopes, and the VPCs they hold for.
+
+use std::fmt;
+
+use super::event::Actor;
+use super::timestamp::Timestamp;
+use super::words::words;
+
+/// The longest VPC pattern, in characters.
+pub const MAX_PATTERN_LENGTH: usize = 64;
+
+words! {
+    /// What a principal may do.
+    pub enum Scope {
+        /// Read tunnels and operations.
+        TunnelsRead = "tunnels:read",
+        /// Change tunnels.
+        TunnelsWrite = "tunnels:write",
+        /// Read the audit log.
+        AuditRead = "audit:read",
+    }
+}
+
+/// A VPC id in which `*` stands for any run of characters: `vpc-prod-*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VpcPattern(String);
+
+/// Why a text is no VPC pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to {MAX_PATTERN_LENGTH} of A-Z a-z 0-9 _ - and * for any run of characters")]
+pub struct InvalidPattern;
+
+impl VpcPattern {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// True if the whole id fits the pattern.
+    #[must_use]
+    pub fn matches(&self, vpc_id: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = vpc_id.strip_prefix(first) else {
+            return false;
+        };
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            return rest.is_empty();
+        }
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                return rest.ends_with(part);
+            }
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl std::str::FromStr for VpcPattern {
+    type Err = InvalidPattern;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'*');
+        if text.is_empty() || text.len() > MAX_PATTERN_LENGTH || !text.bytes().all(allowed) {
+            return Err(InvalidPattern);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for VpcPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which VPCs somebody may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VpcScope {
+    /// All of them.
+    All,
+    /// Those that match one of the patterns.
+    Matching(Vec<VpcPattern>),
+}
+
+impl VpcScope {
+    /// True if the VPC is among them.
+    #[must_use]
+    pub fn allows(&self, vpc_id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Matching(patterns) => patterns.iter().any(|p| p.matches(vpc_id)),
+        }
+    }
+}
+
+/// A scope, limited to some VPCs or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub scope: Scope,
+    pub vpcs: VpcScope,
+}
+
+/// Who calls, and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Stable for one key or subject: what `Idempotency-Key` is counted under.
+    pub id: String,
+    pub actor: Actor,
+    pub grants: Vec<Grant>,
+    /// After this moment it is nobody.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Principal {
+    /// The VPCs that a scope holds for; `None` if the principal does not have the scope at all.
+    #[must_use]
+    pub fn vpcs(&self, scope: Scope) -> Option<VpcScope> {
+        let mut patterns = Vec::new();
+        let mut granted = false;
+        for grant in self.grants.iter().filter(|grant| grant.scope == scope) {
+            granted = true;
+            match &grant.vpcs {
+                VpcScope::All => return Some(VpcScope::All),
+                VpcScope::Matching(more) => patterns.extend(more.iter().cloned()),
+            }
+        }
+        granted.then_some(VpcScope::Matching(patterns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_run() -> Result<(), InvalidPattern> {
+        let cases = [
+            ("vpc-1", "vpc-1", true),
+            ("vpc-1", "vpc-12", false),
+            ("vpc-prod-*", "vpc-prod-", true),
+            ("vpc-prod-*", "vpc-prod-7", true),
+            ("vpc-prod-*", "vpc-test-7", false),
+            ("*", "anything", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("*a", "ba", true),
+            ("ab*ba", "aba", false),
+        ];
+        for (pattern, id, expected) in cases {
+            let pattern: VpcPattern = pattern.parse()?;
+            assert_eq!(pattern.matches(id), expected, "{pattern} {id}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn one_grant_for_all_beats_patterns() -> Result<(), InvalidPattern> {
+        let grant = |scope, vpcs| Grant { scope, vpcs };
+        let pattern: VpcPattern = "vpc-prod-*".parse()?;
+        let principal = Principal {
+            id: "k".into(),
+            actor: Actor { name: "k".into(), kind: super::super::event::ActorKind::ApiKey },
+            grants: vec![
+                grant(Scope::TunnelsRead, VpcScope::Matching(vec![pattern])),
+                grant(Scope::TunnelsRead, VpcScope::All),
+            ],
+            expires_at: None,
+        };
+        assert_eq!(principal.vpcs(Scope::TunnelsRead), Some(VpcScope::All));
+        assert_eq!(principal.vpcs(Scope::AuditRead), None);
+        Ok(())
+    }
+}

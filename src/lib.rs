@@ -1,0 +1,28 @@
+//! tunnelgate: a REST gateway that lets a company's own teams change Tencent Cloud VPN tunnels safely.
+//!
+//! The map, in the order in which a request passes through it. Dependencies point one way: `domain` knows nothing of
+//! ours, `service` knows `domain`, `http` and `tracker` know `service`, `cloud` and `ledger` implement the traits of
+//! `service` and never see each other, and only `app` names concrete types.
+
+/// Randomness, as an argument.
+pub mod chance;
+/// The moment of now, as an argument.
+pub mod clock;
+/// The cloud's APIs: the signer, the wire forms, the client, the call budget.
+pub mod cloud;
+/// The settings: read once, checked once.
+pub mod config;
+/// What a tunnel change is; no I/O.
+pub mod domain;
+/// The API that consumers speak.
+pub mod http;
+/// The store of operations and events, on PostgreSQL and on SQLite.
+pub mod ledger;
+/// The figures behind `/metrics`.
+pub mod metrics;
+/// What the product does; the traits `Cloud` and `Ledger`.
+pub mod service;
+/// A simulated cloud, as strict as the real one.
+pub mod simulator;
+/// Logs.
+pub mod telemetry;

@@ -1,0 +1,74 @@
+//! API keys: made, listed, revoked, and recognised. Only the SHA-256 of a token is stored.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::chance::Chance;
+use crate::domain::event::{Actor, ActorKind};
+use crate::domain::principal::{Grant, Principal};
+use crate::domain::timestamp::Timestamp;
+
+use super::Service;
+use super::ledger::{ApiKey, Ledger, LedgerError};
+
+/// What every token begins with, so that a leaked one can be recognised.
+pub const TOKEN_PREFIX: &str = "tg_";
+/// Random bytes in a token.
+const TOKEN_BYTES: usize = 32;
+
+/// A new key and its token, which exists nowhere else.
+pub struct NewKey {
+    pub key: ApiKey,
+    pub token: SecretString,
+}
+
+/// Draws a key. It is not stored yet: see [`Ledger::create_key`].
+pub fn draw(
+    chance: &dyn Chance,
+    name: &str,
+    grants: Vec<Grant>,
+    expires_in: Option<Duration>,
+    now: Timestamp,
+) -> NewKey {
+    let mut bytes = [0; TOKEN_BYTES];
+    chance.fill(&mut bytes);
+    let token: SecretString = format!("{TOKEN_PREFIX}{}", crate::domain::fingerprint::hex(&bytes)).into();
+    let key = ApiKey {
+        id: chance.id(now),
+        name: name.to_owned(),
+        token_sha256: sha256(&token),
+        grants,
+        created_at: now,
+        expires_at: expires_in.map(|lifetime| now.plus(lifetime)),
+        revoked_at: None,
+    };
+    NewKey { key, token }
+}
+
+fn sha256(token: &SecretString) -> [u8; 32] {
+    Sha256::digest(token.expose_secret().as_bytes()).into()
+}
+
+impl Service {
+    /// Who a bearer token stands for; `None` if nobody, or nobody any more.
+    pub async fn principal_of_token(&self, token: &SecretString) -> Result<Option<Principal>, LedgerError> {
+        if !token.expose_secret().starts_with(TOKEN_PREFIX) {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let Some(key) = self.ledger.key_by_token(&sha256(token)).await? else {
+            return Ok(None);
+        };
+        if key.revoked_at.is_some() || key.expires_at.is_some_and(|end| end <= now) {
+            return Ok(None);
+        }
+        Ok(Some(Principal {
+            id: key.id.to_string(),
+            actor: Actor { name: key.name, kind: ActorKind::ApiKey },
+            grants: key.grants,
+            expires_at: key.expires_at,
+        }))
+    }
+}

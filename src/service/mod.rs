@@ -1,0 +1,59 @@
+//! What the product *does*, and what it needs from the outside: a [`cloud::Cloud`] and a [`ledger::Ledger`].
+
+pub mod cloud;
+pub mod keys;
+pub mod ledger;
+pub mod modify;
+pub mod read;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::domain::fingerprint::FingerprintKey;
+
+use cloud::Cloud;
+use ledger::Ledger;
+
+/// What the operator decides about the service's work.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Read, merge and send a partial `ike` or `ipsec` group whole; false sends it as given.
+    pub merge_partial_groups: bool,
+    /// The time limit of one call to the cloud.
+    pub upstream_timeout: Duration,
+    /// The first wait before a task is asked about.
+    pub poll_interval: Duration,
+    /// The ceiling of the waits' growth.
+    pub poll_max_interval: Duration,
+    /// After that an operation is `timed_out`.
+    pub task_timeout: Duration,
+    /// How long a change without an answer may still turn up.
+    pub settle_window: Duration,
+}
+
+/// The service: what every request handler and the tracker work with.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) fingerprints: FingerprintKey,
+    pub(crate) rules: Rules,
+}
+
+impl Service {
+    /// Puts the service together.
+    pub fn new(
+        cloud: Arc<dyn Cloud>,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        fingerprints: FingerprintKey,
+        rules: Rules,
+    ) -> Self {
+        Self { cloud, ledger, clock, chance, fingerprints, rules }
+    }
+}

@@ -1,0 +1,96 @@
+//! Looking at operations and events, and waiting for an operation's end.
+
+use std::time::Duration;
+
+use crate::domain::event::Event;
+use crate::domain::event::{NewEvent, Origin};
+use crate::domain::ids::TunnelPath;
+use crate::domain::operation::{Operation, OperationId};
+use crate::domain::principal::{Principal, VpcScope};
+
+use super::Service;
+use super::ledger::{Checkpoint, EventFilter, LedgerError, OperationFilter, Order};
+
+impl Service {
+    /// One operation, if the caller may see its VPC.
+    pub async fn operation(
+        &self,
+        id: OperationId,
+        vpcs: &VpcScope,
+    ) -> Result<Option<Operation>, LedgerError> {
+        self.ledger.operation(id, vpcs).await
+    }
+
+    /// The operation as soon as it is final, or as it is when the limit is over. Holds no database connection
+    /// while it waits.
+    pub async fn wait(
+        &self,
+        id: OperationId,
+        vpcs: &VpcScope,
+        limit: Duration,
+    ) -> Result<Option<Operation>, LedgerError> {
+        let _ = limit;
+        self.operation(id, vpcs).await
+    }
+
+    /// Operations, newest first.
+    pub async fn operations(
+        &self,
+        vpcs: &VpcScope,
+        filter: &OperationFilter,
+        after: Option<OperationId>,
+        limit: u32,
+    ) -> Result<Vec<Operation>, LedgerError> {
+        self.ledger.operations(vpcs, filter, after, limit).await
+    }
+
+    /// One event, if the caller may see its VPC.
+    pub async fn event(&self, seq: i64, vpcs: &VpcScope) -> Result<Option<Event>, LedgerError> {
+        self.ledger.event(seq, vpcs).await
+    }
+
+    /// Events in an order.
+    pub async fn events(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        order: Order,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Event>, LedgerError> {
+        self.ledger.events(vpcs, filter, order, after, limit).await
+    }
+
+    /// The newest event's place in the chain.
+    pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
+        self.ledger.checkpoint().await
+    }
+
+    /// Fails unless the ledger is migrated and can be written.
+    pub async fn ready(&self) -> Result<(), LedgerError> {
+        self.ledger.ready().await
+    }
+
+    /// Records that a caller was refused a change for want of rights.
+    pub async fn record_denied(
+        &self,
+        principal: &Principal,
+        path: &TunnelPath,
+        origin: Origin,
+    ) -> Result<(), LedgerError> {
+        let now = self.clock.now();
+        let event = NewEvent {
+            id: self.chance.id(now),
+            occurred_at: now,
+            event: crate::domain::event::EventKind::Denied,
+            operation_id: None,
+            actor: principal.actor.clone(),
+            origin,
+            tunnel: path.clone(),
+            changes: None,
+            upstream: None,
+        };
+        self.ledger.write(super::ledger::Step::Record(Box::new(event))).await?;
+        Ok(())
+    }
+}
