@@ -11,7 +11,7 @@ use crate::domain::principal::{Grant, Principal};
 use crate::domain::timestamp::Timestamp;
 
 use super::Service;
-use super::ledger::{ApiKey, Ledger, LedgerError};
+use super::ledger::{ApiKey, LedgerError};
 
 /// What every token begins with, so that a leaked one can be recognised.
 pub const TOKEN_PREFIX: &str = "tg_";
@@ -24,7 +24,7 @@ pub struct NewKey {
     pub token: SecretString,
 }
 
-/// Draws a key. It is not stored yet: see [`Ledger::create_key`].
+/// Draws a key. It is not stored yet: see [`super::ledger::Ledger::create_key`].
 pub fn draw(
     chance: &dyn Chance,
     name: &str,

@@ -3,8 +3,12 @@
 pub mod cloud;
 pub mod keys;
 pub mod ledger;
+mod merge;
 pub mod modify;
+mod outcome;
 pub mod read;
+pub mod track;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,13 +1,28 @@
 //! A patch on its way: committed, sent at most once, and its answer committed.
 
-use crate::domain::event::Origin;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use crate::domain::changes::Changes;
+use crate::domain::event::{Origin, Upstream};
 use crate::domain::ids::TunnelPath;
-use crate::domain::operation::{Operation, OperationId};
+use crate::domain::operation::{ErrorCode, Operation, OperationError, OperationId, State, Transition};
 use crate::domain::patch::Patch;
 use crate::domain::principal::Principal;
 
-use super::Service;
-use super::ledger::LedgerError;
+use super::cloud::{Priority, ReadFailure, Refusal, TunnelChange};
+use super::ledger::{Advance, Idempotency, LedgerError, Opening, Step, Written};
+use super::outcome::{self, refused};
+use super::{Service, merge};
+
+/// The fencing token of the request that opened an operation.
+const OPENER: i64 = 0;
+/// What has to stay of the opener's lease when the change is sent, beyond the call's own time limit.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// First wait before an answer that the ledger did not take is written again.
+const WRITE_AGAIN: Duration = Duration::from_millis(100);
 
 /// A request to change a tunnel, already authorized.
 #[derive(Debug, Clone)]
@@ -23,7 +38,8 @@ pub struct Modify {
 /// What a request to change a tunnel led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Modified {
-    /// Sent: `running`, or `unknown` if no answer tells.
+    /// Sent: `running`, or `unknown` if no answer tells. `pending` if the ledger failed after the change was sent:
+    /// the tracker will find out.
     Accepted(Operation),
     /// Nothing was changed: `rejected`.
     Rejected(Operation),
@@ -44,10 +60,13 @@ pub enum ModifyError {
     /// The first request under this `Idempotency-Key` is still being sent.
     #[error("the first request with this Idempotency-Key is still being sent")]
     KeyInFlight(OperationId),
-    /// The ledger could not be written. Before the call: nothing was sent.
+    /// The ledger could not be written before the call: nothing was sent.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
+
+/// How a request ends: the step to write, and what the log keeps of the cloud's answer.
+type End = (Transition, Option<Upstream>);
 
 impl Service {
     /// Carries out a patch up to the cloud's answer.
@@ -55,7 +74,171 @@ impl Service {
     /// # Errors
     /// Where no operation came of it; then nothing was sent.
     pub async fn modify(&self, request: Modify) -> Result<Modified, ModifyError> {
-        let _ = request;
-        Err(ModifyError::KeyReused)
+        let lease = self.lease();
+        let opened_at = Instant::now();
+        let operation = match self.open(&request, lease).await? {
+            Opened::New(operation) => operation,
+            Opened::Before(operation) => return Ok(Modified::Repeated(operation)),
+        };
+        // Whoever is stopped past this moment must not send any more: a tracker may have taken over.
+        let send_before = opened_at + (lease - self.rules.upstream_timeout - LEASE_MARGIN);
+        let (transition, upstream) = match self.prepare(&request).await {
+            Err(end) => end,
+            Ok(_) if Instant::now() >= send_before => (reject(ErrorCode::NotSent), None),
+            Ok(change) => {
+                let reply = self.cloud.modify(&change).await;
+                (outcome::of(&reply), Some(reply.upstream))
+            }
+        };
+        let operation =
+            self.conclude(operation, transition, upstream, &request.origin, opened_at + lease).await;
+        Ok(match operation.state {
+            State::Rejected { .. } => Modified::Rejected(operation),
+            _ => Modified::Accepted(operation),
+        })
     }
+
+    /// How long an opener or a tracker may hold an operation: two calls to the cloud and the writes around them.
+    pub(super) fn lease(&self) -> Duration {
+        self.rules.upstream_timeout * 2 + LEASE_MARGIN * 2
+    }
+
+    /// Commits the intent, before a byte goes to the cloud.
+    async fn open(&self, request: &Modify, lease: Duration) -> Result<Opened, ModifyError> {
+        let now = self.clock.now();
+        let changes = Changes::of(&request.patch, &self.fingerprints);
+        let operation = Operation {
+            id: self.chance.id(now),
+            tunnel: request.path.clone(),
+            changes,
+            requested_by: request.principal.actor.clone(),
+            request_id: request.origin.request_id.clone(),
+            trace_id: request.origin.trace_id.clone(),
+            created_at: now,
+            updated_at: now,
+            finished_at: None,
+            state: State::Pending,
+        };
+        let opening = Opening {
+            operation: operation.clone(),
+            origin: request.origin.clone(),
+            event_id: self.chance.id(now),
+            idempotency: self.idempotency(request, &operation.changes),
+            lease_until: now.plus(lease),
+        };
+        match self.ledger.write(Step::Open(Box::new(opening))).await? {
+            Written::Opened => Ok(Opened::New(operation)),
+            Written::Repeated(before) if before.state == State::Pending => {
+                Err(ModifyError::KeyInFlight(before.id))
+            }
+            Written::Repeated(before) => Ok(Opened::Before(*before)),
+            Written::KeyReused => Err(ModifyError::KeyReused),
+            Written::InProgress(other) => Err(ModifyError::InProgress(other)),
+            Written::Advanced(_) | Written::Stale | Written::Recorded => Err(ModifyError::Ledger(
+                LedgerError::Corrupt("an opening was answered like another step".into()),
+            )),
+        }
+    }
+
+    /// Two requests are the same if they ask for the same changes of the same tunnel; a secret counts by its keyed
+    /// fingerprint.
+    fn idempotency(&self, request: &Modify, changes: &Changes) -> Option<Idempotency> {
+        let key = request.idempotency_key.clone()?;
+        let path = &request.path;
+        let changes = serde_json::to_vec(changes.members()).unwrap_or_default();
+        let fingerprint = self.fingerprints.of_request(&[
+            path.vpc_id.as_str().as_bytes(),
+            path.gateway_id.as_str().as_bytes(),
+            path.tunnel_id.as_str().as_bytes(),
+            &changes,
+        ]);
+        Some(Idempotency { principal_id: request.principal.id.clone(), key, fingerprint })
+    }
+
+    /// The change as it will be sent; partial groups need a look at the tunnel first.
+    async fn prepare(&self, request: &Modify) -> Result<TunnelChange, End> {
+        if !self.rules.merge_partial_groups || !merge::is_partial(&request.patch) {
+            return Ok(merge::as_given(&request.path, &request.patch));
+        }
+        let tunnel = self.cloud.tunnel(&request.path, Priority::Change).await.map_err(|error| {
+            let error_for_consumer = match error.failure {
+                ReadFailure::NotFound => refused(Refusal::NotFound, &error.upstream),
+                ReadFailure::NoBudget { .. } => outcome::error(ErrorCode::CallBudget),
+                ReadFailure::Refused(Refusal::Credentials) => refused(Refusal::Credentials, &error.upstream),
+                ReadFailure::Refused(_) | ReadFailure::NoAnswer => OperationError {
+                    upstream: outcome::words(&error.upstream),
+                    ..outcome::error(ErrorCode::TunnelUnreadable)
+                },
+            };
+            (Transition::Reject { error: error_for_consumer }, Some(error.upstream))
+        })?;
+        merge::merged(&request.path, &request.patch, &tunnel).map_err(|unshown| {
+            let error = OperationError {
+                detail: format!("{unshown}; nothing was sent"),
+                ..outcome::error(ErrorCode::TunnelUnreadable)
+            };
+            (Transition::Reject { error }, None)
+        })
+    }
+
+    /// Commits the answer. The change may have been sent by now, so a ledger that fails is asked again until the
+    /// lease is over; after that the operation is the tracker's.
+    async fn conclude(
+        &self,
+        operation: Operation,
+        transition: Transition,
+        upstream: Option<Upstream>,
+        origin: &Origin,
+        until: Instant,
+    ) -> Operation {
+        let now = self.clock.now();
+        let advance = Advance {
+            operation: operation.clone(),
+            transition,
+            upstream,
+            origin: origin.clone(),
+            event_ids: [self.chance.id(now), self.chance.id(now)],
+            fence: OPENER,
+            now,
+            due_at: now.plus(self.poll_wait(0)),
+        };
+        let mut wait = WRITE_AGAIN;
+        loop {
+            match self.ledger.write(Step::Advance(Box::new(advance.clone()))).await {
+                Ok(Written::Advanced(operation)) => return *operation,
+                Ok(other) => {
+                    warn!(operation_id = %operation.id, ?other, "the answer came too late: a tracker has taken over");
+                    return self.as_it_is(operation).await;
+                }
+                Err(error) if Instant::now() + wait < until => {
+                    warn!(operation_id = %operation.id, error = &error as &dyn std::error::Error,
+                        "the cloud's answer could not be written; trying again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(2));
+                }
+                Err(error) => {
+                    error!(operation_id = %operation.id, error = &error as &dyn std::error::Error,
+                        "the cloud's answer could not be written; the tracker will read the tunnel");
+                    return operation;
+                }
+            }
+        }
+    }
+
+    /// The operation as the ledger has it, or as it was last known.
+    async fn as_it_is(&self, operation: Operation) -> Operation {
+        match self.ledger.operation(operation.id, &crate::domain::principal::VpcScope::All).await {
+            Ok(Some(now)) => now,
+            Ok(None) | Err(_) => operation,
+        }
+    }
+}
+
+enum Opened {
+    New(Operation),
+    Before(Operation),
+}
+
+fn reject(code: ErrorCode) -> Transition {
+    Transition::Reject { error: outcome::error(code) }
 }

@@ -8,8 +8,14 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, OperationId};
 use crate::domain::principal::{Principal, VpcScope};
 
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::{Instant, timeout_at};
+
 use super::Service;
 use super::ledger::{Checkpoint, EventFilter, LedgerError, OperationFilter, Order};
+
+/// Steps of other replicas may go untold; then this is how late they are seen.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Service {
     /// One operation, if the caller may see its VPC.
@@ -29,8 +35,19 @@ impl Service {
         vpcs: &VpcScope,
         limit: Duration,
     ) -> Result<Option<Operation>, LedgerError> {
-        let _ = limit;
-        self.operation(id, vpcs).await
+        let deadline = Instant::now() + limit;
+        // Listening begins before the first look, so that no step falls between the two.
+        let mut steps = self.ledger.steps();
+        loop {
+            let operation = self.operation(id, vpcs).await?;
+            let ended = operation.as_ref().is_none_or(|operation| operation.status().is_final());
+            if ended || Instant::now() >= deadline {
+                return Ok(operation);
+            }
+            let look_again = (Instant::now() + LOOK_AGAIN).min(deadline);
+            // A time-out only means that nobody told: look anyway.
+            let _ = timeout_at(look_again, step_of(&mut steps, id)).await;
+        }
     }
 
     /// Operations, newest first.
@@ -92,5 +109,17 @@ impl Service {
         };
         self.ledger.write(super::ledger::Step::Record(Box::new(event))).await?;
         Ok(())
+    }
+}
+
+/// Ends when the operation took a step, or when steps may have been missed.
+async fn step_of(steps: &mut broadcast::Receiver<OperationId>, id: OperationId) {
+    loop {
+        match steps.recv().await {
+            Ok(other) if other != id => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            // Nobody tells any more: the caller's time limit decides.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
     }
 }

@@ -1,0 +1,245 @@
+//! Following an operation to its end: one idempotent step at a time, each under a lease.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::domain::event::{Origin, Upstream};
+use crate::domain::operation::{ErrorCode, OperationError, State, Transition};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::tunnel::{Tunnel, TunnelStatus};
+use crate::domain::verification::Verification;
+
+use super::cloud::{Priority, ReadError, ReadFailure, Refusal, TaskStatus};
+use super::ledger::{Advance, Claim, LedgerError, Step, Written};
+use super::{Service, outcome, verify};
+
+/// How often a tunnel is read back before it is believed to differ, or not to be readable. The cloud's reads may lag
+/// behind its tasks.
+const READ_BACKS: u32 = 3;
+
+/// What one look at an operation led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracked {
+    /// It took a step.
+    Advanced,
+    /// Nothing new: it will be looked at again.
+    Snoozed,
+    /// Somebody else holds it by now; nothing was written.
+    LeaseLost,
+}
+
+/// What to do after a look.
+enum Next {
+    Step(Box<Transition>, Option<Upstream>),
+    Later { read_back: bool },
+}
+
+const LATER: Next = Next::Later { read_back: false };
+
+fn step(transition: Transition, upstream: Option<Upstream>) -> Next {
+    Next::Step(Box::new(transition), upstream)
+}
+
+impl Service {
+    /// Takes up to `limit` operations that are due, under a lease.
+    pub async fn claim_due(&self, holder: &str, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+        let now = self.clock.now();
+        self.ledger.claim(holder, now, now.plus(self.lease()), limit).await
+    }
+
+    /// How long until something is due; at most one poll interval, because another replica may open operations.
+    pub async fn until_due(&self) -> Result<Duration, LedgerError> {
+        let next = self.ledger.next_due().await?;
+        let wait = next.map_or(Duration::MAX, |due| due.since(self.clock.now()));
+        Ok(wait.min(self.rules.poll_interval))
+    }
+
+    /// Looks at a claimed operation once and writes what follows from it.
+    pub async fn track(&self, claim: Claim) -> Result<Tracked, LedgerError> {
+        let next = match &claim.operation.state {
+            // Whoever opened it is gone: the change may have been sent.
+            State::Pending => step(
+                Transition::LoseTrack {
+                    reason: OperationError {
+                        detail: "the gateway stopped before it could note the cloud's answer; the tunnel is being \
+                                 read to find out"
+                            .into(),
+                        ..outcome::error(ErrorCode::AnswerLost)
+                    },
+                },
+                None,
+            ),
+            State::Running { task_id } => self.poll(&claim, task_id).await,
+            State::Unknown { .. } => self.settle(&claim).await,
+            State::Succeeded { .. }
+            | State::Failed { .. }
+            | State::TimedOut { .. }
+            | State::Rejected { .. } => return Ok(Tracked::LeaseLost),
+        };
+        match next {
+            Next::Step(transition, upstream) => self.advance(claim, *transition, upstream).await,
+            Next::Later { read_back } => {
+                let due_at = self.clock.now().plus(self.poll_wait(claim.polls + 1));
+                let held = self.ledger.snooze(&claim, read_back, due_at).await?;
+                Ok(if held { Tracked::Snoozed } else { Tracked::LeaseLost })
+            }
+        }
+    }
+
+    async fn advance(
+        &self,
+        claim: Claim,
+        transition: Transition,
+        upstream: Option<Upstream>,
+    ) -> Result<Tracked, LedgerError> {
+        let now = self.clock.now();
+        // An operation that just became unknown is read at once.
+        let due_at = match transition {
+            Transition::LoseTrack { .. } => now,
+            _ => now.plus(self.poll_wait(0)),
+        };
+        let id = claim.operation.id;
+        let advance = Advance {
+            operation: claim.operation,
+            transition,
+            upstream,
+            origin: Origin::default(),
+            event_ids: [self.chance.id(now), self.chance.id(now)],
+            fence: claim.fence,
+            now,
+            due_at,
+        };
+        match self.ledger.write(Step::Advance(Box::new(advance))).await? {
+            Written::Advanced(operation) => {
+                info!(operation_id = %id, status = %operation.status(), "operation moved on");
+                Ok(Tracked::Advanced)
+            }
+            other => {
+                warn!(operation_id = %id, ?other, "the lease was lost; nothing was written");
+                Ok(Tracked::LeaseLost)
+            }
+        }
+    }
+
+    /// Asks the cloud about the task.
+    async fn poll(&self, claim: &Claim, task_id: &str) -> Next {
+        match self.cloud.task(task_id).await {
+            Ok(report) => match report.status {
+                TaskStatus::Succeeded => self.read_back(claim, report.upstream).await,
+                TaskStatus::Failed => {
+                    let error = OperationError {
+                        upstream: outcome::words(&report.upstream),
+                        ..outcome::error(ErrorCode::TaskFailed)
+                    };
+                    step(Transition::Fail { error }, Some(report.upstream))
+                }
+                TaskStatus::Running => self.later_or_time_out(claim, Some(report.upstream)),
+                TaskStatus::Unrecognized => {
+                    warn!(operation_id = %claim.operation.id, "the cloud gave a task status that no document names");
+                    self.later_or_time_out(claim, Some(report.upstream))
+                }
+            },
+            // The cloud has forgotten the task; the tunnel itself can still tell.
+            Err(ReadError {
+                failure: ReadFailure::NotFound | ReadFailure::Refused(Refusal::InvalidParameter),
+                ..
+            }) => self.settle(claim).await,
+            Err(error) => self.later_or_time_out(claim, Some(error.upstream)),
+        }
+    }
+
+    /// The task ended well: reads the tunnel back, more than once if it does not look right at first.
+    async fn read_back(&self, claim: &Claim, task: Upstream) -> Next {
+        let operation = &claim.operation;
+        let again = claim.read_backs + 1 < READ_BACKS;
+        let verification = match self.cloud.tunnel(&operation.tunnel, Priority::Poll).await {
+            Ok(tunnel) => {
+                let comparison = verify::compare(&operation.changes, &tunnel, &self.fingerprints);
+                if !comparison.differences.is_empty() && again {
+                    return Next::Later { read_back: true };
+                }
+                comparison.verdict()
+            }
+            Err(_) if again => return Next::Later { read_back: true },
+            Err(error) => Verification::Unavailable { reason: Some(error.to_string()) },
+        };
+        step(Transition::Succeed { verification }, Some(task))
+    }
+
+    /// Nobody knows whether the change happened: reads the tunnel until it tells, or until the change can't turn up
+    /// any more.
+    async fn settle(&self, claim: &Claim) -> Next {
+        let operation = &claim.operation;
+        let tunnel = match self.cloud.tunnel(&operation.tunnel, Priority::Poll).await {
+            Ok(tunnel) => tunnel,
+            Err(ReadError { failure: ReadFailure::NotFound, upstream }) if self.is_settled(claim) => {
+                let error = OperationError {
+                    detail: "the cloud has no such tunnel".into(),
+                    ..outcome::error(ErrorCode::NotApplied)
+                };
+                return step(Transition::Fail { error }, Some(upstream));
+            }
+            Err(error) => return self.later_or_time_out(claim, Some(error.upstream)),
+        };
+        self.judge(claim, &tunnel)
+    }
+
+    fn judge(&self, claim: &Claim, tunnel: &Tunnel) -> Next {
+        let comparison = verify::compare(&claim.operation.changes, tunnel, &self.fingerprints);
+        let is_moving = matches!(
+            tunnel.status,
+            TunnelStatus::Creating | TunnelStatus::Modifying | TunnelStatus::Deleting
+        );
+        if is_moving {
+            return self.later_or_time_out(claim, None);
+        }
+        if comparison.is_confirmed() {
+            let verification = comparison.verdict();
+            return step(Transition::Succeed { verification }, Some(seen(None)));
+        }
+        if !self.is_settled(claim) {
+            return LATER;
+        }
+        let verdict = comparison.verdict();
+        if matches!(verdict, Verification::Diverged { .. }) {
+            let error = outcome::error(ErrorCode::NotApplied);
+            return step(Transition::Fail { error }, Some(seen(Some(verdict))));
+        }
+        let error = OperationError {
+            detail: "what was changed can't be read back, so nobody can tell whether it happened".into(),
+            ..outcome::error(ErrorCode::TaskTimeout)
+        };
+        step(Transition::TimeOut { error }, Some(seen(Some(verdict))))
+    }
+
+    /// True once a change that was sent without an answer can't turn up any more.
+    fn is_settled(&self, claim: &Claim) -> bool {
+        self.age(claim.operation.updated_at) >= self.rules.settle_window
+    }
+
+    fn later_or_time_out(&self, claim: &Claim, upstream: Option<Upstream>) -> Next {
+        if self.age(claim.operation.updated_at) < self.rules.task_timeout {
+            return LATER;
+        }
+        step(Transition::TimeOut { error: outcome::error(ErrorCode::TaskTimeout) }, upstream)
+    }
+
+    fn age(&self, since: Timestamp) -> Duration {
+        self.clock.now().since(since)
+    }
+
+    /// The wait before look number `polls`: growing by half each time up to the ceiling, and jittered downwards, so
+    /// that operations which began together do not stay together.
+    pub(super) fn poll_wait(&self, polls: u32) -> Duration {
+        let growth = 1.5_f64.powi(i32::try_from(polls.min(64)).unwrap_or(64));
+        let ceiling = self.rules.poll_max_interval.as_secs_f64();
+        let wait = (self.rules.poll_interval.as_secs_f64() * growth).min(ceiling);
+        Duration::from_secs_f64(wait * (0.75 + 0.25 * self.chance.fraction()))
+    }
+}
+
+/// What the log keeps of a look at the tunnel.
+fn seen(verification: Option<Verification>) -> Upstream {
+    Upstream { action: Some("DescribeVpnConn".into()), verification, ..Upstream::default() }
+}

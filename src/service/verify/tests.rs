@@ -1,0 +1,108 @@
+use serde_json::json;
+
+use super::*;
+use crate::domain::fault::Fault;
+use crate::domain::patch::Patch;
+use crate::domain::secret::PreSharedKey;
+use crate::domain::tunnel::{Connectivity, TunnelStatus};
+
+fn key() -> FingerprintKey {
+    FingerprintKey::derive(b"test")
+}
+
+fn asked(patch: &Value) -> Result<Changes, Vec<Fault>> {
+    Ok(Changes::of(&Patch::parse(patch)?, &key()))
+}
+
+fn tunnel() -> Tunnel {
+    let some = |text: &str| Some(text.to_owned());
+    Tunnel {
+        vpc_ids: vec![],
+        gateway_ids: vec![],
+        tunnel_ids: vec![],
+        name: some("hq"),
+        pre_shared_key: Some(PreSharedKey::from_cloud("tencenttest")),
+        local_cidrs: Some(vec!["10.0.0.0/24".into()]),
+        peer_cidrs: Some(vec!["172.17.0.0/16".into(), "172.16.0.0/16".into()]),
+        status: TunnelStatus::Running,
+        connectivity: Connectivity::Unknown,
+        gateway_address: None,
+        peer_address: None,
+        created_at: None,
+        ike: IkeSettings {
+            encryption_algorithm: some("AES-CBC-128"),
+            local_identity: some("address"),
+            local_address: some("203.0.113.10"),
+            sa_lifetime_seconds: some("86400"),
+            ..IkeSettings::default()
+        },
+        ipsec: IpsecSettings { integrity_algorithm: some("sha"), ..IpsecSettings::default() },
+    }
+}
+
+fn verdict(patch: &Value) -> Result<Verification, Vec<Fault>> {
+    Ok(compare(&asked(patch)?, &tunnel(), &key()).verdict())
+}
+
+#[test]
+fn order_host_bits_letter_case_and_numbers_as_texts_do_not_matter() -> Result<(), Vec<Fault>> {
+    let patch = json!({
+        "name": "hq", "pre_shared_key": "tencenttest", "peer_cidrs": ["172.16.3.1/16", "172.17.0.0/16"],
+        "ike": {"encryption_algorithm": "aes-cbc-128", "sa_lifetime_seconds": 86400,
+                "local_identity": {"type": "address"}},
+        "ipsec": {"integrity_algorithm": "sha1"}
+    });
+    assert_eq!(verdict(&patch)?, Verification::Confirmed);
+    Ok(())
+}
+
+#[test]
+fn every_field_that_differs_is_named_and_no_secret_shown() -> Result<(), Vec<Fault>> {
+    let patch = json!({
+        "pre_shared_key": "another", "peer_cidrs": ["172.16.0.0/16"],
+        "ike": {"encryption_algorithm": "3des-cbc", "sa_lifetime_seconds": 60,
+                "local_identity": {"type": "fqdn", "fqdn": "a.example"}}
+    });
+    let Verification::Diverged { differences } = verdict(&patch)? else {
+        panic!("nothing of this is so");
+    };
+    let mut pointers: Vec<&str> = differences.iter().map(|d| d.pointer.as_str()).collect();
+    pointers.sort_unstable();
+    let expected = [
+        "/ike/encryption_algorithm",
+        "/ike/local_identity",
+        "/ike/sa_lifetime_seconds",
+        "/peer_cidrs",
+        "/pre_shared_key",
+    ];
+    assert_eq!(pointers, expected);
+    assert!(!format!("{differences:?}").contains("another"));
+    Ok(())
+}
+
+#[test]
+fn what_the_cloud_does_not_show_is_not_confirmed() -> Result<(), Vec<Fault>> {
+    let patch = json!({"peer_cidrs": ["172.16.0.0/16", "172.17.0.0/16"], "ipsec": {"pfs_dh_group": "none"}});
+    assert!(
+        matches!(verdict(&patch)?, Verification::Unavailable { reason: Some(r) } if r.contains("/ipsec/pfs_dh_group"))
+    );
+    Ok(())
+}
+
+#[test]
+fn policies_are_confirmed_only_where_the_ranges_of_both_sides_prove_them() -> Result<(), Vec<Fault>> {
+    let one = json!({"security_policies": [{"local_cidr": "10.0.0.0/24", "peer_cidrs": ["172.16.0.0/16", "172.17.0.0/16"]}]});
+    assert_eq!(verdict(&one)?, Verification::Confirmed);
+    let other =
+        json!({"security_policies": [{"local_cidr": "10.0.1.0/24", "peer_cidrs": ["172.16.0.0/16"]}]});
+    assert!(matches!(verdict(&other)?, Verification::Diverged { .. }));
+    let mut there = tunnel();
+    there.local_cidrs = Some(vec!["10.0.0.0/24".into(), "10.0.1.0/24".into()]);
+    let two = asked(&json!({"security_policies": [
+        {"local_cidr": "10.0.0.0/24", "peer_cidrs": ["172.16.0.0/16"]},
+        {"local_cidr": "10.0.1.0/24", "peer_cidrs": ["172.17.0.0/16"]}
+    ]}))?;
+    let verdict = compare(&two, &there, &key()).verdict();
+    assert!(matches!(verdict, Verification::Unavailable { .. }), "the same ranges could be joined otherwise");
+    Ok(())
+}
