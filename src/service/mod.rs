@@ -1,5 +1,6 @@
 //! What the product *does*, and what it needs from the outside: a [`cloud::Cloud`] and a [`ledger::Ledger`].
 
+pub mod audit;
 pub mod cloud;
 pub mod keys;
 pub mod ledger;

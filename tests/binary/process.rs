@@ -1,0 +1,182 @@
+//! The real binary as a child process, spoken to over HTTP, with everything it writes kept in files.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The longest wait for anything that a healthy process does in moments.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running tunnelgate.
+pub struct Process {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Process {
+    /// Starts the binary with nothing of this process's environment but what is given.
+    pub fn start(folder: &Path, name: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let stdout = folder.join(format!("{name}.out"));
+        let stderr = folder.join(format!("{name}.err"));
+        let child = command(args, env)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(File::create(&stdout).expect("a file for stdout"))
+            .stderr(File::create(&stderr).expect("a file for stderr"))
+            .spawn()
+            .expect("the binary starts");
+        Self { child, stdout, stderr }
+    }
+
+    /// What it wrote so far.
+    pub fn stdout(&self) -> String {
+        std::fs::read_to_string(&self.stdout).unwrap_or_default()
+    }
+
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.stderr).unwrap_or_default()
+    }
+
+    /// Waits until the output holds something, and gives what `find` makes of it.
+    pub fn await_output<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let output = format!("{}\n{}", self.stdout(), self.stderr());
+            if let Some(found) = find(&output) {
+                return found;
+            }
+            let ended = self.child.try_wait().expect("its status");
+            assert!(ended.is_none() && Instant::now() < until, "no {what} ({ended:?}) in:\n{output}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The address that it says it listens on.
+    pub fn address(&mut self) -> String {
+        self.await_output("address", |output| {
+            let at = output.find("listening on http://")? + "listening on ".len();
+            let rest = &output[at..];
+            let end = rest.find(|c: char| c.is_whitespace() || c == '"')?;
+            Some(rest[..end].trim_end_matches('/').to_owned())
+        })
+    }
+
+    /// SIGKILL: no chance to tidy up.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM, and its exit status.
+    pub fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+        self.wait()
+    }
+
+    /// Waits for its own end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                return status;
+            }
+            assert!(Instant::now() < until, "it does not end:\n{}", self.stderr());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn command(args: &[&str], env: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tunnelgate"));
+    command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs(env.iter().copied());
+    command
+}
+
+/// Runs the binary to its end.
+pub fn run(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> std::process::Output {
+    command(args, env).current_dir(folder).stdin(Stdio::null()).output().expect("the binary runs")
+}
+
+/// An answer over HTTP.
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e} in {}: {}", self.status, self.body))
+    }
+}
+
+/// A consumer with a token.
+#[derive(Clone)]
+pub struct Consumer {
+    pub base: String,
+    pub token: String,
+    client: reqwest::Client,
+}
+
+impl Consumer {
+    pub fn new(base: String, token: String) -> Self {
+        let client = plain_client();
+        Self { base, token, client }
+    }
+
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(self.client.get(format!("{}{path}", self.base)), headers).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let request = self
+            .client
+            .patch(format!("{}{path}", self.base))
+            .header("content-type", "application/merge-patch+json")
+            .body(body.to_string());
+        self.send(request, headers).await
+    }
+
+    async fn send(&self, mut request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answer {
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.bearer_auth(&self.token).send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.text().await.expect("a body");
+        Answer { status, headers, body }
+    }
+
+    /// The operation once it has ended.
+    pub async fn ended(&self, id: &str) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(&format!("/operations/{id}"), &[("prefer", "wait=10")]).await;
+            let operation = answer.json();
+            if operation["finished_at"].is_string() {
+                return operation;
+            }
+            assert!(Instant::now() < until, "it does not end: {operation}");
+        }
+    }
+}
+
+/// Speaks plain HTTP to this machine only.
+pub fn plain_client() -> reqwest::Client {
+    // Building a client needs a TLS provider although no test uses TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
+}

@@ -1,0 +1,64 @@
+//! `tunnelgate sandbox`, as a newcomer meets it.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::{Consumer, Process, run};
+
+/// The curl line that the sandbox printed, run by a shell as it stands.
+fn paste(curl: &str) -> String {
+    let output = Command::new("sh").args(["-c", curl]).output().expect("curl runs");
+    assert!(output.status.success(), "{curl}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn token(output: &str) -> Option<String> {
+    let rest = &output[output.find("tg_")?..];
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+    Some(rest[..end].to_owned())
+}
+
+#[tokio::test]
+async fn the_curl_line_that_it_prints_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sandbox = Process::start(folder.path(), "sandbox", &["sandbox", "--listen", "127.0.0.1:0"], &[]);
+    let curl = sandbox.await_output("curl line", |output| {
+        // The line may be broken with backslashes; it ends at the first empty line.
+        let rest = &output[output.find("curl ")?..];
+        Some(rest[..rest.find("\n\n")?].to_owned())
+    });
+    let answer = paste(&curl);
+    let start = answer.find('{').expect("a JSON body");
+    let operation: Value = serde_json::from_str(&answer[start..]).expect("an operation");
+    assert_eq!(operation["status"], "running", "{answer}");
+    assert!(!answer.contains("tencenttest"));
+
+    let output = sandbox.stdout();
+    let token = token(&output).expect("a token");
+    let base = sandbox.address();
+    let consumer = Consumer::new(base, token);
+    let id = operation["id"].as_str().expect("an id");
+    let ended = consumer.ended(id).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+    assert_eq!(ended["verification"], serde_json::json!({"result": "confirmed"}));
+
+    let events = consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
+    let kinds: Vec<&str> =
+        events["items"].as_array().expect("items").iter().filter_map(|e| e["event"].as_str()).collect();
+    assert_eq!(kinds, ["verification_confirmed", "succeeded", "submitted", "requested"]);
+    assert!(sandbox.terminate().success());
+}
+
+#[test]
+fn help_explains_every_command_and_shows_no_secret() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let env = [("TENCENTCLOUD_SECRET_KEY", "canary-secret-key"), ("TENCENTCLOUD_TOKEN", "canary-token")];
+    for command in ["serve", "sandbox", "simulate-cloud", "keys", "audit", "migrate", "openapi"] {
+        let output = run(folder.path(), &[command, "--help"], &env);
+        assert!(output.status.success(), "{command}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("Usage: tunnelgate"), "{text}");
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
