@@ -22,7 +22,11 @@ pub mod ledger;
 pub mod metrics;
 /// What the product does; the traits `Cloud` and `Ledger`.
 pub mod service;
+/// Ending in two stages.
+pub mod shutdown;
 /// A simulated cloud, as strict as the real one.
 pub mod simulator;
 /// Logs.
 pub mod telemetry;
+/// The loop that follows operations to their end.
+pub mod tracker;

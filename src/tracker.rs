@@ -73,7 +73,8 @@ async fn claim(service: &Service, holder: &str, free: usize) -> Result<Found, Le
 /// One look. Its end is in the ledger; a failure is told here and tried again when the lease is over.
 async fn look(service: Service, claim: Claim) {
     let operation = &claim.operation;
-    let span = info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
+    let span =
+        info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
     async {
         if let Err(error) = service.track(claim).await {
             error!(error = &error as &dyn std::error::Error, "the look could not be written");

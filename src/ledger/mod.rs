@@ -1,1 +1,64 @@
-//! (to come)
+//! The store of operations and events, behind [`crate::service::ledger::Ledger`], on PostgreSQL and on SQLite. What
+//! is not SQL is shared: the batch, the writer, the form of the columns.
+
+mod batch;
+mod columns;
+mod figures;
+mod postgres;
+mod sqlite;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::metrics::Metrics;
+use crate::service::ledger::{Ledger, LedgerError};
+
+/// How a ledger is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Connections for reads; writing has its own.
+    pub connections: u32,
+    /// The time limit of every read and of every batch of writes.
+    pub timeout: Duration,
+    /// Apply the migrations that are missing.
+    pub migrate: bool,
+}
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the ledger's URL can't be read")]
+    Url(#[source] sqlx::Error),
+    #[error("the ledger could not be reached")]
+    Connect(#[source] sqlx::Error),
+    #[error("the ledger's migrations could not be applied")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+/// Opens the ledger at a URL (`postgres://…`, `sqlite:…`).
+///
+/// # Errors
+/// If it can't be reached in time, or not be migrated.
+pub async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Arc<dyn Ledger>, OpenError> {
+    if url.starts_with("sqlite:") {
+        Ok(Arc::new(sqlite::Sqlite::open(url, options, metrics).await?))
+    } else {
+        Ok(Arc::new(postgres::Postgres::open(url, options, metrics).await?))
+    }
+}
+
+/// Ends by the time limit, whatever the database does.
+async fn limited<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, LedgerError>>,
+) -> Result<T, LedgerError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
+    }
+}
+
+fn unavailable(error: sqlx::Error) -> LedgerError {
+    LedgerError::Unavailable(Box::new(error))
+}

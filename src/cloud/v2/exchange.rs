@@ -1,0 +1,78 @@
+//! One exchange over HTTP, and what its end proves. Only a connection that never came about proves that nothing was
+//! sent.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use secrecy::zeroize::Zeroizing;
+use tokio::time::{Instant, timeout_at};
+
+use super::sign::Hidden;
+
+/// The largest answer that is read; a page of 50 tunnels has some 100 KB.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// An idle connection older than this is not used again: the other end may just be closing it, and a change that is
+/// sent into that has an unknown outcome.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// How an exchange ended.
+pub(super) enum Exchange {
+    /// Nothing was sent.
+    Unreachable,
+    /// It was sent (or may have been), and no whole answer came.
+    Lost,
+    /// It was sent (or may have been), and the time limit is over.
+    TimedOut,
+    /// A whole answer.
+    Answered { status: u16, body: Zeroizing<Vec<u8>> },
+}
+
+/// Why no HTTP client could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client could be set up")]
+pub struct NoClient(#[from] reqwest::Error);
+
+/// A client that sends nothing twice: no redirects, no retries of its own, HTTP/1.1 only.
+pub(super) fn http_client(connect_timeout: Duration, loopback: bool) -> Result<reqwest::Client, NoClient> {
+    // The first one in the process stays; it is always the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(connect_timeout)
+        .pool_idle_timeout(IDLE)
+        .tcp_nodelay(true)
+        .user_agent(concat!("tunnelgate/", env!("CARGO_PKG_VERSION")));
+    if loopback {
+        // A proxy has no business between two processes of one machine.
+        builder = builder.no_proxy();
+    }
+    Ok(builder.build()?)
+}
+
+/// Posts a form and reads the answer, until the deadline.
+pub(super) async fn post(client: &reqwest::Client, url: &str, form: &Hidden, deadline: Instant) -> Exchange {
+    let request = client
+        .post(url)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+        .body(form.expose().to_owned());
+    let exchange = async {
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Exchange::Unreachable,
+            Err(error) if error.is_timeout() => return Exchange::TimedOut,
+            Err(_) => return Exchange::Lost,
+        };
+        let status = response.status().as_u16();
+        let mut body = Zeroizing::new(Vec::new());
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER => body.extend_from_slice(&chunk),
+                Ok(None) => return Exchange::Answered { status, body },
+                Ok(Some(_)) | Err(_) => return Exchange::Lost,
+            }
+        }
+    };
+    timeout_at(deadline, exchange).await.unwrap_or(Exchange::TimedOut)
+}

@@ -1,0 +1,116 @@
+//! An entry of `DescribeVpnConn` as a [`Tunnel`], whatever spelling the cloud uses today.
+
+use serde_json::Value;
+
+use crate::domain::ike::IkeSettings;
+use crate::domain::ipsec::{CLOUD_NONE, IpsecSettings};
+use crate::domain::tunnel::{Connectivity, Tunnel, TunnelStatus};
+
+use super::answer::{Answer, text};
+
+/// Reads one entry of `data`.
+pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
+    let first = |names: &[&str]| names.iter().find_map(|name| entry.get(*name).and_then(text));
+    Tunnel {
+        vpc_ids: all(entry, &["unVpcId", "vpcId"]),
+        gateway_ids: all(entry, &["unVpnGwId", "vpnGwId"]),
+        tunnel_ids: all(entry, &["unVpnConnId", "unVpcConnId", "vpnConnId", "vpcConnId"]),
+        name: first(&["vpnConnName"]),
+        pre_shared_key: answer.key(&entry["preSharedKey"]),
+        local_cidrs: list(&entry["sourceCidr"]),
+        peer_cidrs: list(&entry["destinationCidr"]),
+        status: status(first(&["vpcConnStatus", "vpnConnStatus"]).as_deref()),
+        connectivity: match first(&["netStatus"]).as_deref() {
+            Some("available") => Connectivity::Connected,
+            Some("unavailable") => Connectivity::Disconnected,
+            _ => Connectivity::Unknown,
+        },
+        gateway_address: first(&["vpnGwAddress"]),
+        peer_address: first(&["userGwAddress"]),
+        created_at: first(&["createTime"]),
+        ike: ike(record(entry, &["IKEArr", "IKESet"])),
+        ipsec: ipsec(record(entry, &["IPSECArr", "IPsecArr", "IPsecSet"])),
+    }
+}
+
+/// The numbers of `vpcConnStatus`.
+fn status(number: Option<&str>) -> TunnelStatus {
+    match number {
+        Some("0") => TunnelStatus::Creating,
+        Some("1") => TunnelStatus::CreationFailed,
+        Some("2") => TunnelStatus::Modifying,
+        Some("3") => TunnelStatus::ModificationFailed,
+        Some("4") => TunnelStatus::Deleting,
+        Some("5") => TunnelStatus::DeletionFailed,
+        Some("6") => TunnelStatus::Running,
+        _ => TunnelStatus::Unknown,
+    }
+}
+
+fn all(entry: &Value, names: &[&str]) -> Vec<String> {
+    names.iter().filter_map(|name| entry.get(*name).and_then(text)).collect()
+}
+
+/// A list of texts; a single text counts as a list of one.
+fn list(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(items) => Some(items.iter().filter_map(text).collect()),
+        Value::String(one) => Some(vec![one.clone()]),
+        _ => None,
+    }
+}
+
+/// A record, or the only item of a list: the document says list, the example shows a record.
+fn record<'a>(entry: &'a Value, names: &[&str]) -> &'a Value {
+    let found = names.iter().find_map(|name| entry.get(*name)).unwrap_or(&Value::Null);
+    match found {
+        Value::Array(items) => items.first().unwrap_or(&Value::Null),
+        found => found,
+    }
+}
+
+/// A field that says something: unused ones come as null or as an empty text.
+fn field(record: &Value, name: &str) -> Option<String> {
+    record.get(name).and_then(text).filter(|text| !text.is_empty())
+}
+
+fn word(record: &Value, name: &str) -> Option<String> {
+    field(record, name).map(|word| word.to_ascii_lowercase())
+}
+
+fn ike(record: &Value) -> IkeSettings {
+    IkeSettings {
+        encryption_algorithm: word(record, "propoEncryAlgorithm"),
+        authentication_algorithm: word(record, "propoAuthenAlgorithm").map(sha),
+        exchange_mode: word(record, "exchangeMode"),
+        local_identity: word(record, "localIdentity"),
+        local_address: field(record, "localAddress"),
+        local_fqdn: field(record, "localFqdnName"),
+        remote_identity: word(record, "remoteIdentity"),
+        remote_address: field(record, "remoteAddress"),
+        remote_fqdn: field(record, "remoteFqdnName"),
+        dh_group: word(record, "dhGroupName"),
+        sa_lifetime_seconds: field(record, "ikeSaLifetimeSeconds"),
+    }
+}
+
+fn ipsec(record: &Value) -> IpsecSettings {
+    let integrity = word(record, "integrityAlgorith").or_else(|| word(record, "integrityAlgorithm"));
+    IpsecSettings {
+        encryption_algorithm: word(record, "encryptAlgorithm").map(none),
+        integrity_algorithm: integrity.map(sha),
+        sa_lifetime_seconds: field(record, "ipsecSaLifetimeSeconds"),
+        sa_lifetime_kilobytes: field(record, "ipsecSaLifetimeTraffic"),
+        pfs_dh_group: word(record, "pfsDhGroup").map(none),
+    }
+}
+
+/// `sha1` in answers is `sha` in calls.
+fn sha(word: String) -> String {
+    if word == "sha1" { "sha".into() } else { word }
+}
+
+/// The cloud's text `null` is our `none`.
+fn none(word: String) -> String {
+    if word == CLOUD_NONE { "none".into() } else { word }
+}

@@ -1,0 +1,175 @@
+//! A change as the parameters of `ModifyVpnConnEx`, in both styles that the cloud's documents show.
+
+use std::collections::BTreeMap;
+
+use secrecy::zeroize::Zeroize;
+
+use crate::domain::ids::TunnelPath;
+use crate::domain::ike::IkeSettings;
+use crate::domain::ipsec::{CLOUD_NONE, IpsecSettings};
+use crate::domain::patch::Ranges;
+use crate::domain::policy::SecurityPolicy;
+use crate::domain::words::words;
+use crate::service::cloud::TunnelChange;
+
+words! {
+    /// How nested parameters are written; the cloud's documents contradict each other.
+    pub enum ParamStyle {
+        /// `IKESet.0.x`, `IPsecSet.0.x`, `spdAcl.0`, bare `encryptAlgorithm` (the English document of 2018).
+        Indexed = "indexed",
+        /// `IKESet.x`, `IPsecSet.x`, `spdAcl` as one JSON text, `IKESet.encryptAlgorithm` (the later Chinese edition).
+        Plain = "plain",
+    }
+}
+
+/// The parameter that holds the secret.
+pub const PRE_SHARED_KEY: &str = "preSharedKey";
+
+/// The parameters of one call. They may hold the pre-shared key: no `Debug`, wiped when dropped.
+#[derive(Default)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// The parameters of an action that has none yet.
+    #[must_use]
+    pub fn of_action(action: &str) -> Self {
+        let mut params = Self::default();
+        params.put("Action", action);
+        params
+    }
+
+    /// Adds a parameter.
+    pub fn put(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        self.0.push((key.into(), value.into()));
+    }
+
+    fn put_if(&mut self, key: impl Into<String>, value: Option<&str>) {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
+    }
+
+    /// All of them, in the order in which they were added.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+    }
+
+    /// For people: the same, with the secret masked.
+    #[must_use]
+    pub fn masked(&self) -> Vec<(String, String)> {
+        let mask = |key: &str, value: &str| match key {
+            PRE_SHARED_KEY => "***".to_owned(),
+            _ => value.to_owned(),
+        };
+        self.0.iter().map(|(key, value)| (key.clone(), mask(key, value))).collect()
+    }
+}
+
+impl Drop for Params {
+    fn drop(&mut self) {
+        for (_, value) in &mut self.0 {
+            value.zeroize();
+        }
+    }
+}
+
+/// The three ids, under the cloud's names.
+pub fn put_path(params: &mut Params, path: &TunnelPath) {
+    params.put("vpcId", path.vpc_id.as_str());
+    params.put("vpnGwId", path.gateway_id.as_str());
+    params.put("vpnConnId", path.tunnel_id.as_str());
+}
+
+/// The parameters of `ModifyVpnConnEx`, without the common ones.
+#[must_use]
+pub fn modify(change: &TunnelChange, style: ParamStyle) -> Params {
+    let mut params = Params::of_action("ModifyVpnConnEx");
+    put_path(&mut params, &change.path);
+    params.put_if("vpnConnName", change.name.as_ref().map(|name| name.as_str()));
+    params.put_if(PRE_SHARED_KEY, change.pre_shared_key.as_ref().map(|key| key.expose()));
+    match &change.ranges {
+        Ranges::PeerCidrs(cidrs) => {
+            for (n, cidr) in cidrs.iter().enumerate() {
+                params.put(format!("userGwCidrBlock.{n}"), cidr.to_string());
+            }
+        }
+        Ranges::SecurityPolicies(policies) => put_policies(&mut params, policies, style),
+    }
+    if let Some(ike) = &change.ike {
+        put_ike(&mut params, ike, style);
+    }
+    if let Some(ipsec) = &change.ipsec {
+        put_ipsec(&mut params, ipsec, style);
+    }
+    params
+}
+
+/// The cloud's form is a map from a range of the VPC to ranges of the peer, so rules for one local range are joined.
+fn put_policies(params: &mut Params, policies: &[SecurityPolicy], style: ParamStyle) {
+    let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for policy in policies {
+        let peers = rules.entry(policy.local_cidr.to_string()).or_default();
+        for cidr in policy.peer_cidrs.iter().map(ToString::to_string) {
+            if !peers.contains(&cidr) {
+                peers.push(cidr);
+            }
+        }
+    }
+    match style {
+        ParamStyle::Plain => params.put("spdAcl", serde_json::json!(rules).to_string()),
+        ParamStyle::Indexed => {
+            for (n, (local, peers)) in rules.iter().enumerate() {
+                params.put(format!("spdAcl.{n}"), serde_json::json!({ local: peers }).to_string());
+            }
+        }
+    }
+}
+
+fn put_ike(params: &mut Params, ike: &IkeSettings, style: ParamStyle) {
+    let set = match style {
+        ParamStyle::Indexed => "IKESet.0",
+        ParamStyle::Plain => "IKESet",
+    };
+    let fields = [
+        ("propoEncryAlgorithm", &ike.encryption_algorithm),
+        ("propoAuthenAlgorithm", &ike.authentication_algorithm),
+        ("exchangeMode", &ike.exchange_mode),
+        ("localIdentity", &ike.local_identity),
+        ("localAddress", &ike.local_address),
+        ("localFqdnName", &ike.local_fqdn),
+        ("remoteIdentity", &ike.remote_identity),
+        ("remoteAddress", &ike.remote_address),
+        ("remoteFqdnName", &ike.remote_fqdn),
+        ("dhGroupName", &ike.dh_group),
+        ("ikeSaLifetimeSeconds", &ike.sa_lifetime_seconds),
+    ];
+    for (field, value) in fields {
+        params.put_if(format!("{set}.{field}"), value.as_deref());
+    }
+}
+
+fn put_ipsec(params: &mut Params, ipsec: &IpsecSettings, style: ParamStyle) {
+    let (set, encryption) = match style {
+        ParamStyle::Indexed => ("IPsecSet.0", "encryptAlgorithm"),
+        ParamStyle::Plain => ("IPsecSet", "IKESet.encryptAlgorithm"),
+    };
+    params.put_if(encryption, ipsec.encryption_algorithm.as_deref().map(cloud_word));
+    let fields = [
+        ("integrityAlgorith", &ipsec.integrity_algorithm),
+        ("ipsecSaLifetimeSeconds", &ipsec.sa_lifetime_seconds),
+        ("ipsecSaLifetimeTraffic", &ipsec.sa_lifetime_kilobytes),
+        ("pfsDhGroup", &ipsec.pfs_dh_group),
+    ];
+    for (field, value) in fields {
+        params.put_if(format!("{set}.{field}"), value.as_deref().map(cloud_word));
+    }
+}
+
+/// Our `none` is the cloud's text `null`.
+fn cloud_word(word: &str) -> &str {
+    match word {
+        "none" => CLOUD_NONE,
+        word => word,
+    }
+}

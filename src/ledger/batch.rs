@@ -1,0 +1,241 @@
+//! A batch of steps, decided. A pure function: both stores load what a batch needs, ask here what follows, and write
+//! that. Whoever calls it holds the head of the chain, so nothing it is told can change under it.
+
+use std::collections::HashMap;
+
+use tracing::warn;
+
+use crate::domain::chain;
+use crate::domain::event::{Event, EventRow, NewEvent};
+use crate::domain::operation::{Operation, OperationId, Status};
+use crate::domain::timestamp::Timestamp;
+use crate::service::ledger::{
+    Advance, IDEMPOTENCY_WINDOW, Idempotency, LedgerError, Opening, Step, Written, event_of,
+};
+
+/// The newest event's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) seq: i64,
+    pub(super) hash: [u8; 32],
+}
+
+/// A request that came before under an `Idempotency-Key`.
+#[derive(Debug, Clone)]
+pub(super) struct KnownKey {
+    pub(super) fingerprint: Vec<u8>,
+    pub(super) created_at: Timestamp,
+    pub(super) operation: Operation,
+}
+
+/// What a batch has to know.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    /// Tunnels that operations are opened on.
+    pub(super) tunnels: Vec<String>,
+    /// `(principal_id, key)`.
+    pub(super) keys: Vec<(String, String)>,
+    /// Operations that move on.
+    pub(super) operations: Vec<OperationId>,
+}
+
+/// What the ledger holds of that.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) head: Head,
+    /// Tunnels with an operation that is not final.
+    pub(super) busy: HashMap<String, OperationId>,
+    pub(super) keys: HashMap<(String, String), KnownKey>,
+    /// Unfinished operations: where they stand, and the fencing token of their lease.
+    pub(super) tracked: HashMap<OperationId, (Status, i64)>,
+}
+
+/// A row to insert.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) operation: Operation,
+    pub(super) lease_until: Timestamp,
+    pub(super) idempotency: Option<Idempotency>,
+}
+
+/// A row to update.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// In its new state.
+    pub(super) operation: Operation,
+    /// The guards.
+    pub(super) from: Status,
+    pub(super) fence: i64,
+    /// `None` if it is final: nobody looks at it any more.
+    pub(super) due_at: Option<Timestamp>,
+}
+
+/// What a batch leads to.
+#[derive(Debug)]
+pub(super) struct Writes {
+    pub(super) opened: Vec<Opened>,
+    pub(super) moved: Vec<Moved>,
+    pub(super) events: Vec<Event>,
+    pub(super) head: Head,
+    /// One for each step, in order.
+    pub(super) written: Vec<Written>,
+}
+
+impl Writes {
+    /// The operations that took a step.
+    pub(super) fn operations(&self) -> Vec<OperationId> {
+        let opened = self.opened.iter().map(|opened| opened.operation.id);
+        opened.chain(self.moved.iter().map(|moved| moved.operation.id)).collect()
+    }
+}
+
+/// What these steps need to know.
+pub(super) fn needs(steps: &[Step]) -> Needs {
+    let mut needs = Needs::default();
+    for step in steps {
+        match step {
+            Step::Open(opening) => {
+                needs.tunnels.push(opening.operation.tunnel.tunnel_id.as_str().to_owned());
+                if let Some(idempotency) = &opening.idempotency {
+                    needs.keys.push((idempotency.principal_id.clone(), idempotency.key.clone()));
+                }
+            }
+            Step::Advance(advance) => needs.operations.push(advance.operation.id),
+            Step::Record(_) => {}
+        }
+    }
+    needs
+}
+
+/// Decides the steps in order; each sees what those before it led to.
+pub(super) fn decide(steps: Vec<Step>, context: Context) -> Result<Writes, LedgerError> {
+    let mut deciding = Deciding {
+        writes: Writes {
+            opened: Vec::new(),
+            moved: Vec::new(),
+            events: Vec::with_capacity(steps.len() * 2),
+            head: context.head,
+            written: Vec::with_capacity(steps.len()),
+        },
+        context,
+    };
+    for step in steps {
+        let written = match step {
+            Step::Open(opening) => deciding.open(*opening)?,
+            Step::Advance(advance) => deciding.advance(*advance)?,
+            Step::Record(event) => {
+                deciding.chain(*event)?;
+                Written::Recorded
+            }
+        };
+        deciding.writes.written.push(written);
+    }
+    Ok(deciding.writes)
+}
+
+struct Deciding {
+    context: Context,
+    writes: Writes,
+}
+
+impl Deciding {
+    fn open(&mut self, opening: Opening) -> Result<Written, LedgerError> {
+        let operation = opening.operation;
+        let now = operation.created_at;
+        let key = opening.idempotency.as_ref().map(|i| (i.principal_id.clone(), i.key.clone()));
+        if let (Some(key), Some(asked)) = (&key, &opening.idempotency)
+            && let Some(known) = self.context.keys.get(key)
+            && now.since(known.created_at) < IDEMPOTENCY_WINDOW
+        {
+            return Ok(if known.fingerprint == asked.fingerprint {
+                Written::Repeated(Box::new(known.operation.clone()))
+            } else {
+                Written::KeyReused
+            });
+        }
+        let tunnel_id = operation.tunnel.tunnel_id.as_str().to_owned();
+        if let Some(other) = self.context.busy.get(&tunnel_id) {
+            return Ok(Written::InProgress(*other));
+        }
+        self.chain(NewEvent {
+            origin: opening.origin,
+            changes: Some(operation.changes.clone()),
+            ..event_of(&operation, opening.event_id, crate::domain::event::EventKind::Requested, now)
+        })?;
+        self.context.busy.insert(tunnel_id, operation.id);
+        self.context.tracked.insert(operation.id, (operation.status(), 0));
+        if let (Some(key), Some(asked)) = (key, &opening.idempotency) {
+            let known = KnownKey {
+                fingerprint: asked.fingerprint.clone(),
+                created_at: now,
+                operation: operation.clone(),
+            };
+            self.context.keys.insert(key, known);
+        }
+        let idempotency = opening.idempotency;
+        self.writes.opened.push(Opened { operation, lease_until: opening.lease_until, idempotency });
+        Ok(Written::Opened)
+    }
+
+    fn advance(&mut self, advance: Advance) -> Result<Written, LedgerError> {
+        let id = advance.operation.id;
+        let from = advance.operation.status();
+        if self.context.tracked.get(&id) != Some(&(from, advance.fence)) {
+            return Ok(Written::Stale);
+        }
+        let (operation, events) =
+            match advance.operation.step(advance.transition, advance.upstream, advance.now) {
+                Ok(stepped) => stepped,
+                Err(illegal) => {
+                    warn!(operation_id = %id, error = %illegal, "a step was refused");
+                    return Ok(Written::Stale);
+                }
+            };
+        for (event_id, step) in advance.event_ids.into_iter().zip(events) {
+            let mut event = event_of(&operation, event_id, step.event, advance.now);
+            event.origin.source_ip = advance.origin.source_ip;
+            event.origin.user_agent.clone_from(&advance.origin.user_agent);
+            event.upstream = step.upstream;
+            self.chain(event)?;
+        }
+        let status = operation.status();
+        let due_at = (!status.is_final()).then_some(advance.due_at);
+        match due_at {
+            Some(_) => self.context.tracked.insert(id, (status, advance.fence)),
+            None => {
+                self.context.busy.remove(operation.tunnel.tunnel_id.as_str());
+                self.context.tracked.remove(&id)
+            }
+        };
+        self.writes.moved.push(Moved { operation: operation.clone(), from, fence: advance.fence, due_at });
+        Ok(Written::Advanced(Box::new(operation)))
+    }
+
+    /// Gives an event its place in the chain.
+    fn chain(&mut self, event: NewEvent) -> Result<(), LedgerError> {
+        let prev_hash = self.writes.head.hash;
+        let row = EventRow {
+            seq: self.writes.head.seq + 1,
+            id: event.id,
+            occurred_at: event.occurred_at,
+            event: event.event.as_str().to_owned(),
+            operation_id: event.operation_id,
+            actor: event.actor.name,
+            actor_kind: event.actor.kind.as_str().to_owned(),
+            source_ip: event.origin.source_ip,
+            user_agent: event.origin.user_agent,
+            request_id: event.origin.request_id,
+            trace_id: event.origin.trace_id,
+            vpc_id: event.tunnel.vpc_id.as_str().to_owned(),
+            gateway_id: event.tunnel.gateway_id.as_str().to_owned(),
+            tunnel_id: event.tunnel.tunnel_id.as_str().to_owned(),
+            changes: super::columns::json_of(event.changes.as_ref()),
+            upstream: super::columns::json_of(event.upstream.as_ref()),
+        };
+        let hash = chain::hash(&prev_hash, &row)
+            .ok_or_else(|| LedgerError::Corrupt(format!("event {} has no canonical form", row.seq)))?;
+        self.writes.head = Head { seq: row.seq, hash };
+        self.writes.events.push(Event { row, prev_hash, hash });
+        Ok(())
+    }
+}

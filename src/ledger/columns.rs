@@ -1,0 +1,129 @@
+//! The form of columns that both stores share: JSON in and out of the domain's types.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::domain::changes::Changes;
+use crate::domain::event::{Actor, ActorKind};
+use crate::domain::ids::TunnelPath;
+use crate::domain::operation::{Operation, OperationId, State, Status};
+use crate::domain::principal::{Grant, Scope, VpcPattern, VpcScope};
+use crate::domain::timestamp::Timestamp;
+use crate::service::ledger::LedgerError;
+
+/// A row of `operations`, still in the database's own terms.
+pub(super) struct OperationRow {
+    pub(super) id: OperationId,
+    pub(super) status: String,
+    pub(super) vpc_id: String,
+    pub(super) gateway_id: String,
+    pub(super) tunnel_id: String,
+    pub(super) task_id: Option<String>,
+    pub(super) changes: Value,
+    pub(super) requested_by: String,
+    pub(super) actor_kind: String,
+    pub(super) request_id: Option<String>,
+    pub(super) trace_id: Option<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) error: Option<Value>,
+    pub(super) verification: Option<Value>,
+}
+
+/// The columns of `operations` in one place.
+pub(super) const OPERATION: &str = "o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.task_id, o.changes, \
+     o.requested_by, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, \
+     o.verification";
+
+/// The columns of `audit_events` in one place.
+pub(super) const EVENT: &str = "e.seq, e.id, e.occurred_at, e.event, e.operation_id, e.actor, e.actor_kind, \
+     e.source_ip, e.user_agent, e.request_id, e.trace_id, e.vpc_id, e.gateway_id, e.tunnel_id, e.changes, e.upstream, \
+     e.prev_hash, e.hash";
+
+impl OperationRow {
+    pub(super) fn into_operation(self) -> Result<Operation, LedgerError> {
+        let id = self.id;
+        let corrupt = |column: &str| LedgerError::Corrupt(format!("operation {id}, column {column}"));
+        let status = Status::from_word(&self.status).ok_or_else(|| corrupt("status"))?;
+        let error = optional(self.error).ok_or_else(|| corrupt("error"))?;
+        let verification = optional(self.verification).ok_or_else(|| corrupt("verification"))?;
+        Ok(Operation {
+            id,
+            tunnel: TunnelPath {
+                vpc_id: self.vpc_id.parse().map_err(|_| corrupt("vpc_id"))?,
+                gateway_id: self.gateway_id.parse().map_err(|_| corrupt("gateway_id"))?,
+                tunnel_id: self.tunnel_id.parse().map_err(|_| corrupt("tunnel_id"))?,
+            },
+            changes: serde_json::from_value::<Changes>(self.changes).map_err(|_| corrupt("changes"))?,
+            requested_by: Actor {
+                name: self.requested_by,
+                kind: ActorKind::from_word(&self.actor_kind).ok_or_else(|| corrupt("actor_kind"))?,
+            },
+            request_id: self.request_id,
+            trace_id: self.trace_id,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            finished_at: self.finished_at,
+            state: State::from_columns(status, self.task_id, error, verification)
+                .ok_or_else(|| corrupt("status"))?,
+        })
+    }
+}
+
+/// A JSON column that may be empty; `None` if it does not hold what it should.
+fn optional<T: DeserializeOwned>(value: Option<Value>) -> Option<Option<T>> {
+    value.map(serde_json::from_value).transpose().ok()
+}
+
+/// A part of an operation as JSON for its column.
+pub(super) fn json_of<T: serde::Serialize>(part: Option<&T>) -> Option<Value> {
+    part.map(|part| json!(part))
+}
+
+/// Grants as JSON: `[{"scope": "tunnels:read", "vpcs": null or ["vpc-prod-*"]}]`.
+pub(super) fn grants_to_json(grants: &[Grant]) -> Value {
+    let vpcs = |vpcs: &VpcScope| match vpcs {
+        VpcScope::All => Value::Null,
+        VpcScope::Matching(patterns) => json!(patterns.iter().map(VpcPattern::as_str).collect::<Vec<_>>()),
+    };
+    json!(
+        grants
+            .iter()
+            .map(|grant| json!({"scope": grant.scope, "vpcs": vpcs(&grant.vpcs)}))
+            .collect::<Vec<_>>()
+    )
+}
+
+/// The other way round.
+pub(super) fn grants_from_json(value: &Value) -> Result<Vec<Grant>, LedgerError> {
+    let corrupt = || LedgerError::Corrupt("api_keys, column grants".into());
+    let items = value.as_array().ok_or_else(corrupt)?;
+    items
+        .iter()
+        .map(|item| {
+            let scope = item["scope"].as_str().and_then(Scope::from_word).ok_or_else(corrupt)?;
+            let vpcs = match &item["vpcs"] {
+                Value::Null => VpcScope::All,
+                Value::Array(patterns) => VpcScope::Matching(
+                    patterns
+                        .iter()
+                        .map(|pattern| pattern.as_str().and_then(|p| p.parse().ok()).ok_or_else(corrupt))
+                        .collect::<Result<_, _>>()?,
+                ),
+                _ => return Err(corrupt()),
+            };
+            Ok(Grant { scope, vpcs })
+        })
+        .collect()
+}
+
+/// A VPC pattern for `LIKE … ESCAPE '\'`.
+pub(super) fn like(pattern: &VpcPattern) -> String {
+    pattern.as_str().replace('_', "\\_").replace('*', "%")
+}
+
+/// 32 bytes, or a row that can't be read.
+pub(super) fn hash(bytes: &[u8], what: &str) -> Result<[u8; 32], LedgerError> {
+    bytes.try_into().map_err(|_| LedgerError::Corrupt(what.to_owned()))
+}

@@ -1,0 +1,175 @@
+//! The ledger on PostgreSQL.
+
+mod apply;
+mod claims;
+mod keys;
+mod listen;
+mod read;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::broadcast;
+
+use crate::domain::event::Event;
+use crate::domain::operation::{Operation, OperationId};
+use crate::domain::principal::VpcScope;
+use crate::domain::timestamp::Timestamp;
+use crate::metrics::Metrics;
+use crate::service::ledger::{
+    ApiKey, Backlog, Checkpoint, Claim, EventFilter, Ledger, LedgerError, OperationFilter, Order, Step,
+    Written,
+};
+
+use super::figures::Figures;
+use super::writer::Writer;
+use super::{OpenError, Options, limited, unavailable};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The time limit of all migrations together: an index on a large table takes its time.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
+
+/// The ledger on PostgreSQL.
+pub(super) struct Postgres {
+    pool: PgPool,
+    writer: Writer,
+    limit: Duration,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Self, OpenError> {
+        let connect = PgConnectOptions::from_str(url).map_err(OpenError::Url)?.application_name("tunnelgate");
+        let limit = options.timeout;
+        if options.migrate {
+            migrate(&connect, limit).await?;
+        }
+        let millis = limit.as_millis().to_string();
+        let limits = [("statement_timeout", millis.as_str()), ("lock_timeout", millis.as_str())];
+        let connect = connect.options(limits);
+        let pool = PgPoolOptions::new()
+            // One more, because listening for other replicas' steps keeps one.
+            .max_connections(options.connections.saturating_add(1))
+            .acquire_timeout(limit)
+            .connect_lazy_with(connect.clone());
+        // On a table that was empty when the statement was first planned, PostgreSQL would go on reading the whole
+        // table for a batch's few rows; the writer always has the primary keys.
+        let write_pool = PgPoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(limit)
+            .test_before_acquire(false)
+            .connect_lazy_with(connect.options([("enable_seqscan", "off")]));
+        let store = Arc::new(apply::Store::new(write_pool, limit));
+        let writer = Writer::start(store, limit, Figures::new(metrics));
+        tokio::spawn(listen::run(pool.clone(), writer.steps()));
+        let ledger = Self { pool, writer, limit };
+        limited(limit, async { ledger.pool.acquire().await.map(drop).map_err(unavailable) })
+            .await
+            .map_err(|_| OpenError::Connect(sqlx::Error::PoolTimedOut))?;
+        Ok(ledger)
+    }
+}
+
+/// Applies the migrations on a connection of its own, which has no statement limit.
+async fn migrate(connect: &PgConnectOptions, limit: Duration) -> Result<(), OpenError> {
+    let pool =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(limit).connect_lazy_with(connect.clone());
+    let mut connection = pool.acquire().await.map_err(OpenError::Connect)?;
+    let migrated = tokio::time::timeout(MIGRATION_LIMIT, MIGRATIONS.run(&mut *connection)).await;
+    drop(connection);
+    pool.close().await;
+    match migrated {
+        Ok(migrated) => migrated.map_err(OpenError::Migrate),
+        Err(_) => Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
+    }
+}
+
+#[async_trait]
+impl Ledger for Postgres {
+    async fn write(&self, step: Step) -> Result<Written, LedgerError> {
+        self.writer.write(step).await
+    }
+
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claim>, LedgerError> {
+        limited(self.limit, claims::claim(&self.pool, holder, now, lease_until, limit)).await
+    }
+
+    async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError> {
+        limited(self.limit, claims::snooze(&self.pool, claim, read_back, due_at)).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        limited(self.limit, claims::next_due(&self.pool)).await
+    }
+
+    async fn operation(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Operation>, LedgerError> {
+        limited(self.limit, read::operation(&self.pool, id, vpcs)).await
+    }
+
+    async fn operations(
+        &self,
+        vpcs: &VpcScope,
+        filter: &OperationFilter,
+        after: Option<OperationId>,
+        limit: u32,
+    ) -> Result<Vec<Operation>, LedgerError> {
+        limited(self.limit, read::operations(&self.pool, vpcs, filter, after, limit)).await
+    }
+
+    async fn event(&self, seq: i64, vpcs: &VpcScope) -> Result<Option<Event>, LedgerError> {
+        limited(self.limit, read::event(&self.pool, seq, vpcs)).await
+    }
+
+    async fn events(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        order: Order,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Event>, LedgerError> {
+        limited(self.limit, read::events(&self.pool, vpcs, filter, order, after, limit)).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
+        limited(self.limit, read::checkpoint(&self.pool)).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
+        limited(self.limit, claims::backlog(&self.pool, now)).await
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        limited(self.limit, read::ready(&self.pool, &MIGRATIONS)).await
+    }
+
+    fn steps(&self) -> broadcast::Receiver<OperationId> {
+        self.writer.steps().subscribe()
+    }
+
+    async fn create_key(&self, key: &ApiKey) -> Result<bool, LedgerError> {
+        limited(self.limit, keys::create(&self.pool, key)).await
+    }
+
+    async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError> {
+        limited(self.limit, keys::by_token(&self.pool, token_sha256)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, LedgerError> {
+        limited(self.limit, keys::all(&self.pool)).await
+    }
+
+    async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<bool, LedgerError> {
+        limited(self.limit, keys::revoke(&self.pool, name, now)).await
+    }
+}

@@ -1,0 +1,275 @@
+//! A batch in one transaction: take the write lock, load, decide, write, commit.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::domain::event::Event;
+use crate::domain::operation::{OperationId, Status};
+use crate::ledger::batch::{self, Context, Head, KnownKey, Moved, Needs, Opened, Writes};
+use crate::ledger::columns::{self, OPERATION, json_of};
+use crate::ledger::unavailable;
+use crate::ledger::writer::{BatchError, BatchStore};
+use crate::service::ledger::{LedgerError, Step, Written};
+
+use super::read;
+
+pub(super) struct Store {
+    pool: SqlitePool,
+    limit: Duration,
+}
+
+/// Why a batch did not come about.
+enum Failure {
+    /// The database refused a row.
+    Refused(sqlx::Error),
+    Other(LedgerError),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::error::ErrorKind;
+        match &error {
+            sqlx::Error::Database(refusal) if !matches!(refusal.kind(), ErrorKind::Other) => {
+                Self::Refused(error)
+            }
+            _ => Self::Other(unavailable(error)),
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Failure> for BatchError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) => Self::Refused(unavailable(error)),
+            Failure::Other(error) => Self::Unavailable(error),
+        }
+    }
+}
+
+#[async_trait]
+impl BatchStore for Store {
+    async fn apply(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), BatchError> {
+        Ok(self.attempt(steps).await?)
+    }
+}
+
+impl Store {
+    pub(super) const fn new(pool: SqlitePool, limit: Duration) -> Self {
+        Self { pool, limit }
+    }
+
+    async fn attempt(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), Failure> {
+        let written = tokio::time::timeout(self.limit, async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let writes = write(&mut transaction, steps).await?;
+            Ok::<_, Failure>((writes, transaction))
+        });
+        let (writes, transaction) = written
+            .await
+            .unwrap_or_else(|elapsed| Err(LedgerError::Unavailable(Box::new(elapsed)).into()))?;
+        // Without a limit of ours: the disk is on this machine, and only the end of the commit tells how it ended.
+        transaction.commit().await?;
+        let operations = writes.operations();
+        Ok((writes.written, operations))
+    }
+}
+
+/// Everything but the commit.
+async fn write(connection: &mut SqliteConnection, steps: Vec<Step>) -> Result<Writes, Failure> {
+    let needs = batch::needs(&steps);
+    let context = load(connection, needs).await?;
+    let writes = batch::decide(steps, context)?;
+    for opened in &writes.opened {
+        insert_operation(connection, opened).await?;
+    }
+    for moved in &writes.moved {
+        move_operation(connection, moved).await?;
+    }
+    for event in &writes.events {
+        insert_event(connection, event).await?;
+    }
+    if !writes.events.is_empty() {
+        sqlx::query("UPDATE chain_head SET seq = $1, hash = $2")
+            .bind(writes.head.seq)
+            .bind(writes.head.hash.as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(writes)
+}
+
+async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context, Failure> {
+    let head = sqlx::query("SELECT seq, hash FROM chain_head").fetch_one(&mut *connection).await?;
+    let hash: Vec<u8> = head.try_get("hash")?;
+    let head = Head { seq: head.try_get("seq")?, hash: columns::hash(&hash, "chain_head")? };
+    let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
+    for tunnel in needs.tunnels {
+        let row = sqlx::query(
+            "SELECT id FROM operations WHERE tunnel_id = $1 AND status IN ('pending', 'running', 'unknown')",
+        );
+        if let Some(row) = row.bind(&tunnel).fetch_optional(&mut *connection).await? {
+            context.busy.insert(tunnel, read::uuid(&row, "id")?);
+        }
+    }
+    for id in needs.operations {
+        let row = sqlx::query(
+            "SELECT o.status, t.fence FROM tracking t JOIN operations o ON o.id = t.operation_id
+             WHERE t.operation_id = $1",
+        );
+        if let Some(row) = row.bind(id.to_string()).fetch_optional(&mut *connection).await? {
+            let status = Status::from_word(row.try_get("status")?)
+                .ok_or_else(|| LedgerError::Corrupt(format!("operation {id}, column status")))?;
+            context.tracked.insert(id, (status, row.try_get("fence")?));
+        }
+    }
+    for (principal, key) in needs.keys {
+        if let Some(known) = known_key(connection, &principal, &key).await? {
+            context.keys.insert((principal, key), known);
+        }
+    }
+    Ok(context)
+}
+
+async fn known_key(
+    connection: &mut SqliteConnection,
+    principal: &str,
+    key: &str,
+) -> Result<Option<KnownKey>, Failure> {
+    let sql = format!(
+        "SELECT k.fingerprint, k.created_at AS key_created_at, {OPERATION}
+         FROM idempotency_keys k JOIN operations o ON o.id = k.operation_id
+         WHERE k.principal_id = $1 AND k.key = $2"
+    );
+    let row =
+        sqlx::query(AssertSqlSafe(sql)).bind(principal).bind(key).fetch_optional(&mut *connection).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(KnownKey {
+        fingerprint: row.try_get("fingerprint")?,
+        created_at: read::timestamp(&row, "key_created_at")?,
+        operation: read::operation_row(&row)?.into_operation()?,
+    }))
+}
+
+async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) -> Result<(), Failure> {
+    let operation = &opened.operation;
+    let (id, created_at) = (operation.id.to_string(), operation.created_at.to_string());
+    sqlx::query(
+        "INSERT INTO operations (id, status, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind,
+                                 request_id, trace_id, created_at, updated_at)
+         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+    )
+    .bind(&id)
+    .bind(operation.tunnel.vpc_id.as_str())
+    .bind(operation.tunnel.gateway_id.as_str())
+    .bind(operation.tunnel.tunnel_id.as_str())
+    .bind(serde_json::json!(operation.changes).to_string())
+    .bind(&operation.requested_by.name)
+    .bind(operation.requested_by.kind.as_str())
+    .bind(&operation.request_id)
+    .bind(&operation.trace_id)
+    .bind(&created_at)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("INSERT INTO tracking (operation_id, due_at, lease_until) VALUES ($1, $2, $2)")
+        .bind(&id)
+        .bind(opened.lease_until.to_string())
+        .execute(&mut *connection)
+        .await?;
+    if let Some(key) = &opened.idempotency {
+        sqlx::query(
+            "INSERT INTO idempotency_keys (principal_id, key, fingerprint, operation_id, created_at)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (principal_id, key) DO UPDATE SET fingerprint = excluded.fingerprint,
+                operation_id = excluded.operation_id, created_at = excluded.created_at",
+        )
+        .bind(&key.principal_id)
+        .bind(&key.key)
+        .bind(&key.fingerprint)
+        .bind(&id)
+        .bind(&created_at)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn move_operation(connection: &mut SqliteConnection, moved: &Moved) -> Result<(), Failure> {
+    let operation = &moved.operation;
+    let text = |json: Option<serde_json::Value>| json.map(|json| json.to_string());
+    let id = operation.id.to_string();
+    let updated = sqlx::query(
+        "UPDATE operations SET status = $3, task_id = $4, updated_at = $5, finished_at = $6, error = $7,
+                verification = $8
+         WHERE id = $1 AND status = $2",
+    )
+    .bind(&id)
+    .bind(moved.from.as_str())
+    .bind(operation.status().as_str())
+    .bind(operation.state.task_id())
+    .bind(operation.updated_at.to_string())
+    .bind(operation.finished_at.map(|at| at.to_string()))
+    .bind(text(json_of(operation.state.error())))
+    .bind(text(json_of(operation.state.verification())))
+    .execute(&mut *connection)
+    .await?;
+    let tracked = match moved.due_at {
+        Some(due_at) => sqlx::query(
+            "UPDATE tracking SET due_at = $3, lease_until = NULL, lease_holder = NULL, polls = 0, read_backs = 0
+             WHERE operation_id = $1 AND fence = $2",
+        )
+        .bind(&id)
+        .bind(moved.fence)
+        .bind(due_at.to_string()),
+        None => sqlx::query("DELETE FROM tracking WHERE operation_id = $1 AND fence = $2")
+            .bind(&id)
+            .bind(moved.fence),
+    };
+    let tracked = tracked.execute(&mut *connection).await?;
+    if updated.rows_affected() == 1 && tracked.rows_affected() == 1 {
+        return Ok(());
+    }
+    // The guards are checked under the write lock.
+    Err(Failure::Other(LedgerError::Corrupt(format!("operation {id} is not as its guards were just seen"))))
+}
+
+async fn insert_event(connection: &mut SqliteConnection, event: &Event) -> Result<(), Failure> {
+    let row = &event.row;
+    let text = |json: &Option<serde_json::Value>| json.as_ref().map(ToString::to_string);
+    sqlx::query(
+        "INSERT INTO audit_events (seq, id, occurred_at, event, operation_id, actor, actor_kind, source_ip, user_agent,
+                                   request_id, trace_id, vpc_id, gateway_id, tunnel_id, changes, upstream, prev_hash,
+                                   hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+    )
+    .bind(row.seq)
+    .bind(row.id.to_string())
+    .bind(row.occurred_at.to_string())
+    .bind(&row.event)
+    .bind(row.operation_id.map(|id| id.to_string()))
+    .bind(&row.actor)
+    .bind(&row.actor_kind)
+    .bind(row.source_ip.map(|ip| ip.to_string()))
+    .bind(&row.user_agent)
+    .bind(&row.request_id)
+    .bind(&row.trace_id)
+    .bind(&row.vpc_id)
+    .bind(&row.gateway_id)
+    .bind(&row.tunnel_id)
+    .bind(text(&row.changes))
+    .bind(text(&row.upstream))
+    .bind(event.prev_hash.as_slice())
+    .bind(event.hash.as_slice())
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}

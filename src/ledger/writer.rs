@@ -1,0 +1,148 @@
+//! Group commit: one task takes all steps that wait and applies them in one transaction. While that is being
+//! committed the next ones gather, so the busier it is the more share a commit; a step that is alone waits for nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::domain::operation::OperationId;
+use crate::service::ledger::{LedgerError, Step, Written};
+
+use super::figures::Figures;
+
+/// Steps in one transaction at the most.
+const MAX_BATCH: usize = 256;
+/// Steps that may wait; beyond that, callers wait for a place.
+const QUEUE: usize = 4096;
+
+/// What became of a batch as a whole.
+pub(super) enum BatchError {
+    /// The database refused something in it: some step is at fault, not the connection.
+    Refused(LedgerError),
+    /// Nothing was written, and the steps are not at fault.
+    Unavailable(LedgerError),
+}
+
+/// A store that can apply a batch in one transaction.
+#[async_trait]
+pub(super) trait BatchStore: Send + Sync + 'static {
+    /// Applies it, all or nothing, and gives an answer for each step and the operations that took one.
+    async fn apply(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), BatchError>;
+}
+
+type Answer = oneshot::Sender<Result<Written, LedgerError>>;
+
+/// The entrance to the writing task.
+pub(super) struct Writer {
+    queue: mpsc::Sender<(Step, Answer)>,
+    steps: broadcast::Sender<OperationId>,
+    limit: Duration,
+}
+
+impl Writer {
+    /// Starts the task; it ends with the last entrance.
+    pub(super) fn start(store: Arc<dyn BatchStore>, limit: Duration, figures: Figures) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let steps = broadcast::Sender::new(1024);
+        let task = Task { store, figures, steps: steps.clone() };
+        tokio::spawn(task.run(waiting));
+        Self { queue, steps, limit }
+    }
+
+    /// Writes one step; durable when this answers.
+    pub(super) async fn write(&self, step: Step) -> Result<Written, LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || LedgerError::Unavailable("the writer has ended".into());
+        // A step that found no place was not written. One that is in the queue gets its answer whatever happens,
+        // because only the writer knows whether it was committed.
+        match tokio::time::timeout(self.limit, self.queue.send((step, answer))).await {
+            Ok(Ok(())) => answered.await.unwrap_or_else(|_| Err(gone())),
+            Ok(Err(_)) => Err(gone()),
+            Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
+        }
+    }
+
+    pub(super) fn steps(&self) -> broadcast::Sender<OperationId> {
+        self.steps.clone()
+    }
+}
+
+struct Task {
+    store: Arc<dyn BatchStore>,
+    figures: Figures,
+    steps: broadcast::Sender<OperationId>,
+}
+
+impl Task {
+    async fn run(self, mut waiting: mpsc::Receiver<(Step, Answer)>) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
+            self.write(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    async fn write(&self, batch: Vec<(Step, Answer)>) {
+        let (steps, answers): (Vec<Step>, Vec<Answer>) = batch.into_iter().unzip();
+        // Only a batch of more than one is ever taken apart.
+        let again = (steps.len() > 1).then(|| steps.clone());
+        match (self.apply(steps).await, again) {
+            (Ok(written), _) => {
+                for (answer, written) in answers.into_iter().zip(written) {
+                    // Whoever asked may be gone; the step is written all the same.
+                    let _ = answer.send(Ok(written));
+                }
+            }
+            (Err(BatchError::Refused(_)), Some(steps)) => {
+                for (step, answer) in steps.into_iter().zip(answers) {
+                    let written = self.apply(vec![step]).await;
+                    let _ = answer.send(written.map_err(of_one).and_then(first));
+                }
+            }
+            (Err(error), _) => {
+                let shared: Arc<dyn std::error::Error + Send + Sync> = match of_one(error) {
+                    LedgerError::Unavailable(error) => error.into(),
+                    corrupt @ LedgerError::Corrupt(_) => Arc::new(corrupt),
+                };
+                for answer in answers {
+                    let _ = answer.send(Err(LedgerError::Unavailable(Box::new(Shared(shared.clone())))));
+                }
+            }
+        }
+    }
+
+    async fn apply(&self, steps: Vec<Step>) -> Result<Vec<Written>, BatchError> {
+        let (count, started) = (steps.len(), Instant::now());
+        match self.store.apply(steps).await {
+            Ok((written, operations)) => {
+                self.figures.committed(count, started.elapsed());
+                for operation in operations {
+                    // Nobody may be listening.
+                    let _ = self.steps.send(operation);
+                }
+                Ok(written)
+            }
+            Err(error) => {
+                self.figures.failed();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn of_one(error: BatchError) -> LedgerError {
+    match error {
+        BatchError::Refused(error) | BatchError::Unavailable(error) => error,
+    }
+}
+
+fn first(written: Vec<Written>) -> Result<Written, LedgerError> {
+    written.into_iter().next().ok_or_else(|| LedgerError::Corrupt("a step without an answer".into()))
+}
+
+/// One cause that many steps share.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Shared(#[source] Arc<dyn std::error::Error + Send + Sync>);
