@@ -1,0 +1,170 @@
+//! Bodies: JSON, read strictly.
+
+use std::fmt;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::web::Payload;
+use futures_util::StreamExt;
+use secrecy::zeroize::Zeroizing;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+
+/// The largest body, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+/// The media types that a patch may come in; the first is the better one.
+pub const PATCH_TYPES: &[&str] = &["application/merge-patch+json", "application/json"];
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+/// Reads the body of a patch.
+///
+/// # Errors
+/// 415, 413 or 400.
+pub(super) async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value, Problem> {
+    if !has_patch_type(request) {
+        let detail = format!("send one of {}, in UTF-8", PATCH_TYPES.join(", "));
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let accepted = HeaderValue::from_static("application/merge-patch+json, application/json");
+        return Err(Problem::new(status, "unsupported_media_type", "unknown media type", detail)
+            .with_header(ACCEPT_PATCH, accepted));
+    }
+    let too_large = || {
+        let detail = format!("a body has {MAX_BODY} bytes at the most");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large", detail)
+    };
+    // It may hold a pre-shared key: wiped when dropped, and allocated once so that no copy is left behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::bad_request("incomplete_body", "the body broke off"))?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    // The reader's messages name places, not content.
+    let Strict(value) = serde_json::from_slice(&body).map_err(|error| {
+        Problem::bad_request("invalid_json", format!("the body is no valid JSON: {error}"))
+    })?;
+    Ok(value)
+}
+
+fn has_patch_type(request: &HttpRequest) -> bool {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut parts = value.unwrap_or_default().split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    PATCH_TYPES.iter().any(|known| essence.eq_ignore_ascii_case(known))
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+                value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}
+
+/// JSON in which no member stands twice: which one counts would be anybody's guess.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let Strict(value) = members.next_value()?;
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("a member stands twice in one object"));
+            }
+        }
+        Ok(object.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn strict(text: &str) -> Result<Value, String> {
+        serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_is_refused_at_any_depth() {
+        assert!(strict(r#"{"a":1,"b":{"c":[{"d":1,"d":2}]}}"#).is_err_and(|error| error.contains("twice")));
+        assert_eq!(
+            strict(r#"{"a":[1,-2,0.5,null,true,"x"]}"#),
+            Ok(serde_json::json!({"a": [1, -2, 0.5, null, true, "x"]}))
+        );
+    }
+
+    #[test]
+    fn an_error_names_the_place_and_not_the_content() {
+        let error = strict(r#"{"pre_shared_key":"canary" "#).expect_err("not JSON");
+        assert!(error.contains("line 1") && !error.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn both_media_types_are_taken_in_utf_8_only() {
+        let is_taken = |value: &str| {
+            let request = TestRequest::default().insert_header(("content-type", value)).to_http_request();
+            has_patch_type(&request)
+        };
+        assert!(is_taken("application/merge-patch+json"));
+        assert!(is_taken("Application/JSON; charset=\"UTF-8\""));
+        assert!(!is_taken("application/json; charset=latin1"));
+        assert!(!is_taken("text/plain"));
+        assert!(!has_patch_type(&TestRequest::default().to_http_request()));
+    }
+}

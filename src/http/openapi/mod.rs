@@ -1,0 +1,135 @@
+//! The OpenAPI document and the Swagger UI that shows it.
+
+mod paths;
+mod schemas;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// What the Swagger UI may load: what comes from here, and nothing else.
+const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "tunnelgate",
+        description = "Changes Tencent Cloud VPN tunnels safely: each change is sent at most once, followed to its \
+            end, read back, and written into an append-only audit log.\n\nAuthorize with an API key (`tg_…`), which \
+            the gateway's operators make with `tunnelgate keys create`; the sandbox prints one.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "tunnels", description = "Changing tunnels"),
+        (name = "operations", description = "Following what became of a change"),
+        (name = "audit", description = "Who changed what: append-only, with a hash chain that shows tampering"),
+        (name = "health", description = "For the operators of the gateway")
+    ),
+    paths(
+        paths::patch_tunnel, paths::list_operations, paths::get_operation, paths::list_audit_events,
+        paths::get_audit_event, paths::get_checkpoint, paths::livez, paths::readyz, paths::metrics,
+        paths::openapi_json
+    ),
+    components(schemas(
+        schemas::TunnelPatch, schemas::OperationPage, schemas::AuditEventPage,
+        super::operations::OperationView<'static>, super::operations::TunnelView<'static>,
+        super::event_view::EventSchema, super::audit::Checkpoint, super::problem::Problem,
+        crate::domain::fault::Fault, crate::domain::operation::OperationError,
+        crate::domain::operation::UpstreamError, crate::domain::operation::ErrorCode,
+        crate::domain::operation::Status, crate::domain::verification::Verification,
+        crate::domain::verification::Difference, crate::domain::event::EventKind,
+        crate::domain::event::ActorKind
+    )),
+    modifiers(&Bearer)
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An API key. Scopes: `tunnels:read`, `tunnels:write`, `audit:read`, each of them optionally limited \
+                 to VPC id patterns such as `vpc-prod-*`.",
+            ))
+            .build();
+        if let Some(components) = document.components.as_mut() {
+            components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        }
+    }
+}
+
+/// The document, as it is checked in: pretty, with a line end at its end.
+#[must_use]
+pub fn document_json() -> String {
+    let mut text = Document::openapi().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+pub(super) async fn serve() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document_json())
+}
+
+/// The Swagger UI, below `/docs/`.
+pub(super) fn swagger_ui() -> SwaggerUi {
+    let config = Config::from("/openapi.json")
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .display_request_duration(true)
+        .deep_linking(true)
+        .validator_url("none");
+    SwaggerUi::new("/{_:.*}").config(config)
+}
+
+/// Puts the page's policy around the Swagger UI.
+pub(super) async fn framed(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut response = next.call(request).await?;
+    let policy = HeaderValue::from_static(DOCS_POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The contract shows in review: a change of the document is a change of the checked-in file.
+    #[test]
+    fn the_checked_in_document_is_up_to_date() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
+        let document = document_json();
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(file, &document).expect("the file can be written");
+        }
+        let checked_in = std::fs::read_to_string(file).unwrap_or_default();
+        assert!(checked_in == document, "run UPDATE_OPENAPI=1 cargo test and check openapi/openapi.json in");
+    }
+
+    #[test]
+    fn every_answer_of_every_call_has_a_description_and_every_call_but_health_needs_a_token() {
+        let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
+        let paths = document["paths"].as_object().expect("paths");
+        assert_eq!(paths.len(), 10);
+        for (path, calls) in paths {
+            for (method, call) in calls.as_object().expect("calls") {
+                let is_open = ["/livez", "/readyz", "/metrics", "/openapi.json"].contains(&path.as_str());
+                assert_eq!(call["security"].is_array(), !is_open, "{method} {path}");
+                for (status, answer) in call["responses"].as_object().expect("responses") {
+                    assert!(answer["description"].as_str().is_some_and(|d| !d.is_empty()), "{path} {status}");
+                }
+            }
+        }
+    }
+}

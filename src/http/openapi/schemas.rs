@@ -1,0 +1,143 @@
+//! Schemas that are built from the same constants as the code that parses.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use serde_json::{Value, json};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{Object, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::ike::{self, DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, MAX_FQDN_LENGTH};
+use crate::domain::ipsec::{self, IpsecEncryption, IpsecIntegrity, PfsDhGroup};
+use crate::domain::name::MAX_NAME_LENGTH;
+use crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH;
+
+/// The example that works against the sandbox as it stands: the cloud's own.
+pub(super) fn patch_example() -> Value {
+    json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"})
+}
+
+fn words(words: &[&str], description: &str) -> Value {
+    json!({"type": "string", "enum": words, "description": description})
+}
+
+fn lifetime(range: &RangeInclusive<u32>, description: &str) -> Value {
+    json!({"type": "integer", "minimum": range.start(), "maximum": range.end(), "description": description})
+}
+
+fn cidr() -> Value {
+    json!({"type": "string", "examples": ["10.100.2.0/24"],
+           "description": "An IPv4 range; host bits are allowed."})
+}
+
+fn identity(description: &str, address_required: bool) -> Value {
+    let address: &[&str] = if address_required { &["type", "address"] } else { &["type"] };
+    json!({
+        "description": description,
+        "oneOf": [
+            {"type": "object", "additionalProperties": false, "required": address,
+             "properties": {"type": {"const": "address"}, "address": {"type": "string", "format": "ipv4"}}},
+            {"type": "object", "additionalProperties": false, "required": ["type", "fqdn"],
+             "properties": {"type": {"const": "fqdn"},
+                            "fqdn": {"type": "string", "minLength": 1, "maxLength": MAX_FQDN_LENGTH}}}
+        ]
+    })
+}
+
+fn ike_schema() -> Value {
+    json!({
+        "type": "object", "additionalProperties": false, "minProperties": 1,
+        "description": "IKE (phase 1). A group that is given in part is merged with what the tunnel has.",
+        "properties": {
+            "encryption_algorithm": words(IkeEncryption::WORDS, "Encryption."),
+            "authentication_algorithm": words(IkeAuthentication::WORDS, "Authentication; `sha` is SHA-1."),
+            "exchange_mode": words(ExchangeMode::WORDS, "Exchange mode."),
+            "local_identity": identity("How this side names itself; without an address by the gateway's public IP.", false),
+            "remote_identity": identity("How the peer names itself.", true),
+            "dh_group": words(DhGroup::WORDS, "Diffie-Hellman group."),
+            "sa_lifetime_seconds": lifetime(&ike::SA_LIFETIME_SECONDS, "Lifetime of the IKE SA, in seconds.")
+        }
+    })
+}
+
+fn ipsec_schema() -> Value {
+    json!({
+        "type": "object", "additionalProperties": false, "minProperties": 1,
+        "description": "IPsec (phase 2). A group that is given in part is merged with what the tunnel has.",
+        "properties": {
+            "encryption_algorithm": words(
+                &[IpsecEncryption::WORDS, &[ipsec::CLOUD_NONE]].concat(),
+                "Encryption; `none` (also written `\"null\"`, as the cloud does) switches it off."),
+            "integrity_algorithm": words(
+                &[IpsecIntegrity::WORDS, &["sha1"]].concat(), "Integrity; `sha` and `sha1` are the same."),
+            "sa_lifetime_seconds": lifetime(&ipsec::SA_LIFETIME_SECONDS, "Lifetime of the IPsec SA, in seconds."),
+            "sa_lifetime_kilobytes": lifetime(&ipsec::SA_LIFETIME_KILOBYTES, "Lifetime of the IPsec SA, in kilobytes."),
+            "pfs_dh_group": words(
+                &[PfsDhGroup::WORDS, &[ipsec::CLOUD_NONE]].concat(),
+                "Diffie-Hellman group of perfect forward secrecy; `none` switches it off.")
+        }
+    })
+}
+
+/// The body of a PATCH, for the document only: it is parsed by `domain::patch`.
+pub(super) struct TunnelPatch;
+
+impl PartialSchema for TunnelPatch {
+    fn schema() -> RefOr<Schema> {
+        let schema = json!({
+            "type": "object",
+            "additionalProperties": false,
+            "minProperties": 1,
+            "description": "What to change (RFC 7396): an absent field stays as it is, `null` is refused. The cloud \
+                wants exactly one of `peer_cidrs` and `security_policies` in every change.",
+            "oneOf": [{"required": ["peer_cidrs"]}, {"required": ["security_policies"]}],
+            "properties": {
+                "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH,
+                         "description": "The tunnel's name; control characters are refused."},
+                "pre_shared_key": {"type": "string", "format": "password", "writeOnly": true, "minLength": 1,
+                                   "maxLength": MAX_PRE_SHARED_KEY_LENGTH, "pattern": "^[ -~]+$",
+                                   "description": "Printable ASCII. Never shown again: it stands as its keyed fingerprint."},
+                "peer_cidrs": {"type": "array", "minItems": 1, "items": cidr(),
+                               "description": "The peer's ranges."},
+                "security_policies": {
+                    "type": "array", "minItems": 1,
+                    "description": "Which range of the VPC talks to which ranges of the peer.",
+                    "items": {"type": "object", "additionalProperties": false,
+                              "required": ["local_cidr", "peer_cidrs"],
+                              "properties": {"local_cidr": cidr(),
+                                             "peer_cidrs": {"type": "array", "minItems": 1, "items": cidr()}}}
+                },
+                "ike": ike_schema(),
+                "ipsec": ipsec_schema()
+            },
+            "examples": [patch_example()]
+        });
+        // Written here, so it always is a schema; an empty one would fail the comparison with the checked-in file.
+        serde_json::from_value(schema).unwrap_or_else(|_| RefOr::T(Object::new().into()))
+    }
+}
+
+impl ToSchema for TunnelPatch {
+    fn name() -> Cow<'static, str> {
+        "TunnelPatch".into()
+    }
+}
+
+/// One page of operations.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes a page to the OpenAPI document")]
+pub(super) struct OperationPage {
+    items: Vec<super::super::operations::OperationView<'static>>,
+    /// Give it as `cursor` to get the next page; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// One page of events.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes a page to the OpenAPI document")]
+pub(super) struct AuditEventPage {
+    items: Vec<super::super::event_view::EventSchema>,
+    /// Give it as `cursor` to get the next page; `null` on the last.
+    next_cursor: Option<String>,
+}

@@ -1,0 +1,138 @@
+//! Query parameters, read strictly: one that nobody knows is a fault, so that a slip of the pen never widens a search.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::collections::HashMap;
+
+use crate::domain::fault::Fault;
+use crate::domain::timestamp::Timestamp;
+
+use super::problem::Problem;
+
+/// Items a page, unless `limit` says otherwise.
+pub const DEFAULT_LIMIT: u32 = 50;
+/// Items a page at the most.
+pub const MAX_LIMIT: u32 = 200;
+
+/// The parameters of one request, taken out one by one.
+pub(super) struct Query {
+    parameters: HashMap<String, String>,
+    faults: Vec<Fault>,
+}
+
+impl Query {
+    pub(super) fn parse(text: &str) -> Self {
+        let mut query = Self { parameters: HashMap::new(), faults: Vec::new() };
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            if query.parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+                query.fault(&name, "repeated", "stands more than once");
+            }
+        }
+        query
+    }
+
+    fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+        self.faults.push(Fault::new(format!("query:{name}"), code, detail));
+    }
+
+    /// A text, if it is given.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        self.parameters.remove(name)
+    }
+
+    /// A value of some kind, if it is given; `what` it must be is told if it is not.
+    pub(super) fn value<T>(
+        &mut self,
+        name: &str,
+        what: impl FnOnce() -> String,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.fault(name, "invalid", what());
+        }
+        value
+    }
+
+    /// A moment.
+    pub(super) fn moment(&mut self, name: &str) -> Option<Timestamp> {
+        self.value(name, || "must be an RFC 3339 time such as 2026-01-31T08:00:00Z".into(), Timestamp::parse)
+    }
+
+    /// The page's size.
+    pub(super) fn limit(&mut self) -> u32 {
+        let parse = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let limit = self.value("limit", || format!("must be a whole number from 1 to {MAX_LIMIT}"), parse);
+        limit.unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// Where the page before ended.
+    pub(super) fn cursor<T: std::str::FromStr>(&mut self) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text("cursor") else { return Ok(None) };
+        let place = read_cursor(&text).and_then(|place| place.parse().ok());
+        let refused =
+            || Problem::bad_request("invalid_cursor", "take the cursor from next_cursor, unchanged");
+        place.map(Some).ok_or_else(refused)
+    }
+
+    /// Ends the reading: what is left is unknown.
+    pub(super) fn finish(mut self) -> Result<(), Problem> {
+        let mut unknown: Vec<String> = self.parameters.keys().cloned().collect();
+        unknown.sort();
+        for name in unknown {
+            self.fault(&name, "unknown_parameter", "is not known here");
+        }
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::bad_request("invalid_query", "the query can't be understood: see errors")
+            .with_errors(self.faults))
+    }
+}
+
+/// The version stands in front, so that the form can change without old cursors being misread.
+const CURSOR_VERSION: &str = "1:";
+
+/// A place in a list as an opaque text.
+pub(super) fn cursor(place: &impl std::fmt::Display) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{CURSOR_VERSION}{place}"))
+}
+
+fn read_cursor(text: &str) -> Option<String> {
+    let place = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    place.strip_prefix(CURSOR_VERSION).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_and_nothing_else_is() {
+        let mut query = Query::parse(&format!("cursor={}", cursor(&42)));
+        assert!(query.cursor::<i64>().is_ok_and(|place| place == Some(42)));
+        for bad in ["cursor=42", "cursor=", "cursor=MTo", "cursor=%00"] {
+            assert!(Query::parse(bad).cursor::<i64>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn unknown_repeated_and_bad_parameters_are_all_told() {
+        let mut query = Query::parse("limit=0&tunel_id=x&status=a&status=b&created_after=yesterday");
+        assert_eq!(query.limit(), DEFAULT_LIMIT);
+        assert_eq!(query.moment("created_after"), None);
+        assert_eq!(query.text("status").as_deref(), Some("b"));
+        assert_eq!(query.faults.len(), 3, "{:?}", query.faults);
+        assert!(query.finish().is_err());
+    }
+
+    #[test]
+    fn limits_themselves_are_allowed() {
+        for limit in [1, MAX_LIMIT] {
+            let mut query = Query::parse(&format!("limit={limit}"));
+            assert_eq!(query.limit(), limit);
+            assert!(query.finish().is_ok());
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `PATCH /vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use crate::domain::fault::Fault;
+use crate::domain::ids::TunnelPath;
+use crate::domain::operation::{Operation, State};
+use crate::domain::patch::Patch;
+use crate::domain::principal::VpcScope;
+use crate::service::modify::{Modified, Modify};
+
+use super::headers::{self, PREFERENCE_APPLIED};
+use super::operations::OperationView;
+use super::problem::Problem;
+use super::query::Query;
+use super::request::origin;
+use super::{HttpState, auth, body};
+
+/// What `Retry-After` says of an operation that is under way, in seconds.
+const LOOK_AGAIN: u32 = 2;
+
+#[derive(Deserialize)]
+pub(super) struct Path {
+    vpc_id: String,
+    gateway_id: String,
+    tunnel_id: String,
+}
+
+impl Path {
+    fn parse(&self, faults: &mut Vec<Fault>) -> Option<TunnelPath> {
+        let path = TunnelPath {
+            vpc_id: id(&self.vpc_id, "vpc_id", faults)?,
+            gateway_id: id(&self.gateway_id, "gateway_id", faults)?,
+            tunnel_id: id(&self.tunnel_id, "tunnel_id", faults)?,
+        };
+        Some(path)
+    }
+}
+
+fn id<T: std::str::FromStr<Err: std::fmt::Display>>(
+    text: &str,
+    name: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<T> {
+    text.parse()
+        .map_err(|error: T::Err| {
+            faults.push(Fault::new(format!("path:{name}"), "invalid_id", error.to_string()))
+        })
+        .ok()
+}
+
+pub(super) async fn patch(
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+    path: web::Path<Path>,
+    mut payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let principal = auth::anybody(&state, &request).await?;
+    let mut faults = Vec::new();
+    let tunnel = path.parse(&mut faults);
+    auth::writer_of(&state, &request, &principal, &path.vpc_id, tunnel.as_ref()).await?;
+    refuse_unsupported(&request)?;
+    let document = body::patch(&request, &mut payload).await?;
+    let idempotency_key =
+        headers::idempotency_key(&request).map_err(|fault| faults.push(fault)).ok().flatten();
+    let patch = Patch::parse(&document).map_err(|more| faults.extend(more)).ok();
+    drop(document);
+    let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        let detail = "the patch can't be carried out as it is: see errors";
+        return Err(Problem::new(status, "invalid_patch", "the patch is invalid", detail).with_errors(faults));
+    };
+    let modify = Modify { principal, path: tunnel, patch, origin: origin(&request), idempotency_key };
+    let service = state.service.clone();
+    let modified = state.run(async move { service.modify(modify).await }).await??;
+    let (operation, is_repeated) = match modified {
+        Modified::Accepted(operation) | Modified::Rejected(operation) => (operation, false),
+        Modified::Repeated(operation) => (operation, true),
+    };
+    let wait = headers::wait(&request);
+    let operation = match wait {
+        Some(limit) if !operation.status().is_final() => {
+            let (service, id) = (state.service.clone(), operation.id);
+            let waited = state.run(async move { service.wait(id, &VpcScope::All, limit).await }).await?;
+            // The change is under way whatever the ledger says now.
+            waited.ok().flatten().unwrap_or(operation)
+        }
+        _ => operation,
+    };
+    let mut response = answer(&operation)?;
+    if is_repeated {
+        response.headers_mut().insert(
+            header::HeaderName::from_static("idempotent-replayed"),
+            header::HeaderValue::from_static("true"),
+        );
+    }
+    if let Some(wait) = wait {
+        applied(&mut response, wait);
+    }
+    Ok(response)
+}
+
+/// Says which wait was granted.
+pub(super) fn applied(response: &mut HttpResponse, wait: std::time::Duration) {
+    if let Ok(value) = header::HeaderValue::from_str(&format!("wait={}", wait.as_secs())) {
+        response.headers_mut().insert(PREFERENCE_APPLIED, value);
+    }
+}
+
+/// 200 for an operation that has ended, 202 for one that is under way, its problem for one that was rejected.
+fn answer(operation: &Operation) -> Result<HttpResponse, Problem> {
+    if let State::Rejected { error } = &operation.state {
+        return Err(Problem::of_rejected(operation.id, error));
+    }
+    let location = (header::LOCATION, format!("/operations/{}", operation.id));
+    let view = OperationView::from(operation);
+    Ok(if operation.status().is_final() {
+        HttpResponse::Ok().insert_header(location).json(view)
+    } else {
+        HttpResponse::Accepted()
+            .insert_header(location)
+            .insert_header((header::RETRY_AFTER, LOOK_AGAIN))
+            .json(view)
+    })
+}
+
+/// What the contract has and this version has not must not be ignored in silence.
+fn refuse_unsupported(request: &HttpRequest) -> Result<(), Problem> {
+    let mut query = Query::parse(request.query_string());
+    if query.text("dry_run").is_some() {
+        return Err(Problem::bad_request(
+            "unsupported_parameter",
+            "dry_run is not in this version; nothing was sent",
+        ));
+    }
+    query.finish()?;
+    if request.headers().contains_key(header::IF_MATCH) {
+        return Err(Problem::bad_request(
+            "unsupported_header",
+            "If-Match is not in this version; nothing was sent",
+        ));
+    }
+    Ok(())
+}
