@@ -4,8 +4,12 @@
 //! ours, `service` knows `domain`, `http` and `tracker` know `service`, `cloud` and `ledger` implement the traits of
 //! `service` and never see each other, and only `app` names concrete types.
 
+/// Puts the parts together; knows every concrete type.
+pub mod app;
 /// Randomness, as an argument.
 pub mod chance;
+/// The command line.
+pub mod cli;
 /// The moment of now, as an argument.
 pub mod clock;
 /// The cloud's APIs: the signer, the wire forms, the client, the call budget.
@@ -20,6 +24,8 @@ pub mod http;
 pub mod ledger;
 /// The figures behind `/metrics`.
 pub mod metrics;
+/// Everything in one process.
+pub mod sandbox;
 /// What the product does; the traits `Cloud` and `Ledger`.
 pub mod service;
 /// Ending in two stages.

@@ -1,0 +1,153 @@
+//! Puts the parts together; the one place that knows every concrete type.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App as ActixApp, HttpServer, web};
+use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::chance::{Chance, SystemChance};
+use crate::clock::{Clock, SystemClock};
+use crate::cloud::v2;
+use crate::config::{Database, Settings};
+use crate::http::{self, HttpState};
+use crate::ledger::{self, OpenError, Options};
+use crate::metrics::Metrics;
+use crate::service::Service;
+use crate::service::ledger::Ledger;
+use crate::shutdown::Shutdown;
+use crate::tracker;
+
+/// The longest head and body of a request may take; slower callers are cut off.
+const CLIENT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Why the service could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Ledger(#[from] OpenError),
+    #[error("the cloud's client could not be set up")]
+    Cloud(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("can't listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// What the world gives: time and chance.
+#[derive(Clone)]
+pub struct World {
+    pub clock: Arc<dyn Clock>,
+    pub chance: Arc<dyn Chance>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), chance: Arc::new(SystemChance) }
+    }
+}
+
+/// A service that listens, and has yet to run.
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    pub ledger: Arc<dyn Ledger>,
+    server: Server,
+    service: Service,
+    holder: String,
+    shutdown: Shutdown,
+    shutdown_timeout: Duration,
+}
+
+/// Opens the ledger that the settings name.
+///
+/// # Errors
+/// If it can't be reached in time, or not be migrated.
+pub async fn open_ledger(
+    database: &Database,
+    migrate: bool,
+    metrics: &Metrics,
+) -> Result<Arc<dyn Ledger>, OpenError> {
+    let options = Options { connections: database.connections, timeout: database.timeout, migrate };
+    ledger::open(database.url.expose_secret(), options, metrics).await
+}
+
+impl App {
+    /// Builds the service and begins to listen.
+    ///
+    /// # Errors
+    /// If a part can't be set up.
+    pub async fn start(settings: Settings, world: World, shutdown: Shutdown) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::default());
+        let ledger = open_ledger(&settings.database, settings.migrate, &metrics).await?;
+        let World { clock, chance } = world;
+        let cloud = v2::Client::new(settings.upstream, clock.clone(), chance.clone(), &metrics)
+            .map_err(|error| StartError::Cloud(Box::new(error)))?;
+        let service = Service::new(
+            Arc::new(cloud),
+            ledger.clone(),
+            clock.clone(),
+            chance.clone(),
+            settings.fingerprint_key,
+            settings.rules,
+        );
+        let holder = format!("{}-{:08x}", std::process::id(), chance.word() >> 32);
+        let state = web::Data::new(HttpState::new(
+            service.clone(),
+            metrics,
+            clock,
+            chance,
+            shutdown.clone(),
+            Handle::current(),
+        ));
+        let listen = settings.listen;
+        let mut server = HttpServer::new(move || {
+            ActixApp::new().app_data(state.clone()).wrap(crate::observe!()).configure(http::configure)
+        })
+        .client_request_timeout(CLIENT_LIMIT)
+        .shutdown_timeout(settings.shutdown_timeout.as_secs().max(1))
+        .disable_signals();
+        if let Some(workers) = settings.workers {
+            server = server.workers(workers);
+        }
+        let server = server.bind(listen).map_err(|error| StartError::Listen(listen, error))?;
+        let address = server.addrs().first().copied().unwrap_or(listen);
+        Ok(Self {
+            address,
+            ledger,
+            server: server.run(),
+            service,
+            holder,
+            shutdown,
+            shutdown_timeout: settings.shutdown_timeout,
+        })
+    }
+
+    /// Serves until the shutdown is requested; then finishes what is under way, first the requests, then the looks of
+    /// the tracker.
+    ///
+    /// # Errors
+    /// If the server fails.
+    pub async fn run(self) -> std::io::Result<()> {
+        let handle = self.server.handle();
+        let tracker = tokio::spawn(tracker::run(self.service, self.holder, self.shutdown.clone()));
+        let stopper = tokio::spawn(stop_at(self.shutdown.clone(), handle));
+        info!("listening on http://{}", self.address);
+        let served = self.server.await;
+        self.shutdown.request();
+        let _ = stopper.await;
+        if timeout(self.shutdown_timeout, tracker).await.is_err() {
+            warn!("the tracker did not end in time; its leases will run out");
+        }
+        info!("ended");
+        served
+    }
+}
+
+async fn stop_at(shutdown: Shutdown, server: ServerHandle) {
+    shutdown.requested().await;
+    server.stop(true).await;
+}

@@ -1,0 +1,143 @@
+//! `tunnelgate audit`.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+use crate::app::open_ledger;
+use crate::config::args::DatabaseArgs;
+use crate::config::secrets::Secrets;
+use crate::config::{Database, InvalidSetting};
+use crate::domain::event::Event;
+use crate::domain::fingerprint::hex;
+use crate::domain::principal::VpcScope;
+use crate::domain::timestamp::Timestamp;
+use crate::http::event_view;
+use crate::metrics::Metrics;
+use crate::service::audit::{self, Verdict};
+use crate::service::ledger::{Checkpoint, EventFilter, Order};
+
+use super::{Failure, failure};
+
+/// Events that are read at a time.
+const BLOCK: u32 = 1000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Checks the hash chain. Exit code 0: whole; 1: broken (it says which row, and why); 2: could not look
+    Verify(Verify),
+    /// Writes all events, oldest first
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// What GET /audit-events/checkpoint answered once: also notices a cut-off tail and a log that was written anew
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Ndjson,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// How the events are written
+    #[arg(long)]
+    format: Format,
+    /// Where they are written [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+pub(super) async fn run(command: Command, secrets: &Secrets) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Verify(args) => verify(&args, secrets).await,
+        Command::Export(args) => export(&args, secrets).await,
+    }
+}
+
+/// A checkpoint as the API answers it.
+#[derive(Deserialize)]
+struct Kept {
+    seq: i64,
+    hash: String,
+    at: Timestamp,
+}
+
+fn kept(file: &PathBuf) -> Result<Checkpoint, Failure> {
+    let wrong =
+        |problem: String| InvalidSetting::new("--checkpoint", format!("{}: {problem}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let kept: Kept =
+        serde_json::from_str(&text).map_err(|error| wrong(format!("is no checkpoint: {error}")))?;
+    let byte = |at: usize| kept.hash.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    let mut hash = [0; 32];
+    for (index, place) in hash.iter_mut().enumerate() {
+        *place = byte(index * 2).ok_or_else(|| wrong("its hash is not 64 hex digits".into()))?;
+    }
+    if kept.hash.len() != 64 {
+        return Err(wrong("its hash is not 64 hex digits".into()).into());
+    }
+    Ok(Checkpoint { seq: kept.seq, hash, at: kept.at })
+}
+
+async fn verify(args: &Verify, secrets: &Secrets) -> Result<ExitCode, Failure> {
+    let checkpoint = args.checkpoint.as_ref().map(kept).transpose()?;
+    let database = Database::from_args(&args.database, secrets)?;
+    let ledger = open_ledger(&database, false, &Metrics::default()).await?;
+    match audit::verify(&*ledger, checkpoint).await? {
+        Verdict::Whole { events, newest } => {
+            let newest =
+                newest.map(|newest| format!(", newest seq {} hash {}", newest.seq, hex(&newest.hash)));
+            failure::print(&format!("whole: {events} events{}\n", newest.unwrap_or_default()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verdict::Broken { seq, why } => {
+            failure::print(&format!("broken at seq {seq}: {why}\n"))?;
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
+    let database = Database::from_args(&args.database, secrets)?;
+    let ledger = open_ledger(&database, false, &Metrics::default()).await?;
+    let mut output: Box<dyn Write + Send> = match &args.output {
+        Some(file) => Box::new(BufWriter::new(
+            File::create(file)
+                .map_err(|error| Failure::new(&format!("{} can't be written", file.display()), error))?,
+        )),
+        None => Box::new(BufWriter::new(std::io::stdout())),
+    };
+    let line: fn(&Event) -> Vec<u8> = match args.format {
+        Format::Ndjson => event_view::ndjson,
+        Format::Csv => {
+            output.write_all(&event_view::csv_header())?;
+            event_view::csv
+        }
+    };
+    let mut after = None;
+    loop {
+        let block =
+            ledger.events(&VpcScope::All, &EventFilter::default(), Order::OldestFirst, after, BLOCK).await?;
+        let Some(last) = block.last() else { break };
+        after = Some(last.row.seq);
+        for event in &block {
+            output.write_all(&line(event))?;
+        }
+    }
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

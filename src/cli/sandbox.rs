@@ -1,0 +1,48 @@
+//! `tunnelgate sandbox`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::chance::{Chance, SystemChance};
+use crate::config::duration;
+use crate::sandbox::Sandbox;
+use crate::shutdown::Shutdown;
+
+use super::{Failure, failure};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The address to listen on
+    #[arg(long, env = "TUNNELGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// A folder to keep the ledger in [default: a new one, removed at the end]
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+    /// How long the simulated cloud's tasks take
+    #[arg(long, default_value = "2s", value_parser = duration::parse, value_name = "DURATION")]
+    task_duration: Duration,
+}
+
+pub(super) async fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let is_kept = args.keep.is_some();
+    let folder = args.keep.clone().unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("tunnelgate-sandbox-{:016x}", SystemChance.word()))
+    });
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::new(&format!("the folder {} can't be made", folder.display()), error))?;
+    let shutdown = Shutdown::new();
+    shutdown.at_signals()?;
+    let sandbox = Sandbox::start(args.listen, &folder, args.task_duration, shutdown).await?;
+    failure::print(&sandbox.welcome())?;
+    let Sandbox { app, simulator, .. } = sandbox;
+    let ran = app.run().await;
+    simulator.stop().await;
+    if !is_kept {
+        // Left behind at worst: it lies in the folder for temporary files.
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    ran?;
+    Ok(ExitCode::SUCCESS)
+}
