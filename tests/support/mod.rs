@@ -1,0 +1,115 @@
+//! A ledger of its own for each test: a SQLite file, or a database on the PostgreSQL that `scripts/test` starts.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::path::PathBuf;
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+/// An empty ledger, removed at the end.
+pub struct Store {
+    url: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Sqlite(tempfile::TempDir),
+    Postgres { admin: String, name: String },
+}
+
+const TABLES: &[&str] =
+    &["operations", "audit_events", "chain_head", "tracking", "idempotency_keys", "api_keys"];
+
+impl Store {
+    /// A SQLite file.
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
+        Self { url, kind: Kind::Sqlite(folder) }
+    }
+
+    /// A database of its own.
+    pub async fn postgres() -> Self {
+        let admin = std::env::var("TUNNELGATE_TEST_POSTGRES")
+            .expect("TUNNELGATE_TEST_POSTGRES names no server: run scripts/test");
+        let mut random = [0; 8];
+        let chance = tunnelgate::chance::SystemChance;
+        tunnelgate::chance::Chance::fill(&chance, &mut random);
+        let name = format!("test_{}", tunnelgate::domain::fingerprint::hex(&random));
+        let mut connection = PgConnection::connect(&admin).await.expect("the test server");
+        let create = format!("CREATE DATABASE {name}");
+        connection.execute(AssertSqlSafe(create)).await.expect("a database");
+        let base = admin.rsplit_once('/').map_or(admin.as_str(), |(base, _)| base);
+        Self { url: format!("{base}/{name}"), kind: Kind::Postgres { admin: admin.clone(), name } }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres { .. })
+    }
+
+    /// Runs a statement behind the ledger's back.
+    pub async fn execute(&self, sql: &str) -> Result<u64, sqlx::Error> {
+        match &self.kind {
+            Kind::Sqlite(_) => {
+                let mut connection = sqlx::SqliteConnection::connect(&self.url).await?;
+                Ok(connection.execute(AssertSqlSafe(sql.to_owned())).await?.rows_affected())
+            }
+            Kind::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url).await?;
+                Ok(connection.execute(AssertSqlSafe(sql.to_owned())).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Every row of every table as text, and the files behind them where there are some.
+    pub async fn dump(&self) -> Vec<(String, Vec<u8>)> {
+        let mut dump = Vec::new();
+        match &self.kind {
+            Kind::Sqlite(folder) => {
+                for entry in std::fs::read_dir(folder.path()).expect("the folder").flatten() {
+                    let bytes = std::fs::read(entry.path()).expect("a file");
+                    dump.push((format!("dump of {}", entry.path().display()), bytes));
+                }
+            }
+            Kind::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url).await.expect("the database");
+                for table in TABLES {
+                    let sql = format!("SELECT t::text FROM {table} t");
+                    let rows =
+                        sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.expect("rows");
+                    let text: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+                    dump.push((format!("dump of {table}"), text.join("\n").into_bytes()));
+                }
+            }
+        }
+        dump
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Kind::Postgres { admin, name } = &self.kind {
+            // A runtime of its own: a test's may be gone by now.
+            let (admin, name) = (admin.clone(), name.clone());
+            let dropped = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(async {
+                    let mut connection = PgConnection::connect(&admin).await?;
+                    let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+                    connection.execute(AssertSqlSafe(sql)).await
+                })?;
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+            });
+            let _ = dropped.join();
+        }
+    }
+}
+
+/// Where test artefacts lie when a test wants to keep them.
+pub fn artefacts() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
