@@ -14,7 +14,7 @@ const PRE_SHARED_KEY: &str = "tencenttest";
 /// A gateway and a simulated cloud on one machine.
 struct Field {
     folder: tempfile::TempDir,
-    cloud: Process,
+    _cloud: Process,
     cloud_address: String,
     store: Store,
 }
@@ -26,7 +26,7 @@ impl Field {
         let args = ["simulate-cloud", "--listen", "127.0.0.1:0", "--task-duration", "1s"];
         let mut cloud = Process::start(folder.path(), "cloud", &args, &env);
         let cloud_address = cloud.address();
-        Self { folder, cloud, cloud_address, store }
+        Self { folder, _cloud: cloud, cloud_address, store }
     }
 
     fn path(&self) -> &Path {
