@@ -72,6 +72,10 @@ CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
 BEGIN SELECT RAISE(ABORT, 'audit_events is append-only: UPDATE is refused'); END;
 CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events
 BEGIN SELECT RAISE(ABORT, 'audit_events is append-only: DELETE is refused'); END;
+-- INSERT OR REPLACE removes rows without asking the trigger above.
+CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events
+WHEN EXISTS (SELECT 1 FROM audit_events WHERE seq = NEW.seq OR id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'audit_events is append-only: REPLACE is refused'); END;
 
 -- The newest event's place in the chain. Whoever writes steps holds this row.
 CREATE TABLE chain_head (

@@ -204,7 +204,7 @@ impl From<LedgerError> for Problem {
                 "the gateway's ledger can't be reached; nothing was sent to the cloud",
             )
             .with_retry_after(RETRY_AFTER),
-            LedgerError::Corrupt(_) => Self::internal(),
+            LedgerError::Corrupt(_) | LedgerError::UnreadableEvent(_) => Self::internal(),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Task {
             (Err(error), _) => {
                 let shared: Arc<dyn std::error::Error + Send + Sync> = match of_one(error) {
                     LedgerError::Unavailable(error) => error.into(),
-                    corrupt @ LedgerError::Corrupt(_) => Arc::new(corrupt),
+                    other => Arc::new(other),
                 };
                 for answer in answers {
                     let _ = answer.send(Err(LedgerError::Unavailable(Box::new(Shared(shared.clone())))));

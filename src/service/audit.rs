@@ -20,6 +20,8 @@ pub enum Break {
     PrevHash,
     #[error("its hash does not fit its columns: the row was changed")]
     Hash,
+    #[error("a column does not hold what it promises: the row was changed")]
+    Unreadable,
     #[error("the log ends before the checkpoint: its tail was cut off")]
     CutOff,
     #[error("its hash is not the one in the checkpoint: the log was written anew")]
@@ -95,9 +97,21 @@ impl Walk {
 pub async fn verify(ledger: &dyn Ledger, checkpoint: Option<Checkpoint>) -> Result<Verdict, LedgerError> {
     let mut walk = Walk::new(checkpoint);
     let mut after = None;
+    let mut size = BLOCK;
     loop {
-        let block =
-            ledger.events(&VpcScope::All, &EventFilter::default(), Order::OldestFirst, after, BLOCK).await?;
+        let filter = EventFilter::default();
+        let block = match ledger.events(&VpcScope::All, &filter, Order::OldestFirst, after, size).await {
+            Ok(block) => block,
+            // Those before it in the block come first.
+            Err(LedgerError::UnreadableEvent(_)) if size > 1 => {
+                size = 1;
+                continue;
+            }
+            Err(LedgerError::UnreadableEvent(seq)) => {
+                return Ok(Verdict::Broken { seq, why: Break::Unreadable });
+            }
+            Err(error) => return Err(error),
+        };
         let Some(last) = block.last() else {
             return Ok(walk.end());
         };

@@ -90,6 +90,9 @@ pub enum LedgerError {
     /// A row does not hold what its columns promise.
     #[error("the ledger holds a row that cannot be read: {0}")]
     Corrupt(String),
+    /// An event's columns do not hold what they promise.
+    #[error("event {0} cannot be read")]
+    UnreadableEvent(i64),
 }
 
 /// An operation to look at, held under a lease.

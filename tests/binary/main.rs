@@ -1,5 +1,7 @@
 //! The whole binary, as users run it.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

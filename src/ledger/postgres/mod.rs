@@ -7,7 +7,7 @@ mod listen;
 mod read;
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +29,12 @@ use super::figures::Figures;
 use super::writer::Writer;
 use super::{OpenError, Options, limited, unavailable};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+/// A newer version's migrations are no obstacle: during a rolling upgrade the old replicas go on.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("migrations/postgres");
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 /// The time limit of all migrations together: an index on a large table takes its time.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(600);

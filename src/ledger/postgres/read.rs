@@ -57,10 +57,15 @@ pub(super) fn operation_row(row: &PgRow) -> Result<OperationRow, LedgerError> {
 }
 
 fn event_of(row: &PgRow) -> Result<Event, LedgerError> {
+    let seq: i64 = row.try_get("seq").map_err(unavailable)?;
+    read_event(row, seq).map_err(|_| LedgerError::UnreadableEvent(seq))
+}
+
+fn read_event(row: &PgRow, seq: i64) -> Result<Event, LedgerError> {
     let read = || -> Result<(EventRow, Vec<u8>, Vec<u8>), sqlx::Error> {
         let source_ip: Option<IpNet> = row.try_get("source_ip")?;
         let event = EventRow {
-            seq: row.try_get("seq")?,
+            seq,
             id: row.try_get("id")?,
             occurred_at: Timestamp::from_micros(0),
             event: row.try_get("event")?,

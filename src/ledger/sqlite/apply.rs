@@ -31,9 +31,10 @@ enum Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        use sqlx::error::ErrorKind;
+        // SQLITE_CONSTRAINT in all its kinds, the triggers' among them.
+        let is_constraint = |code: &str| code.parse::<u32>().is_ok_and(|code| code & 0xff == 19);
         match &error {
-            sqlx::Error::Database(refusal) if !matches!(refusal.kind(), ErrorKind::Other) => {
+            sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| is_constraint(&code)) => {
                 Self::Refused(error)
             }
             _ => Self::Other(unavailable(error)),

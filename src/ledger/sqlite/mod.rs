@@ -6,7 +6,7 @@ mod keys;
 mod read;
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,7 +30,12 @@ use super::figures::Figures;
 use super::writer::Writer;
 use super::{OpenError, Options, limited};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+/// A newer version's migrations are no obstacle: during a rolling upgrade the old replicas go on.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("migrations/sqlite");
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 /// The ledger on SQLite.
 pub(super) struct Sqlite {

@@ -67,9 +67,13 @@ pub(super) fn operation_row(row: &SqliteRow) -> Result<OperationRow, LedgerError
 }
 
 fn event_of(row: &SqliteRow) -> Result<Event, LedgerError> {
+    let seq: i64 = row.try_get("seq").map_err(unavailable)?;
+    read_event(row, seq).map_err(|_| LedgerError::UnreadableEvent(seq))
+}
+
+fn read_event(row: &SqliteRow, seq: i64) -> Result<Event, LedgerError> {
     let text = |column| row.try_get::<String, _>(column).map_err(unavailable);
     let optional = |column| row.try_get::<Option<String>, _>(column).map_err(unavailable);
-    let seq: i64 = row.try_get("seq").map_err(unavailable)?;
     let hash = |column| -> Result<[u8; 32], LedgerError> {
         let bytes: Vec<u8> = row.try_get(column).map_err(unavailable)?;
         columns::hash(&bytes, &format!("event {seq}"))

@@ -1,0 +1,234 @@
+//! The audit log can't be changed through the database, and shows it when somebody has done so all the same.
+
+use tunnelgate::domain::chain;
+use tunnelgate::service::audit::{Break, Verdict, verify};
+use tunnelgate::service::ledger::Step;
+
+use crate::on_each_ledger;
+use crate::words::{Bench, advance, at, denied, opening, submit, succeed};
+
+/// Two whole operations and a refused call: nine events.
+async fn fill(bench: &Bench) {
+    for (tunnel, seconds) in [("vpnx-1", 0), ("vpnx-2", 10)] {
+        let opened = bench.opened(opening(tunnel, at(seconds))).await;
+        let running = bench.advanced(advance(opened, submit(), 0, at(seconds + 1))).await;
+        bench.advanced(advance(running, succeed(), 0, at(seconds + 2))).await;
+    }
+    bench.ledger.write(Step::Record(Box::new(denied(at(20), "intruder")))).await.expect("written");
+}
+
+async fn every_hash_can_be_computed_from_what_is_stored(bench: Bench) {
+    fill(&bench).await;
+    let events = bench.events().await;
+    assert_eq!(events.len(), 9);
+    let mut before = chain::BEFORE_FIRST;
+    for (event, seq) in events.iter().zip(1..) {
+        assert_eq!((event.row.seq, event.prev_hash), (seq, before));
+        assert_eq!(chain::hash(&before, &event.row), Some(event.hash));
+        before = event.hash;
+    }
+    let checkpoint = bench.ledger.checkpoint().await.expect("read").expect("events");
+    assert_eq!((checkpoint.seq, checkpoint.hash, checkpoint.at), (9, before, at(20)));
+    let verdict = verify(&*bench.ledger, Some(checkpoint)).await.expect("looked");
+    assert_eq!(verdict, Verdict::Whole { events: 9, newest: Some(checkpoint) });
+}
+
+async fn an_empty_log_is_whole(bench: Bench) {
+    assert_eq!(bench.ledger.checkpoint().await.expect("read"), None);
+    let verdict = verify(&*bench.ledger, None).await.expect("looked");
+    assert_eq!(verdict, Verdict::Whole { events: 0, newest: None });
+}
+
+async fn the_database_itself_refuses_changes(bench: Bench) {
+    fill(&bench).await;
+    let mut statements = vec![
+        "UPDATE audit_events SET actor = 'nobody' WHERE seq = 2",
+        "UPDATE audit_events SET actor = actor",
+        "DELETE FROM audit_events WHERE seq = 9",
+        "DELETE FROM audit_events",
+    ];
+    if bench.store.is_postgres() {
+        statements.extend(["TRUNCATE audit_events", "TRUNCATE audit_events CASCADE"]);
+    } else {
+        statements.push("INSERT OR REPLACE INTO audit_events SELECT * FROM audit_events WHERE seq = 3");
+    }
+    let before = bench.events().await;
+    for statement in statements {
+        let refused = bench.store.execute(statement).await.expect_err(statement);
+        assert!(refused.to_string().contains("append-only"), "{statement}: {refused}");
+    }
+    assert_eq!(bench.events().await, before);
+}
+
+/// What somebody with all rights does first.
+async fn disarm(bench: &Bench) {
+    let statements: &[&str] = if bench.store.is_postgres() {
+        &["ALTER TABLE audit_events DISABLE TRIGGER USER"]
+    } else {
+        &[
+            "DROP TRIGGER audit_events_no_update",
+            "DROP TRIGGER audit_events_no_delete",
+            "DROP TRIGGER IF EXISTS audit_events_no_replace",
+        ]
+    };
+    for statement in statements {
+        bench.store.execute(statement).await.expect(statement);
+    }
+}
+
+async fn broken_at(bench: &Bench) -> (i64, Break) {
+    match verify(&*bench.ledger, None).await.expect("looked") {
+        Verdict::Broken { seq, why } => (seq, why),
+        Verdict::Whole { .. } => panic!("nothing was noticed"),
+    }
+}
+
+async fn a_changed_row_is_named(bench: Bench) {
+    fill(&bench).await;
+    disarm(&bench).await;
+    bench
+        .store
+        .execute("UPDATE audit_events SET actor = 'somebody-else' WHERE seq = 3")
+        .await
+        .expect("changed");
+    assert_eq!(broken_at(&bench).await, (3, Break::Hash));
+    // An earlier one is named before it.
+    bench.store.execute("UPDATE audit_events SET source_ip = NULL WHERE seq = 2").await.expect("changed");
+    assert_eq!(broken_at(&bench).await, (2, Break::Hash));
+}
+
+async fn every_column_counts(bench: Bench) {
+    fill(&bench).await;
+    disarm(&bench).await;
+    let text = |column: &str| format!("{column} = 'x' || coalesce({column}, '')");
+    let json = if bench.store.is_postgres() { "'{\"a\": 1}'::jsonb" } else { "'{\"a\": 1}'" };
+    let uuid = "'018f0000-0000-7000-8000-000000000000'";
+    let mut sets: Vec<String> = [
+        "event",
+        "actor",
+        "actor_kind",
+        "user_agent",
+        "request_id",
+        "trace_id",
+        "vpc_id",
+        "gateway_id",
+        "tunnel_id",
+    ]
+    .into_iter()
+    .map(text)
+    .collect();
+    sets.extend([
+        format!("id = {uuid}"),
+        format!("operation_id = {uuid}"),
+        "occurred_at = '2026-03-01T12:00:00.123457Z'".to_owned(),
+        "source_ip = '10.0.0.1'".to_owned(),
+        format!("changes = {json}"),
+        format!("upstream = {json}"),
+    ]);
+    for set in sets {
+        let keep = "CREATE TABLE kept AS SELECT * FROM audit_events WHERE seq = 5";
+        bench.store.execute(keep).await.expect("kept");
+        bench.store.execute(&format!("UPDATE audit_events SET {set} WHERE seq = 5")).await.expect(&set);
+        assert_eq!(broken_at(&bench).await, (5, Break::Hash), "{set}");
+        for statement in [
+            "DELETE FROM audit_events WHERE seq = 5",
+            "INSERT INTO audit_events SELECT * FROM kept",
+            "DROP TABLE kept",
+        ] {
+            bench.store.execute(statement).await.expect(statement);
+        }
+        assert!(matches!(verify(&*bench.ledger, None).await.expect("looked"), Verdict::Whole { .. }));
+    }
+}
+
+async fn a_removed_row_is_named(bench: Bench) {
+    fill(&bench).await;
+    disarm(&bench).await;
+    bench.store.execute("DELETE FROM audit_events WHERE seq = 4").await.expect("removed");
+    assert_eq!(broken_at(&bench).await, (5, Break::Gap { expected: 4 }));
+    // Closing the gap does not help.
+    for seq in 5..=9 {
+        let statement = format!("UPDATE audit_events SET seq = {} WHERE seq = {seq}", seq - 1);
+        bench.store.execute(&statement).await.expect("moved");
+    }
+    assert_eq!(broken_at(&bench).await, (4, Break::PrevHash));
+}
+
+async fn an_inserted_row_is_named(bench: Bench) {
+    fill(&bench).await;
+    disarm(&bench).await;
+    let columns = "id, occurred_at, event, operation_id, actor, actor_kind, source_ip, user_agent, request_id, \
+                   trace_id, vpc_id, gateway_id, tunnel_id, changes, upstream, prev_hash, hash";
+    let other = columns.replacen("id", "'018f0000-0000-7000-8000-000000000000'", 1);
+    let other = if bench.store.is_postgres() { other.replacen("000'", "000'::uuid", 1) } else { other };
+    let statement = format!(
+        "INSERT INTO audit_events (seq, {columns}) SELECT 10, {other} FROM audit_events WHERE seq = 9"
+    );
+    bench.store.execute(&statement).await.expect("inserted");
+    assert_eq!(broken_at(&bench).await, (10, Break::PrevHash));
+}
+
+async fn reordered_rows_are_named(bench: Bench) {
+    fill(&bench).await;
+    disarm(&bench).await;
+    for statement in [
+        "UPDATE audit_events SET seq = 100 WHERE seq = 6",
+        "UPDATE audit_events SET seq = 6 WHERE seq = 7",
+        "UPDATE audit_events SET seq = 7 WHERE seq = 100",
+    ] {
+        bench.store.execute(statement).await.expect(statement);
+    }
+    assert_eq!(broken_at(&bench).await, (6, Break::PrevHash));
+}
+
+async fn a_cut_off_tail_is_noticed_with_a_checkpoint(bench: Bench) {
+    fill(&bench).await;
+    let kept = bench.ledger.checkpoint().await.expect("read");
+    disarm(&bench).await;
+    bench.store.execute("DELETE FROM audit_events WHERE seq > 7").await.expect("cut off");
+    let alone = verify(&*bench.ledger, None).await.expect("looked");
+    assert!(matches!(alone, Verdict::Whole { events: 7, .. }), "alone it can't be seen");
+    let verdict = verify(&*bench.ledger, kept).await.expect("looked");
+    assert_eq!(verdict, Verdict::Broken { seq: 8, why: Break::CutOff });
+}
+
+async fn a_log_written_anew_is_noticed_with_a_checkpoint(bench: Bench) {
+    fill(&bench).await;
+    let mut kept = bench.ledger.checkpoint().await.expect("read");
+    if let Some(kept) = &mut kept {
+        kept.hash[0] ^= 1;
+    }
+    let verdict = verify(&*bench.ledger, kept).await.expect("looked");
+    assert_eq!(verdict, Verdict::Broken { seq: 9, why: Break::Checkpoint });
+}
+
+async fn a_row_that_can_not_be_read_is_a_broken_one(bench: Bench) {
+    if bench.store.is_postgres() {
+        // There the columns' own types keep such values out.
+        return;
+    }
+    fill(&bench).await;
+    disarm(&bench).await;
+    bench
+        .store
+        .execute("UPDATE audit_events SET changes = '{not json' WHERE seq = 5")
+        .await
+        .expect("changed");
+    assert_eq!(broken_at(&bench).await, (5, Break::Unreadable));
+    bench.store.execute("UPDATE audit_events SET actor = 'x' WHERE seq = 2").await.expect("changed");
+    assert_eq!(broken_at(&bench).await, (2, Break::Hash), "the first bad row is named");
+}
+
+on_each_ledger!(
+    every_hash_can_be_computed_from_what_is_stored,
+    an_empty_log_is_whole,
+    the_database_itself_refuses_changes,
+    a_changed_row_is_named,
+    every_column_counts,
+    a_removed_row_is_named,
+    an_inserted_row_is_named,
+    reordered_rows_are_named,
+    a_cut_off_tail_is_noticed_with_a_checkpoint,
+    a_log_written_anew_is_noticed_with_a_checkpoint,
+    a_row_that_can_not_be_read_is_a_broken_one,
+);

@@ -1,0 +1,82 @@
+//! `Idempotency-Key`: one operation for one request.
+
+use std::time::Duration;
+
+use tunnelgate::service::ledger::{IDEMPOTENCY_WINDOW, Step, Written};
+
+use crate::on_each_ledger;
+use crate::words::{Bench, advance, another, at, opening, submit, succeed, with_key};
+
+async fn write(bench: &Bench, opening: tunnelgate::service::ledger::Opening) -> Written {
+    bench.ledger.write(Step::Open(Box::new(opening))).await.expect("written")
+}
+
+async fn the_same_request_gives_the_first_operation_as_it_is_now(bench: Bench) {
+    let first = bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+    let repeated = write(&bench, with_key(opening("vpnx-1", at(1)), "a", 1)).await;
+    assert_eq!(repeated, Written::Repeated(Box::new(first.clone())));
+    let running = bench.advanced(advance(first, submit(), 0, at(2))).await;
+    let ended = bench.advanced(advance(running, succeed(), 0, at(3))).await;
+    let repeated = write(&bench, with_key(opening("vpnx-1", at(4)), "a", 1)).await;
+    assert_eq!(repeated, Written::Repeated(Box::new(ended)));
+    assert_eq!(bench.kinds().await.iter().filter(|kind| *kind == "requested").count(), 1);
+}
+
+async fn another_request_under_the_key_is_refused(bench: Bench) {
+    bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+    assert_eq!(write(&bench, with_key(opening("vpnx-2", at(1)), "a", 2)).await, Written::KeyReused);
+    // Another principal's key is another key.
+    let mut other = with_key(opening("vpnx-2", at(1)), "a", 2);
+    if let Some(idempotency) = &mut other.idempotency {
+        idempotency.principal_id = "key:2".into();
+    }
+    bench.opened(other).await;
+}
+
+async fn a_key_is_forgotten_after_a_day(bench: Bench) {
+    let first = bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+    let last_moment = at(0).plus(IDEMPOTENCY_WINDOW - Duration::from_micros(1));
+    let repeated = write(&bench, with_key(opening("vpnx-2", last_moment), "a", 1)).await;
+    assert_eq!(repeated, Written::Repeated(Box::new(first)));
+    let after = at(0).plus(IDEMPOTENCY_WINDOW);
+    let second = bench.opened(with_key(opening("vpnx-2", after), "a", 2)).await;
+    let repeated = write(&bench, with_key(opening("vpnx-2", after), "a", 2)).await;
+    assert_eq!(repeated, Written::Repeated(Box::new(second)), "the key now means the second");
+}
+
+async fn a_refused_opening_does_not_use_the_key_up(bench: Bench) {
+    let first = bench.opened(opening("vpnx-1", at(0))).await;
+    let refused = write(&bench, with_key(opening("vpnx-1", at(1)), "a", 1)).await;
+    assert_eq!(refused, Written::InProgress(first.id));
+    let running = bench.advanced(advance(first, submit(), 0, at(2))).await;
+    bench.advanced(advance(running, succeed(), 0, at(3))).await;
+    bench.opened(with_key(opening("vpnx-1", at(4)), "a", 1)).await;
+}
+
+async fn many_copies_at_once_are_one_operation(bench: Bench) {
+    let other = if bench.store.is_postgres() { another(&bench.store).await } else { bench.ledger.clone() };
+    let copies = (0..50).map(|number| {
+        let ledger = if number % 2 == 0 { bench.ledger.clone() } else { other.clone() };
+        let opening = with_key(opening("vpnx-1", at(0)), "a", 1);
+        tokio::spawn(async move { ledger.write(Step::Open(Box::new(opening))).await.expect("written") })
+    });
+    let copies: Vec<_> = copies.collect();
+    let mut opened = 0;
+    for copy in copies {
+        match copy.await.expect("an answer") {
+            Written::Opened => opened += 1,
+            Written::Repeated(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(opened, 1);
+    assert_eq!(bench.kinds().await, ["requested"]);
+}
+
+on_each_ledger!(
+    the_same_request_gives_the_first_operation_as_it_is_now,
+    another_request_under_the_key_is_refused,
+    a_key_is_forgotten_after_a_day,
+    a_refused_opening_does_not_use_the_key_up,
+    many_copies_at_once_are_one_operation,
+);

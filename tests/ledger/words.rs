@@ -1,0 +1,192 @@
+//! The words the tests speak: a ledger of their own, a clock that stands still, and steps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tunnelgate::chance::{Chance, SystemChance};
+use tunnelgate::domain::changes::Changes;
+use tunnelgate::domain::event::{Actor, ActorKind, Event, NewEvent, Origin, Upstream};
+use tunnelgate::domain::fingerprint::FingerprintKey;
+use tunnelgate::domain::ids::TunnelPath;
+use tunnelgate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
+use tunnelgate::domain::patch::Patch;
+use tunnelgate::domain::principal::VpcScope;
+use tunnelgate::domain::timestamp::Timestamp;
+use tunnelgate::domain::verification::Verification;
+use tunnelgate::ledger::{self, Options};
+use tunnelgate::metrics::Metrics;
+use tunnelgate::service::ledger::{
+    Advance, Claim, EventFilter, Idempotency, Ledger, Opening, Order, Step, Written,
+};
+
+use crate::support::Store;
+
+/// The length of every lease here.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// A ledger of its own for one test.
+pub struct Bench {
+    pub store: Store,
+    pub ledger: Arc<dyn Ledger>,
+}
+
+pub const OPTIONS: Options = Options { connections: 8, timeout: Duration::from_secs(20), migrate: true };
+
+impl Bench {
+    pub async fn open(store: Store) -> Self {
+        let ledger = another(&store).await;
+        Self { store, ledger }
+    }
+
+    /// Writes an opening that has to succeed.
+    pub async fn opened(&self, opening: Opening) -> Operation {
+        let operation = opening.operation.clone();
+        let written = self.ledger.write(Step::Open(Box::new(opening))).await.expect("written");
+        assert_eq!(written, Written::Opened);
+        operation
+    }
+
+    /// Writes a step that has to succeed.
+    pub async fn advanced(&self, advance: Advance) -> Operation {
+        match self.ledger.write(Step::Advance(Box::new(advance))).await.expect("written") {
+            Written::Advanced(operation) => *operation,
+            other => panic!("not advanced: {other:?}"),
+        }
+    }
+
+    /// An operation that runs.
+    pub async fn running(&self, tunnel: &str, now: Timestamp) -> Operation {
+        let operation = self.opened(opening(tunnel, now)).await;
+        self.advanced(advance(operation, submit(), 0, now)).await
+    }
+
+    pub async fn claim(&self, now: Timestamp, limit: u32) -> Vec<Claim> {
+        self.ledger.claim("test", now, now.plus(LEASE), limit).await.expect("claims")
+    }
+
+    /// Every event, oldest first.
+    pub async fn events(&self) -> Vec<Event> {
+        let filter = EventFilter::default();
+        self.ledger.events(&VpcScope::All, &filter, Order::OldestFirst, None, 100_000).await.expect("events")
+    }
+
+    pub async fn kinds(&self) -> Vec<String> {
+        self.events().await.into_iter().map(|event| event.row.event).collect()
+    }
+}
+
+/// Another door to the same store, as another replica has it.
+pub async fn another(store: &Store) -> Arc<dyn Ledger> {
+    ledger::open(store.url(), OPTIONS, &Metrics::default()).await.expect("a ledger")
+}
+
+/// A moment, so many seconds after the tests' beginning of time.
+pub fn at(seconds: u64) -> Timestamp {
+    Timestamp::parse("2026-03-01T12:00:00.123456Z").expect("a moment").plus(Duration::from_secs(seconds))
+}
+
+pub fn path(vpc: &str, tunnel: &str) -> TunnelPath {
+    TunnelPath {
+        vpc_id: vpc.parse().expect("an id"),
+        gateway_id: "vpngw-1".parse().expect("an id"),
+        tunnel_id: tunnel.parse().expect("an id"),
+    }
+}
+
+pub fn changes() -> Changes {
+    let patch = Patch::parse(&json!({
+        "peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest", "name": "größe \u{1F510} \"\\",
+    }))
+    .expect("a patch");
+    Changes::of(&patch, &FingerprintKey::derive(b"test"))
+}
+
+pub fn opening_in(vpc: &str, tunnel: &str, requester: &str, now: Timestamp) -> Opening {
+    Opening {
+        operation: Operation {
+            id: SystemChance.id(now),
+            tunnel: path(vpc, tunnel),
+            changes: changes(),
+            requested_by: Actor { name: requester.into(), kind: ActorKind::ApiKey },
+            request_id: Some("req-1".into()),
+            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),
+            created_at: now,
+            updated_at: now,
+            finished_at: None,
+            state: State::Pending,
+        },
+        origin: origin(),
+        event_id: SystemChance.id(now),
+        idempotency: None,
+        lease_until: now.plus(LEASE),
+    }
+}
+
+pub fn opening(tunnel: &str, now: Timestamp) -> Opening {
+    opening_in("vpc-1", tunnel, "netops", now)
+}
+
+pub fn origin() -> Origin {
+    Origin {
+        source_ip: Some("2001:db8::7".parse().expect("an address")),
+        user_agent: Some("curl/8".into()),
+        request_id: Some("req-1".into()),
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),
+    }
+}
+
+pub fn with_key(mut opening: Opening, key: &str, fingerprint: u8) -> Opening {
+    opening.idempotency = Some(Idempotency {
+        principal_id: "key:1".into(),
+        key: key.into(),
+        fingerprint: vec![fingerprint; 32],
+    });
+    opening
+}
+
+pub fn advance(operation: Operation, transition: Transition, fence: i64, now: Timestamp) -> Advance {
+    Advance {
+        operation,
+        transition,
+        upstream: Some(Upstream {
+            action: Some("ModifyVpnConnEx".into()),
+            code: Some("0".into()),
+            message: Some("größe <&> \u{1F510}".into()),
+            latency_ms: Some(41),
+            attempts: Some(1),
+            ..Upstream::default()
+        }),
+        origin: origin(),
+        event_ids: [SystemChance.id(now), SystemChance.id(now)],
+        fence,
+        now,
+        due_at: now,
+    }
+}
+
+pub fn submit() -> Transition {
+    Transition::Submit { task_id: "12614".into() }
+}
+
+pub fn succeed() -> Transition {
+    Transition::Succeed { verification: Verification::Confirmed }
+}
+
+pub fn error(code: ErrorCode) -> OperationError {
+    OperationError { code, detail: "why".into(), upstream: None }
+}
+
+pub fn denied(now: Timestamp, actor: &str) -> NewEvent {
+    NewEvent {
+        id: SystemChance.id(now),
+        occurred_at: now,
+        event: tunnelgate::domain::event::EventKind::Denied,
+        operation_id: None,
+        actor: Actor { name: actor.into(), kind: ActorKind::ApiKey },
+        origin: origin(),
+        tunnel: path("vpc-1", "vpnx-1"),
+        changes: None,
+        upstream: None,
+    }
+}
