@@ -28,7 +28,6 @@ use super::sign::{self, Hidden, Method, SignatureMethod, Target};
 use super::tunnel;
 use super::wire::{self, ParamStyle, Params};
 
-const REQUEST_CLIENT: &str = concat!("tunnelgate_", env!("CARGO_PKG_VERSION"));
 /// First wait between two attempts; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// Entries a page of `DescribeVpnConn`, the most that the cloud allows.
@@ -213,7 +212,6 @@ impl Client {
             ("Nonce", &nonce),
             ("SecretId", &credentials.secret_id),
             ("SignatureMethod", self.settings.signature_method.as_str()),
-            ("RequestClient", REQUEST_CLIENT),
         ]);
         if let Some(token) = &credentials.token {
             pairs.push(("Token", token.expose_secret()));

@@ -1,0 +1,196 @@
+//! What goes over the wire.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tunnelgate::cloud::v2::sign::SignatureMethod;
+use tunnelgate::cloud::v2::wire::ParamStyle;
+use tunnelgate::domain::ids::TunnelPath;
+use tunnelgate::domain::ike::IkeSettings;
+use tunnelgate::domain::ipsec::IpsecSettings;
+use tunnelgate::domain::patch::Patch;
+use tunnelgate::service::cloud::{Cloud, TunnelChange};
+
+use crate::stub::{Act, Stub, taken};
+
+const COMMON: [&str; 6] = ["Region", "Timestamp", "Nonce", "SecretId", "SignatureMethod", "Signature"];
+
+pub fn path() -> TunnelPath {
+    TunnelPath {
+        vpc_id: "vpc-03vihbk9".parse().expect("an id"),
+        gateway_id: "vpngw-kfldykuz".parse().expect("an id"),
+        tunnel_id: "vpnx-ol6bcqp0".parse().expect("an id"),
+    }
+}
+
+/// A change without groups.
+pub fn change(patch: Value) -> TunnelChange {
+    let patch = Patch::parse(&patch).expect("a patch");
+    TunnelChange {
+        path: path(),
+        name: patch.name,
+        pre_shared_key: patch.pre_shared_key,
+        ranges: patch.ranges,
+        ike: None,
+        ipsec: None,
+    }
+}
+
+/// The document's own example.
+pub fn example() -> TunnelChange {
+    change(json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"}))
+}
+
+fn with_groups() -> TunnelChange {
+    let text = |text: &str| Some(text.to_owned());
+    let mut change = change(json!({
+        "name": "größe & 50% +1",
+        "security_policies": [
+            {"local_cidr": "10.0.0.0/24", "peer_cidrs": ["172.16.0.0/16"]},
+            {"local_cidr": "10.0.1.0/24", "peer_cidrs": ["172.17.0.0/16", "172.18.0.0/16"]},
+            {"local_cidr": "10.0.0.0/24", "peer_cidrs": ["172.19.0.0/16"]},
+        ],
+    }));
+    change.ike = Some(IkeSettings {
+        encryption_algorithm: text("aes-cbc-256"),
+        authentication_algorithm: text("sha"),
+        exchange_mode: text("main"),
+        local_identity: text("address"),
+        local_address: text("203.0.113.10"),
+        remote_identity: text("fqdn"),
+        remote_fqdn: text("idc.example.com"),
+        dh_group: text("group14"),
+        sa_lifetime_seconds: text("86400"),
+        ..IkeSettings::default()
+    });
+    change.ipsec = Some(IpsecSettings {
+        encryption_algorithm: text("none"),
+        integrity_algorithm: text("sha"),
+        sa_lifetime_seconds: text("3600"),
+        sa_lifetime_kilobytes: text("2560"),
+        pfs_dh_group: text("none"),
+    });
+    change
+}
+
+#[tokio::test]
+async fn the_document_s_example_is_sent_as_it_stands_and_rightly_signed() {
+    let stub = Stub::playing([Act::Json(taken())]).await;
+    stub.client().modify(&example()).await;
+    let received = stub.received();
+    assert_eq!(received.len(), 1);
+    let request = &received[0];
+    assert_eq!(request.line, "POST /v2/index.php HTTP/1.1", "no secret stands in a URL");
+    assert!(request.head.contains("content-type: application/x-www-form-urlencoded"), "{}", request.head);
+
+    let wanted = [
+        ("Action", "ModifyVpnConnEx"),
+        ("vpcId", "vpc-03vihbk9"),
+        ("vpnGwId", "vpngw-kfldykuz"),
+        ("vpnConnId", "vpnx-ol6bcqp0"),
+        ("userGwCidrBlock.0", "10.100.2.0/24"),
+        ("preSharedKey", "tencenttest"),
+    ];
+    for (name, value) in wanted {
+        assert_eq!(request.params.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    let names: BTreeSet<&str> = request.params.keys().map(String::as_str).collect();
+    let expected: BTreeSet<&str> = wanted.iter().map(|(name, _)| *name).chain(COMMON).collect();
+    assert_eq!(names, expected);
+    assert_eq!(request.body.split('&').count(), expected.len(), "each stands once");
+    assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+}
+
+#[tokio::test]
+async fn sha256_and_a_token_are_signed_too() {
+    let stub = Stub::playing([Act::Json(taken())]).await;
+    let client = stub.client_with(|settings| {
+        settings.signature_method = SignatureMethod::HmacSha256;
+        settings.credentials.token = Some("to+ken/=".into());
+    });
+    client.modify(&example()).await;
+    let request = &stub.received()[0];
+    assert_eq!(request.params["Token"], "to+ken/=");
+    assert_eq!(request.params["SignatureMethod"], "HmacSHA256");
+    assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha256));
+}
+
+#[tokio::test]
+async fn a_value_that_begins_with_an_at_sign_is_signed_as_the_sdk_does() {
+    let stub = Stub::playing([Act::Json(taken())]).await;
+    stub.client().modify(&change(json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "@home"}))).await;
+    let request = &stub.received()[0];
+    assert_eq!(request.params["preSharedKey"], "@home", "sent all the same");
+    assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+}
+
+#[tokio::test]
+async fn groups_and_policies_are_written_in_the_style_that_was_chosen() {
+    let values = [
+        ("propoEncryAlgorithm", "aes-cbc-256"),
+        ("propoAuthenAlgorithm", "sha"),
+        ("exchangeMode", "main"),
+        ("localIdentity", "address"),
+        ("localAddress", "203.0.113.10"),
+        ("remoteIdentity", "fqdn"),
+        ("remoteFqdnName", "idc.example.com"),
+        ("dhGroupName", "group14"),
+        ("ikeSaLifetimeSeconds", "86400"),
+    ];
+    let ipsec = [
+        ("integrityAlgorith", "sha"),
+        ("ipsecSaLifetimeSeconds", "3600"),
+        ("ipsecSaLifetimeTraffic", "2560"),
+        ("pfsDhGroup", "null"),
+    ];
+    for (style, ike_set, ipsec_set, encryption) in [
+        (ParamStyle::Indexed, "IKESet.0", "IPsecSet.0", "encryptAlgorithm"),
+        (ParamStyle::Plain, "IKESet", "IPsecSet", "IKESet.encryptAlgorithm"),
+    ] {
+        let stub = Stub::playing([Act::Json(taken())]).await;
+        stub.client_with(|settings| settings.param_style = style).modify(&with_groups()).await;
+        let request = &stub.received()[0];
+        let value = |name: &str| request.params.get(name).map(String::as_str);
+        for (field, expected) in values {
+            assert_eq!(value(&format!("{ike_set}.{field}")), Some(expected), "{style} {field}");
+        }
+        for (field, expected) in ipsec {
+            assert_eq!(value(&format!("{ipsec_set}.{field}")), Some(expected), "{style} {field}");
+        }
+        assert_eq!(value(encryption), Some("null"), "the cloud's word for none");
+        assert_eq!(value("vpnConnName"), Some("größe & 50% +1"));
+        assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+        let rules =
+            |text: Option<&str>| -> Value { serde_json::from_str(text.expect("a rule")).expect("JSON") };
+        let first = json!({"10.0.0.0/24": ["172.16.0.0/16", "172.19.0.0/16"]});
+        let second = json!({"10.0.1.0/24": ["172.17.0.0/16", "172.18.0.0/16"]});
+        match style {
+            ParamStyle::Indexed => {
+                assert_eq!((rules(value("spdAcl.0")), rules(value("spdAcl.1"))), (first, second));
+                assert_eq!(value("spdAcl.2"), None, "rules for one local range are joined");
+            }
+            ParamStyle::Plain => {
+                let mut all = first.clone();
+                all["10.0.1.0/24"] = second["10.0.1.0/24"].clone();
+                assert_eq!(rules(value("spdAcl")), all);
+            }
+        }
+        let count =
+            4 + 1 + values.len() + ipsec.len() + 2 + COMMON.len() + usize::from(style == ParamStyle::Indexed);
+        assert_eq!(request.params.len(), count, "nothing else is sent: {:?}", request.params.keys());
+    }
+}
+
+#[tokio::test]
+async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
+    let busy = json!({"code": 4400, "message": "more requests than the quota allows"});
+    let stub = Stub::playing([Act::Json(busy.clone()), Act::Json(busy), Act::Json(taken())]).await;
+    stub.client_with(|settings| settings.timeout = Duration::from_secs(5)).modify(&example()).await;
+    let received = stub.received();
+    let nonces: BTreeSet<&String> = received.iter().map(|request| &request.params["Nonce"]).collect();
+    assert_eq!((received.len(), nonces.len()), (3, 3));
+    for request in &received {
+        assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+    }
+}

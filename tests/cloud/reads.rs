@@ -1,0 +1,129 @@
+//! Reading tasks and tunnels: tolerant of what really comes back, and never mistaken about what it means.
+
+use serde_json::{Value, json};
+use tunnelgate::domain::tunnel::TunnelStatus;
+use tunnelgate::service::cloud::{Cloud, Priority, ReadFailure, TaskStatus};
+
+use crate::forms::path;
+use crate::stub::{Act, Stub};
+
+async fn task(data: Value) -> TaskStatus {
+    let stub = Stub::playing([Act::Json(json!({"code": "0", "message": "", "data": data}))]).await;
+    let report = stub.client().task("12614").await.expect("a report");
+    let request = &stub.received()[0];
+    assert_eq!(
+        (request.params["Action"].as_str(), request.params["taskId"].as_str()),
+        ("DescribeVpcTaskResult", "12614")
+    );
+    report.status
+}
+
+#[tokio::test]
+async fn a_task_s_status_is_a_number_or_a_text() {
+    assert_eq!(task(json!({"status": 0})).await, TaskStatus::Succeeded);
+    assert_eq!(task(json!({"status": "0"})).await, TaskStatus::Succeeded);
+    assert_eq!(
+        task(json!({"status": 1, "output": {"errorCode": 1, "errorMsg": "x"}})).await,
+        TaskStatus::Failed
+    );
+    assert_eq!(task(json!({"status": "2", "output": []})).await, TaskStatus::Running);
+}
+
+#[tokio::test]
+async fn what_nobody_has_seen_is_never_a_success() {
+    for data in [json!({"status": 3}), json!({"status": "ok"}), json!({}), json!([]), json!({"status": null})]
+    {
+        assert_eq!(task(data).await, TaskStatus::Unrecognized);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_task_comes_with_the_cloud_s_words() {
+    let answer =
+        json!({"code": 0, "data": {"status": 1, "output": {"errorCode": -1, "errorMsg": "peer refused"}}});
+    let stub = Stub::playing([Act::Json(answer)]).await;
+    let report = stub.client().task("7").await.expect("a report");
+    assert_eq!(report.upstream.message.as_deref(), Some("peer refused"));
+}
+
+#[tokio::test]
+async fn a_read_is_tried_again_where_a_change_would_not_be() {
+    let good = json!({"code": 0, "data": {"status": 0}});
+    for bad in
+        [Act::Http(500, ""), Act::CloseAfterReading, Act::Truncated(good.clone()), Act::Http(200, "<p>")]
+    {
+        let stub = Stub::playing([bad, Act::Json(good.clone())]).await;
+        assert_eq!(stub.client().task("7").await.expect("a report").status, TaskStatus::Succeeded);
+        assert_eq!(stub.received().len(), 2);
+    }
+    let stub = Stub::playing([Act::Http(500, "")]).await;
+    let error = stub.client().task("7").await.expect_err("no report");
+    assert_eq!(error.failure, ReadFailure::NoAnswer);
+}
+
+/// A tunnel as `DescribeVpnConn` shows it.
+fn entry(number: usize) -> Value {
+    json!({
+        "vpcId": "gz_vpc_8849", "unVpcId": "vpc-03vihbk9", "vpnGwId": "547", "unVpnGwId": "vpngw-kfldykuz",
+        "vpnConnId": number.to_string(), "unVpnConnId": format!("vpnx-{number}"), "vpnConnName": "hq",
+        "preSharedKey": "tencenttest", "vpnConnStatus": "6", "sourceCidr": ["10.0.0.0/16"],
+        "destinationCidr": ["172.16.0.0/16"], "IKESet": [], "IPsecSet": {"encryptAlgorithm": "null"},
+    })
+}
+
+fn page(numbers: std::ops::Range<usize>, total: usize) -> Act {
+    let entries: Vec<Value> = numbers.map(entry).collect();
+    Act::Json(json!({"code": 0, "message": "", "totalCount": total.to_string(), "data": entries}))
+}
+
+#[tokio::test]
+async fn tunnels_are_read_page_by_page() {
+    let stub = Stub::playing([page(0..50, 120), page(50..100, 120), page(100..120, 120)]).await;
+    let gateway = path();
+    let tunnels = stub.client().tunnels(&gateway.vpc_id, &gateway.gateway_id).await.expect("tunnels");
+    assert_eq!(tunnels.len(), 120);
+    let offsets: Vec<String> =
+        stub.received().iter().map(|request| request.params["offset"].clone()).collect();
+    assert_eq!(offsets, ["0", "50", "100"]);
+}
+
+#[tokio::test]
+async fn a_tunnel_on_a_later_page_is_found_by_either_form_of_its_id() {
+    for id in ["vpnx-77", "77"] {
+        let stub = Stub::playing([page(0..50, 120), page(50..100, 120), page(100..120, 120)]).await;
+        let mut wanted = path();
+        wanted.tunnel_id = id.parse().expect("an id");
+        let tunnel = stub.client().tunnel(&wanted, Priority::Poll).await.expect("a tunnel");
+        assert_eq!(tunnel.tunnel_ids.first().map(String::as_str), Some("vpnx-77"));
+        assert_eq!(tunnel.status, TunnelStatus::Running);
+        assert_eq!(tunnel.ipsec.encryption_algorithm.as_deref(), Some("none"));
+        assert_eq!(tunnel.pre_shared_key.as_ref().map(|key| key.expose()), Some("tencenttest"));
+        assert!(!format!("{tunnel:?}").contains("tencenttest"));
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_that_stands_elsewhere_is_not_found() {
+    for (vpc, gateway, tunnel) in [
+        ("vpc-other", "vpngw-kfldykuz", "vpnx-1"),
+        ("vpc-03vihbk9", "vpngw-other", "vpnx-1"),
+        ("vpc-03vihbk9", "vpngw-kfldykuz", "vpnx-999"),
+    ] {
+        let stub = Stub::playing([page(0..3, 3)]).await;
+        let mut wanted = path();
+        wanted.vpc_id = vpc.parse().expect("an id");
+        wanted.gateway_id = gateway.parse().expect("an id");
+        wanted.tunnel_id = tunnel.parse().expect("an id");
+        let error = stub.client().tunnel(&wanted, Priority::Poll).await.expect_err("not there");
+        assert_eq!(error.failure, ReadFailure::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_in_any_form_is_no_tunnel() {
+    for data in [json!([]), json!({}), json!(null)] {
+        let stub = Stub::playing([Act::Json(json!({"code": 0, "data": data}))]).await;
+        let error = stub.client().tunnel(&path(), Priority::Poll).await.expect_err("not there");
+        assert_eq!(error.failure, ReadFailure::NotFound);
+    }
+}

@@ -1,0 +1,207 @@
+//! A server that answers by a script, and keeps what came in.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tunnelgate::chance::SystemChance;
+use tunnelgate::clock::SystemClock;
+use tunnelgate::cloud::v2::sign::{Method, SignatureMethod, Target, signature, string_to_sign};
+use tunnelgate::cloud::v2::wire::ParamStyle;
+use tunnelgate::cloud::v2::{Client, Credentials, Settings};
+use tunnelgate::metrics::Metrics;
+
+pub const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
+
+/// What happens to one connection's next request.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// HTTP 200 with this.
+    Json(Value),
+    /// Any status, any body.
+    Http(u16, &'static str),
+    /// A redirect to somewhere else.
+    Redirect(String),
+    /// The connection is closed once the request was read.
+    CloseAfterReading,
+    /// The connection is closed before anything was read.
+    CloseBeforeReading,
+    /// A body that ends before its stated length.
+    Truncated(Value),
+    /// Nothing, for longer than anybody waits.
+    Silence,
+}
+
+/// A request that came in.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// `POST /v2/index.php HTTP/1.1`
+    pub line: String,
+    pub head: String,
+    pub params: BTreeMap<String, String>,
+    pub body: String,
+}
+
+/// The server.
+pub struct Stub {
+    address: String,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Stub {
+    /// Plays the script; its last act goes on for ever.
+    pub async fn playing(script: impl IntoIterator<Item = Act>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let script: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(script.into_iter().collect()));
+        let log = received.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, script.clone(), log.clone()));
+            }
+        });
+        Self { address, received }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/v2/index.php", self.address)
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().expect("the list").clone()
+    }
+
+    pub fn client(&self) -> Client {
+        self.client_with(|_| {})
+    }
+
+    pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Client {
+        let mut settings = Settings {
+            url: self.url(),
+            signed_host: "vpc.api.qcloud.com".into(),
+            path: "/v2/index.php".into(),
+            is_loopback: true,
+            credentials: Credentials {
+                secret_id: "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE".into(),
+                secret_key: SECRET_KEY.into(),
+                token: None,
+            },
+            region: "ap-guangzhou".into(),
+            signature_method: SignatureMethod::HmacSha1,
+            param_style: ParamStyle::Indexed,
+            timeout: Duration::from_secs(2),
+            calls_per_second: 0,
+        };
+        change(&mut settings);
+        let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+        Client::new(settings, clock, chance, &Metrics::default()).expect("a client")
+    }
+}
+
+/// A port that nobody listens on.
+pub async fn nobody() -> Stub {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    Stub { address, received: Arc::default() }
+}
+
+impl Received {
+    /// The signature that the parameters should carry.
+    pub fn right_signature(&self, method: SignatureMethod) -> String {
+        let pairs: Vec<(&str, &str)> = self
+            .params
+            .iter()
+            .filter(|(name, _)| *name != "Signature")
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let target = Target { method: Method::Post, host: "vpc.api.qcloud.com", path: "/v2/index.php" };
+        signature(method, SECRET_KEY, &string_to_sign(target, &pairs))
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    script: Arc<Mutex<VecDeque<Act>>>,
+    log: Arc<Mutex<Vec<Received>>>,
+) -> Option<()> {
+    loop {
+        let act = {
+            let mut script = script.lock().expect("the script");
+            if script.len() > 1 { script.pop_front()? } else { script.front()?.clone() }
+        };
+        if matches!(act, Act::CloseBeforeReading) {
+            log.lock().expect("the list").push(Received {
+                line: String::new(),
+                head: String::new(),
+                params: BTreeMap::new(),
+                body: String::new(),
+            });
+            return None;
+        }
+        let request = read(&mut stream).await?;
+        log.lock().expect("the list").push(request);
+        let answer = match act {
+            Act::Json(value) => http(200, &value.to_string(), ""),
+            Act::Http(status, body) => http(status, body, ""),
+            Act::Redirect(to) => http(302, "", &format!("Location: {to}\r\n")),
+            Act::Truncated(value) => {
+                let whole = http(200, &value.to_string(), "");
+                whole[..whole.len() - 10].to_owned()
+            }
+            Act::CloseAfterReading | Act::CloseBeforeReading => return None,
+            Act::Silence => {
+                // The client goes away first.
+                let _ = stream.read(&mut [0; 1]).await;
+                return None;
+            }
+        };
+        stream.write_all(answer.as_bytes()).await.ok()?;
+        if !answer.ends_with('}') && !answer.ends_with('\n') && !answer.ends_with('>') {
+            return None;
+        }
+    }
+}
+
+fn http(status: u16, body: &str, headers: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+async fn read(stream: &mut TcpStream) -> Option<Received> {
+    let mut bytes = Vec::new();
+    let mut block = [0; 4096];
+    loop {
+        let read = stream.read(&mut block).await.ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&block[..read]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let lower = head.to_ascii_lowercase();
+        let length: usize = lower
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
+            .unwrap_or_default();
+        if body.len() < length {
+            continue;
+        }
+        let params = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+        return Some(Received {
+            line: head.lines().next().unwrap_or_default().to_owned(),
+            head: lower,
+            params,
+            body: body.to_owned(),
+        });
+    }
+}
+
+/// The document's answer to `ModifyVpnConnEx`, the pre-shared key in clear.
+pub fn taken() -> Value {
+    json!({"code": 0, "message": "", "data": {
+        "vpnGwId": "vpngw-kfldykuz", "vpcConnId": "vpnx-ol6bcqp0", "vpcConnStatus": 2,
+        "preSharedKey": "tencenttest", "userGwSubnetList": [], "userGwId": 315, "taskId": 12614}})
+}
