@@ -22,6 +22,9 @@ use super::{HttpState, auth, body};
 /// What `Retry-After` says of an operation that is under way, in seconds.
 const LOOK_AGAIN: u32 = 2;
 
+/// Says that the answer is one that was given before under this `Idempotency-Key`.
+const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
+
 #[derive(Deserialize)]
 pub(super) struct Path {
     vpc_id: String,
@@ -31,12 +34,11 @@ pub(super) struct Path {
 
 impl Path {
     fn parse(&self, faults: &mut Vec<Fault>) -> Option<TunnelPath> {
-        let path = TunnelPath {
-            vpc_id: id(&self.vpc_id, "vpc_id", faults)?,
-            gateway_id: id(&self.gateway_id, "gateway_id", faults)?,
-            tunnel_id: id(&self.tunnel_id, "tunnel_id", faults)?,
-        };
-        Some(path)
+        // Each is looked at, so that every fault is told.
+        let vpc_id = id(&self.vpc_id, "vpc_id", faults);
+        let gateway_id = id(&self.gateway_id, "gateway_id", faults);
+        let tunnel_id = id(&self.tunnel_id, "tunnel_id", faults);
+        Some(TunnelPath { vpc_id: vpc_id?, gateway_id: gateway_id?, tunnel_id: tunnel_id? })
     }
 }
 
@@ -90,12 +92,18 @@ pub(super) async fn patch(
         }
         _ => operation,
     };
-    let mut response = answer(&operation)?;
-    if is_repeated {
-        response.headers_mut().insert(
-            header::HeaderName::from_static("idempotent-replayed"),
-            header::HeaderValue::from_static("true"),
-        );
+    let replayed = is_repeated.then_some((IDEMPOTENT_REPLAYED, header::HeaderValue::from_static("true")));
+    let mut response = match answer(&operation) {
+        Ok(response) => response,
+        Err(problem) => {
+            return Err(match replayed {
+                Some((name, value)) => problem.with_header(name, value),
+                None => problem,
+            });
+        }
+    };
+    if let Some((name, value)) = replayed {
+        response.headers_mut().insert(name, value);
     }
     if let Some(wait) = wait {
         applied(&mut response, wait);

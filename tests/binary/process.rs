@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-/// The longest wait for anything that a healthy process does in moments.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::consumer::PATIENCE;
 
 /// A running tunnelgate.
 pub struct Process {
@@ -108,75 +105,4 @@ fn command(args: &[&str], env: &[(&str, &str)]) -> Command {
 /// Runs the binary to its end.
 pub fn run(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> std::process::Output {
     command(args, env).current_dir(folder).stdin(Stdio::null()).output().expect("the binary runs")
-}
-
-/// An answer over HTTP.
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: String,
-}
-
-impl Answer {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e} in {}: {}", self.status, self.body))
-    }
-}
-
-/// A consumer with a token.
-#[derive(Clone)]
-pub struct Consumer {
-    pub base: String,
-    pub token: String,
-    client: reqwest::Client,
-}
-
-impl Consumer {
-    pub fn new(base: String, token: String) -> Self {
-        let client = plain_client();
-        Self { base, token, client }
-    }
-
-    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.send(self.client.get(format!("{}{path}", self.base)), headers).await
-    }
-
-    pub async fn patch(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
-        let request = self
-            .client
-            .patch(format!("{}{path}", self.base))
-            .header("content-type", "application/merge-patch+json")
-            .body(body.to_string());
-        self.send(request, headers).await
-    }
-
-    async fn send(&self, mut request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answer {
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = request.bearer_auth(&self.token).send().await.expect("an answer");
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.text().await.expect("a body");
-        Answer { status, headers, body }
-    }
-
-    /// The operation once it has ended.
-    pub async fn ended(&self, id: &str) -> Value {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let answer = self.get(&format!("/operations/{id}"), &[("prefer", "wait=10")]).await;
-            let operation = answer.json();
-            if operation["finished_at"].is_string() {
-                return operation;
-            }
-            assert!(Instant::now() < until, "it does not end: {operation}");
-        }
-    }
-}
-
-/// Speaks plain HTTP to this machine only.
-pub fn plain_client() -> reqwest::Client {
-    // Building a client needs a TLS provider although no test uses TLS.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
 }

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{Consumer, Process, run};
+use crate::process::{Process, run};
+use crate::support::consumer::Consumer;
 
 /// The curl line that the sandbox printed, run by a shell as it stands.
 fn paste(curl: &str) -> String {

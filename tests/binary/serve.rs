@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::process::{Consumer, Process, plain_client, run};
+use crate::process::{Process, run};
 use crate::support::Store;
+use crate::support::consumer::{Consumer, plain_client};
 
 const TUNNEL: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0";
 const SECRET_KEY: &str = "canary-secret-key-0123456789";

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::path::PathBuf;
+pub mod consumer;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -107,9 +107,4 @@ impl Drop for Store {
             let _ = dropped.join();
         }
     }
-}
-
-/// Where test artefacts lie when a test wants to keep them.
-pub fn artefacts() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }

@@ -1,0 +1,81 @@
+//! `Idempotency-Key` over HTTP.
+
+use serde_json::json;
+
+use crate::field::{Field, path, ranges};
+use crate::on_each_ledger;
+
+async fn the_same_request_gives_the_first_operation_again(field: Field) {
+    let tunnel = path("vpnx-branch01");
+    let first = field.consumer.patch(&tunnel, &ranges(), &[("idempotency-key", "one")]).await;
+    assert_eq!((first.status, first.header("idempotent-replayed")), (202, None));
+    // Quoted it is the same key; the order of members does not matter.
+    let again = field.consumer.patch(&tunnel, &ranges(), &[("idempotency-key", "\"one\"")]).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (202, Some("true")));
+    let id = first.json()["id"].clone();
+    assert_eq!(again.json()["id"], id);
+    let ended = field.consumer.ended(id.as_str().expect("an id")).await;
+    let later = field.consumer.patch(&tunnel, &ranges(), &[("idempotency-key", "one")]).await;
+    assert_eq!((later.status, later.header("idempotent-replayed")), (200, Some("true")));
+    assert_eq!(later.json(), ended);
+    assert_eq!(field.received("vpnx-branch01").len(), 1);
+}
+
+async fn a_rejected_request_is_repeated_as_it_was(field: Field) {
+    let tunnel = path("vpnx-failed-5100");
+    for replayed in [None, Some("true")] {
+        let answer = field.consumer.patch(&tunnel, &ranges(), &[("idempotency-key", "one")]).await;
+        assert_eq!(answer.problem(), (502, "upstream_failed".into()));
+        assert_eq!(answer.header("idempotent-replayed"), replayed);
+    }
+    assert_eq!(field.received("vpnx-failed-5100").len(), 1);
+}
+
+async fn another_request_under_the_key_is_a_422(field: Field) {
+    let with_key = |secret: &str| json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": secret});
+    let key = [("idempotency-key", "one")];
+    let first = field.consumer.patch(&path("vpnx-branch01"), &with_key("first"), &key).await;
+    assert_eq!(first.status, 202);
+    for (tunnel, patch) in [("vpnx-branch01", with_key("second")), ("vpnx-branch02", with_key("first"))] {
+        let answer = field.consumer.patch(&path(tunnel), &patch, &key).await;
+        assert_eq!(answer.problem(), (422, "idempotency_key_reused".into()));
+    }
+    // Another principal has keys of its own.
+    let other = field.somebody("other", &[(tunnelgate::domain::principal::Scope::TunnelsWrite, &[])]).await;
+    let answer = other.patch(&path("vpnx-branch02"), &ranges(), &key).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+}
+
+async fn while_the_first_is_being_sent_a_copy_is_a_409(field: Field) {
+    let tunnel = path("vpnx-no-answer");
+    let (patch, key) = (ranges(), [("idempotency-key", "one")]);
+    let first = field.consumer.patch(&tunnel, &patch, &key);
+    let copy = async {
+        while field.received("vpnx-no-answer").is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        field.consumer.patch(&tunnel, &patch, &key).await
+    };
+    let (first, copy) = tokio::join!(first, copy);
+    assert_eq!(copy.problem(), (409, "idempotency_key_in_flight".into()));
+    assert_eq!(copy.json()["operation_id"], first.json()["id"]);
+}
+
+async fn a_key_that_is_none_is_told(field: Field) {
+    let long = "x".repeat(256);
+    for key in ["a b", "\"open", "\"\"", long.as_str()] {
+        let answer =
+            field.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("idempotency-key", key)]).await;
+        assert_eq!(answer.problem(), (422, "invalid_patch".into()), "{key}");
+        assert_eq!(answer.json()["errors"][0]["pointer"], "header:Idempotency-Key");
+    }
+    assert!(field.simulator.journal().is_empty());
+}
+
+on_each_ledger!(
+    the_same_request_gives_the_first_operation_again,
+    a_rejected_request_is_repeated_as_it_was,
+    another_request_under_the_key_is_a_422,
+    while_the_first_is_being_sent_a_copy_is_a_409,
+    a_key_that_is_none_is_told,
+);

@@ -1,0 +1,144 @@
+//! Lists: pages, filters, and the whole log as NDJSON and CSV.
+
+use serde_json::{Value, json};
+
+use crate::field::{Field, path, ranges};
+use crate::on_each_ledger;
+
+/// Five operations that have ended.
+async fn fill(field: &Field) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let tunnel = if number == 4 { "vpnx-failed-5100".to_owned() } else { format!("vpnx-load-{number}") };
+        let answer = field.consumer.patch(&path(&tunnel), &ranges(), &[("prefer", "wait=30")]).await.json();
+        let id = answer["id"].as_str().or_else(|| answer["operation_id"].as_str()).expect("an id");
+        ids.push(id.to_owned());
+    }
+    ids.reverse();
+    ids
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    let items = page["items"].as_array().expect("items");
+    items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect()
+}
+
+async fn pages_follow_each_other(field: Field) {
+    let expected = fill(&field).await;
+    let mut seen = Vec::new();
+    let mut next = "/operations?limit=2".to_owned();
+    loop {
+        let answer = field.consumer.get(&next, &[]).await;
+        let page = answer.json();
+        seen.extend(ids(&page));
+        let link = answer.header("link").map(str::to_owned);
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            assert_eq!(link, None);
+            break;
+        };
+        let link = link.expect("a link");
+        next = link.strip_prefix('<').and_then(|l| l.split_once('>')).expect("a link").0.to_owned();
+        assert!(link.ends_with("rel=\"next\"") && next.contains(&format!("cursor={cursor}")), "{link}");
+    }
+    assert_eq!(seen, expected);
+}
+
+async fn filters_narrow_the_lists(field: Field) {
+    let expected = fill(&field).await;
+    let count = async |route: &str| {
+        let answer = field.consumer.get(route, &[]).await;
+        assert_eq!(answer.status, 200, "{route}: {}", answer.body);
+        answer.json()["items"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(count("/operations?status=rejected").await, 1);
+    assert_eq!(count("/operations?status=succeeded&requested_by=netops-ci").await, 4);
+    assert_eq!(count("/operations?requested_by=nobody").await, 0);
+    assert_eq!(count("/operations?tunnel_id=vpnx-load-1&vpc_id=vpc-03vihbk9").await, 1);
+    assert_eq!(count("/operations?created_before=2020-01-01T00:00:00Z").await, 0);
+    assert_eq!(count("/operations?created_after=2020-01-01T00:00:00%2B02:00").await, 5);
+    assert_eq!(count(&format!("/audit-events?operation_id={}", expected[0])).await, 2);
+    assert_eq!(count("/audit-events?event=verification_confirmed").await, 4);
+    assert_eq!(count("/audit-events?status=rejected").await, 2);
+    assert_eq!(count("/audit-events?tunnel_id=vpnx-load-2&event=submitted").await, 1);
+}
+
+async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(field: Field) {
+    for (route, pointers) in [
+        ("/operations?limit=0&status=odd&colour=red", vec!["query:limit", "query:status", "query:colour"]),
+        ("/operations?limit=201", vec!["query:limit"]),
+        ("/audit-events?event=odd&created_after=yesterday", vec!["query:event", "query:created_after"]),
+        ("/audit-events?operation_id=7", vec!["query:operation_id"]),
+        ("/operations?status=failed&status=failed", vec!["query:status"]),
+    ] {
+        let answer = field.consumer.get(route, &[]).await;
+        assert_eq!(answer.problem(), (400, "invalid_query".into()), "{route}");
+        let errors = answer.json()["errors"].as_array().expect("errors").clone();
+        for pointer in pointers {
+            assert!(errors.iter().any(|error| error["pointer"] == pointer), "{pointer} in {errors:?}");
+        }
+    }
+    let answer = field.consumer.get("/operations?cursor=abc", &[]).await;
+    assert_eq!(answer.problem(), (400, "invalid_cursor".into()));
+}
+
+async fn the_whole_log_is_the_same_in_every_form(field: Field) {
+    fill(&field).await;
+    let page = field.consumer.get("/audit-events?limit=200", &[]).await.json();
+    let mut items = page["items"].as_array().expect("items").clone();
+    items.reverse();
+    assert_eq!(items.len(), 4 * 4 + 2);
+
+    let ndjson = field.consumer.get("/audit-events", &[("accept", "application/x-ndjson")]).await;
+    assert_eq!(ndjson.header("content-type"), Some("application/x-ndjson"));
+    let lines: Vec<Value> =
+        ndjson.body.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines, items);
+
+    let csv = field.consumer.get("/audit-events", &[("accept", "text/csv")]).await;
+    assert!(csv.header("content-type").is_some_and(|kind| kind.starts_with("text/csv")));
+    let mut reader = csv::Reader::from_reader(csv.body.as_bytes());
+    let columns = reader.headers().expect("a header").clone();
+    let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
+    assert_eq!(records.len(), items.len());
+    for (record, item) in records.iter().zip(&items) {
+        for (column, field) in columns.iter().zip(record) {
+            let expected = &item[column];
+            match expected {
+                Value::Null => assert_eq!(field, "", "{column}"),
+                Value::String(text) => assert_eq!(field, text, "{column}"),
+                other => assert_eq!(&serde_json::from_str::<Value>(field).expect("JSON"), other, "{column}"),
+            }
+        }
+    }
+
+    let some =
+        field.consumer.get("/audit-events?event=rejected", &[("accept", "application/x-ndjson")]).await;
+    assert_eq!(some.body.lines().count(), 1, "filters hold for streams too");
+    let limit = field.consumer.get("/audit-events?limit=3", &[("accept", "text/csv")]).await;
+    assert_eq!(limit.problem(), (400, "invalid_query".into()), "a stream has no pages");
+}
+
+async fn one_event_and_the_newest_one_can_be_read(field: Field) {
+    let none = field.consumer.get("/audit-events/checkpoint", &[]).await;
+    assert_eq!(none.problem(), (404, "not_found".into()));
+    fill(&field).await;
+    let newest = field.consumer.get("/audit-events?limit=1", &[]).await.json()["items"][0].clone();
+    let checkpoint = field.consumer.get("/audit-events/checkpoint", &[]).await.json();
+    assert_eq!(
+        checkpoint,
+        json!({"seq": newest["seq"], "hash": newest["hash"], "at": newest["occurred_at"]})
+    );
+    let one = field.consumer.get(&format!("/audit-events/{}", newest["seq"]), &[]).await.json();
+    assert_eq!(one, newest);
+    for missing in ["999999", "x", "-1"] {
+        assert_eq!(field.consumer.get(&format!("/audit-events/{missing}"), &[]).await.status, 404);
+    }
+}
+
+on_each_ledger!(
+    pages_follow_each_other,
+    filters_narrow_the_lists,
+    a_query_that_is_wrong_is_a_400_that_names_every_fault,
+    the_whole_log_is_the_same_in_every_form,
+    one_event_and_the_newest_one_can_be_read,
+);

@@ -1,0 +1,104 @@
+//! A consumer of the API.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The longest wait for anything that a healthy process does in moments.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An answer over HTTP.
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    /// The `code` of a problem, with its status.
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.body);
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        assert_eq!(problem["request_id"].as_str(), self.headers["x-request-id"].to_str().ok());
+        let code = problem["code"].as_str().expect("a code");
+        assert_eq!(problem["type"], format!("/problems/{}", code.replace('_', "-")));
+        (self.status, code.to_owned())
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e} in {}: {}", self.status, self.body))
+    }
+}
+
+/// A consumer with a token.
+#[derive(Clone)]
+pub struct Consumer {
+    pub base: String,
+    pub token: String,
+    client: reqwest::Client,
+}
+
+impl Consumer {
+    pub fn new(base: String, token: String) -> Self {
+        let client = plain_client();
+        Self { base, token, client }
+    }
+
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(self.client.get(format!("{}{path}", self.base)), headers).await
+    }
+
+    /// The bytes of a body as they are, with the headers as they are.
+    pub async fn raw(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let method = method.parse().expect("a method");
+        let request = self.client.request(method, format!("{}{path}", self.base)).body(body.to_owned());
+        self.send(request, headers).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let request = self
+            .client
+            .patch(format!("{}{path}", self.base))
+            .header("content-type", "application/merge-patch+json")
+            .body(body.to_string());
+        self.send(request, headers).await
+    }
+
+    async fn send(&self, mut request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answer {
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.text().await.expect("a body");
+        Answer { status, headers, body }
+    }
+
+    /// The operation once it has ended.
+    pub async fn ended(&self, id: &str) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(&format!("/operations/{id}"), &[("prefer", "wait=10")]).await;
+            let operation = answer.json();
+            if operation["finished_at"].is_string() {
+                return operation;
+            }
+            assert!(Instant::now() < until, "it does not end: {operation}");
+        }
+    }
+}
+
+/// Speaks plain HTTP to this machine only.
+pub fn plain_client() -> reqwest::Client {
+    // Building a client needs a TLS provider although no test uses TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
+}
