@@ -8,20 +8,20 @@ use crate::process::{Process, run};
 use crate::support::Store;
 use crate::support::consumer::{Consumer, plain_client};
 
-const TUNNEL: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0";
+pub const TUNNEL: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0";
 const SECRET_KEY: &str = "canary-secret-key-0123456789";
 const PRE_SHARED_KEY: &str = "tencenttest";
 
 /// A gateway and a simulated cloud on one machine.
-struct Field {
+pub struct Field {
     folder: tempfile::TempDir,
     _cloud: Process,
     cloud_address: String,
-    store: Store,
+    pub store: Store,
 }
 
 impl Field {
-    async fn new(store: Store) -> Self {
+    pub async fn new(store: Store) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let env = [("TENCENTCLOUD_SECRET_ID", "AKIDEXAMPLE"), ("TENCENTCLOUD_SECRET_KEY", SECRET_KEY)];
         let args = ["simulate-cloud", "--listen", "127.0.0.1:0", "--task-duration", "1s"];
@@ -30,7 +30,7 @@ impl Field {
         Self { folder, _cloud: cloud, cloud_address, store }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -51,19 +51,23 @@ impl Field {
         .to_vec()
     }
 
-    fn run(&self, args: &[&str]) -> std::process::Output {
+    pub fn run(&self, args: &[&str]) -> std::process::Output {
         let env = self.env();
         let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         run(self.path(), args, &env)
     }
 
-    fn serve(&self, name: &str) -> Process {
-        let env = self.env();
-        let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        Process::start(self.path(), name, &["serve"], &env)
+    pub fn serve(&self, name: &str) -> Process {
+        self.serve_with(name, &["serve"])
     }
 
-    fn token(&self) -> String {
+    pub fn serve_with(&self, name: &str, args: &[&str]) -> Process {
+        let env = self.env();
+        let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        Process::start(self.path(), name, args, &env)
+    }
+
+    pub fn token(&self) -> String {
         let scopes = ["--scope", "tunnels:read", "--scope", "tunnels:write", "--scope", "audit:read"];
         let args: Vec<&str> = ["keys", "create", "--name", "netops-ci"].into_iter().chain(scopes).collect();
         let output = self.run(&args);
@@ -195,15 +199,4 @@ async fn killed_and_restarted(store: Store) {
     assert!(field.run(&["audit", "verify"]).status.success());
 }
 
-macro_rules! on_each_ledger {
-    ($($test:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test] async fn $test() { super::$test(super::Store::sqlite()).await; })+
-        }
-        mod on_postgres {
-            $(#[tokio::test] async fn $test() { super::$test(super::Store::postgres().await).await; })+
-        }
-    };
-}
-
-on_each_ledger!(whole_story, killed_and_restarted);
+crate::on_each_ledger!(whole_story, killed_and_restarted);

@@ -82,7 +82,6 @@ pub(super) async fn serve() -> HttpResponse {
 /// The Swagger UI, below `/docs/`.
 pub(super) fn swagger_ui() -> SwaggerUi {
     let config = Config::from("/openapi.json")
-        .try_it_out_enabled(true)
         .persist_authorization(false)
         .display_request_duration(true)
         .deep_linking(true)

@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+# A small image: the binary, the root certificates, and a user of its own.
+FROM rust:1-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends build-essential && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY Cargo.toml Cargo.lock .clippy.toml rustfmt.toml ./
+COPY migrations migrations
+COPY src src
+RUN cargo build --release --locked --bin tunnelgate
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --create-home --home-dir /var/lib/tunnelgate --shell /usr/sbin/nologin tunnelgate
+COPY --from=build /src/target/release/tunnelgate /usr/local/bin/tunnelgate
+USER 10001
+WORKDIR /var/lib/tunnelgate
+ENV TUNNELGATE_LISTEN=0.0.0.0:8080 TUNNELGATE_LOG_FORMAT=json
+EXPOSE 8080
+# SIGTERM finishes what is under way: give it longer than TUNNELGATE_SHUTDOWN_TIMEOUT.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["tunnelgate"]
+CMD ["serve"]

@@ -1,0 +1,142 @@
+//! `tunnelgate audit`, and the promises of `docs/audit-format.md` and `docs/postgres-roles.md`.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::serve::{Field, TUNNEL};
+use crate::support::Store;
+use crate::support::consumer::Consumer;
+
+/// The blocks of a kind in a document, in order.
+fn blocks<'a>(document: &'a str, kind: &str) -> Vec<&'a str> {
+    let fence = format!("```{kind}\n");
+    document.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// The auditor's own check, as the document has it.
+fn recomputed(export: &[u8]) -> Output {
+    let document = include_str!("../../docs/audit-format.md");
+    let script = blocks(document, "python")[0];
+    let mut python = Command::new("python3")
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3 is installed: scripts/test does so");
+    python.stdin.take().expect("its input").write_all(export).expect("it reads");
+    python.wait_with_output().expect("its end")
+}
+
+/// A gateway's log with a change that went well and one with words from all over the world.
+async fn some_events(field: &Field) -> Consumer {
+    let token = field.token();
+    let mut gateway = field.serve("gateway");
+    let consumer = Consumer::new(gateway.address(), token);
+    let patch = json!({"name": "上海 \u{1F310} \"office\" \\ ü", "peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "q"});
+    let answer = consumer.patch(TUNNEL, &patch, &[("user-agent", "netops/1 (é)")]).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
+    let nowhere = TUNNEL.replace("vpnx-ol6bcqp0", "vpnx-nowhere");
+    assert_eq!(consumer.patch(&nowhere, &patch, &[]).await.status, 404);
+    assert!(gateway.terminate().success());
+    consumer
+}
+
+async fn an_auditor_can_recompute_an_export(store: Store) {
+    let field = Field::new(store).await;
+    some_events(&field).await;
+    let export = field.run(&["audit", "export", "--format", "ndjson"]);
+    assert!(export.status.success());
+    let checked = recomputed(&export.stdout);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert_eq!(String::from_utf8_lossy(&checked.stdout), "whole: 6 events\n");
+
+    let text = String::from_utf8(export.stdout).expect("text");
+    let changed = text.replacen("vpnx-nowhere", "vpnx-elsewhere", 1);
+    let checked = recomputed(changed.as_bytes());
+    assert_eq!(String::from_utf8_lossy(&checked.stderr), "broken at seq 5\n");
+}
+
+async fn verify_says_whole_broken_or_could_not_look(store: Store) {
+    let field = Field::new(store).await;
+    some_events(&field).await;
+    let whole = field.run(&["audit", "verify"]);
+    assert_eq!(whole.status.code(), Some(0));
+    let told = String::from_utf8(whole.stdout).expect("text");
+    assert!(told.starts_with("whole: 6 events, newest seq 6 hash "), "{told}");
+
+    let hash = told.trim().rsplit(' ').next().expect("a hash");
+    let kept = field.path().join("kept.json");
+    let checkpoint =
+        |seq: u32| format!(r#"{{"seq":{seq},"hash":"{hash}","at":"2026-01-01T00:00:00.000000Z"}}"#);
+    let verify = || field.run(&["audit", "verify", "--checkpoint", "kept.json"]);
+    std::fs::write(&kept, checkpoint(6)).expect("written");
+    assert_eq!(verify().status.code(), Some(0));
+    std::fs::write(&kept, checkpoint(7)).expect("written");
+    let cut_off = verify();
+    assert_eq!(cut_off.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&cut_off.stdout).contains("its tail was cut off"));
+    std::fs::write(&kept, "{}").expect("written");
+    assert_eq!(verify().status.code(), Some(2), "a checkpoint that is none");
+
+    let disarm = if field.store.is_postgres() {
+        "ALTER TABLE audit_events DISABLE TRIGGER USER"
+    } else {
+        "DROP TRIGGER audit_events_no_update"
+    };
+    field.store.execute(disarm).await.expect(disarm);
+    field.store.execute("UPDATE audit_events SET actor = 'nobody' WHERE seq = 3").await.expect("changed");
+    let broken = field.run(&["audit", "verify"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&broken.stdout).starts_with("broken at seq 3: "));
+
+    let nowhere = field.run(&["audit", "verify", "--database-url", "sqlite:no/such/folder/ledger.db"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+}
+
+crate::on_each_ledger!(an_auditor_can_recompute_an_export, verify_says_whole_broken_or_could_not_look);
+
+/// The service with the rights of the document, and nothing more.
+#[tokio::test]
+async fn the_documented_rights_are_enough_and_not_too_many() {
+    let field = Field::new(Store::postgres().await).await;
+    assert!(field.run(&["migrate"]).status.success());
+    let token = field.token();
+    let mut owner = PgConnection::connect(field.store.url()).await.expect("the database");
+    let role = format!("service_{}", &token[3..15]);
+    let document = include_str!("../../docs/postgres-roles.md");
+    let grants = blocks(document, "sql")[1].replace("TO tunnelgate;", &format!("TO {role};"));
+    let create = format!("CREATE ROLE {role} LOGIN; {grants}");
+    owner.execute(AssertSqlSafe(create)).await.expect("the documented statements");
+
+    let url = field.store.url().replace("postgres@", &format!("{role}@"));
+    let mut gateway = field.serve_with("gateway", &["serve", "--no-migrate", "--database-url", &url]);
+    let consumer = Consumer::new(gateway.address(), token);
+    assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
+    let patch = json!({"peer_cidrs": ["10.100.2.0/24"]});
+    let answer = consumer.patch(TUNNEL, &patch, &[("idempotency-key", "once")]).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let ended = consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+    assert!(gateway.terminate().success());
+    let verified = field.run(&["audit", "verify", "--database-url", &url]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+
+    let mut service = PgConnection::connect(&url).await.expect("the role may log in");
+    for forbidden in [
+        "UPDATE audit_events SET actor = 'nobody'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+        "ALTER TABLE audit_events DISABLE TRIGGER USER",
+        "DROP TABLE audit_events CASCADE",
+        "DELETE FROM operations",
+    ] {
+        let refused = service.execute(forbidden).await.expect_err(forbidden).to_string();
+        assert!(refused.contains("permission denied") || refused.contains("must be owner"), "{refused}");
+    }
+    owner.execute(AssertSqlSafe(format!("DROP OWNED BY {role}; DROP ROLE {role}"))).await.expect("dropped");
+}
