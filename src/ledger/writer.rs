@@ -35,9 +35,16 @@ pub(super) trait BatchStore: Send + Sync + 'static {
 
 type Answer = oneshot::Sender<Result<Written, LedgerError>>;
 
+/// A step that waits, since when, and who for.
+struct Waiting {
+    step: Step,
+    answer: Answer,
+    since: Instant,
+}
+
 /// The entrance to the writing task.
 pub(super) struct Writer {
-    queue: mpsc::Sender<(Step, Answer)>,
+    queue: mpsc::Sender<Waiting>,
     steps: broadcast::Sender<OperationId>,
     limit: Duration,
 }
@@ -47,7 +54,7 @@ impl Writer {
     pub(super) fn start(store: Arc<dyn BatchStore>, limit: Duration, figures: Figures) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let steps = broadcast::Sender::new(1024);
-        let task = Task { store, figures, steps: steps.clone() };
+        let task = Task { store, figures, steps: steps.clone(), limit };
         tokio::spawn(task.run(waiting));
         Self { queue, steps, limit }
     }
@@ -58,7 +65,8 @@ impl Writer {
         let gone = || LedgerError::Unavailable("the writer has ended".into());
         // A step that found no place was not written. One that is in the queue gets its answer whatever happens,
         // because only the writer knows whether it was committed.
-        match tokio::time::timeout(self.limit, self.queue.send((step, answer))).await {
+        let waiting = Waiting { step, answer, since: Instant::now() };
+        match tokio::time::timeout(self.limit, self.queue.send(waiting)).await {
             Ok(Ok(())) => answered.await.unwrap_or_else(|_| Err(gone())),
             Ok(Err(_)) => Err(gone()),
             Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
@@ -74,18 +82,30 @@ struct Task {
     store: Arc<dyn BatchStore>,
     figures: Figures,
     steps: broadcast::Sender<OperationId>,
+    limit: Duration,
 }
 
 impl Task {
-    async fn run(self, mut waiting: mpsc::Receiver<(Step, Answer)>) {
+    async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
-        while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
             self.write(std::mem::take(&mut batch)).await;
         }
     }
 
-    async fn write(&self, batch: Vec<(Step, Answer)>) {
-        let (steps, answers): (Vec<Step>, Vec<Answer>) = batch.into_iter().unzip();
+    async fn write(&self, batch: Vec<Waiting>) {
+        // What waited too long while the store failed is not written any more: whoever asked gets an answer in time.
+        let (in_time, late): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|waiting| waiting.since.elapsed() <= self.limit);
+        for waiting in late {
+            let late = LedgerError::Unavailable("it waited too long and was not written".into());
+            let _ = waiting.answer.send(Err(late));
+        }
+        if in_time.is_empty() {
+            return;
+        }
+        let (steps, answers): (Vec<Step>, Vec<Answer>) =
+            in_time.into_iter().map(|waiting| (waiting.step, waiting.answer)).unzip();
         // Only a batch of more than one is ever taken apart.
         let again = (steps.len() > 1).then(|| steps.clone());
         match (self.apply(steps).await, again) {
@@ -95,19 +115,22 @@ impl Task {
                     let _ = answer.send(Ok(written));
                 }
             }
-            (Err(BatchError::Refused(_)), Some(steps)) => {
-                for (step, answer) in steps.into_iter().zip(answers) {
-                    let written = self.apply(vec![step]).await;
-                    let _ = answer.send(written.map_err(of_one).and_then(first));
+            (Err(BatchError::Refused(_)), Some(steps)) => self.write_apart(steps, answers).await,
+            (Err(error), _) => fail(answers, error),
+        }
+    }
+
+    /// One by one, so that only the step at fault fails. If the store fails meanwhile, the rest is not tried.
+    async fn write_apart(&self, steps: Vec<Step>, answers: Vec<Answer>) {
+        let mut left = steps.into_iter().zip(answers);
+        while let Some((step, answer)) = left.next() {
+            match self.apply(vec![step]).await {
+                Err(BatchError::Unavailable(error)) => {
+                    let answers = std::iter::once(answer).chain(left.map(|(_, answer)| answer)).collect();
+                    return fail(answers, BatchError::Unavailable(error));
                 }
-            }
-            (Err(error), _) => {
-                let shared: Arc<dyn std::error::Error + Send + Sync> = match of_one(error) {
-                    LedgerError::Unavailable(error) => error.into(),
-                    other => Arc::new(other),
-                };
-                for answer in answers {
-                    let _ = answer.send(Err(LedgerError::Unavailable(Box::new(Shared(shared.clone())))));
+                written => {
+                    let _ = answer.send(written.map_err(of_one).and_then(first));
                 }
             }
         }
@@ -129,6 +152,17 @@ impl Task {
                 Err(error)
             }
         }
+    }
+}
+
+/// Tells all of them the same.
+fn fail(answers: Vec<Answer>, error: BatchError) {
+    let shared: Arc<dyn std::error::Error + Send + Sync> = match of_one(error) {
+        LedgerError::Unavailable(error) => error.into(),
+        other => Arc::new(other),
+    };
+    for answer in answers {
+        let _ = answer.send(Err(LedgerError::Unavailable(Box::new(Shared(shared.clone())))));
     }
 }
 

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection, Row};
 use time::OffsetDateTime;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 use uuid::Uuid;
 
@@ -20,9 +22,12 @@ use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
 use super::read;
+use super::sqlstate::{Fault, fault};
 
-/// Attempts at a batch whose connection turns out to be dead before the commit.
+/// Attempts at a batch that failed for the moment only.
 const ATTEMPTS: u32 = 3;
+/// The wait before the fate of a commit is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) struct Store {
     pool: PgPool,
@@ -33,25 +38,20 @@ pub(super) struct Store {
 enum Failure {
     /// The database refused a row.
     Refused(sqlx::Error),
-    /// The connection broke before the commit was asked for.
-    Broken(sqlx::Error),
+    /// Nothing was written, and another attempt may succeed.
+    Passing(sqlx::Error),
     Other(LedgerError),
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            // Class 22: a value; class 23: a constraint.
-            sqlx::Error::Database(refusal)
-                if refusal.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23")) =>
-            {
-                Self::Refused(error)
-            }
-            // Class 57: the server is going down.
-            sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| code.starts_with("57P")) => {
-                Self::Broken(error)
-            }
-            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Broken(error),
+            sqlx::Error::Database(refusal) => match refusal.code().map(|code| fault(&code)) {
+                Some(Fault::Row) => Self::Refused(error),
+                Some(Fault::Moment) => Self::Passing(error),
+                Some(Fault::Server) | None => Self::Other(unavailable(error)),
+            },
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Passing(error),
             _ => Self::Other(unavailable(error)),
         }
     }
@@ -67,22 +67,30 @@ impl From<Failure> for BatchError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(error) => Self::Refused(unavailable(error)),
-            Failure::Broken(error) => Self::Unavailable(unavailable(error)),
+            Failure::Passing(error) => Self::Unavailable(unavailable(error)),
             Failure::Other(error) => Self::Unavailable(error),
         }
     }
 }
 
+/// How a transaction ended that came as far as its commit.
+enum Ended {
+    Committed(Writes),
+    /// The answer to the commit was lost.
+    Doubtful(Writes, sqlx::Error),
+}
+
 #[async_trait]
 impl BatchStore for Store {
     async fn apply(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), BatchError> {
+        let deadline = Instant::now() + self.limit;
         let mut attempt = 1;
         loop {
-            match self.attempt(steps.clone()).await {
-                Err(Failure::Broken(error)) if attempt < ATTEMPTS => {
+            match self.attempt(steps.clone(), deadline).await {
+                Err(Failure::Passing(error)) if attempt < ATTEMPTS && Instant::now() < deadline => {
                     warn!(
                         error = &error as &dyn std::error::Error,
-                        "a connection to the ledger broke; trying another"
+                        "a batch failed for the moment; trying again"
                     );
                     attempt += 1;
                 }
@@ -97,31 +105,29 @@ impl Store {
         Self { pool, limit }
     }
 
-    async fn attempt(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), Failure> {
-        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
-        let written = tokio::time::timeout(self.limit, async {
-            let mut transaction = connection.begin().await?;
-            let writes = write(&mut transaction, steps).await?;
-            Ok::<_, Failure>((writes, transaction))
-        });
-        let (writes, transaction) = written
-            .await
-            .unwrap_or_else(|elapsed| Err(LedgerError::Unavailable(Box::new(elapsed)).into()))?;
-        if writes.events.is_empty() {
-            // Nothing to keep: the transaction only looked, and dropping it ends it.
-            return Ok((writes.written, Vec::new()));
-        }
-        let committed = tokio::time::timeout(self.limit, transaction.commit()).await;
-        let lost = match committed {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error),
-            Err(_) => Some(sqlx::Error::PoolTimedOut),
+    /// Has come to the commit by the deadline, or writes nothing.
+    async fn attempt(
+        &self,
+        steps: Vec<Step>,
+        deadline: Instant,
+    ) -> Result<(Vec<Written>, Vec<OperationId>), Failure> {
+        let mut connection = timeout_at(deadline, self.pool.acquire()).await.map_err(late)??;
+        let writes = match in_transaction(&mut connection, steps, deadline, self.limit).await {
+            Ok(Ended::Committed(writes)) => writes,
+            Ok(Ended::Doubtful(writes, lost)) => {
+                // Nobody knows what this connection is in the middle of.
+                drop(connection.detach());
+                self.find_out(&writes, lost).await?;
+                writes
+            }
+            Err(Failure::Refused(error)) => return Err(Failure::Refused(error)),
+            Err(failure) => {
+                // It may be dead, or lead to a server that is no longer the one to write to; a pool that takes it
+                // back would wait for it.
+                drop(connection.detach());
+                return Err(failure);
+            }
         };
-        if let Some(lost) = lost {
-            // Nobody knows what this connection is in the middle of.
-            drop(connection.detach());
-            self.find_out(&writes, lost).await?;
-        }
         let operations = writes.operations();
         Ok((writes.written, operations))
     }
@@ -135,21 +141,24 @@ impl Store {
             seq = last.row.seq,
             "the answer to a commit was lost; looking"
         );
+        let deadline = Instant::now() + self.limit * 2;
         let mut failed = lost;
-        for _ in 0..ATTEMPTS {
-            match tokio::time::timeout(self.limit, self.is_there(last.row.id)).await {
+        while Instant::now() < deadline {
+            match timeout_at(deadline, self.is_there(last.row.id)).await {
                 Ok(Ok(true)) => return Ok(()),
-                Ok(Ok(false)) => return Err(Failure::Broken(failed)),
+                Ok(Ok(false)) => return Err(Failure::Passing(failed)),
                 Ok(Err(error)) => failed = error,
-                Err(_) => {}
+                Err(_) => break,
             }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
         error!(seq = last.row.seq, "nobody can tell whether this batch was committed");
         Err(Failure::Other(unavailable(failed)))
     }
 
     async fn is_there(&self, event: Uuid) -> Result<bool, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
+        // Out of the pool: it may be as dead as the one that was lost, and its place must stay free.
+        let mut connection = self.pool.acquire().await?.detach();
         let mut transaction = connection.begin().await?;
         sqlx::query("SELECT seq FROM chain_head FOR UPDATE").execute(&mut *transaction).await?;
         let found = sqlx::query("SELECT 1 FROM audit_events WHERE id = $1").bind(event);
@@ -157,6 +166,34 @@ impl Store {
         transaction.rollback().await?;
         Ok(found)
     }
+}
+
+fn late(elapsed: Elapsed) -> LedgerError {
+    LedgerError::Unavailable(Box::new(elapsed))
+}
+
+/// The whole transaction. An error says that nothing was committed.
+async fn in_transaction(
+    connection: &mut PgConnection,
+    steps: Vec<Step>,
+    deadline: Instant,
+    commit_limit: Duration,
+) -> Result<Ended, Failure> {
+    let written = timeout_at(deadline, async {
+        let mut transaction = connection.begin().await?;
+        let writes = write(&mut transaction, steps).await?;
+        Ok::<_, Failure>((writes, transaction))
+    });
+    let (writes, transaction) = written.await.map_err(late)??;
+    if writes.events.is_empty() {
+        // Nothing to keep: the transaction only looked, and dropping it ends it.
+        return Ok(Ended::Committed(writes));
+    }
+    Ok(match timeout(commit_limit, transaction.commit()).await {
+        Ok(Ok(())) => Ended::Committed(writes),
+        Ok(Err(error)) => Ended::Doubtful(writes, error),
+        Err(_) => Ended::Doubtful(writes, sqlx::Error::PoolTimedOut),
+    })
 }
 
 /// Everything but the commit.

@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::broadcast;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::domain::operation::OperationId;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// After so much silence the connection is asked whether it still leads anywhere.
+const SILENCE: Duration = Duration::from_secs(15);
 
-/// Passes on what is heard, until the pool is closed; after a failure it begins again.
-pub(super) async fn run(pool: PgPool, steps: broadcast::Sender<OperationId>) {
+/// Passes on what is heard; after a failure it begins again.
+pub(super) async fn run(connect: PgConnectOptions, limit: Duration, steps: broadcast::Sender<OperationId>) {
     let mut retry = FIRST_RETRY;
-    while !pool.is_closed() {
-        if let Err(error) = hear(&pool, &steps, &mut retry).await {
+    loop {
+        if let Err(error) = hear(&connect, limit, &steps, &mut retry).await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "not hearing of other replicas' steps; trying again"
@@ -27,19 +30,39 @@ pub(super) async fn run(pool: PgPool, steps: broadcast::Sender<OperationId>) {
 }
 
 async fn hear(
-    pool: &PgPool,
+    connect: &PgConnectOptions,
+    limit: Duration,
     steps: &broadcast::Sender<OperationId>,
     retry: &mut Duration,
 ) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen("tunnelgate_steps").await?;
+    // A pool for this one connection, so that a dead one takes no other's place.
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(limit).max_lifetime(None);
+    let pool = pool.idle_timeout(None).connect_lazy_with(connect.clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    within(limit, listener.listen("tunnelgate_steps")).await?;
     *retry = FIRST_RETRY;
     debug!("hearing of other replicas' steps");
     loop {
-        let Some(heard) = listener.try_recv().await? else { return Ok(()) };
-        if let Ok(operation) = heard.payload().parse() {
-            // Nobody may be waiting. What this process wrote is heard twice, which does no harm.
-            let _ = steps.send(operation);
+        match timeout(SILENCE, listener.try_recv()).await {
+            Ok(Ok(Some(heard))) => {
+                if let Ok(operation) = heard.payload().parse() {
+                    // Nobody may be waiting. What this process wrote is heard twice, which does no harm.
+                    let _ = steps.send(operation);
+                }
+            }
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {
+                within(limit, async { sqlx::query("SELECT 1").execute(&mut listener).await.map(drop) })
+                    .await?;
+            }
         }
     }
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    timeout(limit, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }

@@ -5,12 +5,14 @@ mod claims;
 mod keys;
 mod listen;
 mod read;
+mod sqlstate;
 
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::broadcast;
@@ -39,9 +41,15 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 /// The time limit of all migrations together: an index on a large table takes its time.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 
+/// Connections of the core pool.
+const CORE_CONNECTIONS: u32 = 2;
+
 /// The ledger on PostgreSQL.
 pub(super) struct Postgres {
+    /// For what consumers read, as much of it as there may be.
     pool: PgPool,
+    /// For what everything else depends on: who calls, and who follows which operation.
+    core_pool: PgPool,
     writer: Writer,
     limit: Duration,
 }
@@ -58,27 +66,42 @@ impl Postgres {
         let limits =
             [("statement_timeout", millis.as_str()), ("lock_timeout", millis.as_str()), ("jit", "off")];
         let connect = connect.options(limits);
-        let pool = PgPoolOptions::new()
-            // One more, because listening for other replicas' steps keeps one.
-            .max_connections(options.connections.saturating_add(1))
-            .acquire_timeout(limit)
-            .connect_lazy_with(connect.clone());
+        let pool = reading(options.connections, limit).connect_lazy_with(connect.clone());
+        let core_pool = reading(CORE_CONNECTIONS, limit).connect_lazy_with(connect.clone());
+        // A process that is stopped in the middle of a batch, or cut off from the network, would keep the chain's head
+        // locked for all others: the server ends such a transaction before the others' own limit is over.
+        let longest_pause = (limit / 2).as_millis().max(1).to_string();
         // On a table that was empty when the statement was first planned, PostgreSQL would go on reading the whole
         // table for a batch's few rows; the writer always has the primary keys.
+        let writing =
+            [("enable_seqscan", "off"), ("idle_in_transaction_session_timeout", longest_pause.as_str())];
         let write_pool = PgPoolOptions::new()
             .max_connections(2)
             .acquire_timeout(limit)
             .test_before_acquire(false)
-            .connect_lazy_with(connect.options([("enable_seqscan", "off")]));
+            .connect_lazy_with(connect.clone().options(writing));
         let store = Arc::new(apply::Store::new(write_pool, limit));
         let writer = Writer::start(store, limit, Figures::new(metrics));
-        tokio::spawn(listen::run(pool.clone(), writer.steps()));
-        let ledger = Self { pool, writer, limit };
+        tokio::spawn(listen::run(connect, limit, writer.steps()));
+        let ledger = Self { pool, core_pool, writer, limit };
         limited(limit, async { ledger.pool.acquire().await.map(drop).map_err(unavailable) })
             .await
             .map_err(|_| OpenError::Connect(sqlx::Error::PoolTimedOut))?;
         Ok(ledger)
     }
+}
+
+/// A pool whose connections are looked at when they come back, for so long at the most: one whose other end is gone
+/// without a word would keep its place for many minutes.
+fn reading(connections: u32, limit: Duration) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(limit).after_release(
+        move |connection, _| {
+            Box::pin(async move {
+                let answered = tokio::time::timeout(limit, connection.ping()).await;
+                answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+            })
+        },
+    )
 }
 
 /// Applies the migrations on a connection of its own, which has no statement limit.
@@ -108,15 +131,15 @@ impl Ledger for Postgres {
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Claim>, LedgerError> {
-        limited(self.limit, claims::claim(&self.pool, holder, now, lease_until, limit)).await
+        limited(self.limit, claims::claim(&self.core_pool, holder, now, lease_until, limit)).await
     }
 
     async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError> {
-        limited(self.limit, claims::snooze(&self.pool, claim, read_back, due_at)).await
+        limited(self.limit, claims::snooze(&self.core_pool, claim, read_back, due_at)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        limited(self.limit, claims::next_due(&self.pool)).await
+        limited(self.limit, claims::next_due(&self.core_pool)).await
     }
 
     async fn operation(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Operation>, LedgerError> {
@@ -169,7 +192,7 @@ impl Ledger for Postgres {
     }
 
     async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError> {
-        limited(self.limit, keys::by_token(&self.pool, token_sha256)).await
+        limited(self.limit, keys::by_token(&self.core_pool, token_sha256)).await
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, LedgerError> {

@@ -231,8 +231,8 @@ pub(super) async fn ready(
     if found < wanted {
         return Err(LedgerError::Unavailable(format!("migration {wanted} is not applied").into()));
     }
-    // A file or a disk that can't be written refuses this.
+    // A file that can't be written refuses this, and a full disk its commit.
     let mut transaction = write_pool.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
     sqlx::query("UPDATE chain_head SET seq = seq").execute(&mut *transaction).await.map_err(unavailable)?;
-    transaction.rollback().await.map_err(unavailable)
+    transaction.commit().await.map_err(unavailable)
 }
