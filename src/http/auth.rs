@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -14,7 +13,7 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::principal::{Principal, Scope, VpcScope};
 
 use super::HttpState;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemType};
 use super::request::origin;
 
 /// How long a look-up is believed: a revoked key works that much longer.
@@ -51,7 +50,7 @@ fn unauthorized(state: &HttpState, reason: &'static str) -> Problem {
             "the token is unknown, has expired, or was revoked",
         ),
     };
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "who are you?", detail)
+    Problem::new(ProblemType::Unauthorized, detail)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
@@ -93,7 +92,7 @@ fn forbidden(state: &HttpState, scope: Scope, vpc: Option<&str>) -> Problem {
         None => format!("the scope {scope} is missing"),
     };
     let challenge = format!("Bearer realm=\"tunnelgate\", error=\"insufficient_scope\", scope=\"{scope}\"");
-    let problem = Problem::new(StatusCode::FORBIDDEN, "forbidden", "you may not do this", detail);
+    let problem = Problem::new(ProblemType::Forbidden, detail);
     match HeaderValue::from_str(&challenge) {
         Ok(challenge) => problem.with_header(header::WWW_AUTHENTICATE, challenge),
         Err(_) => problem,

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Payload;
 use futures_util::StreamExt;
@@ -11,7 +10,7 @@ use secrecy::zeroize::Zeroizing;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::problem::Problem;
+use super::problem::{Problem, ProblemType};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -26,19 +25,19 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 pub(super) async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value, Problem> {
     if !has_patch_type(request) {
         let detail = format!("send one of {}, in UTF-8", PATCH_TYPES.join(", "));
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let accepted = HeaderValue::from_static("application/merge-patch+json, application/json");
-        return Err(Problem::new(status, "unsupported_media_type", "unknown media type", detail)
-            .with_header(ACCEPT_PATCH, accepted));
+        return Err(
+            Problem::new(ProblemType::UnsupportedMediaType, detail).with_header(ACCEPT_PATCH, accepted)
+        );
     }
     let too_large = || {
         let detail = format!("a body has {MAX_BODY} bytes at the most");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large", detail)
+        Problem::new(ProblemType::BodyTooLarge, detail)
     };
     // It may hold a pre-shared key: wiped when dropped, and allocated once so that no copy is left behind.
     let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::bad_request("incomplete_body", "the body broke off"))?;
+        let chunk = chunk.map_err(|_| Problem::of(ProblemType::IncompleteBody))?;
         if body.len() + chunk.len() > MAX_BODY {
             return Err(too_large());
         }
@@ -46,7 +45,7 @@ pub(super) async fn patch(request: &HttpRequest, payload: &mut Payload) -> Resul
     }
     // The reader's messages name places, not content.
     let Strict(value) = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request("invalid_json", format!("the body is no valid JSON: {error}"))
+        Problem::new(ProblemType::InvalidJson, format!("the body is no valid JSON: {error}"))
     })?;
     Ok(value)
 }

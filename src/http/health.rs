@@ -1,10 +1,9 @@
 //! `/livez`, `/readyz`, `/metrics`.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use super::HttpState;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemType};
 
 /// The text format of Prometheus.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -16,13 +15,7 @@ pub(super) async fn livez() -> HttpResponse {
 /// Ready: the ledger is migrated and can be written. Never the cloud: one bad day there must not take all replicas out.
 pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, Problem> {
     if state.shutdown.is_requested() {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        return Err(Problem::new(
-            status,
-            "shutting_down",
-            "shutting down",
-            "this process takes no more work",
-        ));
+        return Err(Problem::of(ProblemType::ShuttingDown));
     }
     let service = state.service.clone();
     state.run(async move { service.ready().await }).await??;

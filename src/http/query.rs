@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::domain::fault::Fault;
 use crate::domain::timestamp::Timestamp;
 
-use super::problem::Problem;
+use super::problem::{Problem, ProblemType};
 
 /// Items a page, unless `limit` says otherwise.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -71,9 +71,7 @@ impl Query {
     pub(super) fn cursor<T: std::str::FromStr>(&mut self) -> Result<Option<T>, Problem> {
         let Some(text) = self.text("cursor") else { return Ok(None) };
         let place = read_cursor(&text).and_then(|place| place.parse().ok());
-        let refused =
-            || Problem::bad_request("invalid_cursor", "take the cursor from next_cursor, unchanged");
-        place.map(Some).ok_or_else(refused)
+        place.map(Some).ok_or_else(|| Problem::of(ProblemType::InvalidCursor))
     }
 
     /// Ends the reading: what is left is unknown.
@@ -86,8 +84,7 @@ impl Query {
         if self.faults.is_empty() {
             return Ok(());
         }
-        Err(Problem::bad_request("invalid_query", "the query can't be understood: see errors")
-            .with_errors(self.faults))
+        Err(Problem::of(ProblemType::InvalidQuery).with_errors(self.faults))
     }
 }
 

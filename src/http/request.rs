@@ -17,7 +17,7 @@ use super::HttpState;
 /// The header that carries a request's id, both ways.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a caller, in characters.
-const MAX_REQUEST_ID: usize = 128;
+pub const MAX_REQUEST_ID: usize = 128;
 /// What is kept of a user agent, in characters.
 const MAX_USER_AGENT: usize = 256;
 

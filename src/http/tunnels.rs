@@ -1,6 +1,5 @@
 //! `PATCH /vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}`.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use crate::service::modify::{Modified, Modify};
 
 use super::headers::{self, PREFERENCE_APPLIED};
 use super::operations::OperationView;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemType};
 use super::query::Query;
 use super::request::origin;
 use super::{HttpState, auth, body};
@@ -71,9 +70,7 @@ pub(super) async fn patch(
     let patch = Patch::parse(&document).map_err(|more| faults.extend(more)).ok();
     drop(document);
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        let detail = "the patch can't be carried out as it is: see errors";
-        return Err(Problem::new(status, "invalid_patch", "the patch is invalid", detail).with_errors(faults));
+        return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
     };
     let modify = Modify { principal, path: tunnel, patch, origin: origin(&request), idempotency_key };
     let service = state.service.clone();
@@ -139,17 +136,11 @@ fn answer(operation: &Operation) -> Result<HttpResponse, Problem> {
 fn refuse_unsupported(request: &HttpRequest) -> Result<(), Problem> {
     let mut query = Query::parse(request.query_string());
     if query.text("dry_run").is_some() {
-        return Err(Problem::bad_request(
-            "unsupported_parameter",
-            "dry_run is not in this version; nothing was sent",
-        ));
+        return Err(Problem::of(ProblemType::UnsupportedParameter));
     }
     query.finish()?;
     if request.headers().contains_key(header::IF_MATCH) {
-        return Err(Problem::bad_request(
-            "unsupported_header",
-            "If-Match is not in this version; nothing was sent",
-        ));
+        return Err(Problem::of(ProblemType::UnsupportedHeader));
     }
     Ok(())
 }

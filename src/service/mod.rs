@@ -20,6 +20,7 @@ use crate::domain::fingerprint::FingerprintKey;
 
 use cloud::Cloud;
 use ledger::Ledger;
+pub use outcome::usual_detail;
 
 /// What the operator decides about the service's work.
 #[derive(Debug, Clone, Copy)]

@@ -53,7 +53,13 @@ pub(super) fn words(upstream: &Upstream) -> Option<UpstreamError> {
 
 /// An error in our words alone.
 pub(super) fn error(code: ErrorCode) -> OperationError {
-    let detail = match code {
+    OperationError { code, detail: usual_detail(code).into(), upstream: None }
+}
+
+/// What an error's `detail` says where nothing more is known.
+#[must_use]
+pub const fn usual_detail(code: ErrorCode) -> &'static str {
+    match code {
         ErrorCode::TunnelNotFound => {
             "the cloud knows no such VPC, gateway or tunnel, or they do not belong together"
         }
@@ -85,6 +91,5 @@ pub(super) fn error(code: ErrorCode) -> OperationError {
         ErrorCode::TaskFailed => "the cloud's task failed",
         ErrorCode::NotApplied => "the tunnel does not show the change, and it can't turn up any more",
         ErrorCode::TaskTimeout => "nobody could tell within the time limit how the change ended",
-    };
-    OperationError { code, detail: detail.into(), upstream: None }
+    }
 }

@@ -1,15 +1,19 @@
 //! The OpenAPI document and the Swagger UI that shows it.
 
+mod answers;
+mod common;
+mod examples;
 mod paths;
 mod schemas;
 
+use super::problem::ProblemType;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use common::Common;
+use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// What the Swagger UI may load: what comes from here, and nothing else.
@@ -29,42 +33,34 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
         (name = "tunnels", description = "Changing tunnels"),
         (name = "operations", description = "Following what became of a change"),
         (name = "audit", description = "Who changed what: append-only, with a hash chain that shows tampering"),
+        (name = "problems", description = "What the errors mean, and what to do about them"),
         (name = "health", description = "For the operators of the gateway")
     ),
     paths(
-        paths::patch_tunnel, paths::list_operations, paths::get_operation, paths::list_audit_events,
-        paths::get_audit_event, paths::get_checkpoint, paths::livez, paths::readyz, paths::metrics,
-        paths::openapi_json
+        paths::tunnels::patch_tunnel,
+        paths::operations::list_operations, paths::operations::get_operation,
+        paths::audit::list_audit_events, paths::audit::get_audit_event, paths::audit::get_checkpoint,
+        paths::problems::list_problem_types, paths::problems::get_problem_type,
+        paths::service::livez, paths::service::readyz, paths::service::metrics, paths::service::openapi_json
     ),
     components(schemas(
         schemas::TunnelPatch, schemas::OperationPage, schemas::AuditEventPage,
         super::operations::OperationView<'static>, super::operations::TunnelView<'static>,
         super::event_view::EventSchema, super::audit::Checkpoint, super::problem::Problem,
+        super::problem::pages::TypeView, super::problem::pages::TypePage,
         crate::domain::fault::Fault, crate::domain::operation::OperationError,
         crate::domain::operation::UpstreamError, crate::domain::operation::ErrorCode,
         crate::domain::operation::Status, crate::domain::verification::Verification,
         crate::domain::verification::Difference, crate::domain::event::EventKind,
         crate::domain::event::ActorKind
     )),
-    modifiers(&Bearer)
+    modifiers(&Common)
 )]
 struct Document;
 
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some(
-                "An API key. Scopes: `tunnels:read`, `tunnels:write`, `audit:read`, each of them optionally limited \
-                 to VPC id patterns such as `vpc-prod-*`.",
-            ))
-            .build();
-        if let Some(components) = document.components.as_mut() {
-            components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-        }
-    }
+/// A problem of a type, as an example.
+pub(super) fn example(kind: ProblemType) -> serde_json::Value {
+    examples::problem(kind)
 }
 
 /// The document, as it is checked in: pretty, with a line end at its end.
@@ -120,10 +116,11 @@ mod tests {
     fn every_answer_of_every_call_has_a_description_and_every_call_but_health_needs_a_token() {
         let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
         let paths = document["paths"].as_object().expect("paths");
-        assert_eq!(paths.len(), 10);
         for (path, calls) in paths {
             for (method, call) in calls.as_object().expect("calls") {
-                let is_open = ["/livez", "/readyz", "/metrics", "/openapi.json"].contains(&path.as_str());
+                let is_open =
+                    ["/livez", "/readyz", "/metrics", "/openapi.json", "/problems", "/problems/{slug}"]
+                        .contains(&path.as_str());
                 assert_eq!(call["security"].is_array(), !is_open, "{method} {path}");
                 for (status, answer) in call["responses"].as_object().expect("responses") {
                     assert!(answer["description"].as_str().is_some_and(|d| !d.is_empty()), "{path} {status}");

@@ -8,15 +8,11 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Object, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::examples;
 use crate::domain::ike::{self, DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, MAX_FQDN_LENGTH};
 use crate::domain::ipsec::{self, IpsecEncryption, IpsecIntegrity, PfsDhGroup};
 use crate::domain::name::MAX_NAME_LENGTH;
 use crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH;
-
-/// The example that works against the sandbox as it stands: the cloud's own.
-pub(super) fn patch_example() -> Value {
-    json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"})
-}
 
 fn words(words: &[&str], description: &str) -> Value {
     json!({"type": "string", "enum": words, "description": description})
@@ -111,7 +107,7 @@ impl PartialSchema for TunnelPatch {
                 "ike": ike_schema(),
                 "ipsec": ipsec_schema()
             },
-            "examples": [patch_example()]
+            "examples": [examples::patch()]
         });
         // Written here, so it always is a schema; an empty one would fail the comparison with the checked-in file.
         serde_json::from_value(schema).unwrap_or_else(|_| RefOr::T(Object::new().into()))

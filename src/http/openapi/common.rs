@@ -1,0 +1,233 @@
+//! What every call has: the headers of requests and answers, and how one signs in. Added to the document after the
+//! calls are described, so that no description can forget it.
+
+use serde_json::json;
+use utoipa::Modify;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, Header, HeaderBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required,
+};
+
+use super::super::body::PATCH_TYPES;
+use super::super::headers::MAX_IDEMPOTENCY_KEY;
+use super::super::query::{DEFAULT_LIMIT, MAX_LIMIT};
+use super::super::request::MAX_REQUEST_ID;
+use crate::domain::ids::ID_PATTERN;
+
+pub(super) struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("bearer", bearer());
+        for (name, header) in headers() {
+            components.headers.insert(component(name), header.into());
+        }
+        for (name, parameter) in parameters() {
+            components.parameters.insert(name.into(), parameter.into());
+        }
+        for item in document.paths.paths.values_mut() {
+            for operation in operations(item) {
+                complete(operation);
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
+}
+
+fn complete(operation: &mut Operation) {
+    let parameters = operation.parameters.get_or_insert_default();
+    for parameter in &mut *parameters {
+        if let RefOr::T(parameter) = parameter
+            && let Some(schema) = limited(parameter)
+        {
+            parameter.schema = Some(schema.into());
+        }
+    }
+    for name in ["RequestId", "Traceparent"] {
+        parameters.push(RefOr::Ref(Ref::new(format!("#/components/parameters/{name}"))));
+    }
+    let call = operation.operation_id.clone().unwrap_or_default();
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        let of_status = ON_STATUS.iter().filter(|(on, _)| on == status).map(|(_, name)| *name);
+        let own = ON_CALL.iter().filter(|(of, on, _)| *of == call && on.contains(&status.as_str()));
+        let names = of_status.chain(own.flat_map(|(_, _, names)| names.iter().copied()));
+        for name in names.chain(["X-Request-Id"]) {
+            let component = Ref::new(format!("#/components/headers/{}", component(name)));
+            response.headers.insert(name.into(), RefOr::Ref(component));
+        }
+    }
+}
+
+/// The schemas of parameters whose limits are constants of the code.
+fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
+    Some(match (&parameter.parameter_in, parameter.name.as_str()) {
+        (ParameterIn::Path, "vpc_id" | "gateway_id" | "tunnel_id") => text().pattern(Some(ID_PATTERN)),
+        (ParameterIn::Query, "limit") => {
+            whole().minimum(Some(1)).maximum(Some(MAX_LIMIT)).default(Some(json!(DEFAULT_LIMIT)))
+        }
+        (ParameterIn::Header, "Idempotency-Key") => {
+            text().min_length(Some(1)).max_length(Some(MAX_IDEMPOTENCY_KEY)).pattern(Some("^[!-~]+$"))
+        }
+        _ => return None,
+    })
+}
+
+/// What an answer with a status has, whichever call it answers.
+const ON_STATUS: &[(&str, &str)] = &[
+    ("401", "WWW-Authenticate"),
+    ("403", "WWW-Authenticate"),
+    ("409", "Retry-After"),
+    ("415", "Accept-Patch"),
+    ("429", "Retry-After"),
+    ("503", "Retry-After"),
+];
+
+/// What the answers of one call have: its id, the statuses, the headers.
+const ON_CALL: &[(&str, &[&str], &[&str])] = &[
+    ("patch_tunnel", &["200"], &["Location", "Preference-Applied", "Idempotent-Replayed"]),
+    ("patch_tunnel", &["202"], &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"]),
+    ("patch_tunnel", &["404", "409", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
+    ("list_operations", &["200"], &["Link"]),
+    ("list_audit_events", &["200"], &["Link"]),
+    ("get_operation", &["200"], &["Preference-Applied"]),
+];
+
+/// The name under which a header stands among the components.
+fn component(header: &str) -> String {
+    header.replace('-', "")
+}
+
+fn whole() -> ObjectBuilder {
+    let int32 = SchemaFormat::KnownFormat(KnownFormat::Int32);
+    ObjectBuilder::new().schema_type(Type::Integer).format(Some(int32))
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn header(schema: ObjectBuilder, description: &str, example: serde_json::Value) -> Header {
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).example(Some(example)).build()
+}
+
+/// The headers of answers.
+fn headers() -> Vec<(&'static str, Header)> {
+    vec![
+        (
+            "X-Request-Id",
+            header(
+                text().min_length(Some(1)).max_length(Some(MAX_REQUEST_ID)),
+                "The request's id: yours, if you sent one, else a new one. It stands in the gateway's logs and in the \
+                 audit log.",
+                json!("deploy-42"),
+            ),
+        ),
+        (
+            "Retry-After",
+            header(
+                whole().minimum(Some(0)),
+                "Seconds after which another try makes sense. Absent where waiting won't help.",
+                json!(5),
+            ),
+        ),
+        (
+            "WWW-Authenticate",
+            header(
+                text(),
+                "What is missing (RFC 6750): nothing named where there was no token, `invalid_token`, or \
+                 `insufficient_scope` with the scope.",
+                json!("Bearer realm=\"tunnelgate\", error=\"invalid_token\""),
+            ),
+        ),
+        (
+            "Accept-Patch",
+            header(
+                text(),
+                "The media types that a patch may come in (RFC 5789).",
+                json!(PATCH_TYPES.join(", ")),
+            ),
+        ),
+        (
+            "Location",
+            header(
+                text().format(Some(SchemaFormat::Custom("uri-reference".into()))),
+                "The operation: look there for what becomes of the change.",
+                json!("/operations/0199b3a1-7c1e-7d2f-9c1a-0123456789ab"),
+            ),
+        ),
+        (
+            "Preference-Applied",
+            header(text(), "The wait that was granted, where `Prefer: wait=N` was sent.", json!("wait=20")),
+        ),
+        (
+            "Idempotent-Replayed",
+            header(
+                text().enum_values(Some(["true"])),
+                "This is the answer to the first request with this `Idempotency-Key`; nothing was sent again.",
+                json!("true"),
+            ),
+        ),
+        (
+            "Link",
+            header(
+                text(),
+                "The next page (RFC 8288); absent on the last.",
+                json!("</operations?limit=50&cursor=MTow>; rel=\"next\""),
+            ),
+        ),
+    ]
+}
+
+/// The headers that every request may have.
+fn parameters() -> Vec<(&'static str, Parameter)> {
+    let header = |name: &str, description: &str, schema: ObjectBuilder| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(schema))
+            .build()
+    };
+    let id =
+        text().min_length(Some(1)).max_length(Some(MAX_REQUEST_ID)).pattern(Some("^[A-Za-z0-9._:/+=-]+$"));
+    let trace = text().pattern(Some("^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"));
+    vec![
+        (
+            "RequestId",
+            header(
+                "x-request-id",
+                "Your own id for this request. One that does not keep to the pattern is replaced by a new one.",
+                id,
+            ),
+        ),
+        (
+            "Traceparent",
+            header("traceparent", "W3C trace context; the trace id is kept in the audit log.", trace),
+        ),
+    ]
+}
+
+fn bearer() -> SecurityScheme {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("tg_ and 64 hexadecimal digits")
+        .description(Some(
+            "An API key, made by the gateway's operators with `tunnelgate keys create`; the sandbox prints one. \
+             Its scopes say what it may do, each of them optionally limited to VPC id patterns such as `vpc-prod-*`:\n\n\
+             | scope | allows |\n| --- | --- |\n\
+             | `tunnels:read` | reading tunnels and operations |\n\
+             | `tunnels:write` | changing tunnels |\n\
+             | `audit:read` | reading the audit log |",
+        ))
+        .build();
+    SecurityScheme::Http(scheme)
+}

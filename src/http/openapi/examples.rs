@@ -1,0 +1,103 @@
+//! Examples: what the sandbox answers, with ids that stay the same.
+
+use serde_json::{Value, json};
+
+use super::super::problem::pages::TypeView;
+use super::super::problem::{Problem, ProblemType};
+use crate::domain::event::EventKind;
+use crate::domain::operation::Status;
+
+const ID: &str = "0199b3a1-7c1e-7d2f-9c1a-0123456789ab";
+const OPENED: &str = "2026-01-31T08:00:00.000000Z";
+const ENDED: &str = "2026-01-31T08:00:04.000000Z";
+const FINGERPRINT: &str = "bf171abff3ff0af4234bf1dcada1d6a8314a8c1877400e9b5f1750341949b2dd";
+
+/// The patch that works against the sandbox as it stands: the cloud's own example.
+pub(super) fn patch() -> Value {
+    json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"})
+}
+
+fn changes() -> Value {
+    json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": {"hmac_sha256": FINGERPRINT}})
+}
+
+pub(super) fn operation(status: Status) -> Value {
+    let ended = status.is_final();
+    json!({
+        "id": ID, "status": status,
+        "tunnel": {"vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0"},
+        "task_id": "12614", "changes": changes(), "requested_by": "netops-ci",
+        "created_at": OPENED, "updated_at": if ended { ENDED } else { OPENED },
+        "finished_at": ended.then_some(ENDED), "error": null,
+        "verification": ended.then(|| json!({"result": "confirmed"}))
+    })
+}
+
+pub(super) fn operations() -> Value {
+    json!({"items": [operation(Status::Succeeded)], "next_cursor": null})
+}
+
+pub(super) fn event() -> Value {
+    json!({
+        "seq": 1, "id": "0199b3a1-7c1e-7d30-8f00-0123456789ab", "occurred_at": OPENED, "event": EventKind::Requested,
+        "operation_id": ID, "actor": "netops-ci", "actor_kind": "api_key", "source_ip": "198.51.100.7",
+        "user_agent": "curl/8.5.0", "request_id": "deploy-42", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0",
+        "changes": changes(), "upstream": null, "prev_hash": "0".repeat(64), "hash": HASH
+    })
+}
+
+const HASH: &str = "0b03f1d0a3c55b5be2a9c6f1d3c1b6f0c7c2f9d6c1f5a4d6b2e0a7f9c3d5c09c";
+
+pub(super) fn events() -> Value {
+    json!({"items": [event()], "next_cursor": "MTo0Mg"})
+}
+
+pub(super) fn checkpoint() -> Value {
+    json!({"seq": 4, "hash": HASH, "at": ENDED})
+}
+
+/// A problem as it is answered, with what belongs to its type.
+pub(super) fn problem(kind: ProblemType) -> Value {
+    let mut example = json!(Problem::of(kind));
+    example["request_id"] = json!(ID);
+    match kind {
+        ProblemType::InvalidPatch => {
+            example["errors"] = json!([
+                {"pointer": "/ike/sa_lifetime_seconds", "code": "out_of_range",
+                 "detail": "must be a whole number of seconds from 60 to 604800"},
+                {"pointer": "path:tunnel_id", "code": "invalid_id", "detail": "must be 1 to 64 of A-Z a-z 0-9 _ -"}
+            ]);
+        }
+        ProblemType::InvalidQuery => {
+            example["errors"] = json!([{"pointer": "query:limit", "code": "invalid",
+                "detail": "must be a whole number from 1 to 200"}]);
+        }
+        ProblemType::OperationInProgress | ProblemType::IdempotencyKeyInFlight => {
+            example["operation_id"] = json!(ID);
+        }
+        ProblemType::TunnelNotFound => upstream(&mut example, "5000", "InvalidVpnConn.NotFound", "not found"),
+        ProblemType::UpstreamInvalidParameter => {
+            upstream(&mut example, "4000", "InvalidParameter", "userGwCidrBlock is invalid");
+        }
+        ProblemType::UpstreamRateLimited => {
+            upstream(&mut example, "4400", "RequestLimitExceeded", "quota limit exceeded");
+        }
+        ProblemType::UpstreamFailed => upstream(&mut example, "5100", "InternalError", "server error"),
+        _ => {}
+    }
+    example
+}
+
+pub(super) fn problem_type() -> Value {
+    json!(TypeView::from(ProblemType::OperationInProgress))
+}
+
+pub(super) fn problem_types() -> Value {
+    json!({"items": [problem_type()], "next_cursor": null})
+}
+
+fn upstream(example: &mut Value, code: &str, code_desc: &str, message: &str) {
+    example["operation_id"] = json!(ID);
+    example["upstream"] = json!({"code": code, "code_desc": code_desc, "message": message});
+}

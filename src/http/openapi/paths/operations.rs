@@ -1,0 +1,44 @@
+//! Following what became of a change.
+
+use super::super::super::operations::OperationView;
+use super::super::answers::{CALLER, problems};
+use super::super::examples;
+use super::super::schemas::OperationPage;
+use crate::domain::operation::Status;
+
+problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
+problems!(OneProblems: CALLER, InvalidQuery, NotFound);
+
+/// List operations
+///
+/// Newest first; only those of VPCs that you may read.
+#[utoipa::path(get, path = "/operations", tag = "operations", operation_id = "list_operations",
+    security(("bearer" = ["tunnels:read"])),
+    params(
+        ("vpc_id" = Option<String>, Query, description = "Only of this VPC"),
+        ("tunnel_id" = Option<String>, Query, description = "Only of this tunnel"),
+        ("status" = Option<Status>, Query, description = "Only in this status"),
+        ("requested_by" = Option<String>, Query, description = "Only asked for by this caller"),
+        ("created_after" = Option<String>, Query, description = "Only opened at this moment or later (RFC 3339)", format = DateTime),
+        ("created_before" = Option<String>, Query, description = "Only opened before this moment (RFC 3339)", format = DateTime),
+        ("limit" = Option<u32>, Query, description = "Items a page"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
+    ),
+    responses(
+        (status = 200, description = "A page", body = OperationPage, example = json!(examples::operations())),
+        ListProblems
+    ))]
+pub(in super::super) fn list_operations() {}
+
+/// Look at an operation
+#[utoipa::path(get, path = "/operations/{id}", tag = "operations", operation_id = "get_operation",
+    security(("bearer" = ["tunnels:read"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The operation's id"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end.")
+    ),
+    responses(
+        (status = 200, description = "The operation as it is now", body = OperationView<'static>, example = json!(examples::operation(Status::Succeeded))),
+        OneProblems
+    ))]
+pub(in super::super) fn get_operation() {}

@@ -1,0 +1,27 @@
+//! What the types of problems mean.
+
+use super::super::super::problem::pages::{TypePage, TypeView};
+use super::super::answers::problems;
+use super::super::examples;
+
+problems!(OneProblems: &[], NoSuchPath);
+
+/// List the types of problems
+///
+/// What every error answer can be. A page for browsers, JSON for everybody else.
+#[utoipa::path(get, path = "/problems", tag = "problems", operation_id = "list_problem_types",
+    responses((status = 200, description = "All of them", content(
+        (TypePage = "application/json", example = json!(examples::problem_types())), (String = "text/html")))))]
+pub(in super::super) fn list_problem_types() {}
+
+/// Look at a type of problem
+///
+/// The address is a problem's `type`.
+#[utoipa::path(get, path = "/problems/{slug}", tag = "problems", operation_id = "get_problem_type",
+    params(("slug" = String, Path, description = "The code, with dashes", example = "operation-in-progress")),
+    responses(
+        (status = 200, description = "What it means, and what to do", content(
+            (TypeView = "application/json", example = json!(examples::problem_type())), (String = "text/html"))),
+        OneProblems
+    ))]
+pub(in super::super) fn get_problem_type() {}

@@ -1,0 +1,189 @@
+//! Errors as RFC 9457 problem details.
+
+pub(in crate::http) mod pages;
+mod types;
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+use crate::domain::fault::Fault;
+use crate::domain::operation::{OperationError, OperationId, UpstreamError};
+use crate::service::ledger::LedgerError;
+use crate::service::modify::ModifyError;
+
+use super::request;
+
+pub use types::{Description, ProblemType};
+
+/// The media type of every error.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// What `Retry-After` says, in seconds, where nothing better is known.
+const RETRY_AFTER: u32 = 5;
+
+/// An error answer (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem this is.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/operation-in-progress")]
+    kind: String,
+    /// The kind in a few words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong this time.
+    detail: String,
+    /// The kind, for programs: stable and snake_case.
+    #[schema(example = "operation_in_progress")]
+    code: &'static str,
+    /// The id of the request, as in `x-request-id` and in the gateway's logs.
+    request_id: String,
+    /// Every fault of an invalid input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+    /// The cloud's own words, for a refusal by the cloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<UpstreamError>,
+    /// The operation that this is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Uuid>)]
+    operation_id: Option<OperationId>,
+    #[serde(skip)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of a type, with what is wrong this time.
+    pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
+        let Description { status, code, title, .. } = kind.describe();
+        Self {
+            kind: kind.path(),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            code,
+            request_id: request::current_id(),
+            errors: Vec::new(),
+            upstream: None,
+            operation_id: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// A problem of a type, with its usual words.
+    pub fn of(kind: ProblemType) -> Self {
+        Self::new(kind, kind.describe().detail)
+    }
+
+    /// 404: nothing here, or nothing that the caller may see.
+    pub fn not_found() -> Self {
+        Self::of(ProblemType::NotFound)
+    }
+
+    /// 500: a bug of ours.
+    pub fn internal() -> Self {
+        Self::of(ProblemType::Internal)
+    }
+
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    #[must_use]
+    pub fn with_operation(mut self, id: OperationId) -> Self {
+        self.operation_id = Some(id);
+        self
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    #[must_use]
+    fn with_retry_after(self, seconds: u32) -> Self {
+        self.with_header(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// The answer for an operation that did not come to anything.
+    #[must_use]
+    pub fn of_rejected(id: OperationId, error: &OperationError) -> Self {
+        let kind = ProblemType::from(error.code);
+        let mut problem = Self::new(kind, error.detail.clone()).with_operation(id);
+        problem.upstream.clone_from(&error.upstream);
+        match kind.describe().status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                problem.with_retry_after(RETRY_AFTER)
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<ModifyError> for Problem {
+    fn from(error: ModifyError) -> Self {
+        match error {
+            ModifyError::InProgress(id) => Self::of(ProblemType::OperationInProgress).with_operation(id),
+            ModifyError::KeyReused => Self::of(ProblemType::IdempotencyKeyReused),
+            ModifyError::KeyInFlight(id) => {
+                Self::of(ProblemType::IdempotencyKeyInFlight).with_operation(id).with_retry_after(1)
+            }
+            ModifyError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        error!(error = &error as &dyn std::error::Error, "the ledger failed");
+        match error {
+            LedgerError::Unavailable(_) => {
+                Self::of(ProblemType::LedgerUnavailable).with_retry_after(RETRY_AFTER)
+            }
+            LedgerError::Corrupt(_) | LedgerError::UnreadableEvent(_) => Self::internal(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, self.code)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.clone()));
+        }
+        response.content_type(MEDIA_TYPE).json(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_the_code_as_a_path() {
+        let problem = Problem::from(ModifyError::KeyReused);
+        assert_eq!(problem.kind, "/problems/idempotency-key-reused");
+        assert_eq!(problem.status, 422);
+    }
+}

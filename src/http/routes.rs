@@ -1,0 +1,128 @@
+//! Every route, in one table: from it they are registered, and with it the tests compare the OpenAPI document. A new
+//! call is one line in [`table`] and one description in `openapi/paths/`.
+
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
+
+use super::problem::{Problem, ProblemType, pages};
+use super::{audit, health, openapi, operations, tunnels};
+
+const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
+
+/// A path with what answers there.
+struct Place {
+    path: &'static str,
+    calls: Vec<(Method, Route)>,
+}
+
+fn at(path: &'static str) -> Place {
+    Place { path, calls: Vec::new() }
+}
+
+impl Place {
+    fn on<F, Args>(mut self, method: Method, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.calls.push((method.clone(), web::method(method).to(handler)));
+        self
+    }
+
+    fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::GET, handler)
+    }
+
+    /// The resource; other methods are refused with what it allows.
+    fn resource(self) -> Resource {
+        let methods: Vec<&str> = self.calls.iter().map(|(method, _)| method.as_str()).collect();
+        let allowed = methods.join(", ");
+        let refuse = move || {
+            let detail = format!("only {allowed} works here");
+            let problem = Problem::new(ProblemType::MethodNotAllowed, detail);
+            let problem = match HeaderValue::from_str(&allowed) {
+                Ok(allowed) => problem.with_header(header::ALLOW, allowed),
+                Err(_) => problem,
+            };
+            async move { Err::<HttpResponse, _>(problem) }
+        };
+        let resource = web::resource(self.path).default_service(web::to(refuse));
+        self.calls.into_iter().fold(resource, |resource, (_, route)| resource.route(route))
+    }
+}
+
+/// What the OpenAPI document describes. Where two paths match, the first one answers.
+fn table() -> Vec<Place> {
+    vec![
+        at(TUNNEL).on(Method::PATCH, tunnels::patch),
+        at("/operations").get(operations::list),
+        at("/operations/{id}").get(operations::one),
+        at("/audit-events").get(audit::list),
+        at("/audit-events/checkpoint").get(audit::checkpoint),
+        at("/audit-events/{seq}").get(audit::one),
+        at("/problems").get(pages::list),
+        at("/problems/{slug}").get(pages::one),
+        at("/livez").get(health::livez),
+        at("/readyz").get(health::readyz),
+        at("/metrics").get(health::metrics),
+        at("/openapi.json").get(openapi::serve),
+    ]
+}
+
+/// Pages for people: not in the document.
+fn pages() -> Vec<Place> {
+    vec![at("/docs").get(to_docs)]
+}
+
+/// Adds the routes. The state has to be the app's data already, for [`super::observed`].
+pub fn configure(config: &mut web::ServiceConfig) {
+    for place in table().into_iter().chain(pages()) {
+        config.service(place.resource());
+    }
+    config
+        .service(web::scope("/docs").wrap(from_fn(openapi::framed)).service(openapi::swagger_ui()))
+        .default_service(web::to(nowhere));
+}
+
+async fn nowhere() -> Result<HttpResponse, Problem> {
+    Err(Problem::of(ProblemType::NoSuchPath))
+}
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_in_the_document_and_the_other_way_round() {
+        let mut routes = BTreeSet::new();
+        for place in table() {
+            for (method, _) in place.calls {
+                assert!(routes.insert(format!("{method} {}", place.path)), "{method} {} twice", place.path);
+            }
+        }
+        let document: Value = serde_json::from_str(&openapi::document_json()).expect("JSON");
+        let mut described = BTreeSet::new();
+        for (path, calls) in document["paths"].as_object().expect("paths") {
+            for method in calls.as_object().expect("calls").keys() {
+                described.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        assert_eq!(routes, described);
+    }
+}
