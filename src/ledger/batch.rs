@@ -50,6 +50,19 @@ pub(super) struct Context {
     pub(super) tracked: HashMap<OperationId, (Status, i64)>,
 }
 
+impl Context {
+    /// What the ledger probably holds: the head as it was left, nothing in the way of those who open, and operations as
+    /// those who move them on know them.
+    pub(super) fn guessed(head: Head, steps: &[Step]) -> Self {
+        let advances = steps.iter().filter_map(|step| match step {
+            Step::Advance(advance) => Some(advance),
+            Step::Open(_) | Step::Record(_) => None,
+        });
+        let tracked = advances.map(|a| (a.operation.id, (a.operation.status(), a.fence))).collect();
+        Self { head, busy: HashMap::new(), keys: HashMap::new(), tracked }
+    }
+}
+
 /// A row to insert.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -108,7 +121,7 @@ pub(super) fn needs(steps: &[Step]) -> Needs {
 }
 
 /// Decides the steps in order; each sees what those before it led to.
-pub(super) fn decide(steps: Vec<Step>, context: Context) -> Result<Writes, LedgerError> {
+pub(super) fn decide(steps: &[Step], context: Context) -> Result<Writes, LedgerError> {
     let mut deciding = Deciding {
         writes: Writes {
             opened: Vec::new(),
@@ -121,10 +134,10 @@ pub(super) fn decide(steps: Vec<Step>, context: Context) -> Result<Writes, Ledge
     };
     for step in steps {
         let written = match step {
-            Step::Open(opening) => deciding.open(*opening)?,
-            Step::Advance(advance) => deciding.advance(*advance)?,
+            Step::Open(opening) => deciding.open(opening)?,
+            Step::Advance(advance) => deciding.advance(advance)?,
             Step::Record(event) => {
-                deciding.chain(*event)?;
+                deciding.chain(NewEvent::clone(event))?;
                 Written::Recorded
             }
         };
@@ -139,8 +152,8 @@ struct Deciding {
 }
 
 impl Deciding {
-    fn open(&mut self, opening: Opening) -> Result<Written, LedgerError> {
-        let operation = opening.operation;
+    fn open(&mut self, opening: &Opening) -> Result<Written, LedgerError> {
+        let operation = &opening.operation;
         let now = operation.created_at;
         let key = opening.idempotency.as_ref().map(|i| (i.principal_id.clone(), i.key.clone()));
         if let (Some(key), Some(asked)) = (&key, &opening.idempotency)
@@ -158,9 +171,9 @@ impl Deciding {
             return Ok(Written::InProgress(*other));
         }
         self.chain(NewEvent {
-            origin: opening.origin,
+            origin: opening.origin.clone(),
             changes: Some(operation.changes.clone()),
-            ..event_of(&operation, opening.event_id, crate::domain::event::EventKind::Requested, now)
+            ..event_of(operation, opening.event_id, crate::domain::event::EventKind::Requested, now)
         })?;
         self.context.busy.insert(tunnel_id, operation.id);
         self.context.tracked.insert(operation.id, (operation.status(), 0));
@@ -172,25 +185,31 @@ impl Deciding {
             };
             self.context.keys.insert(key, known);
         }
-        let idempotency = opening.idempotency;
-        self.writes.opened.push(Opened { operation, lease_until: opening.lease_until, idempotency });
+        self.writes.opened.push(Opened {
+            operation: operation.clone(),
+            lease_until: opening.lease_until,
+            idempotency: opening.idempotency.clone(),
+        });
         Ok(Written::Opened)
     }
 
-    fn advance(&mut self, advance: Advance) -> Result<Written, LedgerError> {
+    fn advance(&mut self, advance: &Advance) -> Result<Written, LedgerError> {
         let id = advance.operation.id;
         let from = advance.operation.status();
         if self.context.tracked.get(&id) != Some(&(from, advance.fence)) {
             return Ok(Written::Stale);
         }
-        let (operation, events) =
-            match advance.operation.step(advance.transition, advance.upstream, advance.now) {
-                Ok(stepped) => stepped,
-                Err(illegal) => {
-                    warn!(operation_id = %id, error = %illegal, "a step was refused");
-                    return Ok(Written::Stale);
-                }
-            };
+        let (operation, events) = match advance.operation.clone().step(
+            advance.transition.clone(),
+            advance.upstream.clone(),
+            advance.now,
+        ) {
+            Ok(stepped) => stepped,
+            Err(illegal) => {
+                warn!(operation_id = %id, error = %illegal, "a step was refused");
+                return Ok(Written::Stale);
+            }
+        };
         for (event_id, step) in advance.event_ids.into_iter().zip(events) {
             let mut event = event_of(&operation, event_id, step.event, advance.now);
             event.origin.source_ip = advance.origin.source_ip;

@@ -30,7 +30,7 @@ pub(super) enum BatchError {
 #[async_trait]
 pub(super) trait BatchStore: Send + Sync + 'static {
     /// Applies it, all or nothing, and gives an answer for each step and the operations that took one.
-    async fn apply(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), BatchError>;
+    async fn apply(&self, steps: &[Step]) -> Result<(Vec<Written>, Vec<OperationId>), BatchError>;
 }
 
 type Answer = oneshot::Sender<Result<Written, LedgerError>>;
@@ -106,25 +106,24 @@ impl Task {
         }
         let (steps, answers): (Vec<Step>, Vec<Answer>) =
             in_time.into_iter().map(|waiting| (waiting.step, waiting.answer)).unzip();
-        // Only a batch of more than one is ever taken apart.
-        let again = (steps.len() > 1).then(|| steps.clone());
-        match (self.apply(steps).await, again) {
-            (Ok(written), _) => {
+        match self.apply(&steps).await {
+            Ok(written) => {
                 for (answer, written) in answers.into_iter().zip(written) {
                     // Whoever asked may be gone; the step is written all the same.
                     let _ = answer.send(Ok(written));
                 }
             }
-            (Err(BatchError::Refused(_)), Some(steps)) => self.write_apart(steps, answers).await,
-            (Err(error), _) => fail(answers, error),
+            // Only a batch of more than one is ever taken apart.
+            Err(BatchError::Refused(_)) if steps.len() > 1 => self.write_apart(&steps, answers).await,
+            Err(error) => fail(answers, error),
         }
     }
 
     /// One by one, so that only the step at fault fails. If the store fails meanwhile, the rest is not tried.
-    async fn write_apart(&self, steps: Vec<Step>, answers: Vec<Answer>) {
-        let mut left = steps.into_iter().zip(answers);
+    async fn write_apart(&self, steps: &[Step], answers: Vec<Answer>) {
+        let mut left = steps.chunks(1).zip(answers);
         while let Some((step, answer)) = left.next() {
-            match self.apply(vec![step]).await {
+            match self.apply(step).await {
                 Err(BatchError::Unavailable(error)) => {
                     let answers = std::iter::once(answer).chain(left.map(|(_, answer)| answer)).collect();
                     return fail(answers, BatchError::Unavailable(error));
@@ -136,7 +135,7 @@ impl Task {
         }
     }
 
-    async fn apply(&self, steps: Vec<Step>) -> Result<Vec<Written>, BatchError> {
+    async fn apply(&self, steps: &[Step]) -> Result<Vec<Written>, BatchError> {
         let (count, started) = (steps.len(), Instant::now());
         match self.store.apply(steps).await {
             Ok((written, operations)) => {

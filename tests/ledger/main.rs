@@ -12,6 +12,7 @@ mod idempotency;
 mod keys;
 mod lists;
 mod ready;
+mod replicas;
 mod steps;
 mod words;
 

@@ -14,6 +14,14 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// After so much silence the connection is asked whether it still leads anywhere.
 const SILENCE: Duration = Duration::from_secs(15);
 
+/// Ids in one notification: PostgreSQL takes less than 8000 bytes.
+const IDS: usize = 200;
+
+/// What is told of a batch: its operations' ids, in as few notifications as may be.
+pub(super) fn notices(operations: &[OperationId]) -> impl Iterator<Item = String> {
+    operations.chunks(IDS).map(|ids| ids.iter().map(OperationId::to_string).collect::<Vec<_>>().join(","))
+}
+
 /// Passes on what is heard; after a failure it begins again.
 pub(super) async fn run(connect: PgConnectOptions, limit: Duration, steps: broadcast::Sender<OperationId>) {
     let mut retry = FIRST_RETRY;
@@ -45,7 +53,7 @@ async fn hear(
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(Ok(Some(heard))) => {
-                if let Ok(operation) = heard.payload().parse() {
+                for operation in heard.payload().split(',').filter_map(|id| id.parse().ok()) {
                     // Nobody may be waiting. What this process wrote is heard twice, which does no harm.
                     let _ = steps.send(operation);
                 }

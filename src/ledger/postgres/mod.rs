@@ -4,8 +4,10 @@ mod apply;
 mod claims;
 mod keys;
 mod listen;
+mod load;
 mod read;
 mod sqlstate;
+mod write;
 
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
@@ -41,6 +43,9 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 /// The time limit of all migrations together: an index on a large table takes its time.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 
+/// A connection of the writer that was not used for so long is asked first whether it still leads anywhere.
+const RESTED: Duration = Duration::from_secs(1);
+
 /// Connections of the core pool.
 const CORE_CONNECTIONS: u32 = 2;
 
@@ -71,14 +76,29 @@ impl Postgres {
         // A process that is stopped in the middle of a batch, or cut off from the network, would keep the chain's head
         // locked for all others: the server ends such a transaction before the others' own limit is over.
         let longest_pause = (limit / 2).as_millis().max(1).to_string();
-        // On a table that was empty when the statement was first planned, PostgreSQL would go on reading the whole
-        // table for a batch's few rows; the writer always has the primary keys.
-        let writing =
-            [("enable_seqscan", "off"), ("idle_in_transaction_session_timeout", longest_pause.as_str())];
+        // The writer always has keys: a batch's few rows are looked up one by one, however small or large the tables
+        // were when the statement was planned, and it is planned once.
+        let writing = [
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+            ("idle_in_transaction_session_timeout", longest_pause.as_str()),
+        ];
         let write_pool = PgPoolOptions::new()
             .max_connections(2)
             .acquire_timeout(limit)
             .test_before_acquire(false)
+            // One that rested may lead nowhere any more. It is better to know before a batch is sent into it.
+            .before_acquire(move |connection, resting| {
+                Box::pin(async move {
+                    if resting.idle_for < RESTED {
+                        return Ok(true);
+                    }
+                    let answered = tokio::time::timeout(limit, connection.ping()).await;
+                    answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+                })
+            })
             .connect_lazy_with(connect.clone().options(writing));
         let store = Arc::new(apply::Store::new(write_pool, limit));
         let writer = Writer::start(store, limit, Figures::new(metrics));

@@ -59,7 +59,7 @@ impl From<Failure> for BatchError {
 
 #[async_trait]
 impl BatchStore for Store {
-    async fn apply(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), BatchError> {
+    async fn apply(&self, steps: &[Step]) -> Result<(Vec<Written>, Vec<OperationId>), BatchError> {
         Ok(self.attempt(steps).await?)
     }
 }
@@ -69,7 +69,7 @@ impl Store {
         Self { pool, limit }
     }
 
-    async fn attempt(&self, steps: Vec<Step>) -> Result<(Vec<Written>, Vec<OperationId>), Failure> {
+    async fn attempt(&self, steps: &[Step]) -> Result<(Vec<Written>, Vec<OperationId>), Failure> {
         let written = tokio::time::timeout(self.limit, async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             let writes = write(&mut transaction, steps).await?;
@@ -86,8 +86,8 @@ impl Store {
 }
 
 /// Everything but the commit.
-async fn write(connection: &mut SqliteConnection, steps: Vec<Step>) -> Result<Writes, Failure> {
-    let needs = batch::needs(&steps);
+async fn write(connection: &mut SqliteConnection, steps: &[Step]) -> Result<Writes, Failure> {
+    let needs = batch::needs(steps);
     let context = load(connection, needs).await?;
     let writes = batch::decide(steps, context)?;
     for opened in &writes.opened {

@@ -1,0 +1,75 @@
+//! What a batch has to know, read under the lock of the chain's head.
+
+use std::collections::HashMap;
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::operation::Status;
+use crate::ledger::batch::{Context, Head, KnownKey, Needs};
+use crate::ledger::columns::{self, OPERATION};
+use crate::service::ledger::LedgerError;
+
+use super::apply::Failure;
+use super::read;
+
+/// Locks the head of the chain, and reads what the batch needs.
+pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<Context, Failure> {
+    // From here on nobody else writes steps. What is read after it is read in snapshots that see all that they wrote.
+    let head = sqlx::query("SELECT seq, hash FROM chain_head FOR UPDATE").fetch_one(&mut *connection).await?;
+    let hash: Vec<u8> = head.try_get("hash")?;
+    let head = Head { seq: head.try_get("seq")?, hash: columns::hash(&hash, "chain_head")? };
+    let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
+    if !needs.tunnels.is_empty() {
+        let rows = sqlx::query(
+            "SELECT tunnel_id, id FROM operations
+             WHERE tunnel_id = ANY($1) AND status IN ('pending', 'running', 'unknown')",
+        );
+        for row in rows.bind(&needs.tunnels).fetch_all(&mut *connection).await? {
+            context.busy.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+    }
+    if !needs.operations.is_empty() {
+        let rows = sqlx::query(
+            "SELECT t.operation_id, o.status, t.fence
+             FROM tracking t JOIN operations o ON o.id = t.operation_id
+             WHERE t.operation_id = ANY($1) FOR UPDATE OF t",
+        );
+        for row in rows.bind(&needs.operations).fetch_all(&mut *connection).await? {
+            let id: Uuid = row.try_get(0)?;
+            let status = Status::from_word(row.try_get(1)?)
+                .ok_or_else(|| LedgerError::Corrupt(format!("operation {id}, column status")))?;
+            context.tracked.insert(id, (status, row.try_get(2)?));
+        }
+    }
+    if !needs.keys.is_empty() {
+        context.keys = known_keys(connection, &needs.keys).await?;
+    }
+    Ok(context)
+}
+
+async fn known_keys(
+    connection: &mut PgConnection,
+    wanted: &[(String, String)],
+) -> Result<HashMap<(String, String), KnownKey>, Failure> {
+    let (principals, keys): (Vec<&str>, Vec<&str>) =
+        wanted.iter().map(|(principal, key)| (principal.as_str(), key.as_str())).unzip();
+    let sql = format!(
+        "SELECT k.principal_id, k.key, k.fingerprint, k.created_at AS key_created_at, {OPERATION}
+         FROM unnest($1::text[], $2::text[]) AS w (principal_id, key)
+         JOIN idempotency_keys k ON k.principal_id = w.principal_id AND k.key = w.key
+         JOIN operations o ON o.id = k.operation_id"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(principals).bind(keys);
+    let mut known = HashMap::new();
+    for row in rows.fetch_all(&mut *connection).await? {
+        let key = KnownKey {
+            fingerprint: row.try_get("fingerprint")?,
+            created_at: read::timestamp(&row, "key_created_at")?,
+            operation: read::operation_row(&row)?.into_operation()?,
+        };
+        known.insert((row.try_get("principal_id")?, row.try_get("key")?), key);
+    }
+    Ok(known)
+}
