@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App as ActixApp, HttpServer, web};
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
@@ -21,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::service::ledger::Ledger;
 use crate::shutdown::Shutdown;
+use crate::tls::{Certificates, TlsError};
 use crate::tracker;
 
 /// The longest head and body of a request may take; slower callers are cut off.
@@ -33,6 +35,8 @@ pub enum StartError {
     Ledger(#[from] OpenError),
     #[error("the cloud's client could not be set up")]
     Cloud(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("can't listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
 }
@@ -58,6 +62,7 @@ pub struct App {
     server: Server,
     service: Service,
     holder: String,
+    certificates: Option<Arc<Certificates>>,
     shutdown: Shutdown,
     shutdown_timeout: Duration,
 }
@@ -82,6 +87,7 @@ impl App {
     /// If a part can't be set up.
     pub async fn start(settings: Settings, world: World, shutdown: Shutdown) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::default());
+        let certificates = settings.tls.map(Certificates::load).transpose()?.map(Arc::new);
         let ledger = open_ledger(&settings.database, settings.migrate, &metrics).await?;
         let World { clock, chance } = world;
         let cloud = v2::Client::new(settings.upstream, clock.clone(), chance.clone(), &metrics)
@@ -102,10 +108,18 @@ impl App {
             chance,
             shutdown.clone(),
             Handle::current(),
+            settings.edge.clone(),
         ));
+        let edge = settings.edge;
         let listen = settings.listen;
         let mut server = HttpServer::new(move || {
-            ActixApp::new().app_data(state.clone()).wrap(crate::observe!()).configure(http::configure)
+            let (has_origins, cors) = edge.cors();
+            ActixApp::new()
+                .app_data(state.clone())
+                .wrap(from_fn(http::compressed))
+                .wrap(Condition::new(has_origins, cors))
+                .wrap(crate::observe!())
+                .configure(http::configure)
         })
         .client_request_timeout(CLIENT_LIMIT)
         .shutdown_timeout(settings.shutdown_timeout.as_secs().max(1))
@@ -113,7 +127,11 @@ impl App {
         if let Some(workers) = settings.workers {
             server = server.workers(workers);
         }
-        let server = server.bind(listen).map_err(|error| StartError::Listen(listen, error))?;
+        let server = match &certificates {
+            Some(certificates) => server.bind_rustls_0_23(listen, certificates.server_config()?),
+            None => server.bind(listen),
+        }
+        .map_err(|error| StartError::Listen(listen, error))?;
         let address = server.addrs().first().copied().unwrap_or(listen);
         Ok(Self {
             address,
@@ -121,6 +139,7 @@ impl App {
             server: server.run(),
             service,
             holder,
+            certificates,
             shutdown,
             shutdown_timeout: settings.shutdown_timeout,
         })
@@ -135,7 +154,11 @@ impl App {
         let handle = self.server.handle();
         let tracker = tokio::spawn(tracker::run(self.service, self.holder, self.shutdown.clone()));
         let stopper = tokio::spawn(stop_at(self.shutdown.clone(), handle));
-        info!("listening on http://{}", self.address);
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        if let Some(certificates) = self.certificates {
+            tokio::spawn(certificates.follow(self.shutdown.clone()));
+        }
+        info!("listening on {scheme}://{}", self.address);
         let served = self.server.await;
         self.shutdown.request();
         let _ = stopper.await;

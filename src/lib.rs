@@ -34,5 +34,7 @@ pub mod shutdown;
 pub mod simulator;
 /// Logs.
 pub mod telemetry;
+/// TLS: certificates that are read again when they change.
+pub mod tls;
 /// The loop that follows operations to their end.
 pub mod tracker;

@@ -14,6 +14,7 @@ use crate::cloud::v2::wire::ParamStyle;
 use crate::config::{Database, Settings};
 use crate::domain::fingerprint::{FingerprintKey, hex};
 use crate::domain::principal::{Grant, Scope, VpcScope};
+use crate::http::edge::Edge;
 use crate::service::Rules;
 use crate::service::keys::{self, NewKey};
 use crate::service::ledger::LedgerError;
@@ -112,6 +113,8 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
     let upstream_timeout = Duration::from_secs(5);
     Settings {
         listen,
+        tls: None,
+        edge: Edge::default(),
         database: Database {
             url: format!("sqlite:{}", folder.join("tunnelgate.db").display()).into(),
             connections: 4,

@@ -20,6 +20,7 @@ const MODULES: &[&str] = &[
     "shutdown",
     "simulator",
     "telemetry",
+    "tls",
     "tracker",
 ];
 
@@ -30,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("metrics", &[]),
     ("shutdown", &[]),
+    ("tls", &["shutdown"]),
     ("service", &["domain", "clock", "chance"]),
     ("cloud", &["service", "domain", "clock", "chance", "metrics"]),
     ("ledger", &["service", "domain", "metrics"]),
@@ -43,6 +45,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["ledger"]),
     ("reqwest", &["cloud"]),
     ("actix_web", &["http", "app", "simulator"]),
+    ("actix_cors", &["http"]),
+    ("actix_http", &["http"]),
+    ("rustls", &["tls", "cloud"]),
     ("utoipa", &["http", "domain"]),
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),

@@ -12,6 +12,7 @@ use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
 
 use super::duration;
+use super::edge::EdgeArgs;
 
 /// Which of the cloud's APIs changes go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,6 +85,8 @@ pub struct ServeArgs {
     /// The address to listen on
     #[arg(long, env = "TUNNELGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    #[command(flatten)]
+    pub edge: EdgeArgs,
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// Do not apply the migrations at the start; /readyz fails until somebody has

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod duration;
+pub mod edge;
 pub mod secrets;
 
 use std::net::SocketAddr;
@@ -12,7 +13,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::v2;
 use crate::domain::fingerprint::FingerprintKey;
+use crate::http::edge::Edge;
 use crate::service::Rules;
+use crate::tls::TlsFiles;
 
 use args::{DatabaseArgs, PartialGroups, ServeArgs, Upstream};
 use secrets::Secrets;
@@ -47,6 +50,9 @@ pub struct Database {
 #[derive(Clone)]
 pub struct Settings {
     pub listen: SocketAddr,
+    /// `None` = plain HTTP.
+    pub tls: Option<TlsFiles>,
+    pub edge: Edge,
     pub database: Database,
     pub migrate: bool,
     pub upstream: v2::Settings,
@@ -141,6 +147,8 @@ impl Settings {
         };
         Ok(Self {
             listen: args.listen,
+            tls: args.edge.tls()?,
+            edge: args.edge.edge()?,
             database: Database::from_args(&args.database, secrets)?,
             migrate: !args.no_migrate,
             upstream,

@@ -1,11 +1,12 @@
 //! Who calls, and what they may do.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -13,8 +14,11 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::principal::{Principal, Scope, VpcScope};
 
 use super::HttpState;
+use super::edge::Edge;
+use super::edge::limit::{Limiter, Standing};
+use super::edge::source::neighbourhood;
 use super::problem::{Problem, ProblemType};
-use super::request::origin;
+use super::request::{origin, source};
 
 /// How long a look-up is believed: a revoked key works that much longer.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -25,11 +29,27 @@ const REMEMBERED: usize = 4096;
 #[derive(Default)]
 pub(super) struct Known(Mutex<HashMap<[u8; 32], (Instant, Principal)>>);
 
+/// What is remembered of a token.
+enum Memory {
+    /// Good, and looked up lately.
+    Fresh(Principal),
+    /// It was good once; whether it still is has to be looked up.
+    Once,
+    Nothing,
+}
+
 impl Known {
-    fn get(&self, token: &[u8; 32]) -> Option<Principal> {
+    fn get(&self, token: &[u8; 32]) -> Memory {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, principal) = known.get(token)?;
-        (since.elapsed() < BELIEVED).then(|| principal.clone())
+        match known.get(token) {
+            Some((since, principal)) if since.elapsed() < BELIEVED => Memory::Fresh(principal.clone()),
+            Some(_) => Memory::Once,
+            None => Memory::Nothing,
+        }
+    }
+
+    fn forget(&self, token: &[u8; 32]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
     }
 
     fn put(&self, token: [u8; 32], principal: Principal) {
@@ -39,6 +59,80 @@ impl Known {
         }
         known.insert(token, (Instant::now(), principal));
     }
+}
+
+/// How often one may call, in this process.
+pub(super) struct Limits {
+    principals: Option<Limiter<String>>,
+    /// Failed sign-ins by address.
+    sign_ins: Option<Limiter<IpAddr>>,
+}
+
+impl Limits {
+    pub(super) fn new(edge: &Edge) -> Self {
+        Self {
+            principals: edge.rate_limit.map(|quota| Limiter::new("default", quota)),
+            sign_ins: edge.sign_in_limit.map(|quota| Limiter::new("sign-in", quota)),
+        }
+    }
+}
+
+/// 429: too often. The headers say when again.
+fn too_often(state: &HttpState, request: &HttpRequest, standing: Standing, kind: ProblemType) -> Problem {
+    state.figures.refused(kind.code());
+    request.extensions_mut().insert(standing);
+    Problem::of(kind).with_retry_after(standing.retry_after)
+}
+
+/// Counts a request of a principal, once however often it is asked who calls.
+fn count(state: &HttpState, request: &HttpRequest, principal: &Principal) -> Result<(), Problem> {
+    let Some(limiter) = &state.limits.principals else { return Ok(()) };
+    if request.extensions().contains::<Standing>() {
+        return Ok(());
+    }
+    let standing = limiter.take(principal.id.clone(), state.clock.now());
+    if standing.is_refused() {
+        return Err(too_often(state, request, standing, ProblemType::RateLimited));
+    }
+    request.extensions_mut().insert(standing);
+    Ok(())
+}
+
+/// Who a token stands for. A token that never was good is not even looked up while its address has failed too often;
+/// one that was good is, so that nobody behind the same proxy locks the others out.
+async fn recognised(
+    state: &HttpState,
+    request: &HttpRequest,
+    token: SecretString,
+) -> Result<Option<Principal>, Problem> {
+    let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
+    let was_good = match state.known.get(&digest) {
+        Memory::Fresh(principal) => return Ok(Some(principal)),
+        Memory::Once => true,
+        Memory::Nothing => false,
+    };
+    let address = source(request).map(neighbourhood);
+    let sign_ins = state.limits.sign_ins.as_ref().zip(address);
+    if let Some((limiter, address)) = sign_ins
+        && !was_good
+    {
+        let standing = limiter.look(&address, state.clock.now());
+        if standing.is_refused() {
+            return Err(too_often(state, request, standing, ProblemType::SignInLimited));
+        }
+    }
+    let service = state.service.clone();
+    let found = state.run(async move { service.principal_of_token(&token).await }).await??;
+    match &found {
+        Some(principal) => state.known.put(digest, principal.clone()),
+        None => {
+            state.known.forget(&digest);
+            if let Some((limiter, address)) = sign_ins {
+                limiter.take(address, state.clock.now());
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn unauthorized(state: &HttpState, reason: &'static str) -> Problem {
@@ -66,23 +160,13 @@ async fn principal(state: &HttpState, request: &HttpRequest) -> Result<Principal
     let Some(token) = token else {
         return Err(unauthorized(state, "invalid_token"));
     };
-    let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
-    let known = state.known.get(&digest);
-    let found = match known {
-        Some(principal) => Some(principal),
-        None => {
-            let service = state.service.clone();
-            let found = state.run(async move { service.principal_of_token(&token).await }).await??;
-            if let Some(principal) = &found {
-                state.known.put(digest, principal.clone());
-            }
-            found
-        }
-    };
+    let found = recognised(state, request, token).await?;
     let now = state.clock.now();
-    found
+    let principal = found
         .filter(|principal| principal.expires_at.is_none_or(|end| now < end))
-        .ok_or_else(|| unauthorized(state, "invalid_token"))
+        .ok_or_else(|| unauthorized(state, "invalid_token"))?;
+    count(state, request, &principal)?;
+    Ok(principal)
 }
 
 fn forbidden(state: &HttpState, scope: Scope, vpc: Option<&str>) -> Problem {

@@ -60,7 +60,7 @@ impl Figures {
             in_flight: metrics.register("http_requests_in_flight", "Requests under way", Gauge::default()),
             refused: metrics.register(
                 "auth_refusals",
-                "Callers that were refused: no token, an invalid one, or too few rights",
+                "Callers that were refused: no token, an invalid one, too few rights, or too often",
                 Family::default(),
             ),
         }

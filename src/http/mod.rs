@@ -3,6 +3,7 @@
 mod audit;
 mod auth;
 mod body;
+pub mod edge;
 pub mod event_view;
 mod figures;
 mod headers;
@@ -26,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::shutdown::Shutdown;
 
+use edge::Edge;
 use problem::Problem;
 
 /// What every request handler works with.
@@ -39,6 +41,8 @@ pub struct HttpState {
     core: Handle,
     figures: figures::Figures,
     known: auth::Known,
+    limits: auth::Limits,
+    edge: Edge,
 }
 
 impl HttpState {
@@ -50,9 +54,11 @@ impl HttpState {
         chance: Arc<dyn Chance>,
         shutdown: Shutdown,
         core: Handle,
+        edge: Edge,
     ) -> Self {
         let figures = figures::Figures::new(&metrics);
-        Self { service, metrics, clock, chance, shutdown, core, figures, known: auth::Known::default() }
+        let (known, limits) = (auth::Known::default(), auth::Limits::new(&edge));
+        Self { service, metrics, clock, chance, shutdown, core, figures, known, limits, edge }
     }
 
     /// Runs work on the core runtime. It goes on when the caller hangs up.
@@ -76,5 +82,6 @@ macro_rules! observe {
     };
 }
 
+pub use edge::compressed;
 pub use request::observed;
 pub use routes::configure;

@@ -13,6 +13,7 @@ use tracing::{Instrument, debug, info, info_span};
 use crate::domain::event::Origin;
 
 use super::HttpState;
+use super::edge::limit::Standing;
 
 /// The header that carries a request's id, both ways.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -63,11 +64,18 @@ pub fn origin(request: &HttpRequest) -> Origin {
     });
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     Origin {
-        source_ip: request.peer_addr().map(|peer| -> IpAddr { peer.ip().to_canonical() }),
+        source_ip: source(request),
         user_agent,
         request_id: id,
         trace_id: headers.get("traceparent").and_then(trace_id),
     }
+}
+
+/// The address that a request comes from: the peer's, or what a trusted proxy says.
+pub fn source(request: &HttpRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let state = request.app_data::<web::Data<HttpState>>();
+    Some(state.map_or(peer.to_canonical(), |state| state.edge.source(peer, request.headers())))
 }
 
 /// Around every request.
@@ -100,7 +108,11 @@ pub async fn observed(
         }
     });
     state.figures.answered(&method, &route, status, took);
+    let standing = response.request().extensions().get::<Standing>().copied();
     let headers = response.headers_mut();
+    for (name, value) in standing.iter().flat_map(Standing::headers) {
+        headers.insert(name, value);
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID, value);
     }

@@ -12,6 +12,7 @@ use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::config::{Database, Settings};
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
+use tunnelgate::http::edge::Edge;
 use tunnelgate::service::Rules;
 use tunnelgate::service::keys;
 use tunnelgate::shutdown::Shutdown;
@@ -160,6 +161,8 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
     let upstream_timeout = Duration::from_secs(1);
     Settings {
         listen: ANY_PORT,
+        tls: None,
+        edge: Edge::default(),
         database: Database { url: store.url().into(), connections: 5, timeout: Duration::from_secs(10) },
         migrate: true,
         upstream: v2::Settings {

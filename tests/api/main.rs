@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod edge;
 mod field;
 mod idempotency;
 mod input;

@@ -22,3 +22,4 @@ mod audit;
 mod process;
 mod sandbox;
 mod serve;
+mod tls;

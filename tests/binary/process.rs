@@ -55,7 +55,7 @@ impl Process {
     /// The address that it says it listens on.
     pub fn address(&mut self) -> String {
         self.await_output("address", |output| {
-            let at = output.find("listening on http://")? + "listening on ".len();
+            let at = output.find("listening on http")? + "listening on ".len();
             let rest = &output[at..];
             let end = rest.find(|c: char| c.is_whitespace() || c == '"')?;
             Some(rest[..end].trim_end_matches('/').to_owned())
@@ -70,10 +70,19 @@ impl Process {
 
     /// SIGTERM, and its exit status.
     pub fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
-        assert!(sent.success());
+        self.signal("-TERM");
         self.wait()
+    }
+
+    /// SIGHUP: certificates are read again.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
+        assert!(sent.success());
     }
 
     /// Waits for its own end.

@@ -13,6 +13,8 @@ use super::examples;
 pub(super) const CALLER: &[ProblemType] = &[
     ProblemType::Unauthorized,
     ProblemType::Forbidden,
+    ProblemType::RateLimited,
+    ProblemType::SignInLimited,
     ProblemType::Internal,
     ProblemType::LedgerUnavailable,
 ];

@@ -59,7 +59,10 @@ fn complete(operation: &mut Operation) {
         let of_status = ON_STATUS.iter().filter(|(on, _)| on == status).map(|(_, name)| *name);
         let own = ON_CALL.iter().filter(|(of, on, _)| *of == call && on.contains(&status.as_str()));
         let names = of_status.chain(own.flat_map(|(_, _, names)| names.iter().copied()));
-        for name in names.chain(["X-Request-Id"]) {
+        // Whoever is not recognised has no limit to be told of.
+        let is_counted = operation.security.is_some() && status != "401";
+        let limits: &[&str] = if is_counted { &["RateLimit-Policy", "RateLimit"] } else { &[] };
+        for name in names.chain(limits.iter().copied()).chain(["X-Request-Id"]) {
             let component = Ref::new(format!("#/components/headers/{}", component(name)));
             response.headers.insert(name.into(), RefOr::Ref(component));
         }
@@ -136,6 +139,24 @@ fn headers() -> Vec<(&'static str, Header)> {
                 whole().minimum(Some(0)),
                 "Seconds after which another try makes sense. Absent where waiting won't help.",
                 json!(5),
+            ),
+        ),
+        (
+            "RateLimit-Policy",
+            header(
+                text(),
+                "Where a limit is set: how many requests (`q`) your token may make within how many seconds (`w`); \
+                 draft-ietf-httpapi-ratelimit-headers-10. Each process of the gateway counts for itself.",
+                json!("\"default\";q=600;w=60"),
+            ),
+        ),
+        (
+            "RateLimit",
+            header(
+                text(),
+                "Where a limit is set: how many requests are left at once (`r`), and in how many seconds all of them \
+                 are back (`t`).",
+                json!("\"default\";r=599;t=1"),
             ),
         ),
         (

@@ -110,7 +110,7 @@ impl Problem {
     }
 
     #[must_use]
-    fn with_retry_after(self, seconds: u32) -> Self {
+    pub(super) fn with_retry_after(self, seconds: u32) -> Self {
         self.with_header(header::RETRY_AFTER, seconds.into())
     }
 

@@ -132,6 +132,19 @@ problem_types! {
             refused change stands in the audit log as `denied`.",
         remedy: "`detail` and `WWW-Authenticate` name what is missing. Ask the gateway's operators for a token that has it.";
 
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS,
+        title: "too many requests",
+        detail: "this key has used up its rate limit at the gateway; nothing was done",
+        meaning: "Your token has asked more often than the gateway's operators allow one token. Nothing was done. The \
+            `RateLimit-Policy` and `RateLimit` headers of every answer say what is allowed and what is left.",
+        remedy: "Wait `Retry-After` seconds, then go on more slowly. To follow an operation, wait with `Prefer: wait=60` instead of asking again and again.";
+    SignInLimited = "sign_in_limited", TOO_MANY_REQUESTS,
+        title: "too many failed sign-ins",
+        detail: "too many unknown tokens came from this address; this one was not looked at",
+        meaning: "Too many unknown, expired or revoked tokens came from your address, so tokens that were not good before are \
+            not even looked at. Behind a proxy the address may be everybody's.",
+        remedy: "Wait `Retry-After` seconds. Look for a job that still runs with an old token; if it is none of yours, tell the gateway's operators.";
+
     // What was asked for.
     InvalidPatch = "invalid_patch", UNPROCESSABLE_ENTITY,
         title: "the patch is invalid",
