@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::{Metric, Registry};
 
@@ -22,6 +23,13 @@ impl Metrics {
             registry.register(name, help, metric.clone());
         }
         metric
+    }
+
+    /// Registers figures that are looked up only when somebody asks for them.
+    pub fn register_collector(&self, collector: impl Collector) {
+        if let Ok(mut registry) = self.0.lock() {
+            registry.register_collector(Box::new(collector));
+        }
     }
 
     /// All figures in the text format of Prometheus (OpenMetrics).

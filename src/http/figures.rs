@@ -1,5 +1,6 @@
 //! What `/metrics` tells of requests.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,7 +9,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
+use crate::domain::operation::Status;
 use crate::metrics::Metrics;
+use crate::service::read::Unfinished;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
@@ -22,6 +25,19 @@ struct Refusal {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Work {
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+}
+
+/// A figure that can be missing: one without labels can't.
+type Seconds = Family<[(&'static str, &'static str); 0], Gauge<f64, AtomicU64>>;
+
 /// The figures of the API.
 #[derive(Debug, Clone)]
 pub(super) struct Figures {
@@ -29,6 +45,10 @@ pub(super) struct Figures {
     seconds: Family<Answer, Histogram>,
     in_flight: Gauge,
     refused: Family<Refusal, Counter>,
+    ledger_up: Gauge,
+    unfinished: Family<Work, Gauge>,
+    oldest: Seconds,
+    lag: Seconds,
 }
 
 /// Counts a request as under way until it is dropped, however it ends.
@@ -46,6 +66,9 @@ fn histogram() -> Histogram {
 
 impl Figures {
     pub(super) fn new(metrics: &Metrics) -> Self {
+        let build: Family<Build, Gauge> =
+            metrics.register("build_info", "1, with the version of the program", Family::default());
+        build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         Self {
             requests: metrics.register(
                 "http_requests",
@@ -62,6 +85,26 @@ impl Figures {
                 "auth_refusals",
                 "Callers that were refused: no token, an invalid one, too few rights, or too often",
                 Family::default(),
+            ),
+            ledger_up: metrics.register(
+                "ledger_up",
+                "1 if the ledger answered when these figures were asked for, else 0",
+                Gauge::default(),
+            ),
+            unfinished: metrics.register(
+                "operations_unfinished",
+                "Operations of all replicas that are not final, by status",
+                Family::default(),
+            ),
+            oldest: metrics.register(
+                "operations_oldest_unfinished_age_seconds",
+                "Seconds since the oldest operation that is not final was opened; 0 if there is none",
+                Seconds::default(),
+            ),
+            lag: metrics.register(
+                "tracker_lag_seconds",
+                "Seconds that the look at an operation which has waited longest is overdue; 0 if none is",
+                Seconds::default(),
             ),
         }
     }
@@ -80,6 +123,27 @@ impl Figures {
         let labels = Answer { method: method.to_owned(), route: route.to_owned(), status };
         self.requests.get_or_create(&labels).inc();
         self.seconds.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// How the unfinished work stands, from the ledger.
+    pub(super) fn unfinished(&self, work: &Unfinished) {
+        self.ledger_up.set(1);
+        for status in Status::ALL.iter().filter(|status| !status.is_final()) {
+            let count =
+                work.by_status.iter().find(|(found, _)| found == status).map_or(0, |(_, count)| *count);
+            let gauge = self.unfinished.get_or_create(&Work { status: status.as_str() });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        self.oldest.get_or_create(&[]).set(work.oldest_age.as_secs_f64());
+        self.lag.get_or_create(&[]).set(work.lag.as_secs_f64());
+    }
+
+    /// Figures that nobody knows now are missing rather than old.
+    pub(super) fn ledger_is_down(&self) {
+        self.ledger_up.set(0);
+        self.unfinished.clear();
+        self.oldest.clear();
+        self.lag.clear();
     }
 
     pub(super) fn refused(&self, reason: &'static str) {

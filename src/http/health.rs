@@ -1,10 +1,15 @@
 //! `/livez`, `/readyz`, `/metrics`.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
+use tokio::time::timeout;
 
 use super::HttpState;
 use super::problem::{Problem, ProblemType};
 
+/// The longest that a scrape waits for the ledger.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// The text format of Prometheus.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -22,6 +27,14 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
     Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
 }
 
+/// The figures; those of the ledger's unfinished work cost one short query. Without the ledger they are missing, and all
+/// others are there.
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
+    let service = state.service.clone();
+    let work = async move { timeout(LOOK_LIMIT, service.unfinished()).await };
+    match state.run(work).await {
+        Ok(Ok(Ok(unfinished))) => state.figures.unfinished(&unfinished),
+        Ok(Ok(Err(_)) | Err(_)) | Err(_) => state.figures.ledger_is_down(),
+    }
     HttpResponse::Ok().content_type(OPENMETRICS).body(state.metrics.render())
 }

@@ -2,10 +2,23 @@
 
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
 use crate::metrics::Metrics;
+use crate::service::ledger::Written;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct End {
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReadBack {
+    result: &'static str,
+}
 
 /// The figures of one writer.
 #[derive(Debug, Clone)]
@@ -13,6 +26,9 @@ pub(super) struct Figures {
     batch: Histogram,
     commit: Histogram,
     failures: Counter,
+    opened: Counter,
+    ended: Family<End, Counter>,
+    verified: Family<ReadBack, Counter>,
 }
 
 impl Figures {
@@ -33,12 +49,42 @@ impl Figures {
                 "Transactions that did not come about",
                 Counter::default(),
             ),
+            opened: metrics.register(
+                "operations_opened",
+                "Operations that this process opened",
+                Counter::default(),
+            ),
+            ended: metrics.register(
+                "operations_ended",
+                "Operations that this process brought to their end, by final status",
+                Family::default(),
+            ),
+            verified: metrics.register(
+                "operations_verified",
+                "Succeeded operations by what reading the tunnel back showed",
+                Family::default(),
+            ),
         }
     }
 
-    pub(super) fn committed(&self, steps: usize, took: Duration) {
-        self.batch.observe(steps as f64);
+    pub(super) fn committed(&self, written: &[Written], took: Duration) {
+        self.batch.observe(written.len() as f64);
         self.commit.observe(took.as_secs_f64());
+        for step in written {
+            match step {
+                Written::Opened => {
+                    self.opened.inc();
+                }
+                Written::Advanced(operation) if operation.state.status().is_final() => {
+                    let status = operation.state.status().as_str();
+                    self.ended.get_or_create(&End { status }).inc();
+                    if let Some(verification) = operation.state.verification() {
+                        self.verified.get_or_create(&ReadBack { result: verification.result() }).inc();
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     pub(super) fn failed(&self) {

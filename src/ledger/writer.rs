@@ -136,10 +136,10 @@ impl Task {
     }
 
     async fn apply(&self, steps: &[Step]) -> Result<Vec<Written>, BatchError> {
-        let (count, started) = (steps.len(), Instant::now());
+        let started = Instant::now();
         match self.store.apply(steps).await {
             Ok((written, operations)) => {
-                self.figures.committed(count, started.elapsed());
+                self.figures.committed(&written, started.elapsed());
                 for operation in operations {
                     // Nobody may be listening.
                     let _ = self.steps.send(operation);

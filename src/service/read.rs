@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::event::Event;
 use crate::domain::event::{NewEvent, Origin};
 use crate::domain::ids::TunnelPath;
-use crate::domain::operation::{Operation, OperationId};
+use crate::domain::operation::{Operation, OperationId, Status};
 use crate::domain::principal::{Principal, VpcScope};
 
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -13,6 +13,17 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Service;
 use super::ledger::{Checkpoint, EventFilter, LedgerError, OperationFilter, Order};
+
+/// How the unfinished work stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Operations that are not final, by status.
+    pub by_status: Vec<(Status, u64)>,
+    /// Since when the oldest of them is open; zero if there is none.
+    pub oldest_age: Duration,
+    /// How long the work that has waited longest is due; zero if nothing is.
+    pub lag: Duration,
+}
 
 /// Steps of other replicas may go untold; then this is how late they are seen.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -81,6 +92,17 @@ impl Service {
     /// The newest event's place in the chain.
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
         self.ledger.checkpoint().await
+    }
+
+    /// How the unfinished work of all replicas stands.
+    pub async fn unfinished(&self) -> Result<Unfinished, LedgerError> {
+        let now = self.clock.now();
+        let backlog = self.ledger.backlog(now).await?;
+        Ok(Unfinished {
+            by_status: backlog.unfinished,
+            oldest_age: backlog.oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
+            lag: backlog.oldest_due.map(|due| now.since(due)).unwrap_or_default(),
+        })
     }
 
     /// Fails unless the ledger is migrated and can be written.

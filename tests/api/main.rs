@@ -12,6 +12,7 @@ mod idempotency;
 mod input;
 mod lists;
 mod merging;
+mod metrics;
 mod misbehaviour;
 mod replicas;
 mod service;

@@ -30,6 +30,7 @@ use crate::service::ledger::{
 };
 
 use super::figures::Figures;
+use super::pools::Pools;
 use super::writer::Writer;
 use super::{OpenError, Options, limited, unavailable};
 
@@ -53,7 +54,7 @@ const CORE_CONNECTIONS: u32 = 2;
 pub(super) struct Postgres {
     /// For what consumers read, as much of it as there may be.
     pool: PgPool,
-    /// For what everything else depends on: who calls, and who follows which operation.
+    /// For what everything else depends on: who calls, who follows which operation, and what the figures say of it.
     core_pool: PgPool,
     writer: Writer,
     limit: Duration,
@@ -100,6 +101,8 @@ impl Postgres {
                 })
             })
             .connect_lazy_with(connect.clone().options(writing));
+        let pools = Pools::default().with("read", &pool).with("core", &core_pool).with("write", &write_pool);
+        pools.register(metrics);
         let store = Arc::new(apply::Store::new(write_pool, limit));
         let writer = Writer::start(store, limit, Figures::new(metrics));
         tokio::spawn(listen::run(connect, limit, writer.steps()));
@@ -196,7 +199,7 @@ impl Ledger for Postgres {
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
-        limited(self.limit, claims::backlog(&self.pool, now)).await
+        limited(self.limit, claims::backlog(&self.core_pool, now)).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {

@@ -27,6 +27,7 @@ use crate::service::ledger::{
 };
 
 use super::figures::Figures;
+use super::pools::Pools;
 use super::writer::Writer;
 use super::{OpenError, Options, limited};
 
@@ -69,6 +70,7 @@ impl Sqlite {
             MIGRATIONS.run(&write_pool).await.map_err(OpenError::Migrate)?;
         }
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
+        Pools::default().with("read", &pool).with("write", &write_pool).register(metrics);
         let store = Arc::new(apply::Store::new(write_pool.clone(), limit));
         let writer = Writer::start(store, limit, Figures::new(metrics));
         Ok(Self { pool, write_pool, writer, limit })
