@@ -87,6 +87,7 @@ impl Sandbox {
         format!(
             "tunnelgate sandbox: a gateway and a simulated cloud in one process. Nothing leaves this machine.\n\
              \n\
+             Console      {base}/\n\
              Swagger UI   {base}/docs/\n\
              API key      {token}\n\
              \n\

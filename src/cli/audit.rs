@@ -13,7 +13,7 @@ use crate::config::args::DatabaseArgs;
 use crate::config::secrets::Secrets;
 use crate::config::{Database, InvalidSetting};
 use crate::domain::event::Event;
-use crate::domain::fingerprint::hex;
+use crate::domain::fingerprint::{from_hex, hex};
 use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
 use crate::http::event_view;
@@ -82,14 +82,7 @@ fn kept(file: &PathBuf) -> Result<Checkpoint, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
     let kept: Kept =
         serde_json::from_str(&text).map_err(|error| wrong(format!("is no checkpoint: {error}")))?;
-    let byte = |at: usize| kept.hash.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let mut hash = [0; 32];
-    for (index, place) in hash.iter_mut().enumerate() {
-        *place = byte(index * 2).ok_or_else(|| wrong("its hash is not 64 hex digits".into()))?;
-    }
-    if kept.hash.len() != 64 {
-        return Err(wrong("its hash is not 64 hex digits".into()).into());
-    }
+    let hash = from_hex(&kept.hash).ok_or_else(|| wrong("its hash is not 64 hex digits".into()))?;
     Ok(Checkpoint { seq: kept.seq, hash, at: kept.at })
 }
 

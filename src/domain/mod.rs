@@ -1,5 +1,6 @@
 //! What a tunnel change *is*. No I/O here: values that cannot be wrong, and the states an operation can be in.
 
+pub mod bucket;
 pub mod chain;
 pub mod changes;
 pub mod cidr;

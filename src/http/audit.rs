@@ -12,7 +12,7 @@ use crate::domain::fingerprint::hex;
 use crate::domain::operation::Status;
 use crate::domain::principal::{Scope, VpcScope};
 use crate::domain::timestamp::Timestamp;
-use crate::service::ledger::{EventFilter, Order};
+use crate::service::ledger::{self, EventFilter, Order};
 
 use super::event_view::{self, EventView};
 use super::operations::Page;
@@ -23,7 +23,7 @@ use super::{HttpState, auth};
 /// Events that a stream reads at a time; no connection is held between two reads.
 const BLOCK: u32 = 500;
 
-/// The newest event's place in the chain.
+/// An event's place in the chain.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Checkpoint {
     #[schema(example = 4)]
@@ -32,6 +32,12 @@ pub(super) struct Checkpoint {
     hash: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
+}
+
+impl From<ledger::Checkpoint> for Checkpoint {
+    fn from(place: ledger::Checkpoint) -> Self {
+        Self { seq: place.seq, hash: hex(&place.hash), at: place.at }
+    }
 }
 
 /// How a list is wanted.
@@ -73,11 +79,9 @@ impl Form {
     }
 }
 
-pub(super) async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = auth::reader(&state, &request, Scope::AuditRead).await?;
-    let form = Form::wanted(&request);
-    let mut query = Query::parse(request.query_string());
-    let filter = EventFilter {
+/// Which events are asked for.
+pub(super) fn filter(query: &mut Query) -> EventFilter {
+    EventFilter {
         operation_id: query.value(
             "operation_id",
             || "must be an operation's id".into(),
@@ -98,7 +102,14 @@ pub(super) async fn list(state: web::Data<HttpState>, request: HttpRequest) -> R
         requested_by: query.text("requested_by"),
         created_after: query.moment("created_after"),
         created_before: query.moment("created_before"),
-    };
+    }
+}
+
+pub(super) async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (_, vpcs) = auth::reader(&state, &request, Scope::AuditRead).await?;
+    let form = Form::wanted(&request);
+    let mut query = Query::parse(request.query_string());
+    let filter = filter(&mut query);
     if form != Form::Page {
         query.finish()?;
         return stream_all(state, vpcs, filter, form).await;
@@ -183,5 +194,5 @@ pub(super) async fn checkpoint(
     let service = state.service.clone();
     let newest =
         state.run(async move { service.checkpoint().await }).await??.ok_or_else(Problem::not_found)?;
-    Ok(HttpResponse::Ok().json(Checkpoint { seq: newest.seq, hash: hex(&newest.hash), at: newest.at }))
+    Ok(HttpResponse::Ok().json(Checkpoint::from(newest)))
 }

@@ -169,12 +169,11 @@ async fn principal(state: &HttpState, request: &HttpRequest) -> Result<Principal
     Ok(principal)
 }
 
-fn forbidden(state: &HttpState, scope: Scope, vpc: Option<&str>) -> Problem {
+/// `for_what` ends the sentence: "the scope … is missing".
+fn forbidden(state: &HttpState, scope: Scope, for_what: &str) -> Problem {
     state.figures.refused("forbidden");
-    let detail = match vpc {
-        Some(vpc) => format!("the scope {scope} for VPC {vpc} is missing"),
-        None => format!("the scope {scope} is missing"),
-    };
+    let space = if for_what.is_empty() { "" } else { " " };
+    let detail = format!("the scope {scope}{space}{for_what} is missing");
     let challenge = format!("Bearer realm=\"tunnelgate\", error=\"insufficient_scope\", scope=\"{scope}\"");
     let problem = Problem::new(ProblemType::Forbidden, detail);
     match HeaderValue::from_str(&challenge) {
@@ -192,7 +191,19 @@ pub(super) async fn reader(
     let principal = principal(state, request).await?;
     match principal.vpcs(scope) {
         Some(vpcs) => Ok((principal, vpcs)),
-        None => Err(forbidden(state, scope, None)),
+        None => Err(forbidden(state, scope, "")),
+    }
+}
+
+/// A caller who has a scope for every VPC there is.
+pub(super) async fn reader_of_all(
+    state: &HttpState,
+    request: &HttpRequest,
+    scope: Scope,
+) -> Result<Principal, Problem> {
+    match reader(state, request, scope).await? {
+        (principal, VpcScope::All) => Ok(principal),
+        (_, VpcScope::Matching(_)) => Err(forbidden(state, scope, "for all VPCs")),
     }
 }
 
@@ -219,5 +230,5 @@ pub(super) async fn writer_of(
         let (path, origin) = (path.clone(), origin(request));
         state.run(async move { service.record_denied(&principal, &path, origin).await }).await??;
     }
-    Err(forbidden(state, scope, Some(vpc)))
+    Err(forbidden(state, scope, &format!("for VPC {vpc}")))
 }

@@ -3,6 +3,8 @@
 mod audit;
 mod auth;
 mod body;
+mod console;
+mod counts;
 pub mod edge;
 pub mod event_view;
 mod figures;
@@ -15,10 +17,12 @@ mod query;
 mod request;
 mod routes;
 mod tunnels;
+mod verification;
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, error};
 
 use crate::chance::Chance;
@@ -43,6 +47,8 @@ pub struct HttpState {
     known: auth::Known,
     limits: auth::Limits,
     edge: Edge,
+    /// One check of the chain at a time.
+    verifying: Arc<Semaphore>,
 }
 
 impl HttpState {
@@ -58,7 +64,8 @@ impl HttpState {
     ) -> Self {
         let figures = figures::Figures::new(&metrics);
         let (known, limits) = (auth::Known::default(), auth::Limits::new(&edge));
-        Self { service, metrics, clock, chance, shutdown, core, figures, known, limits, edge }
+        let verifying = Arc::new(Semaphore::new(1));
+        Self { service, metrics, clock, chance, shutdown, core, figures, known, limits, edge, verifying }
     }
 
     /// Runs work on the core runtime. It goes on when the caller hangs up.

@@ -31,8 +31,14 @@ impl Query {
         query
     }
 
-    fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+    /// Notes what is wrong with a parameter.
+    pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         self.faults.push(Fault::new(format!("query:{name}"), code, detail));
+    }
+
+    /// True if it is given, and has not been taken out.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.parameters.contains_key(name)
     }
 
     /// A text, if it is given.

@@ -7,7 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
 
 use super::problem::{Problem, ProblemType, pages};
-use super::{audit, health, openapi, operations, tunnels};
+use super::{audit, console, counts, health, openapi, operations, tunnels, verification};
 
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
 
@@ -67,6 +67,8 @@ fn table() -> Vec<Place> {
         at("/operations/{id}").get(operations::one),
         at("/audit-events").get(audit::list),
         at("/audit-events/checkpoint").get(audit::checkpoint),
+        at("/audit-events/counts").get(counts::counts),
+        at("/audit-events/verification").get(verification::verify),
         at("/audit-events/{seq}").get(audit::one),
         at("/problems").get(pages::list),
         at("/problems/{slug}").get(pages::one),
@@ -79,7 +81,7 @@ fn table() -> Vec<Place> {
 
 /// Pages for people: not in the document.
 fn pages() -> Vec<Place> {
-    vec![at("/docs").get(to_docs)]
+    vec![at("/").get(console::page), at("/console/{file}").get(console::asset), at("/docs").get(to_docs)]
 }
 
 /// Adds the routes. The state has to be the app's data already, for [`super::observed`].

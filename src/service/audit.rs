@@ -1,5 +1,9 @@
 //! Checking the chain: every hash is computed anew, every place looked at, and a kept checkpoint found again.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::domain::chain;
 use crate::domain::event::Event;
 use crate::domain::principal::VpcScope;
@@ -96,30 +100,123 @@ impl Walk {
 /// If the ledger could not be read.
 pub async fn verify(ledger: &dyn Ledger, checkpoint: Option<Checkpoint>) -> Result<Verdict, LedgerError> {
     let mut walk = Walk::new(checkpoint);
-    let mut after = None;
-    let mut size = BLOCK;
+    match follow(ledger, &mut walk, u64::MAX, None).await? {
+        Followed::Broken { seq, why } => Ok(Verdict::Broken { seq, why }),
+        Followed::ToTheEnd | Followed::ToTheLimit => Ok(walk.end()),
+    }
+}
+
+/// A stretch of the chain that is checked at a time, so that a log of any length can be checked in short calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Segment {
+    /// Seq and hash of the event that it follows, which is looked at too; `None` begins before the first event.
+    pub after: Option<(i64, [u8; 32])>,
+    /// Events at the most.
+    pub limit: u32,
+    /// When that much time has gone it ends after the block at hand.
+    pub time_limit: Duration,
+}
+
+/// What checking a stretch showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// Whole up to `last`, the event before the stretch if there was none in it.
+    Whole { events: u64, last: Option<Checkpoint>, is_end: bool },
+    /// The first bad row.
+    Broken { seq: i64, why: Break },
+}
+
+/// Checks a stretch of the log.
+///
+/// # Errors
+/// If the ledger could not be read.
+pub async fn verify_segment(ledger: &dyn Ledger, segment: Segment) -> Result<Checked, LedgerError> {
+    let deadline = Instant::now() + segment.time_limit;
+    let before = match segment.after {
+        None => None,
+        Some((seq, hash)) => match place(ledger, seq, hash).await? {
+            Ok(before) => Some(before),
+            Err((seq, why)) => return Ok(Checked::Broken { seq, why }),
+        },
+    };
+    let mut walk = Walk { newest: before, ..Walk::new(None) };
+    match follow(ledger, &mut walk, segment.limit.into(), Some(deadline)).await? {
+        Followed::Broken { seq, why } => Ok(Checked::Broken { seq, why }),
+        followed => Ok(Checked::Whole {
+            events: walk.events,
+            last: walk.newest,
+            is_end: matches!(followed, Followed::ToTheEnd),
+        }),
+    }
+}
+
+/// The place of an event that somebody kept, if the log still has it so.
+async fn place(
+    ledger: &dyn Ledger,
+    seq: i64,
+    hash: [u8; 32],
+) -> Result<Result<Checkpoint, (i64, Break)>, LedgerError> {
+    match ledger.event(seq, &VpcScope::All).await {
+        Ok(Some(event)) if event.hash == hash => Ok(Ok(Checkpoint { seq, hash, at: event.row.occurred_at })),
+        Ok(Some(_)) => Ok(Err((seq, Break::Checkpoint))),
+        Ok(None) => {
+            let last = ledger.checkpoint().await?.map_or(0, |newest| newest.seq);
+            // One that is missing in the middle was removed; one beyond the end was cut off.
+            let why = if last > seq { Break::Gap { expected: seq } } else { Break::CutOff };
+            Ok(Err((if last > seq { seq } else { last + 1 }, why)))
+        }
+        Err(LedgerError::UnreadableEvent(seq)) => Ok(Err((seq, Break::Unreadable))),
+        Err(error) => Err(error),
+    }
+}
+
+/// How following the chain ended.
+enum Followed {
+    ToTheEnd,
+    ToTheLimit,
+    Broken { seq: i64, why: Break },
+}
+
+/// Takes the events that follow, block by block.
+async fn follow(
+    ledger: &dyn Ledger,
+    walk: &mut Walk,
+    limit: u64,
+    deadline: Option<Instant>,
+) -> Result<Followed, LedgerError> {
+    let filter = EventFilter::default();
+    let mut after = walk.newest.map(|newest| newest.seq);
+    let mut block_size = BLOCK;
     loop {
-        let filter = EventFilter::default();
+        let left = u32::try_from(limit - walk.events).unwrap_or(u32::MAX);
+        if left == 0 {
+            return Ok(Followed::ToTheLimit);
+        }
+        let size = block_size.min(left);
         let block = match ledger.events(&VpcScope::All, &filter, Order::OldestFirst, after, size).await {
             Ok(block) => block,
             // Those before it in the block come first.
             Err(LedgerError::UnreadableEvent(_)) if size > 1 => {
-                size = 1;
+                block_size = 1;
                 continue;
             }
             Err(LedgerError::UnreadableEvent(seq)) => {
-                return Ok(Verdict::Broken { seq, why: Break::Unreadable });
+                return Ok(Followed::Broken { seq, why: Break::Unreadable });
             }
             Err(error) => return Err(error),
         };
         let Some(last) = block.last() else {
-            return Ok(walk.end());
+            return Ok(Followed::ToTheEnd);
         };
         after = Some(last.row.seq);
         for event in &block {
             if let Err(why) = walk.step(event) {
-                return Ok(Verdict::Broken { seq: event.row.seq, why });
+                return Ok(Followed::Broken { seq: event.row.seq, why });
             }
+        }
+        // Looked at after a block, so that every call gets on.
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(Followed::ToTheLimit);
         }
     }
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use crate::domain::bucket::Bucket;
 use crate::domain::event::{Actor, Event, EventKind, NewEvent, Origin, Upstream};
 use crate::domain::operation::{Operation, OperationId, Status, Transition};
 use crate::domain::principal::{Grant, VpcScope};
@@ -144,6 +145,16 @@ pub struct EventFilter {
     pub created_before: Option<Timestamp>,
 }
 
+/// Events of one kind in one stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventCount {
+    /// When the stretch begins.
+    pub from: Timestamp,
+    /// An [`EventKind`]'s word; any text, if somebody tampered with the rows.
+    pub event: String,
+    pub count: u64,
+}
+
 /// The newest event's place in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -221,6 +232,14 @@ pub trait Ledger: Send + Sync + 'static {
         after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Event>, LedgerError>;
+
+    /// Events counted by stretch of time and by kind, in that order. Stretches without any are left out.
+    async fn event_counts(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        bucket: Bucket,
+    ) -> Result<Vec<EventCount>, LedgerError>;
 
     /// The newest event's place in the chain; `None` if there is no event.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError>;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::bucket::Bucket;
 use crate::domain::event::Event;
 use crate::domain::event::{NewEvent, Origin};
 use crate::domain::ids::TunnelPath;
@@ -12,7 +13,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, timeout_at};
 
 use super::Service;
-use super::ledger::{Checkpoint, EventFilter, LedgerError, OperationFilter, Order};
+use super::audit::{self, Checked, Segment};
+use super::ledger::{Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order};
 
 /// How the unfinished work stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,6 +89,21 @@ impl Service {
         limit: u32,
     ) -> Result<Vec<Event>, LedgerError> {
         self.ledger.events(vpcs, filter, order, after, limit).await
+    }
+
+    /// Events counted by stretch of time and by kind.
+    pub async fn event_counts(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        bucket: Bucket,
+    ) -> Result<Vec<EventCount>, LedgerError> {
+        self.ledger.event_counts(vpcs, filter, bucket).await
+    }
+
+    /// Checks a stretch of the chain.
+    pub async fn verify_segment(&self, segment: Segment) -> Result<Checked, LedgerError> {
+        audit::verify_segment(&*self.ledger, segment).await
     }
 
     /// The newest event's place in the chain.

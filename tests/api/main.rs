@@ -6,6 +6,8 @@
 mod support;
 
 mod access;
+mod audit;
+mod console;
 mod edge;
 mod field;
 mod idempotency;

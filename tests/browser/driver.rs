@@ -11,6 +11,9 @@ use crate::support::consumer::{PATIENCE, plain_client};
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+pub const TAB: &str = "\u{e004}";
+pub const ENTER: &str = "\u{e007}";
+
 /// A Chromium with one empty window.
 pub struct Browser {
     driver: Child,
@@ -48,7 +51,10 @@ impl Browser {
             "--window-size=1400,2400",
             &format!("--user-data-dir={}", profile.path().display()),
         ];
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": args}}}});
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"args": args},
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+        }}});
         let answer = send(client.post(format!("{base}/session")), Some(&wanted)).await.expect("a session");
         let id = answer["sessionId"].as_str().expect("its id");
         let session = format!("{base}/session/{id}");
@@ -98,6 +104,79 @@ impl Browser {
             is_it(&text).then_some(text)
         })
         .await
+    }
+
+    /// Presses keys one after the other, wherever the focus is.
+    pub async fn press(&self, keys: &[&str]) {
+        let strokes: Vec<Value> = keys
+            .iter()
+            .flat_map(|key| {
+                [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
+            })
+            .collect();
+        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]});
+        self.command("actions", &actions).await.expect("the keys");
+    }
+
+    /// Presses Tab until the focus is on an element, as someone without a mouse does.
+    pub async fn tab_to(&self, selector: &str) {
+        let is_there =
+            format!("return document.activeElement.matches({})", Value::String(selector.to_owned()));
+        for _ in 0..200 {
+            if self.script(&is_there).await == true {
+                return;
+            }
+            self.press(&[TAB]).await;
+        }
+        panic!("Tab does not lead to {selector}");
+    }
+
+    /// Waits until a script answers with `true`.
+    pub async fn until_true(&self, script: &str) {
+        self.until(script, || async move { (self.script(script).await == true).then_some(()) }).await;
+    }
+
+    /// Makes the page look as in a window of this size, in pixels.
+    pub async fn resize(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", &size).await;
+    }
+
+    /// Downloads go into this folder, without a question.
+    pub async fn download_to(&self, folder: &std::path::Path) {
+        let params = json!({"behavior": "allow", "downloadPath": folder});
+        self.devtools("Browser.setDownloadBehavior", &params).await;
+    }
+
+    /// What is to be seen, as a PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        use base64::Engine;
+        let url = format!("{}/screenshot", self.session);
+        let picture = send(self.client.get(url), None).await.expect("a picture");
+        let text = picture.as_str().expect("base64");
+        base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
+    }
+
+    /// What the console of the page got since the last look: errors of scripts, refusals by the page's policy.
+    pub async fn complaints(&self) -> Vec<String> {
+        let log = self.command("se/log", &json!({"type": "browser"})).await.expect("a log");
+        let entries = log.as_array().expect("entries");
+        entries.iter().map(|entry| format!("{} {}", entry["level"], entry["message"])).collect()
+    }
+
+    /// Every address that the page asked for since the last look.
+    pub async fn requested(&self) -> Vec<String> {
+        let log = self.command("se/log", &json!({"type": "performance"})).await.expect("a log");
+        let entries = log.as_array().expect("entries").iter();
+        let messages = entries.filter_map(|entry| serde_json::from_str(entry["message"].as_str()?).ok());
+        messages
+            .filter(|entry: &Value| entry["message"]["method"] == "Network.requestWillBeSent")
+            .filter_map(|entry| entry["message"]["params"]["request"]["url"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    async fn devtools(&self, command: &str, params: &Value) {
+        self.command("goog/cdp/execute", &json!({"cmd": command, "params": params})).await.expect(command);
     }
 
     async fn element(&self, selector: &str) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The Swagger UI, clicked in a real Chromium.
+//! The pages, clicked in a real Chromium.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 
@@ -8,5 +8,6 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod console;
 mod driver;
 mod swagger_ui;

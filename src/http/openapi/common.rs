@@ -14,6 +14,7 @@ use super::super::body::PATCH_TYPES;
 use super::super::headers::MAX_IDEMPOTENCY_KEY;
 use super::super::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use super::super::request::MAX_REQUEST_ID;
+use super::super::verification::{DEFAULT_EVENTS, MAX_EVENTS};
 use crate::domain::ids::ID_PATTERN;
 
 pub(super) struct Common;
@@ -75,6 +76,9 @@ fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
         (ParameterIn::Path, "vpc_id" | "gateway_id" | "tunnel_id") => text().pattern(Some(ID_PATTERN)),
         (ParameterIn::Query, "limit") => {
             whole().minimum(Some(1)).maximum(Some(MAX_LIMIT)).default(Some(json!(DEFAULT_LIMIT)))
+        }
+        (ParameterIn::Query, "max_events") => {
+            whole().minimum(Some(1)).maximum(Some(MAX_EVENTS)).default(Some(json!(DEFAULT_EVENTS)))
         }
         (ParameterIn::Header, "Idempotency-Key") => {
             text().min_length(Some(1)).max_length(Some(MAX_IDEMPOTENCY_KEY)).pattern(Some("^[!-~]+$"))

@@ -57,6 +57,22 @@ pub(super) fn checkpoint() -> Value {
     json!({"seq": 4, "hash": HASH, "at": ENDED})
 }
 
+pub(super) fn counts() -> Value {
+    json!({
+        "bucket": "1h", "created_after": "2026-01-30T08:20:00.000000Z", "created_before": "2026-01-31T08:20:00.000000Z",
+        "items": [{"from": OPENED, "event": EventKind::Failed, "count": 1},
+                  {"from": OPENED, "event": EventKind::Requested, "count": 3}]
+    })
+}
+
+pub(super) fn whole() -> Value {
+    json!({"result": "whole", "events": 4, "last": checkpoint(), "complete": true})
+}
+
+pub(super) fn broken() -> Value {
+    json!({"result": "broken", "seq": 3, "why": "its hash does not fit its columns: the row was changed"})
+}
+
 /// A problem as it is answered, with what belongs to its type.
 pub(super) fn problem(kind: ProblemType) -> Value {
     let mut example = json!(Problem::of(kind));

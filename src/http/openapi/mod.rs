@@ -40,13 +40,15 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
         paths::tunnels::patch_tunnel,
         paths::operations::list_operations, paths::operations::get_operation,
         paths::audit::list_audit_events, paths::audit::get_audit_event, paths::audit::get_checkpoint,
+        paths::audit::count_audit_events, paths::audit::verify_audit_events,
         paths::problems::list_problem_types, paths::problems::get_problem_type,
         paths::service::livez, paths::service::readyz, paths::service::metrics, paths::service::openapi_json
     ),
     components(schemas(
         schemas::TunnelPatch, schemas::OperationPage, schemas::AuditEventPage,
         super::operations::OperationView<'static>, super::operations::TunnelView<'static>,
-        super::event_view::EventSchema, super::audit::Checkpoint, super::problem::Problem,
+        super::event_view::EventSchema, super::audit::Checkpoint, super::counts::CountsView, super::counts::CountView,
+        super::verification::VerificationView, crate::domain::bucket::Bucket, super::problem::Problem,
         super::problem::pages::TypeView, super::problem::pages::TypePage,
         crate::domain::fault::Fault, crate::domain::operation::OperationError,
         crate::domain::operation::UpstreamError, crate::domain::operation::ErrorCode,

@@ -172,6 +172,12 @@ problem_types! {
         meaning: "The tunnel is no longer as the `ETag` in `If-Match` says: somebody changed it since you looked. Nothing was sent.",
         remedy: "Read the tunnel again, see whether your change still makes sense, and send it with the new `ETag`.";
 
+    VerificationInProgress = "verification_in_progress", TOO_MANY_REQUESTS,
+        title: "another check is under way",
+        detail: "this process checks one stretch of the chain at a time: ask again in a moment",
+        meaning: "Somebody else's check of the hash chain is under way in this process. One at a time keeps the gateway quick for changes.",
+        remedy: "Ask again after `Retry-After` seconds; one check takes some seconds at the most.";
+
     // The cloud refuses.
     TunnelNotFound = "tunnel_not_found", NOT_FOUND,
         title: "no such tunnel",

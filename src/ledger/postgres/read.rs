@@ -94,7 +94,7 @@ fn read_event(row: &PgRow, seq: i64) -> Result<Event, LedgerError> {
 }
 
 /// Adds the VPCs that the caller may see.
-fn push_scope(query: &mut QueryBuilder<Postgres>, column: &str, vpcs: &VpcScope) {
+pub(super) fn push_scope(query: &mut QueryBuilder<Postgres>, column: &str, vpcs: &VpcScope) {
     if let VpcScope::Matching(patterns) = vpcs {
         query
             .push(format!(" AND {column} LIKE ANY ("))
@@ -153,16 +153,8 @@ pub(super) async fn event(pool: &PgPool, seq: i64, vpcs: &VpcScope) -> Result<Op
     row.map(|row| event_of(&row)).transpose()
 }
 
-pub(super) async fn events(
-    pool: &PgPool,
-    vpcs: &VpcScope,
-    filter: &EventFilter,
-    order: Order,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<Vec<Event>, LedgerError> {
-    let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE true"));
-    push_scope(&mut query, "e.vpc_id", vpcs);
+/// Adds what the events have to be like.
+pub(super) fn push_event_filter(query: &mut QueryBuilder<Postgres>, filter: &EventFilter) {
     push_filters!(query,
         filter.operation_id => "e.operation_id =",
         filter.event.map(crate::domain::event::EventKind::as_str) => "e.event =",
@@ -176,6 +168,19 @@ pub(super) async fn events(
         query.push(" AND EXISTS (SELECT 1 FROM operations o WHERE o.id = e.operation_id AND o.status = ");
         query.push_bind(status.as_str()).push(")");
     }
+}
+
+pub(super) async fn events(
+    pool: &PgPool,
+    vpcs: &VpcScope,
+    filter: &EventFilter,
+    order: Order,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Event>, LedgerError> {
+    let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE true"));
+    push_scope(&mut query, "e.vpc_id", vpcs);
+    push_event_filter(&mut query, filter);
     match order {
         Order::NewestFirst => {
             push_filters!(query, after => "e.seq <");

@@ -2,6 +2,7 @@
 
 mod apply;
 mod claims;
+mod counts;
 mod keys;
 mod read;
 
@@ -16,14 +17,15 @@ use sqlx::sqlite::{
 };
 use tokio::sync::broadcast;
 
+use crate::domain::bucket::Bucket;
 use crate::domain::event::Event;
 use crate::domain::operation::{Operation, OperationId};
 use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
 use crate::metrics::Metrics;
 use crate::service::ledger::{
-    ApiKey, Backlog, Checkpoint, Claim, EventFilter, Ledger, LedgerError, OperationFilter, Order, Step,
-    Written,
+    ApiKey, Backlog, Checkpoint, Claim, EventCount, EventFilter, Ledger, LedgerError, OperationFilter, Order,
+    Step, Written,
 };
 
 use super::figures::Figures;
@@ -134,6 +136,15 @@ impl Ledger for Sqlite {
         limit: u32,
     ) -> Result<Vec<Event>, LedgerError> {
         limited(self.limit, read::events(&self.pool, vpcs, filter, order, after, limit)).await
+    }
+
+    async fn event_counts(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        bucket: Bucket,
+    ) -> Result<Vec<EventCount>, LedgerError> {
+        limited(self.limit, counts::event_counts(&self.pool, vpcs, filter, bucket)).await
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {

@@ -104,7 +104,7 @@ fn read_event(row: &SqliteRow, seq: i64) -> Result<Event, LedgerError> {
 
 /// Adds the VPCs that the caller may see. GLOB, because LIKE takes no notice of letter case here; ids and patterns
 /// hold none of its other signs.
-fn push_scope(query: &mut QueryBuilder<Sqlite>, column: &str, vpcs: &VpcScope) {
+pub(super) fn push_scope(query: &mut QueryBuilder<Sqlite>, column: &str, vpcs: &VpcScope) {
     if let VpcScope::Matching(patterns) = vpcs {
         query.push(" AND (false");
         for pattern in patterns {
@@ -168,16 +168,8 @@ pub(super) async fn event(
     row.map(|row| event_of(&row)).transpose()
 }
 
-pub(super) async fn events(
-    pool: &SqlitePool,
-    vpcs: &VpcScope,
-    filter: &EventFilter,
-    order: Order,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<Vec<Event>, LedgerError> {
-    let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE true"));
-    push_scope(&mut query, "e.vpc_id", vpcs);
+/// Adds what the events have to be like.
+pub(super) fn push_event_filter(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
     push_filters!(query,
         filter.operation_id.map(|id| id.to_string()) => "e.operation_id =",
         filter.event.map(crate::domain::event::EventKind::as_str) => "e.event =",
@@ -191,6 +183,19 @@ pub(super) async fn events(
         query.push(" AND EXISTS (SELECT 1 FROM operations o WHERE o.id = e.operation_id AND o.status = ");
         query.push_bind(status.as_str()).push(")");
     }
+}
+
+pub(super) async fn events(
+    pool: &SqlitePool,
+    vpcs: &VpcScope,
+    filter: &EventFilter,
+    order: Order,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Event>, LedgerError> {
+    let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE true"));
+    push_scope(&mut query, "e.vpc_id", vpcs);
+    push_event_filter(&mut query, filter);
     match order {
         Order::NewestFirst => {
             push_filters!(query, after => "e.seq <");

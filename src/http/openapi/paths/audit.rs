@@ -1,14 +1,19 @@
 //! Reading the audit log.
 
 use super::super::super::audit::Checkpoint;
+use super::super::super::counts::CountsView;
 use super::super::super::event_view::EventSchema;
+use super::super::super::verification::VerificationView;
 use super::super::answers::{CALLER, problems};
 use super::super::examples;
 use super::super::schemas::AuditEventPage;
+use crate::domain::bucket::Bucket;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
+problems!(CountProblems: CALLER, InvalidQuery);
+problems!(VerifyProblems: CALLER, InvalidQuery, VerificationInProgress);
 problems!(OneProblems: CALLER, InvalidQuery, NotFound);
 
 /// Read the audit log
@@ -58,3 +63,47 @@ pub(in super::super) fn get_audit_event() {}
         OneProblems
     ))]
 pub(in super::super) fn get_checkpoint() {}
+
+/// Count events by time
+///
+/// For charts: how many events of each kind fell into each bucket of time, of VPCs that you may read. Buckets begin at
+/// whole multiples of their length in UTC; those without events are left out. 1000 buckets at the most.
+#[utoipa::path(get, path = "/audit-events/counts", tag = "audit", operation_id = "count_audit_events",
+    security(("bearer" = ["audit:read"])),
+    params(
+        ("bucket" = Option<Bucket>, Query, description = "How long a bucket is; `1h` unless given"),
+        ("created_after" = Option<String>, Query, description = "Only at this moment or later (RFC 3339); 24 buckets before the end unless given", format = DateTime),
+        ("created_before" = Option<String>, Query, description = "Only before this moment (RFC 3339); now unless given", format = DateTime),
+        ("operation_id" = Option<uuid::Uuid>, Query, description = "Only of this operation"),
+        ("event" = Option<EventKind>, Query, description = "Only events of this kind"),
+        ("vpc_id" = Option<String>, Query, description = "Only of this VPC"),
+        ("tunnel_id" = Option<String>, Query, description = "Only of this tunnel"),
+        ("status" = Option<Status>, Query, description = "Only of operations that are in this status now"),
+        ("requested_by" = Option<String>, Query, description = "Only asked for by this caller")
+    ),
+    responses(
+        (status = 200, description = "The counts", body = CountsView, example = json!(examples::counts())),
+        CountProblems
+    ))]
+pub(in super::super) fn count_audit_events() {}
+
+/// Check the hash chain
+///
+/// Recomputes a stretch of the chain, from the first event or from the one that `after_seq` and `after_hash` name, and
+/// says where it ended: after 5 seconds, or `max_events`. While `complete` is `false`, go on with `last.seq` and
+/// `last.hash`: so a log of any length is checked in short calls. A checkpoint that was kept elsewhere can be the place
+/// to begin: then a log that was cut off before it, or written anew, is `broken` too. Needs `audit:read` for all VPCs,
+/// because the chain runs through all of them. One check at a time in one process.
+#[utoipa::path(get, path = "/audit-events/verification", tag = "audit", operation_id = "verify_audit_events",
+    security(("bearer" = ["audit:read"])),
+    params(
+        ("after_seq" = Option<i64>, Query, description = "Begin after this event; with `after_hash`", minimum = 1),
+        ("after_hash" = Option<String>, Query, description = "The hash that it has to have, in hex", pattern = "^[0-9A-Fa-f]{64}$"),
+        ("max_events" = Option<u32>, Query, description = "Events to check at the most")
+    ),
+    responses(
+        (status = 200, description = "What it showed: `whole` so far, or `broken`", body = VerificationView, examples(
+            ("whole" = (value = json!(examples::whole()))), ("broken" = (value = json!(examples::broken()))))),
+        VerifyProblems
+    ))]
+pub(in super::super) fn verify_audit_events() {}

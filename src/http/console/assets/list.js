@@ -1,0 +1,154 @@
+// What the lists share: filters, rows that keep their place and focus, pages, and keeping up to date.
+
+import { h, pause } from "./dom.js";
+
+/** The parameters after "?" in the address's hash. */
+export function parametersOf(hash) {
+  return Object.fromEntries(new URLSearchParams(hash.split("?")[1] ?? ""));
+}
+
+/** Puts the filters into the address, so that it can be shared, without leaving the view. */
+export function rememberIn(route, values) {
+  const set = Object.entries(values).filter(([, value]) => value);
+  history.replaceState(null, "", `#${route}${set.length > 0 ? `?${new URLSearchParams(set)}` : ""}`);
+}
+
+function control(field, value, changed) {
+  const id = `filter-${field.name}`;
+  const attributes = { id, name: field.name, onchange: changed };
+  const input = field.options
+    ? h("select", attributes, h("option", { value: "" }, field.any ?? "any"),
+      field.options.map((option) => h("option", { value: option, selected: option === value }, option.replaceAll("_", " "))))
+    : h("input", { ...attributes, type: field.type ?? "text", value, placeholder: field.placeholder, autocomplete: "off", spellcheck: "false",
+      autocapitalize: "off", size: field.size ?? 12 });
+  return h("div", { class: "field" }, h("label", { for: id }, field.label), input);
+}
+
+/** A bar of filters. Calls back with their values when one changes. */
+export function filterBar(fields, values, changed) {
+  const form = h("form", { class: "filters", role: "search", onsubmit: (event) => { event.preventDefault(); tell(); } });
+  function tell() {
+    const data = Object.fromEntries(new FormData(form));
+    changed(Object.fromEntries(Object.entries(data).map(([name, value]) => [name, value.trim()])));
+  }
+  form.append(...fields.map((field) => control(field, values[field.name] ?? "", tell)),
+    // The keyboard's way to apply them; a change of a field does it too.
+    h("button", { type: "submit", class: "visually-hidden" }, "Apply filters"),
+    h("button", { type: "button", class: "plain clear", onclick: () => {
+      for (const input of form.querySelectorAll("input, select")) input.value = "";
+      tell();
+    } }, "Clear"));
+  return form;
+}
+
+/** A table whose roles stay when a narrow screen turns its rows into cards. */
+export function table(caption, columns) {
+  const body = h("tbody", { role: "rowgroup" });
+  const element = h("table", { class: "list", role: "table" },
+    h("caption", { class: "visually-hidden" }, caption),
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((name) => h("th", { scope: "col", role: "columnheader" }, name)))),
+    body);
+  return { element, body };
+}
+
+/** One cell; its label shows where the columns have no heads any more. */
+export function cell(label, attributes, ...children) {
+  return h("td", { role: "cell", "data-label": label, ...attributes }, ...children);
+}
+
+/** Rows by key: those that did not change stay as they are, with the focus and the selection in them. */
+export class Rows {
+  #body; #key; #render; #rows = new Map();
+
+  constructor(body, key, render) { this.#body = body; this.#key = key; this.#render = render; }
+
+  /** Shows these items; `isUpdate` marks what is new or has changed. */
+  show(items, isUpdate) {
+    const kept = new Map();
+    const elements = items.map((item) => {
+      const [key, text] = [this.#key(item), JSON.stringify(item)];
+      let row = this.#rows.get(key);
+      if (row?.text !== text) {
+        const element = this.#render(item);
+        if (isUpdate) element.classList.add("changed");
+        const hadFocus = row?.element.contains(document.activeElement);
+        row?.element.replaceWith(element);
+        if (hadFocus) element.querySelector("a, button")?.focus();
+        row = { element, text };
+      }
+      kept.set(key, row);
+      return row.element;
+    });
+    for (const [key, row] of this.#rows) if (!kept.has(key)) row.element.remove();
+    elements.forEach((element, index) => {
+      if (this.#body.children[index] !== element) this.#body.insertBefore(element, this.#body.children[index] ?? null);
+    });
+    this.#rows = kept;
+  }
+}
+
+/** Pages by cursor. `turn` is called with the cursor of the page that is wanted. */
+export class Pager {
+  #before = []; #next = null; #turn;
+  cursor = null;
+
+  constructor(turn) {
+    this.#turn = turn;
+    this.newest = h("button", { type: "button", onclick: () => this.#go([], null) }, "Newest");
+    this.newer = h("button", { type: "button", onclick: () => this.#go(this.#before.slice(0, -1), this.#before.at(-1)) }, "Newer");
+    this.older = h("button", { type: "button", onclick: () => this.#go([...this.#before, this.cursor], this.#next) }, "Older");
+    this.element = h("nav", { class: "pager", "aria-label": "Pages" }, this.newest, this.newer, this.older);
+    this.reached(null);
+  }
+
+  #go(before, cursor) { [this.#before, this.cursor] = [before, cursor ?? null]; this.#turn(); }
+
+  /** Back to the first page, as after a change of the filters. */
+  reset() { [this.#before, this.cursor] = [[], null]; }
+
+  get isFirst() { return this.cursor === null; }
+
+  /** The page is there; `next` is the cursor of the one after it. */
+  reached(next) {
+    this.#next = next;
+    this.newest.disabled = this.newer.disabled = this.isFirst;
+    this.older.disabled = next === null;
+    this.element.hidden = this.isFirst && next === null;
+  }
+}
+
+/** Does a task again and again while the page is looked at: `task` answers with the milliseconds until the next time, or
+ *  null to end. After a failure the waits grow. `wake` does it at once. */
+export function keepUp(signal, task, failed) {
+  let wakeUp = () => {};
+  const wake = () => wakeUp();
+  async function run() {
+    let failures = 0;
+    while (!signal.aborted) {
+      let wait;
+      try {
+        wait = await task();
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        wait = Math.max(Math.min(30_000, 2000 * 2 ** failures), 1000 * (error.retryAfter ?? 0));
+        failed(error);
+      }
+      const sleep = new AbortController();
+      wakeUp = () => sleep.abort();
+      signal.addEventListener("abort", wakeUp, { once: true });
+      if (wait === null) await new Promise((resolve) => sleep.signal.addEventListener("abort", resolve, { once: true }));
+      else await pause(wait, sleep.signal);
+      signal.removeEventListener("abort", wakeUp);
+      while (document.hidden && !signal.aborted) {
+        await new Promise((resolve) => {
+          document.addEventListener("visibilitychange", resolve, { once: true });
+          signal.addEventListener("abort", resolve, { once: true });
+        });
+      }
+    }
+  }
+  run();
+  return wake;
+}

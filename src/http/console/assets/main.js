@@ -1,0 +1,135 @@
+// Signing in and out, the sections, the theme.
+
+import * as api from "./api.js";
+import { audit, event } from "./audit.js";
+import { chain } from "./chain.js";
+import { h, put } from "./dom.js";
+import { operation } from "./operation.js";
+import { operations } from "./operations.js";
+
+const main = document.getElementById("main");
+const sections = document.getElementById("sections");
+const signOut = document.getElementById("sign-out");
+
+/** What the token may do: each section with the scope that it needs, and what the service said if that is missing. */
+const missing = { operations: null, audit: null };
+
+const ROUTES = [
+  { pattern: /^#\/operations\/([^/?]+)$/, needs: "operations", title: "Operation", show: operation },
+  { pattern: /^#\/operations(?:\?.*)?$/, needs: "operations", title: "Operations", show: operations },
+  { pattern: /^#\/audit\/(\d+)$/, needs: "audit", title: "Event", show: event },
+  { pattern: /^#\/audit(?:\?.*)?$/, needs: "audit", title: "Audit log", show: audit },
+  { pattern: /^#\/chain$/, needs: "audit", title: "Chain", show: chain },
+];
+const SCOPES = { operations: "tunnels:read", audit: "audit:read" };
+
+let leave = new AbortController();
+
+/** Leaves what is shown, and gives a place for what comes. */
+function fresh(title) {
+  leave.abort();
+  leave = new AbortController();
+  document.title = title ? `${title} – tunnelgate` : "tunnelgate";
+  put(main);
+  return { root: main, signal: leave.signal };
+}
+
+function refusal(view, route) {
+  view.root.append(h("div", { class: "head" }, h("h1", { tabindex: "-1" }, route.title)),
+    h("div", { class: "notice", role: "alert" },
+      h("p", {}, "Your token lacks the scope ", h("code", {}, SCOPES[route.needs]), `: ${missing[route.needs].message}`),
+      h("p", { class: "muted" }, "An operator of the gateway gives scopes to a key when it is made: ", h("code", {}, `tunnelgate keys create --scope ${SCOPES[route.needs]} …`))));
+}
+
+function show(isNavigation) {
+  if (!api.isSignedIn()) return;
+  const found = ROUTES.map((route) => ({ route, match: route.pattern.exec(location.hash) })).find(({ match }) => match);
+  if (!found) {
+    history.replaceState(null, "", missing.operations && !missing.audit ? "#/audit" : "#/operations");
+    show(isNavigation);
+    return;
+  }
+  const { route, match } = found;
+  for (const link of sections.querySelectorAll("a")) {
+    if (location.hash.startsWith(link.hash)) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const view = fresh(route.title);
+  if (missing[route.needs]) refusal(view, route);
+  else route.show(view, ...match.slice(1).map(decodeURIComponent));
+  if (isNavigation) main.querySelector("h1")?.focus();
+}
+
+/** Null if the token may ask this, else what the service said. A token that it does not know at all is thrown. */
+async function lacks(path) {
+  try {
+    await api.ask(path, { limit: 1 });
+    return null;
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    return error;
+  }
+}
+
+async function enter(secret) {
+  api.signIn(secret);
+  try {
+    [missing.operations, missing.audit] = await Promise.all([lacks("operations"), lacks("audit-events")]);
+  } catch (error) {
+    api.signOut();
+    throw error;
+  }
+  sections.hidden = signOut.hidden = false;
+  show(true);
+}
+
+/** Asks for the token; `reason` says why it is asked for again. */
+function askForToken(reason) {
+  api.signOut();
+  sections.hidden = signOut.hidden = true;
+  const view = fresh("Sign in");
+  const said = h("div", { role: "alert" }, reason && h("p", { class: "notice warn" }, reason));
+  const input = h("input", { id: "token", type: "password", autocomplete: "off", spellcheck: "false", autocapitalize: "off", required: true, placeholder: "tg_…", "aria-describedby": "kept-where" });
+  const button = h("button", { type: "submit", class: "primary" }, "Sign in");
+  async function submit(event) {
+    event.preventDefault();
+    button.disabled = true;
+    put(said);
+    try {
+      await enter(input.value.trim());
+    } catch (error) {
+      button.disabled = false;
+      const unknown = "The gateway does not know this token, or it has expired or was revoked.";
+      put(said, h("p", { class: "notice bad" }, error.status === 401 ? unknown : error.message));
+      input.select();
+    }
+  }
+  view.root.append(h("form", { class: "sign-in", onsubmit: submit },
+    h("h1", {}, "Sign in"),
+    h("p", {}, "See operations as they move, the audit log, and whether its chain holds."), said,
+    h("label", { for: "token" }, "API token"), input, button,
+    h("p", { id: "kept-where", class: "muted" }, "It stays in this page's memory only: a reload or signing out forgets it. The page only reads; it can change nothing.")));
+  input.focus();
+}
+
+const THEMES = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" };
+const theme = document.getElementById("theme");
+function dress(name) {
+  if (name) document.documentElement.dataset.theme = name;
+  else delete document.documentElement.dataset.theme;
+  theme.textContent = THEMES[name];
+}
+theme.addEventListener("click", () => {
+  const names = Object.keys(THEMES);
+  dress(names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length]);
+});
+
+document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+signOut.addEventListener("click", () => askForToken(null));
+api.onRefused(() => {
+  // While signing in, the form itself says so.
+  if (!sections.hidden) askForToken("The gateway does not take your token any more: it has expired or was revoked. Sign in again to go on where you were.");
+});
+window.addEventListener("hashchange", () => show(true));
+dress("");
+askForToken(null);

@@ -1,0 +1,80 @@
+//! `GET /audit-events/counts`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::bucket::Bucket;
+use crate::domain::principal::Scope;
+use crate::domain::timestamp::Timestamp;
+use crate::service::ledger;
+
+use super::problem::Problem;
+use super::query::Query;
+use super::{HttpState, audit, auth};
+
+/// Buckets of one answer at the most.
+pub const MAX_BUCKETS: u64 = 1000;
+/// Buckets before `created_before`, unless `created_after` says otherwise.
+pub const DEFAULT_BUCKETS: u32 = 24;
+
+/// Events of one kind in one bucket.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventCount)]
+pub(super) struct CountView {
+    /// When the bucket begins: a whole multiple of its length since 1970-01-01T00:00:00Z.
+    #[schema(value_type = String, format = DateTime)]
+    from: Timestamp,
+    #[schema(value_type = crate::domain::event::EventKind)]
+    event: String,
+    #[schema(minimum = 1, example = 3)]
+    count: u64,
+}
+
+/// Events counted by time and kind.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventCounts)]
+pub(super) struct CountsView {
+    bucket: Bucket,
+    /// Inclusive: the first bucket may be cut by it.
+    #[schema(value_type = String, format = DateTime)]
+    created_after: Timestamp,
+    /// Exclusive: the last bucket may be cut by it.
+    #[schema(value_type = String, format = DateTime)]
+    created_before: Timestamp,
+    /// Oldest first; a bucket without events of a kind is left out.
+    items: Vec<CountView>,
+}
+
+impl From<ledger::EventCount> for CountView {
+    fn from(count: ledger::EventCount) -> Self {
+        Self { from: count.from, event: count.event, count: count.count }
+    }
+}
+
+pub(super) async fn counts(
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (_, vpcs) = auth::reader(&state, &request, Scope::AuditRead).await?;
+    let mut query = Query::parse(request.query_string());
+    let mut filter = audit::filter(&mut query);
+    let bucket =
+        query.value("bucket", || format!("must be one of {}", Bucket::WORDS.join(", ")), Bucket::from_word);
+    let bucket = bucket.unwrap_or(Bucket::Hour);
+    let before = filter.created_before.unwrap_or_else(|| state.clock.now());
+    let after = filter.created_after.unwrap_or_else(|| before.minus(bucket.length() * DEFAULT_BUCKETS));
+    if after >= before {
+        query.fault("created_before", "out_of_range", "must be after created_after");
+    }
+    if before.since(after).as_secs() / bucket.length().as_secs() > MAX_BUCKETS {
+        let detail = format!("would make more than {MAX_BUCKETS} buckets: take longer ones, or less time");
+        query.fault("bucket", "out_of_range", detail);
+    }
+    query.finish()?;
+    (filter.created_after, filter.created_before) = (Some(after), Some(before));
+    let service = state.service.clone();
+    let counted = state.run(async move { service.event_counts(&vpcs, &filter, bucket).await }).await??;
+    let items = counted.into_iter().map(CountView::from).collect();
+    Ok(HttpResponse::Ok().json(CountsView { bucket, created_after: after, created_before: before, items }))
+}

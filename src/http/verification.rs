@@ -1,0 +1,98 @@
+//! `GET /audit-events/verification`.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::fingerprint;
+use crate::domain::principal::Scope;
+use crate::service::audit::{Checked, Segment};
+
+use super::audit::Checkpoint;
+use super::problem::{Problem, ProblemType};
+use super::query::Query;
+use super::{HttpState, auth};
+
+/// Events that one call checks, unless `max_events` says otherwise.
+pub const DEFAULT_EVENTS: u32 = 10_000;
+/// Events that one call checks at the most.
+pub const MAX_EVENTS: u32 = 100_000;
+/// How long one call checks; what it has not come to by then is for the next one.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// What checking a stretch of the chain showed.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "result", rename_all = "snake_case")]
+#[schema(as = Verification)]
+pub(super) enum VerificationView {
+    /// Every event of the stretch is in its place, and every hash fits.
+    Whole {
+        /// Events that were checked.
+        #[schema(example = 1200)]
+        events: u64,
+        /// The last of them: go on with its `seq` and `hash`. `null` if the log is empty.
+        last: Option<Checkpoint>,
+        /// True if it is the newest event of the log.
+        complete: bool,
+    },
+    /// The log was tampered with.
+    Broken {
+        /// The first bad row.
+        #[schema(example = 42)]
+        seq: i64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl From<Checked> for VerificationView {
+    fn from(checked: Checked) -> Self {
+        match checked {
+            Checked::Whole { events, last, is_end } => {
+                Self::Whole { events, last: last.map(Checkpoint::from), complete: is_end }
+            }
+            Checked::Broken { seq, why } => Self::Broken { seq, why: why.to_string() },
+        }
+    }
+}
+
+pub(super) async fn verify(
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    auth::reader_of_all(&state, &request, Scope::AuditRead).await?;
+    let mut query = Query::parse(request.query_string());
+    // Each makes sense with the other only.
+    match (query.has("after_seq"), query.has("after_hash")) {
+        (true, false) => query.fault("after_hash", "required", "is needed with after_seq"),
+        (false, true) => query.fault("after_seq", "required", "is needed with after_hash"),
+        _ => {}
+    }
+    let seq = query.value(
+        "after_seq",
+        || "must be an event's seq: a whole number from 1".into(),
+        |text| text.parse().ok().filter(|seq: &i64| *seq >= 1),
+    );
+    let hash = query.value("after_hash", || "must be 64 hex digits".into(), fingerprint::from_hex);
+    let limit = query.value(
+        "max_events",
+        || format!("must be a whole number from 1 to {MAX_EVENTS}"),
+        |text| text.parse().ok().filter(|limit| (1..=MAX_EVENTS).contains(limit)),
+    );
+    query.finish()?;
+    let Ok(permit) = state.verifying.clone().try_acquire_owned() else {
+        return Err(Problem::of(ProblemType::VerificationInProgress).with_retry_after(1));
+    };
+    let segment =
+        Segment { after: seq.zip(hash), limit: limit.unwrap_or(DEFAULT_EVENTS), time_limit: TIME_LIMIT };
+    let service = state.service.clone();
+    let check = async move {
+        // Held by the work itself: it goes on when the caller hangs up.
+        let _permit = permit;
+        service.verify_segment(segment).await
+    };
+    let checked = state.run(check).await??;
+    Ok(HttpResponse::Ok().json(VerificationView::from(checked)))
+}

@@ -1,0 +1,309 @@
+//! The console at `/`: what somebody sees who looks at it, with a mouse and without.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use crate::driver::{Browser, ENTER};
+use crate::process::{Process, run};
+use crate::support::consumer::{Consumer, PATIENCE};
+
+const GATEWAY: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/";
+
+/// A gateway with a simulated cloud, and a browser in front of it.
+struct Desk {
+    folder: tempfile::TempDir,
+    browser: Browser,
+    /// May do everything.
+    consumer: Consumer,
+    _sandbox: Process,
+}
+
+impl Desk {
+    async fn new(task_duration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = ["sandbox", "--listen", "127.0.0.1:0", "--keep", ".", "--task-duration", task_duration];
+        let mut sandbox = Process::start(folder.path(), "sandbox", &args, &[]);
+        let base = sandbox.address();
+        let token = key(folder.path(), "netops-ci", &["tunnels:read", "tunnels:write", "audit:read"]);
+        let consumer = Consumer::new(base, token);
+        Self { folder, browser: Browser::start().await, consumer, _sandbox: sandbox }
+    }
+
+    async fn open(&self, hash: &str) {
+        self.browser.open(&format!("{}/{hash}", self.consumer.base)).await;
+    }
+
+    /// Gives a token to the page.
+    async fn sign_in(&self, token: &str) {
+        self.browser.type_into("#token", token).await;
+        self.browser.click(".sign-in button").await;
+    }
+
+    /// Asks for a change; its operation's id.
+    async fn change(&self, tunnel: &str, patch: &Value) -> String {
+        let answer = self.consumer.patch(&format!("{GATEWAY}{tunnel}"), patch, &[]).await.json();
+        let id = answer["id"].as_str().or_else(|| answer["operation_id"].as_str());
+        id.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// The page asked nobody else, and the browser had nothing to complain about.
+    async fn was_clean(&self) {
+        let base = &self.consumer.base;
+        let asked = self.browser.requested().await;
+        assert!(asked.len() > 10, "{asked:?}");
+        for address in asked {
+            let is_ours = address.starts_with(base)
+                || ["data:", "blob:", "chrome:"].iter().any(|s| address.starts_with(s));
+            assert!(is_ours, "it asked {address}");
+            assert!(!address.contains("tg_"), "a token stands in {address}");
+        }
+        let complaints = self.browser.complaints().await;
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    }
+}
+
+/// A new key's token.
+fn key(folder: &Path, name: &str, scopes: &[&str]) -> String {
+    let mut args = vec!["keys", "create", "--name", name];
+    for scope in scopes {
+        args.extend(["--scope", scope]);
+    }
+    let made = run(folder, &args, &[("DATABASE_URL", "sqlite:tunnelgate.db")]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).expect("text").trim().to_owned()
+}
+
+fn ranges() -> Value {
+    json!({"peer_cidrs": ["10.100.2.0/24"]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_moves_before_the_eyes_of_who_watches_and_its_timeline_tells_all() {
+    let desk = Desk::new("3s").await;
+    let browser = &desk.browser;
+    desk.open("").await;
+    desk.sign_in(&desk.consumer.token).await;
+    browser.text(".empty", |text| text.starts_with("No operation yet")).await;
+
+    let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "watch-me-not"});
+    let id = desk.change("vpnx-branch01", &patch).await;
+    let row = format!("[data-operation='{id}']");
+    browser.text(&format!("{row} .status"), |text| text == "running").await;
+    browser.text(&format!("{row} .status"), |text| text.starts_with("succeeded")).await;
+    browser
+        .until_true("return document.querySelector('#announcer').textContent === 'vpnx-branch01: succeeded'")
+        .await;
+    browser
+        .text(&row, |text| text.contains("netops-ci") && text.contains("peer_cidrs, pre_shared_key"))
+        .await;
+
+    browser.click(&format!("{row} .open")).await;
+    browser.text("[data-event=verification_confirmed]", |text| text.contains("everything is as asked")).await;
+    for (event, word) in
+        [("requested", "from 127.0.0.1"), ("submitted", "ModifyVpnConnEx"), ("succeeded", "+")]
+    {
+        browser.text(&format!("[data-event={event}]"), |text| text.contains(word)).await;
+    }
+    browser.text(".asked", |text| text.contains("fingerprint") && text.contains("10.100.2.0/24")).await;
+    let page = browser.script("return document.documentElement.outerHTML").await;
+    let page = page.as_str().expect("a page");
+    assert!(!page.contains("watch-me-not") && !page.contains(&desk.consumer.token));
+
+    let diverged = desk.change("vpnx-diverged", &json!({"peer_cidrs": ["10.9.8.0/24"]})).await;
+    desk.consumer.ended(&diverged).await;
+    browser.script(&format!("location.hash = '#/operations/{diverged}'")).await;
+    browser.text(".differences .observed", |text| text == "172.16.0.0/16").await;
+    browser.text(".differences", |text| text.contains("peer_cidrs") && text.contains("10.9.8.0/24")).await;
+    let failed = desk.change("vpnx-task-fails", &ranges()).await;
+    desk.consumer.ended(&failed).await;
+    browser.script(&format!("location.hash = '#/operations/{failed}'")).await;
+    browser.text(".notice.bad", |text| text.contains("the peer gateway refused the proposal")).await;
+
+    let kept = "return localStorage.length + sessionStorage.length + document.cookie.length";
+    assert_eq!(browser.script(kept).await, 0, "the page keeps something");
+    desk.was_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_can_be_searched_counted_saved_and_verified_and_tampering_shows() {
+    let desk = Desk::new("100ms").await;
+    let browser = &desk.browser;
+    for tunnel in ["vpnx-branch01", "vpnx-task-fails", "vpnx-load-1"] {
+        let id = desk.change(tunnel, &ranges()).await;
+        desk.consumer.ended(&id).await;
+    }
+    desk.open("#/audit").await;
+    desk.sign_in(&desk.consumer.token).await;
+    browser
+        .text(".sum", |text| text.starts_with("3 changes asked for and 1 failure in the last 24 hours"))
+        .await;
+    browser.click("summary").await;
+    browser.text(".numbers tbody", |text| text.contains("1 failed")).await;
+    browser.text(".list tbody", |text| text.contains("verification confirmed")).await;
+
+    browser.script("document.querySelector('#filter-event').value = 'failed'").await;
+    browser.type_into("#filter-tunnel_id", &format!("vpnx-task-fails{ENTER}")).await;
+    browser.until_true("return document.querySelectorAll('.list tbody tr').length === 1").await;
+    browser.text(".list tbody", |text| text.contains("the peer gateway refused the proposal")).await;
+    browser.text(".sum", |text| text.starts_with("1 change asked for and 1 failure")).await;
+    browser.until_true("return location.hash === '#/audit?event=failed&tunnel_id=vpnx-task-fails'").await;
+
+    browser.download_to(desk.folder.path()).await;
+    browser.click(".downloads button:nth-of-type(2)").await;
+    browser.text(".downloads", |text| text.contains("Saved audit-events.ndjson")).await;
+    let file = desk.folder.path().join("audit-events.ndjson");
+    let until = std::time::Instant::now() + PATIENCE;
+    let saved = loop {
+        match std::fs::read_to_string(&file) {
+            Ok(text) if text.ends_with('\n') => break text,
+            _ => assert!(std::time::Instant::now() < until, "nothing was saved"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    let event: Value = serde_json::from_str(&saved).expect("one line of JSON");
+    assert_eq!(
+        (event["event"].as_str(), event["tunnel_id"].as_str()),
+        (Some("failed"), Some("vpnx-task-fails"))
+    );
+
+    browser.click("nav a[href='#/chain']").await;
+    browser.click("#verify").await;
+    browser.text(".verdict", |text| text.contains("Whole: 11 events")).await;
+    let kept = desk.consumer.get("/audit-events/checkpoint", &[]).await.body;
+    browser.click("details.panel summary").await;
+    browser.type_into("#kept", &kept).await;
+    browser.click("details.panel button").await;
+    browser
+        .text("details.panel .verdict", |text| text.contains("Event 11 is in the log as it was kept"))
+        .await;
+
+    let url = format!("sqlite:{}", desk.folder.path().join("tunnelgate.db").display());
+    let mut database = sqlx::SqliteConnection::connect(&url).await.expect("the ledger");
+    for sql in [
+        "DROP TRIGGER audit_events_no_update",
+        "UPDATE audit_events SET actor = '<b>nobody</b>' WHERE seq = 3",
+    ] {
+        database.execute(AssertSqlSafe(sql)).await.expect(sql);
+    }
+    browser.click("#verify").await;
+    browser.text(".verdict.bad", |text| text.contains("The chain is broken at event 3")).await;
+    browser.click("a[href='#/audit/3']").await;
+    browser.text("dl", |text| text.contains("<b>nobody</b>")).await;
+    desk.was_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_path_needs_no_mouse() {
+    let desk = Desk::new("100ms").await;
+    let browser = &desk.browser;
+    let id = desk.change("vpnx-branch01", &ranges()).await;
+    desk.consumer.ended(&id).await;
+    desk.open("").await;
+    browser.tab_to("#token").await;
+    let mut keys: Vec<String> = desk.consumer.token.chars().map(String::from).collect();
+    keys.push(ENTER.to_owned());
+    browser.press(&keys.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    browser.text("h1", |text| text == "Operations").await;
+    let row = format!("[data-operation='{id}'] .open");
+    browser.text(&row, |text| text == "vpnx-branch01").await;
+    browser.tab_to(&row).await;
+    let outline = "return getComputedStyle(document.activeElement).outlineStyle";
+    assert_eq!(browser.script(outline).await, "solid", "the focus can be seen");
+    browser.press(&[ENTER]).await;
+    browser.text("[data-event=succeeded]", |text| !text.is_empty()).await;
+    // The focus is at the top of what came: the next Tab goes on from there.
+    browser.until_true("return document.activeElement.tagName === 'H1'").await;
+
+    browser.script("document.querySelector('#sections a[href=\"#/chain\"]').focus()").await;
+    browser.press(&[ENTER]).await;
+    browser.text("h1", |text| text == "Chain").await;
+    browser.text("#verify", |text| text == "Verify the chain").await;
+    browser.tab_to("#verify").await;
+    browser.press(&[ENTER]).await;
+    browser.text(".verdict", |text| text.contains("Whole: 4 events")).await;
+    desk.was_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_shows_what_it_may_and_is_forgotten() {
+    let desk = Desk::new("100ms").await;
+    let browser = &desk.browser;
+    let id = desk.change("vpnx-branch01", &ranges()).await;
+    desk.consumer.ended(&id).await;
+    let reader = key(desk.folder.path(), "reader", &["tunnels:read"]);
+    let hash = format!("#/operations/{id}");
+    desk.open(&hash).await;
+    desk.sign_in("tg_nobody").await;
+    browser.text(".sign-in .bad", |text| text.contains("does not know this token")).await;
+    browser.script("document.querySelector('#token').value = ''").await;
+    desk.sign_in(&reader).await;
+    browser.text(".columns .notice", |text| text.contains("audit:read")).await;
+    browser.text("[data-event=succeeded]", |text| !text.is_empty()).await;
+    for section in ["#/audit", "#/chain"] {
+        browser.click(&format!("nav a[href='{section}']")).await;
+        browser.text(".notice", |text| text.contains("lacks the scope audit:read")).await;
+    }
+
+    browser.click("nav a[href='#/operations']").await;
+    browser.text(".list tbody", |text| text.contains("vpnx-branch01")).await;
+    let revoke = ["keys", "revoke", "--name", "reader"];
+    let revoked = run(desk.folder.path(), &revoke, &[("DATABASE_URL", "sqlite:tunnelgate.db")]);
+    assert!(revoked.status.success());
+    browser.text(".sign-in .warn", |text| text.contains("expired or was revoked")).await;
+
+    desk.sign_in(&desk.consumer.token).await;
+    browser.text(".list tbody", |text| text.contains("vpnx-branch01")).await;
+    browser.script("location.reload()").await;
+    browser.text(".sign-in h1", |text| text == "Sign in").await;
+    desk.sign_in(&desk.consumer.token).await;
+    browser.click("#sign-out").await;
+    browser.text(".sign-in h1", |text| text == "Sign in").await;
+    let left = browser.script("return document.body.innerText.includes('vpnx-branch01')").await;
+    assert_eq!(left, false, "nothing stays on the screen");
+}
+
+/// Both schemes and a phone. `UPDATE_SCREENSHOT=1` makes `docs/console.png` anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_sticks_out_at_any_width_and_words_can_be_read_in_both_schemes() {
+    let desk = Desk::new("3s").await;
+    let browser = &desk.browser;
+    let tunnels = ["vpnx-load-1", "vpnx-task-fails", "vpnx-diverged", "vpnx-failed-5100", "vpnx-branch02"];
+    let mut ids = Vec::new();
+    for tunnel in tunnels {
+        ids.push(desk.change(tunnel, &ranges()).await);
+    }
+    for id in &ids {
+        desk.consumer.ended(id).await;
+    }
+    desk.change("vpnx-task-never-ends", &json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "k"})).await;
+    desk.open("").await;
+    desk.sign_in(&desk.consumer.token).await;
+    browser.text(".list tbody", |text| text.contains("vpnx-task-never-ends")).await;
+    browser.resize(1400, 560).await;
+    let picture = browser.screenshot().await;
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() < 200_000, "{} bytes", picture.len());
+    if std::env::var_os("UPDATE_SCREENSHOT").is_some() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/console.png");
+        std::fs::write(file, picture).expect("the file can be written");
+    }
+    for hash in ["#/operations", &format!("#/operations/{}", ids[2]), "#/audit", "#/audit/1", "#/chain"] {
+        browser.script(&format!("location.hash = '{hash}'")).await;
+        browser
+            .until_true(
+                "return document.querySelectorAll('main .list tbody tr, main dl, main .facts').length > 0",
+            )
+            .await;
+        for (width, scheme) in
+            [(1400, "light"), (1400, "dark"), (820, "light"), (390, "dark"), (320, "light")]
+        {
+            browser.resize(width, 900).await;
+            browser.script(&format!("document.documentElement.dataset.theme = '{scheme}'")).await;
+            let too_wide = browser.script("return document.documentElement.scrollWidth - innerWidth").await;
+            assert!(too_wide.as_i64().is_some_and(|pixels| pixels <= 0), "{hash} at {width}: {too_wide}");
+            let faint = browser.script(include_str!("contrast.js")).await;
+            assert_eq!(faint, json!([]), "{hash}, {scheme}");
+        }
+    }
+}
