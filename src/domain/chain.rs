@@ -1,6 +1,8 @@
 //! The hash chain of the audit log: what makes tampering evident. `docs/audit-format.md` is its description for
 //! auditors.
 
+use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::event::EventRow;
@@ -12,9 +14,144 @@ pub const BEFORE_FIRST: [u8; 32] = [0; 32];
 /// no canonical form, which only a number beyond what JSON can hold brings about.
 #[must_use]
 pub fn hash(prev_hash: &[u8; 32], row: &EventRow) -> Option<[u8; 32]> {
-    let canonical = serde_json_canonicalizer::to_vec(row).ok()?;
+    let canonical = match is_plain(row.changes.as_ref()) && is_plain(row.upstream.as_ref()) {
+        true => serde_json::to_vec(&Sorted::of(row)).ok()?,
+        false => serde_json_canonicalizer::to_vec(row).ok()?,
+    };
     let mut sha = Sha256::new();
     sha.update(prev_hash);
     sha.update(&canonical);
     Some(sha.finalize().into())
+}
+
+/// The columns in the order of their names, which is the canonical one. What is plain below them has its canonical form
+/// from the ordinary writer, at a tenth of the cost; a test holds the two against each other.
+#[derive(Serialize)]
+struct Sorted<'a> {
+    actor: &'a String,
+    actor_kind: &'a String,
+    changes: &'a Option<Value>,
+    event: &'a String,
+    gateway_id: &'a String,
+    id: &'a uuid::Uuid,
+    occurred_at: &'a super::timestamp::Timestamp,
+    operation_id: &'a Option<uuid::Uuid>,
+    request_id: &'a Option<String>,
+    seq: i64,
+    source_ip: &'a Option<std::net::IpAddr>,
+    trace_id: &'a Option<String>,
+    tunnel_id: &'a String,
+    upstream: &'a Option<Value>,
+    user_agent: &'a Option<String>,
+    vpc_id: &'a String,
+}
+
+impl<'a> Sorted<'a> {
+    const fn of(row: &'a EventRow) -> Self {
+        Self {
+            actor: &row.actor,
+            actor_kind: &row.actor_kind,
+            changes: &row.changes,
+            event: &row.event,
+            gateway_id: &row.gateway_id,
+            id: &row.id,
+            occurred_at: &row.occurred_at,
+            operation_id: &row.operation_id,
+            request_id: &row.request_id,
+            seq: row.seq,
+            source_ip: &row.source_ip,
+            trace_id: &row.trace_id,
+            tunnel_id: &row.tunnel_id,
+            upstream: &row.upstream,
+            user_agent: &row.user_agent,
+            vpc_id: &row.vpc_id,
+        }
+    }
+}
+
+/// The largest whole number that JSON's readers all agree on.
+const SAFE: u64 = (1 << 53) - 1;
+
+/// True for texts, safe whole numbers, and objects whose names stand in order and need no escapes.
+fn is_plain(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null | Value::Bool(_) | Value::String(_)) => true,
+        Some(Value::Number(number)) => match (number.as_u64(), number.as_i64()) {
+            (Some(number), _) => number <= SAFE,
+            (None, Some(number)) => number.unsigned_abs() <= SAFE,
+            (None, None) => false,
+        },
+        Some(Value::Array(items)) => items.iter().all(|item| is_plain(Some(item))),
+        Some(Value::Object(members)) => {
+            members.keys().is_sorted()
+                && members.iter().all(|(name, value)| name.is_ascii() && is_plain(Some(value)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::timestamp::Timestamp;
+
+    fn row(text: &str, changes: Option<Value>, seq: i64) -> EventRow {
+        EventRow {
+            seq,
+            id: uuid::Uuid::from_u128(7),
+            occurred_at: Timestamp::from_micros(1_700_000_000_123_456),
+            event: "requested".into(),
+            operation_id: (seq % 2 == 0).then(|| uuid::Uuid::from_u128(9)),
+            actor: text.into(),
+            actor_kind: "api_key".into(),
+            source_ip: Some(std::net::IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
+            user_agent: (seq % 3 == 0).then(|| text.into()),
+            request_id: None,
+            trace_id: Some(text.into()),
+            vpc_id: "vpc-1".into(),
+            gateway_id: "vpngw-1".into(),
+            tunnel_id: "vpnx-1".into(),
+            upstream: changes.clone(),
+            changes,
+        }
+    }
+
+    #[test]
+    fn both_writers_give_the_same_bytes_for_what_is_plain() {
+        let every_char: String = (0..0x3000).chain(0xd7f0..0x1_0040).filter_map(char::from_u32).collect();
+        let values = [
+            None,
+            Some(json!(null)),
+            Some(
+                json!({"b": [1, -1, 0, SAFE, true, null, {}, []], "a": {"z": "\u{1F310}\u{e000}", "y": every_char}}),
+            ),
+            Some(json!({"_": 1, "A": 2, "a": 3, "a_b": 4, "ab": 5, "~": "", "\"": 6, "\u{7f}": 7, "\n": 8})),
+        ];
+        for (seq, text) in
+            ["plain", "\"\\/<>&\u{0}\u{1f}\u{7f}\u{2028}", &every_char, "上海 \u{1F310} ü"].iter().enumerate()
+        {
+            for value in &values {
+                let row = row(text, value.clone(), i64::try_from(seq).expect("small"));
+                assert!(is_plain(row.changes.as_ref()));
+                let (plain, canonical) =
+                    (serde_json::to_vec(&Sorted::of(&row)), serde_json_canonicalizer::to_vec(&row));
+                assert_eq!(plain.expect("JSON"), canonical.expect("canonical JSON"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_goes_the_long_way() {
+        for value in [
+            json!(1.5),
+            json!(SAFE + 1),
+            json!(-9_007_199_254_740_992_i64),
+            json!({"ü": 1}),
+            json!([{"a": 0.1}]),
+        ] {
+            assert!(!is_plain(Some(&value)), "{value}");
+            assert!(hash(&BEFORE_FIRST, &row("x", Some(value), 1)).is_some());
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What was asked for, as it may be stored and shown: the patch with every secret replaced by its fingerprint.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -8,15 +10,15 @@ use super::ike::{Identity, IkePatch};
 use super::ipsec::IpsecPatch;
 use super::patch::{Patch, Ranges};
 
-/// The `changes` of an operation and of its `requested` event. Holds no secret.
+/// The `changes` of an operation and of its `requested` event. Holds no secret. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Changes(Map<String, Value>);
+pub struct Changes(Arc<Map<String, Value>>);
 
 impl Changes {
     /// The members, in the words of the patch.
     #[must_use]
-    pub const fn members(&self) -> &Map<String, Value> {
+    pub fn members(&self) -> &Map<String, Value> {
         &self.0
     }
 
@@ -40,7 +42,7 @@ impl Changes {
         if let Some(ipsec) = &patch.ipsec {
             members.insert("ipsec".into(), Value::Object(ipsec_members(ipsec)));
         }
-        Self(members)
+        Self(Arc::new(members))
     }
 }
 

@@ -35,11 +35,17 @@ pub(super) async fn patch(request: &HttpRequest, payload: &mut Payload) -> Resul
         Problem::new(ProblemType::BodyTooLarge, detail)
     };
     // It may hold a pre-shared key: wiped when dropped, and allocated once so that no copy is left behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+    let mut body = Zeroizing::new(Vec::with_capacity(announced(request).unwrap_or(MAX_BODY)));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::of(ProblemType::IncompleteBody))?;
         if body.len() + chunk.len() > MAX_BODY {
             return Err(too_large());
+        }
+        if body.capacity() - body.len() < chunk.len() {
+            // More than was announced: the old buffer is wiped as it goes.
+            let mut larger = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+            larger.extend_from_slice(&body);
+            body = larger;
         }
         body.extend_from_slice(&chunk);
     }
@@ -48,6 +54,12 @@ pub(super) async fn patch(request: &HttpRequest, payload: &mut Payload) -> Resul
         Problem::new(ProblemType::InvalidJson, format!("the body is no valid JSON: {error}"))
     })?;
     Ok(value)
+}
+
+/// The length that the caller announces, if it is one that is allowed.
+fn announced(request: &HttpRequest) -> Option<usize> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    (length <= MAX_BODY).then_some(length)
 }
 
 fn has_patch_type(request: &HttpRequest) -> bool {

@@ -73,7 +73,8 @@ impl HttpState {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Problem> {
-        let task = self.core.spawn(work.instrument(Span::current()));
+        // Boxed before it is moved into the task: a future of a request is large.
+        let task = self.core.spawn(Box::pin(work).instrument(Span::current()));
         task.await.map_err(|failed| {
             error!(error = &failed as &dyn std::error::Error, "a request's work came to no end");
             Problem::internal()

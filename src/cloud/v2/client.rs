@@ -68,6 +68,7 @@ pub struct Settings {
 /// The cloud's API 2.0.
 pub struct Client {
     settings: Settings,
+    url: reqwest::Url,
     http: reqwest::Client,
     budget: Budget,
     clock: Arc<dyn Clock>,
@@ -114,8 +115,9 @@ impl Client {
         metrics: &Metrics,
     ) -> Result<Self, NoClient> {
         let http = exchange::http_client(settings.timeout / 4, settings.is_loopback)?;
+        let url = exchange::address(&settings.url)?;
         let budget = Budget::new(settings.calls_per_second);
-        Ok(Self { settings, http, budget, clock, chance, figures: Figures::new(metrics) })
+        Ok(Self { settings, url, http, budget, clock, chance, figures: Figures::new(metrics) })
     }
 
     fn deadline(&self) -> Instant {
@@ -160,7 +162,7 @@ impl Client {
     async fn attempt(&self, call: &Call<'_>, upstream: &mut Upstream, signed_anew: &mut bool) -> Attempt {
         let form = self.signed(&call.params);
         let started = Instant::now();
-        let exchange = exchange::post(&self.http, &self.settings.url, &form, call.deadline).await;
+        let exchange = exchange::post(&self.http, &self.url, &form, call.deadline).await;
         (upstream.code, upstream.code_desc, upstream.message) = (None, None, None);
         let (class, label, answer) = match exchange {
             Exchange::Unreachable => {

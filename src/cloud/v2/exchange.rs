@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{Instant, timeout_at};
@@ -29,8 +30,17 @@ pub(super) enum Exchange {
 
 /// Why no HTTP client could be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be set up")]
-pub struct NoClient(#[from] reqwest::Error);
+pub enum NoClient {
+    #[error("no HTTP client could be set up")]
+    Client(#[from] reqwest::Error),
+    #[error("the cloud's address can't be read")]
+    Address,
+}
+
+/// The address, read once.
+pub(super) fn address(url: &str) -> Result<Url, NoClient> {
+    Url::parse(url).map_err(|_| NoClient::Address)
+}
 
 /// A client that sends nothing twice: no redirects, no retries of its own, HTTP/1.1 only.
 pub(super) fn http_client(connect_timeout: Duration, loopback: bool) -> Result<reqwest::Client, NoClient> {
@@ -52,9 +62,9 @@ pub(super) fn http_client(connect_timeout: Duration, loopback: bool) -> Result<r
 }
 
 /// Posts a form and reads the answer, until the deadline.
-pub(super) async fn post(client: &reqwest::Client, url: &str, form: &Hidden, deadline: Instant) -> Exchange {
+pub(super) async fn post(client: &reqwest::Client, url: &Url, form: &Hidden, deadline: Instant) -> Exchange {
     let request = client
-        .post(url)
+        .post(url.clone())
         .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
         .body(form.expose().to_owned());
     let exchange = async {

@@ -15,9 +15,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::broadcast;
 
 use crate::domain::bucket::Bucket;
@@ -64,7 +64,10 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Self, OpenError> {
-        let connect = PgConnectOptions::from_str(url).map_err(OpenError::Url)?.application_name("tunnelgate");
+        let connect = PgConnectOptions::from_str(url)
+            .map_err(OpenError::Url)?
+            .application_name("tunnelgate")
+            .disable_statement_logging();
         let limit = options.timeout;
         if options.migrate {
             migrate(&connect, limit).await?;
