@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::domain::chain;
@@ -11,7 +12,7 @@ use crate::domain::principal::VpcScope;
 use super::ledger::{Checkpoint, EventFilter, Ledger, LedgerError, Order};
 
 /// Events that are read at a time: memory stays constant however long the log is.
-const BLOCK: u32 = 1000;
+const BLOCK: u32 = 2000;
 
 /// What is wrong with a row, or with its absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +84,14 @@ impl Walk {
         Ok(())
     }
 
+    /// Takes a block of events; gives the first bad row, if there is one.
+    fn through(mut self, events: &[Event]) -> Result<Self, (i64, Break)> {
+        for event in events {
+            self.step(event).map_err(|why| (event.row.seq, why))?;
+        }
+        Ok(self)
+    }
+
     /// Ends after the last event.
     #[must_use]
     pub fn end(self) -> Verdict {
@@ -99,10 +108,10 @@ impl Walk {
 /// # Errors
 /// If the ledger could not be read.
 pub async fn verify(ledger: &dyn Ledger, checkpoint: Option<Checkpoint>) -> Result<Verdict, LedgerError> {
-    let mut walk = Walk::new(checkpoint);
-    match follow(ledger, &mut walk, u64::MAX, None).await? {
+    let walk = Walk::new(checkpoint);
+    match follow(ledger, walk, u64::MAX, None).await? {
         Followed::Broken { seq, why } => Ok(Verdict::Broken { seq, why }),
-        Followed::ToTheEnd | Followed::ToTheLimit => Ok(walk.end()),
+        Followed::ToTheEnd(walk) | Followed::ToTheLimit(walk) => Ok(walk.end()),
     }
 }
 
@@ -139,15 +148,13 @@ pub async fn verify_segment(ledger: &dyn Ledger, segment: Segment) -> Result<Che
             Err((seq, why)) => return Ok(Checked::Broken { seq, why }),
         },
     };
-    let mut walk = Walk { newest: before, ..Walk::new(None) };
-    match follow(ledger, &mut walk, segment.limit.into(), Some(deadline)).await? {
-        Followed::Broken { seq, why } => Ok(Checked::Broken { seq, why }),
-        followed => Ok(Checked::Whole {
-            events: walk.events,
-            last: walk.newest,
-            is_end: matches!(followed, Followed::ToTheEnd),
-        }),
-    }
+    let walk = Walk { newest: before, ..Walk::new(None) };
+    let whole = |walk: Walk, is_end| Checked::Whole { events: walk.events, last: walk.newest, is_end };
+    Ok(match follow(ledger, walk, segment.limit.into(), Some(deadline)).await? {
+        Followed::Broken { seq, why } => Checked::Broken { seq, why },
+        Followed::ToTheEnd(walk) => whole(walk, true),
+        Followed::ToTheLimit(walk) => whole(walk, false),
+    })
 }
 
 /// The place of an event that somebody kept, if the log still has it so.
@@ -172,32 +179,28 @@ async fn place(
 
 /// How following the chain ended.
 enum Followed {
-    ToTheEnd,
-    ToTheLimit,
+    ToTheEnd(Walk),
+    ToTheLimit(Walk),
     Broken { seq: i64, why: Break },
 }
 
-/// Takes the events that follow, block by block.
+/// Takes the events that follow, block by block. A block is computed on a thread of its own while the next one is read.
 async fn follow(
     ledger: &dyn Ledger,
-    walk: &mut Walk,
+    mut walk: Walk,
     limit: u64,
     deadline: Option<Instant>,
 ) -> Result<Followed, LedgerError> {
-    let filter = EventFilter::default();
     let mut after = walk.newest.map(|newest| newest.seq);
-    let mut block_size = BLOCK;
+    let (mut left, mut size) = (limit, BLOCK);
+    let mut block = read(ledger, after, size, left).await;
     loop {
-        let left = u32::try_from(limit - walk.events).unwrap_or(u32::MAX);
-        if left == 0 {
-            return Ok(Followed::ToTheLimit);
-        }
-        let size = block_size.min(left);
-        let block = match ledger.events(&VpcScope::All, &filter, Order::OldestFirst, after, size).await {
-            Ok(block) => block,
+        let events = match block {
+            Ok(events) => events,
             // Those before it in the block come first.
             Err(LedgerError::UnreadableEvent(_)) if size > 1 => {
-                block_size = 1;
+                size = 1;
+                block = read(ledger, after, size, left).await;
                 continue;
             }
             Err(LedgerError::UnreadableEvent(seq)) => {
@@ -205,18 +208,34 @@ async fn follow(
             }
             Err(error) => return Err(error),
         };
-        let Some(last) = block.last() else {
-            return Ok(Followed::ToTheEnd);
+        let Some(last) = events.last() else {
+            return Ok(Followed::ToTheEnd(walk));
         };
         after = Some(last.row.seq);
-        for event in &block {
-            if let Err(why) = walk.step(event) {
-                return Ok(Followed::Broken { seq: event.row.seq, why });
-            }
+        left -= events.len() as u64;
+        // The block at hand is always finished, so that every call gets on.
+        let is_over = left == 0 || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let computing = spawn_blocking(move || walk.through(&events));
+        let ahead = async { if is_over { None } else { Some(read(ledger, after, size, left).await) } };
+        let (next, computed) = tokio::join!(ahead, computing);
+        match computed.map_err(|failed| LedgerError::Unavailable(Box::new(failed)))? {
+            Ok(whole) => walk = whole,
+            Err((seq, why)) => return Ok(Followed::Broken { seq, why }),
         }
-        // Looked at after a block, so that every call gets on.
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Ok(Followed::ToTheLimit);
+        match next {
+            Some(next) => block = next,
+            None => return Ok(Followed::ToTheLimit(walk)),
         }
     }
+}
+
+/// The next block of so many events.
+async fn read(
+    ledger: &dyn Ledger,
+    after: Option<i64>,
+    size: u32,
+    left: u64,
+) -> Result<Vec<Event>, LedgerError> {
+    let size = u32::try_from(left).unwrap_or(size).min(size);
+    ledger.events(&VpcScope::All, &EventFilter::default(), Order::OldestFirst, after, size).await
 }

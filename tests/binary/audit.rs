@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use tunnelgate::http::event_view::COLUMNS;
 
 use crate::serve::{Field, TUNNEL};
 use crate::support::Store;
@@ -98,7 +100,58 @@ async fn verify_says_whole_broken_or_could_not_look(store: Store) {
     assert_eq!(nowhere.status.code(), Some(2));
 }
 
-crate::on_each_ledger!(an_auditor_can_recompute_an_export, verify_says_whole_broken_or_could_not_look);
+/// True if a column of an export says what the table says: JSON as a value, everything else to the letter.
+fn says_the_same(column: &str, exported: &str, stored: &str) -> bool {
+    if !matches!(column, "changes" | "upstream") {
+        return exported == stored;
+    }
+    let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    value(exported) == value(stored)
+}
+
+async fn an_export_is_the_table(store: Store) {
+    let field = Field::new(store).await;
+    some_events(&field).await;
+    let rows = field.store.audit_rows().await;
+    assert_eq!(rows.len(), 6);
+    assert!(rows.iter().any(|row| row[14].is_some()) && rows.iter().any(|row| row[15].is_some()));
+
+    let ndjson = field.run(&["audit", "export", "--format", "ndjson"]);
+    let text = String::from_utf8(ndjson.stdout).expect("text");
+    assert_eq!(text.lines().count(), rows.len());
+    for (line, row) in text.lines().zip(&rows) {
+        let event: serde_json::Map<String, Value> = serde_json::from_str(line).expect("an object");
+        assert_eq!(event.len(), COLUMNS.len());
+        for (column, stored) in COLUMNS.iter().zip(row) {
+            let same = match (&event[*column], stored) {
+                (Value::Null, None) => true,
+                (Value::String(exported), Some(stored)) => exported == stored,
+                (exported, Some(stored)) => says_the_same(column, &exported.to_string(), stored),
+                (_, None) => false,
+            };
+            assert!(same, "{column}: {stored:?} in {line}");
+        }
+    }
+
+    assert!(field.run(&["audit", "export", "--format", "csv", "--output", "log.csv"]).status.success());
+    let mut reader = csv::Reader::from_path(field.path().join("log.csv")).expect("the file");
+    assert_eq!(reader.headers().expect("a header").iter().collect::<Vec<_>>(), COLUMNS);
+    let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
+    assert_eq!(records.len(), rows.len());
+    for (record, row) in records.iter().zip(&rows) {
+        for ((column, exported), stored) in COLUMNS.iter().zip(record).zip(row) {
+            let same =
+                stored.as_ref().map_or(exported.is_empty(), |stored| says_the_same(column, exported, stored));
+            assert!(same, "{column}: {stored:?}, exported as {exported}");
+        }
+    }
+}
+
+crate::on_each_ledger!(
+    an_auditor_can_recompute_an_export,
+    verify_says_whole_broken_or_could_not_look,
+    an_export_is_the_table,
+);
 
 /// The service with the rights of the document, and nothing more.
 #[tokio::test]

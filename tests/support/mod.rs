@@ -65,6 +65,33 @@ impl Store {
         }
     }
 
+    /// The audit log, read with plain SQL: every column as text, in the order of the table.
+    pub async fn audit_rows(&self) -> Vec<Vec<Option<String>>> {
+        let (at, ip, json, hex) = if self.is_postgres() {
+            let at = "to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+            (at, "host(source_ip)", "::text", "encode(COLUMN, 'hex')")
+        } else {
+            ("occurred_at", "source_ip", "", "lower(hex(COLUMN))")
+        };
+        let [before, hash] = ["prev_hash", "hash"].map(|column| hex.replace("COLUMN", column));
+        let sql = format!(
+            "SELECT CAST(seq AS text), CAST(id AS text), {at}, event, CAST(operation_id AS text), actor, actor_kind,
+                    {ip}, user_agent, request_id, trace_id, vpc_id, gateway_id, tunnel_id, changes{json},
+                    upstream{json}, {before}, {hash}
+             FROM audit_events ORDER BY seq"
+        );
+        let read = "the audit log can be read";
+        if self.is_postgres() {
+            let mut connection = PgConnection::connect(&self.url).await.expect(read);
+            let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.expect(read);
+            rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expect(read);
+            let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.expect(read);
+            rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
+        }
+    }
+
     /// Every row of every table as text, and the files behind them where there are some.
     pub async fn dump(&self) -> Vec<(String, Vec<u8>)> {
         let mut dump = Vec::new();
