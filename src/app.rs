@@ -152,6 +152,7 @@ impl App {
     /// If the server fails.
     pub async fn run(self) -> std::io::Result<()> {
         let handle = self.server.handle();
+        let watchers = tokio::spawn(self.service.clone().look_for_watchers());
         let tracker = tokio::spawn(tracker::run(self.service, self.holder, self.shutdown.clone()));
         let stopper = tokio::spawn(stop_at(self.shutdown.clone(), handle));
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
@@ -165,6 +166,7 @@ impl App {
         if timeout(self.shutdown_timeout, tracker).await.is_err() {
             warn!("the tracker did not end in time; its leases will run out");
         }
+        watchers.abort();
         info!("ended");
         served
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::changes::Changes;
 use super::ids::TunnelPath;
-use super::operation::OperationId;
+use super::operation::{OperationId, Status};
 use super::timestamp::Timestamp;
 use super::verification::Verification;
 use super::words::words;
@@ -37,6 +37,26 @@ words! {
         VerificationUnavailable = "verification_unavailable",
         /// A caller was refused for want of rights (403).
         Denied = "denied",
+    }
+}
+
+impl EventKind {
+    /// Where an operation stands after this step; `None` for an event that is no operation's.
+    #[must_use]
+    pub const fn status_after(self) -> Option<Status> {
+        match self {
+            Self::Requested => Some(Status::Pending),
+            Self::Submitted => Some(Status::Running),
+            Self::Rejected => Some(Status::Rejected),
+            Self::OutcomeUnknown => Some(Status::Unknown),
+            Self::Succeeded
+            | Self::VerificationConfirmed
+            | Self::VerificationDiverged
+            | Self::VerificationUnavailable => Some(Status::Succeeded),
+            Self::Failed => Some(Status::Failed),
+            Self::TimedOut => Some(Status::TimedOut),
+            Self::Denied => None,
+        }
     }
 }
 

@@ -38,12 +38,18 @@ struct Build {
 /// A figure that can be missing: one without labels can't.
 type Seconds = Family<[(&'static str, &'static str); 0], Gauge<f64, AtomicU64>>;
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Waiting {
+    kind: &'static str,
+}
+
 /// The figures of the API.
 #[derive(Debug, Clone)]
 pub(super) struct Figures {
     requests: Family<Answer, Counter>,
     seconds: Family<Answer, Histogram>,
     in_flight: Gauge,
+    waiting: Family<Waiting, Gauge>,
     refused: Family<Refusal, Counter>,
     ledger_up: Gauge,
     unfinished: Family<Work, Gauge>,
@@ -51,7 +57,7 @@ pub(super) struct Figures {
     lag: Seconds,
 }
 
-/// Counts a request as under way until it is dropped, however it ends.
+/// Counts something as under way until it is dropped, however it ends.
 pub(super) struct UnderWay(Gauge);
 
 impl Drop for UnderWay {
@@ -81,6 +87,11 @@ impl Figures {
                 Family::new_with_constructor(histogram as fn() -> Histogram),
             ),
             in_flight: metrics.register("http_requests_in_flight", "Requests under way", Gauge::default()),
+            waiting: metrics.register(
+                "http_waiting_clients",
+                "Clients that wait for an operation: by Prefer: wait, or at a stream",
+                Family::default(),
+            ),
             refused: metrics.register(
                 "auth_refusals",
                 "Callers that were refused: no token, an invalid one, too few rights, or too often",
@@ -112,6 +123,13 @@ impl Figures {
     pub(super) fn begin(&self) -> UnderWay {
         self.in_flight.inc();
         UnderWay(self.in_flight.clone())
+    }
+
+    /// Counts a client that waits for an operation, until the answer is dropped.
+    pub(super) fn waits(&self, kind: &'static str) -> UnderWay {
+        let waiting = self.waiting.get_or_create(&Waiting { kind }).clone();
+        waiting.inc();
+        UnderWay(waiting)
     }
 
     pub(super) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {

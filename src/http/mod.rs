@@ -16,10 +16,12 @@ mod problem;
 mod query;
 mod request;
 mod routes;
+mod stream;
 mod tunnels;
 mod verification;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -27,8 +29,11 @@ use tracing::{Instrument, Span, error};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::domain::operation::{Operation, OperationId};
+use crate::domain::principal::VpcScope;
 use crate::metrics::Metrics;
 use crate::service::Service;
+use crate::service::ledger::LedgerError;
 use crate::shutdown::Shutdown;
 
 use edge::Edge;
@@ -79,6 +84,25 @@ impl HttpState {
             error!(error = &failed as &dyn std::error::Error, "a request's work came to no end");
             Problem::internal()
         })
+    }
+
+    /// The operation once it has ended, or as it is when the caller has waited long enough or the process wants to
+    /// end.
+    async fn wait(
+        &self,
+        id: OperationId,
+        vpcs: VpcScope,
+        limit: Duration,
+    ) -> Result<Result<Option<Operation>, LedgerError>, Problem> {
+        let (service, shutdown) = (self.service.clone(), self.shutdown.clone());
+        let enough = async move {
+            tokio::select! {
+                () = tokio::time::sleep(limit) => {}
+                () = shutdown.requested() => {}
+            }
+        };
+        let _waiting = self.figures.waits("wait");
+        self.run(async move { service.wait(id, &vpcs, enough).await }).await
     }
 }
 

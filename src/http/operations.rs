@@ -142,9 +142,15 @@ pub(super) async fn one(
     let (_, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
     Query::parse(request.query_string()).finish()?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
-    let (service, wait) = (state.service.clone(), headers::wait(&request));
-    let found = async move { service.wait(id, &vpcs, wait.unwrap_or_default()).await };
-    let operation = state.run(found).await??.ok_or_else(Problem::not_found)?;
+    let wait = headers::wait(&request);
+    let found = match wait {
+        Some(limit) => state.wait(id, vpcs, limit).await??,
+        None => {
+            let service = state.service.clone();
+            state.run(async move { service.operation(id, &vpcs).await }).await??
+        }
+    };
+    let operation = found.ok_or_else(Problem::not_found)?;
     let mut response = HttpResponse::Ok().json(OperationView::from(&operation));
     if let Some(wait) = wait {
         applied(&mut response, wait);

@@ -7,7 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
 
 use super::problem::{Problem, ProblemType, pages};
-use super::{audit, console, counts, health, openapi, operations, tunnels, verification};
+use super::{audit, console, counts, health, openapi, operations, stream, tunnels, verification};
 
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
 
@@ -65,6 +65,7 @@ fn table() -> Vec<Place> {
         at(TUNNEL).on(Method::PATCH, tunnels::patch),
         at("/operations").get(operations::list),
         at("/operations/{id}").get(operations::one),
+        at("/operations/{id}/stream").get(stream::stream),
         at("/audit-events").get(audit::list),
         at("/audit-events/checkpoint").get(audit::checkpoint),
         at("/audit-events/counts").get(counts::counts),

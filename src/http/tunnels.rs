@@ -82,8 +82,7 @@ pub(super) async fn patch(
     let wait = headers::wait(&request);
     let operation = match wait {
         Some(limit) if !operation.status().is_final() => {
-            let (service, id) = (state.service.clone(), operation.id);
-            let waited = state.run(async move { service.wait(id, &VpcScope::All, limit).await }).await?;
+            let waited = state.wait(operation.id, VpcScope::All, limit).await?;
             // The change is under way whatever the ledger says now.
             waited.ok().flatten().unwrap_or(operation)
         }

@@ -211,6 +211,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// One operation, if its VPC is among those.
     async fn operation(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Operation>, LedgerError>;
 
+    /// Those of these operations that there are, in no order.
+    async fn operations_by_id(&self, ids: &[OperationId]) -> Result<Vec<Operation>, LedgerError>;
+
+    /// All events of these operations, oldest first.
+    async fn events_of(&self, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError>;
+
     /// Operations, newest first, that come after `after` in that order.
     async fn operations(
         &self,

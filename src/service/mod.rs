@@ -10,6 +10,7 @@ mod outcome;
 pub mod read;
 pub mod track;
 mod verify;
+pub mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub struct Service {
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) rules: Rules,
+    watched: Arc<watch::Watched>,
 }
 
 impl Service {
@@ -60,6 +62,6 @@ impl Service {
         fingerprints: FingerprintKey,
         rules: Rules,
     ) -> Self {
-        Self { cloud, ledger, clock, chance, fingerprints, rules }
+        Self { cloud, ledger, clock, chance, fingerprints, rules, watched: Arc::default() }
     }
 }

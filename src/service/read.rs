@@ -9,12 +9,10 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, OperationId, Status};
 use crate::domain::principal::{Principal, VpcScope};
 
-use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::time::{Instant, timeout_at};
-
 use super::Service;
 use super::audit::{self, Checked, Segment};
 use super::ledger::{Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order};
+use super::watch::Sight;
 
 /// How the unfinished work stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,9 +25,6 @@ pub struct Unfinished {
     pub lag: Duration,
 }
 
-/// Steps of other replicas may go untold; then this is how late they are seen.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
 impl Service {
     /// One operation, if the caller may see its VPC.
     pub async fn operation(
@@ -40,27 +35,40 @@ impl Service {
         self.ledger.operation(id, vpcs).await
     }
 
-    /// The operation as soon as it is final, or as it is when the limit is over. Holds no database connection
-    /// while it waits.
+    /// The operation as soon as it is final, or as it is when `enough` ends. Holds no database connection while it
+    /// waits.
     pub async fn wait(
         &self,
         id: OperationId,
         vpcs: &VpcScope,
-        limit: Duration,
+        enough: impl Future<Output = ()>,
     ) -> Result<Option<Operation>, LedgerError> {
-        let deadline = Instant::now() + limit;
-        // Listening begins before the first look, so that no step falls between the two.
-        let mut steps = self.ledger.steps();
-        loop {
-            let operation = self.operation(id, vpcs).await?;
-            let ended = operation.as_ref().is_none_or(|operation| operation.status().is_final());
-            if ended || Instant::now() >= deadline {
-                return Ok(operation);
-            }
-            let look_again = (Instant::now() + LOOK_AGAIN).min(deadline);
-            // A time-out only means that nobody told: look anyway.
-            let _ = timeout_at(look_again, step_of(&mut steps, id)).await;
+        let mut watcher = self.watch(id);
+        let operation = self.operation(id, vpcs).await?;
+        if operation.as_ref().is_none_or(|operation| operation.status().is_final()) {
+            return Ok(operation);
         }
+        let ended = async {
+            loop {
+                let sight = watcher.changed().await;
+                if sight.operation.status().is_final() {
+                    return sight.operation.clone();
+                }
+            }
+        };
+        tokio::select! {
+            operation = ended => Ok(Some(operation)),
+            // The last look: a step of another replica may have gone untold so far.
+            () = enough => self.operation(id, vpcs).await,
+        }
+    }
+
+    /// One operation with its steps so far, if the caller may see its VPC.
+    pub async fn sight(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Sight>, LedgerError> {
+        // The operation first: the steps that are read after it are never fewer than those that led to its state.
+        let Some(operation) = self.operation(id, vpcs).await? else { return Ok(None) };
+        let events = self.ledger.events_of(&[id]).await?;
+        Ok(Some(Sight { operation, events }))
     }
 
     /// Operations, newest first.
@@ -148,17 +156,5 @@ impl Service {
         };
         self.ledger.write(super::ledger::Step::Record(Box::new(event))).await?;
         Ok(())
-    }
-}
-
-/// Ends when the operation took a step, or when steps may have been missed.
-async fn step_of(steps: &mut broadcast::Receiver<OperationId>, id: OperationId) {
-    loop {
-        match steps.recv().await {
-            Ok(other) if other != id => {}
-            Ok(_) | Err(RecvError::Lagged(_)) => return,
-            // Nobody tells any more: the caller's time limit decides.
-            Err(RecvError::Closed) => std::future::pending().await,
-        }
     }
 }

@@ -117,6 +117,20 @@ impl Field {
         self.gateway.shutdown.request();
     }
 
+    /// Comes back when so many clients wait here, by `Prefer: wait` or at a stream.
+    pub async fn until_waiting(&self, kind: &str, clients: usize) {
+        let wanted = format!("tunnelgate_http_waiting_clients{{kind=\"{kind}\"}} {clients}");
+        let until = std::time::Instant::now() + crate::support::consumer::PATIENCE;
+        loop {
+            let figures = self.consumer.get("/metrics", &[]).await.body;
+            if figures.lines().any(|line| line == wanted) {
+                return;
+            }
+            assert!(std::time::Instant::now() < until, "not {wanted} in:\n{figures}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// The changes of a tunnel that the cloud received.
     pub fn received(&self, tunnel: &str) -> Vec<Entry> {
         self.simulator.journal().into_iter().filter(|entry| entry.tunnel_id == tunnel).collect()

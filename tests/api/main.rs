@@ -18,6 +18,7 @@ mod metrics;
 mod misbehaviour;
 mod replicas;
 mod service;
+mod stream;
 mod waiting;
 
 /// Runs each test on each store.

@@ -1,6 +1,7 @@
 //! Several gateways on one PostgreSQL.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::field::{Field, path, ranges};
 use crate::support::Store;
@@ -66,4 +67,68 @@ async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call() {
         .filter(|answer| answer.status == 202 && answer.header("idempotent-replayed").is_none());
     assert_eq!(fresh.count(), 1);
     assert_eq!(field.received("vpnx-branch01").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_on_one_replica_tells_the_steps_of_another() {
+    let field = Field::new(Store::postgres().await).await;
+    let (_other, there) = field.replica().await;
+    let operation = field.patch("vpnx-branch01", &ranges()).await.json();
+    let id = operation["id"].as_str().expect("an id");
+    let messages = there.messages(&format!("/operations/{id}/stream"), &[]).await.rest().await;
+    let kinds: Vec<&str> = messages.iter().map(|message| message.event.as_str()).collect();
+    assert_eq!(kinds, ["requested", "submitted", "succeeded", "verification_confirmed", "end"]);
+}
+
+/// Without LISTEN/NOTIFY another replica's steps are found by looking again.
+#[tokio::test(flavor = "multi_thread")]
+async fn waits_and_streams_end_where_nothing_is_heard_of_the_other_replica() {
+    let field = Field::new(Store::postgres().await).await;
+    let (_other, there) = field.replica().await;
+    let deafen = "DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND query LIKE 'LISTEN%'; END $$";
+    let operation = field.patch("vpnx-branch01", &ranges()).await.json();
+    let id = operation["id"].as_str().expect("an id").to_owned();
+    field.store.execute(deafen).await.expect("the listeners are gone");
+    let (path, route) = (format!("/operations/{id}/stream"), format!("/operations/{id}"));
+    let stream = async { there.messages(&path, &[]).await.rest().await };
+    let wait = there.get(&route, &[("prefer", "wait=30")]);
+    let (messages, waited) = tokio::join!(stream, wait);
+    assert_eq!(messages.last().expect("an end").event, "end");
+    assert_eq!(waited.json()["status"], "succeeded");
+}
+
+/// Two connections for what consumers read, and fifty who wait: the pool is free for others.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_holds_no_database_connection() {
+    let field = Field::with(Store::postgres().await, |settings| {
+        settings.database.connections = 2;
+        settings.rules.task_timeout = Duration::from_secs(600);
+    })
+    .await;
+    let operation = field.patch("vpnx-task-never-ends", &ranges()).await.json();
+    let id = operation["id"].as_str().expect("an id").to_owned();
+    let mut streams = Vec::new();
+    for _ in 0..25 {
+        let mut messages = field.consumer.messages(&format!("/operations/{id}/stream"), &[]).await;
+        messages.next().await.expect("a step");
+        streams.push(messages);
+    }
+    let waits = (0..25).map(|_| {
+        let (consumer, route) = (field.consumer.clone(), format!("/operations/{id}"));
+        tokio::spawn(async move { consumer.get(&route, &[("prefer", "wait=60")]).await })
+    });
+    let waits: Vec<_> = waits.collect();
+    field.until_waiting("wait", 25).await;
+    assert_eq!(field.consumer.get("/operations", &[]).await.status, 200);
+    // A shutdown ends them all.
+    field.stop();
+    for wait in waits {
+        let answer = wait.await.expect("an answer");
+        assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("running")));
+    }
+    for messages in streams {
+        let kinds: Vec<String> = messages.rest().await.into_iter().map(|message| message.event).collect();
+        assert!(!kinds.contains(&"end".to_owned()), "the operation has not ended: {kinds:?}");
+    }
 }

@@ -69,14 +69,25 @@ impl Consumer {
         self.send(request, headers).await
     }
 
-    async fn send(&self, mut request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answer {
+    /// Opens a stream of server-sent events.
+    pub async fn messages(&self, path: &str, headers: &[(&str, &str)]) -> Messages {
+        let request = self.authorized(self.client.get(format!("{}{path}", self.base)), headers);
+        Messages { response: request.send().await.expect("an answer"), text: String::new() }
+    }
+
+    fn authorized(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        headers: &[(&str, &str)],
+    ) -> reqwest::RequestBuilder {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if !self.token.is_empty() {
-            request = request.bearer_auth(&self.token);
-        }
-        let response = request.send().await.expect("an answer");
+        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> Answer {
+        let response = self.authorized(request, headers).send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.text().await.expect("a body");
         Answer { status, headers, body }
@@ -93,6 +104,52 @@ impl Consumer {
             }
             assert!(Instant::now() < until, "it does not end: {operation}");
         }
+    }
+}
+
+/// A stream of server-sent events.
+pub struct Messages {
+    pub response: reqwest::Response,
+    text: String,
+}
+
+/// One message of such a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub id: String,
+    pub event: String,
+    pub data: Value,
+}
+
+impl Messages {
+    /// The next message, comments and hints left out; `None` when the stream has been closed.
+    pub async fn next(&mut self) -> Option<Message> {
+        loop {
+            while let Some((block, rest)) = self.text.split_once("\n\n") {
+                let block = block.to_owned();
+                self.text = rest.to_owned();
+                let field = |name: &str| {
+                    block
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .map(|value| value.trim().to_owned())
+                };
+                if let (Some(id), Some(event), Some(data)) = (field("id:"), field("event:"), field("data:")) {
+                    return Some(Message { id, event, data: serde_json::from_str(&data).expect("JSON") });
+                }
+            }
+            let bytes = self.response.chunk().await.expect("the stream goes on")?;
+            self.text.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
+        }
+    }
+
+    /// All messages to the end of the stream.
+    pub async fn rest(mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        while let Some(message) = self.next().await {
+            messages.push(message);
+        }
+        messages
     }
 }
 

@@ -37,6 +37,14 @@ pub(super) fn operations() -> Value {
     json!({"items": [operation(Status::Succeeded)], "next_cursor": null})
 }
 
+/// Two messages of a stream.
+pub(super) fn messages() -> String {
+    let step = json!({"seq": 2, "event": EventKind::Submitted, "at": OPENED, "status": Status::Running,
+                      "task_id": "12614", "upstream": null, "verification": null});
+    let end = operation(Status::Succeeded);
+    format!("retry: 2000\n\nid: 2\nevent: submitted\ndata: {step}\n\nid: end\nevent: end\ndata: {end}\n\n")
+}
+
 pub(super) fn event() -> Value {
     json!({
         "seq": 1, "id": "0199b3a1-7c1e-7d30-8f00-0123456789ab", "occurred_at": OPENED, "event": EventKind::Requested,

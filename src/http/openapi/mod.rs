@@ -39,6 +39,7 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
     paths(
         paths::tunnels::patch_tunnel,
         paths::operations::list_operations, paths::operations::get_operation,
+        paths::operations::stream_operation,
         paths::audit::list_audit_events, paths::audit::get_audit_event, paths::audit::get_checkpoint,
         paths::audit::count_audit_events, paths::audit::verify_audit_events,
         paths::problems::list_problem_types, paths::problems::get_problem_type,
@@ -47,6 +48,7 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
     components(schemas(
         schemas::TunnelPatch, schemas::OperationPage, schemas::AuditEventPage,
         super::operations::OperationView<'static>, super::operations::TunnelView<'static>,
+        super::stream::StepView,
         super::event_view::EventSchema, super::audit::Checkpoint, super::counts::CountsView, super::counts::CountView,
         super::verification::VerificationView, crate::domain::bucket::Bucket, super::problem::Problem,
         super::problem::pages::TypeView, super::problem::pages::TypePage,

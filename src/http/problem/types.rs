@@ -75,8 +75,8 @@ problem_types! {
     InvalidQuery = "invalid_query", BAD_REQUEST,
         title: "the query can't be understood",
         detail: "the query can't be understood: see errors",
-        meaning: "A query parameter is unknown, stands twice, or has a value that it can't have. An unknown one is \
-            refused, so that a slip of the pen never widens a search.",
+        meaning: "A query parameter, or the header `Last-Event-ID`, is unknown, stands twice, or has a value that it \
+            can't have. An unknown one is refused, so that a slip of the pen never widens a search.",
         remedy: "`errors` names every parameter that is wrong, and what it may be.";
     InvalidCursor = "invalid_cursor", BAD_REQUEST,
         title: "the cursor can't be understood",

@@ -174,6 +174,14 @@ impl Ledger for Postgres {
         limited(self.limit, read::operation(&self.pool, id, vpcs)).await
     }
 
+    async fn operations_by_id(&self, ids: &[OperationId]) -> Result<Vec<Operation>, LedgerError> {
+        limited(self.limit, read::operations_by_id(&self.pool, ids)).await
+    }
+
+    async fn events_of(&self, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError> {
+        limited(self.limit, read::events_of(&self.pool, ids)).await
+    }
+
     async fn operations(
         &self,
         vpcs: &VpcScope,

@@ -122,6 +122,21 @@ pub(super) async fn operation(
     row.map(|row| operation_row(&row)?.into_operation()).transpose()
 }
 
+pub(super) async fn operations_by_id(
+    pool: &PgPool,
+    ids: &[OperationId],
+) -> Result<Vec<Operation>, LedgerError> {
+    let sql = format!("SELECT {OPERATION} FROM operations o WHERE o.id = ANY($1)");
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).fetch_all(pool).await.map_err(unavailable)?;
+    rows.iter().map(|row| operation_row(row)?.into_operation()).collect()
+}
+
+pub(super) async fn events_of(pool: &PgPool, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError> {
+    let sql = format!("SELECT {EVENT} FROM audit_events e WHERE e.operation_id = ANY($1) ORDER BY e.seq");
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids).fetch_all(pool).await.map_err(unavailable)?;
+    rows.iter().map(event_of).collect()
+}
+
 pub(super) async fn operations(
     pool: &PgPool,
     vpcs: &VpcScope,

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Value, json as json_value};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 use uuid::Uuid;
 
 use crate::domain::event::{Event, EventRow};
@@ -131,6 +131,31 @@ pub(super) async fn operation(
     push_scope(&mut query, "o.vpc_id", vpcs);
     let row = query.build().fetch_optional(pool).await.map_err(unavailable)?;
     row.map(|row| operation_row(&row)?.into_operation()).transpose()
+}
+
+pub(super) async fn operations_by_id(
+    pool: &SqlitePool,
+    ids: &[OperationId],
+) -> Result<Vec<Operation>, LedgerError> {
+    let sql = format!("SELECT {OPERATION} FROM operations o WHERE o.id IN (SELECT value FROM json_each($1))");
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(json_value!(ids).to_string())
+        .fetch_all(pool)
+        .await
+        .map_err(unavailable)?;
+    rows.iter().map(|row| operation_row(row)?.into_operation()).collect()
+}
+
+pub(super) async fn events_of(pool: &SqlitePool, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError> {
+    let sql = format!(
+        "SELECT {EVENT} FROM audit_events e WHERE e.operation_id IN (SELECT value FROM json_each($1)) ORDER BY e.seq"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(json_value!(ids).to_string())
+        .fetch_all(pool)
+        .await
+        .map_err(unavailable)?;
+    rows.iter().map(event_of).collect()
 }
 
 pub(super) async fn operations(

@@ -35,10 +35,34 @@ pub(in super::super) fn list_operations() {}
     security(("bearer" = ["tunnels:read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The operation's id"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end.")
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end. A gateway that shuts down answers earlier.")
     ),
     responses(
         (status = 200, description = "The operation as it is now", body = OperationView<'static>, example = json!(examples::operation(Status::Succeeded))),
         OneProblems
     ))]
 pub(in super::super) fn get_operation() {}
+
+/// Follow an operation live
+///
+/// Server-sent events: each step of the operation, first those that were, then those that come, as they happen. A
+/// message's `id` is the step's place in the audit log, its `event` one of the kinds of events (`requested`,
+/// `submitted`, …), its `data` an `OperationStep`. When the operation has ended, a last message with the event `end`
+/// holds the `Operation`, and the stream is closed.
+///
+/// A client that lost the connection goes on with `Last-Event-ID`. A stream is also closed after five minutes, when the
+/// token expires, and when the gateway shuts down: a message `end` is the only end of the operation. Comments (lines
+/// that begin with `:`) keep the connection alive and mean nothing.
+#[utoipa::path(get, path = "/operations/{id}/stream", tag = "operations", operation_id = "stream_operation",
+    security(("bearer" = ["tunnels:read"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The operation's id"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message that you have: only later ones are told"),
+        ("last_event_id" = Option<String>, Query, description = "The same, for clients that can't set the header; the header goes first")
+    ),
+    responses(
+        (status = 200, description = "The messages", body = String, content_type = "text/event-stream", example = json!(examples::messages())),
+        (status = 204, description = "The operation has ended and you have seen its end: do not connect again"),
+        OneProblems
+    ))]
+pub(in super::super) fn stream_operation() {}

@@ -1,0 +1,233 @@
+//! `GET /operations/{id}/stream`: an operation's steps as server-sent events, those that were and those that come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{self, ContentEncoding, HeaderName};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use serde::Serialize;
+use tokio::time::{Instant, sleep, sleep_until};
+use utoipa::ToSchema;
+
+use crate::domain::event::{Event, EventKind, Upstream};
+use crate::domain::fault::Fault;
+use crate::domain::operation::{OperationId, Status, UpstreamError};
+use crate::domain::principal::Scope;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::verification::Verification;
+use crate::service::watch::{Sight, Watcher};
+use crate::shutdown::Shutdown;
+
+use super::figures::UnderWay;
+use super::operations::OperationView;
+use super::problem::{Problem, ProblemType};
+use super::query::Query;
+use super::{HttpState, auth};
+
+/// The media type of server-sent events.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+/// Silence that proxies bear: after that a comment is sent.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The longest life of a stream: after that the client comes again, and what it may see is looked at anew.
+const LONGEST: Duration = Duration::from_secs(300);
+/// How soon a client comes again, in milliseconds, and what chance adds, so that not all come at once.
+const RETRY_MILLIS: u64 = 1000;
+const RETRY_SPREAD_MILLIS: u64 = 2000;
+/// The id of the last message: a client that comes again with it has seen everything.
+const END: &str = "end";
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// nginx, for one, keeps an answer back to fill its buffer, unless this says no.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// One step of an operation: what happened, and where the operation stood after it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperationStep)]
+pub(super) struct StepView {
+    /// The step's place in the audit log; the message's `id` too.
+    #[schema(example = 2)]
+    seq: i64,
+    event: EventKind,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Where the operation stood after this step.
+    status: Status,
+    /// The cloud's own asynchronous job, in the step that began it.
+    #[schema(example = "12614")]
+    task_id: Option<String>,
+    /// The cloud's own words, in a step that is not a good one.
+    upstream: Option<UpstreamError>,
+    /// What reading the tunnel back showed, in the step that tells it.
+    verification: Option<Verification>,
+}
+
+impl StepView {
+    /// `None` for an event of a kind that this version does not know.
+    fn of(event: &Event) -> Option<Self> {
+        let row = &event.row;
+        let kind = EventKind::from_word(&row.event)?;
+        let status = kind.status_after()?;
+        // Only what the operation itself shows: not everybody who may read it may read the audit log.
+        let said: Upstream =
+            row.upstream.clone().and_then(|said| serde_json::from_value(said).ok()).unwrap_or_default();
+        let has_words = !matches!(status, Status::Pending | Status::Running | Status::Succeeded);
+        let words = UpstreamError { code: said.code, code_desc: said.code_desc, message: said.message };
+        Some(Self {
+            seq: row.seq,
+            event: kind,
+            at: row.occurred_at,
+            status,
+            task_id: said.task_id.filter(|_| kind == EventKind::Submitted),
+            upstream: Some(words).filter(|words| has_words && *words != UpstreamError::default()),
+            verification: said.verification,
+        })
+    }
+}
+
+/// What a client has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Every step up to this one.
+    After(i64),
+    /// The end too.
+    End,
+}
+
+fn place(text: &str) -> Option<Place> {
+    if text == END {
+        return Some(Place::End);
+    }
+    text.parse().ok().filter(|seq| *seq >= 0).map(Place::After)
+}
+
+/// Where the client's last stream broke off; the header is what a client sends that connects again by itself.
+fn last_seen(request: &HttpRequest) -> Result<Place, Problem> {
+    let mut query = Query::parse(request.query_string());
+    let what = || "must be the id of a message of this stream".to_owned();
+    let asked = query.value("last_event_id", what, place);
+    query.finish()?;
+    let Some(header) = request.headers().get(LAST_EVENT_ID) else {
+        return Ok(asked.unwrap_or(Place::After(0)));
+    };
+    header.to_str().ok().and_then(place).ok_or_else(|| {
+        Problem::of(ProblemType::InvalidQuery).with_errors(vec![Fault::new(
+            "header:Last-Event-ID",
+            "invalid",
+            what(),
+        )])
+    })
+}
+
+/// A stream under way. It touches no database: it is told by the watcher.
+struct Telling {
+    watcher: Watcher,
+    shutdown: Shutdown,
+    /// Not told yet.
+    sight: Option<Arc<Sight>>,
+    /// The newest step that was told.
+    told: i64,
+    text: String,
+    until: Instant,
+    has_ended: bool,
+    _waiting: UnderWay,
+}
+
+impl Telling {
+    /// What is sent next; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        while !self.has_ended {
+            if let Some(sight) = self.sight.take() {
+                self.tell(&sight);
+            }
+            if !self.text.is_empty() {
+                return Some(Bytes::from(std::mem::take(&mut self.text)));
+            }
+            tokio::select! {
+                sight = self.watcher.changed() => self.sight = Some(sight),
+                () = sleep(HEARTBEAT) => self.text.push_str(":\n\n"),
+                () = sleep_until(self.until) => return None,
+                () = self.shutdown.requested() => return None,
+            }
+        }
+        (!self.text.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.text)))
+    }
+
+    fn tell(&mut self, sight: &Sight) {
+        for event in sight.events.iter().filter(|event| event.row.seq > self.told) {
+            if let Some(step) = StepView::of(event) {
+                self.text.push_str(&message(&step.seq, step.event.as_str(), &step));
+            }
+        }
+        self.told = sight.events.last().map_or(self.told, |event| event.row.seq.max(self.told));
+        if sight.operation.status().is_final() {
+            self.text.push_str(&message(&END, END, &OperationView::from(&sight.operation)));
+            self.has_ended = true;
+        }
+    }
+}
+
+fn message(id: &impl std::fmt::Display, event: &str, data: &impl Serialize) -> String {
+    // Views always have a JSON form, and it is one line.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
+}
+
+pub(super) async fn stream(
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (principal, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
+    let place = last_seen(&request)?;
+    let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
+    let watcher = state.service.watch(id);
+    let service = state.service.clone();
+    let sight = state.run(async move { service.sight(id, &vpcs).await }).await??;
+    let sight = sight.ok_or_else(Problem::not_found)?;
+    let told = match place {
+        Place::After(seq) => seq,
+        // Tells a browser's EventSource, which connects again by itself, to leave it at that.
+        Place::End if sight.operation.status().is_final() => return Ok(HttpResponse::NoContent().finish()),
+        Place::End => 0,
+    };
+    let now = state.clock.now();
+    let limit = principal.expires_at.map_or(LONGEST, |end| end.since(now).min(LONGEST));
+    let retry = RETRY_MILLIS + state.chance.word() % RETRY_SPREAD_MILLIS;
+    let telling = Telling {
+        watcher,
+        shutdown: state.shutdown.clone(),
+        sight: Some(Arc::new(sight)),
+        told,
+        text: format!("retry: {retry}\n\n"),
+        until: Instant::now() + limit,
+        has_ended: false,
+        _waiting: state.figures.waits("stream"),
+    };
+    let messages = stream::unfold(telling, |mut telling| async move {
+        telling.next().await.map(|text| (Ok::<_, Problem>(text), telling))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type(MEDIA_TYPE)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((X_ACCEL_BUFFERING, "no"))
+        // A compressor would hold messages back.
+        .insert_header(ContentEncoding::Identity)
+        .streaming(messages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_step_or_the_end() {
+        assert_eq!(place("0"), Some(Place::After(0)));
+        assert_eq!(place("42"), Some(Place::After(42)));
+        assert_eq!(place("end"), Some(Place::End));
+        for bad in ["", "-1", "END", "4 ", "99999999999999999999"] {
+            assert_eq!(place(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `GET /operations/{id}/stream`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tunnelgate::domain::principal::Scope;
+
+use crate::field::{Field, path, ranges};
+use crate::on_each_ledger;
+use crate::support::Store;
+use crate::support::consumer::Message;
+
+fn stream(id: &str) -> String {
+    format!("/operations/{id}/stream")
+}
+
+fn kinds(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.event.as_str()).collect()
+}
+
+async fn started(field: &Field, tunnel: &str) -> String {
+    let operation = field.patch(tunnel, &ranges()).await.json();
+    operation["id"].as_str().expect("an id").to_owned()
+}
+
+const WHOLE: [&str; 5] = ["requested", "submitted", "succeeded", "verification_confirmed", "end"];
+
+async fn a_stream_tells_what_was_what_comes_and_the_end(field: Field) {
+    let id = started(&field, "vpnx-branch01").await;
+    let messages = field.consumer.messages(&stream(&id), &[]).await;
+    let headers = messages.response.headers().clone();
+    for (name, value) in
+        [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
+    {
+        assert_eq!(headers[name], value);
+    }
+    let live = messages.rest().await;
+    assert_eq!(kinds(&live), WHOLE);
+    let statuses: Vec<&Value> = live.iter().map(|message| &message.data["status"]).collect();
+    assert_eq!(statuses, ["pending", "running", "succeeded", "succeeded", "succeeded"]);
+
+    // The steps are those of the audit log, with its numbers and times.
+    let log = field.consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
+    let mut log = log["items"].as_array().expect("items").clone();
+    log.reverse();
+    for (message, event) in live.iter().zip(&log) {
+        assert_eq!(message.id, event["seq"].to_string());
+        assert_eq!((&message.data["seq"], &message.data["at"]), (&event["seq"], &event["occurred_at"]));
+    }
+    let operation = field.consumer.get(&format!("/operations/{id}"), &[]).await.json();
+    assert_eq!(live[1].data["task_id"], operation["task_id"]);
+    assert_eq!(live[3].data["verification"], json!({"result": "confirmed"}));
+    assert_eq!((live[4].id.as_str(), &live[4].data), ("end", &operation));
+
+    // Afterwards it is told again, to its end.
+    assert_eq!(field.consumer.messages(&stream(&id), &[]).await.rest().await, live);
+}
+
+async fn a_client_goes_on_where_it_stopped(field: Field) {
+    let id = started(&field, "vpnx-branch01").await;
+    let whole = field.consumer.messages(&stream(&id), &[]).await.rest().await;
+    for seen in 0..4 {
+        let last = whole[seen].id.as_str();
+        let rest = field.consumer.messages(&stream(&id), &[("last-event-id", last)]).await.rest().await;
+        assert_eq!(rest, whole[seen + 1..]);
+        let route = format!("{}?last_event_id={last}", stream(&id));
+        assert_eq!(field.consumer.messages(&route, &[]).await.rest().await, rest);
+    }
+    // 204 is what makes a browser's EventSource stop.
+    let after = field.consumer.get(&stream(&id), &[("last-event-id", "end")]).await;
+    assert_eq!((after.status, after.body.as_str()), (204, ""));
+    let odd = field.consumer.get(&stream(&id), &[("last-event-id", "yesterday")]).await;
+    assert_eq!(odd.problem(), (400, "invalid_query".into()));
+    assert_eq!(odd.json()["errors"][0]["pointer"], "header:Last-Event-ID");
+    let odd = field.consumer.get(&format!("{}?last_event_id=-1&since=3", stream(&id)), &[]).await;
+    assert_eq!(odd.json()["errors"].as_array().map(Vec::len), Some(2));
+}
+
+async fn every_end_has_its_step_and_the_clouds_words(field: Field) {
+    let refused = field.patch("vpnx-failed-5100", &ranges()).await.json();
+    let id = refused["operation_id"].as_str().expect("an id");
+    let messages = field.consumer.messages(&stream(id), &[]).await.rest().await;
+    assert_eq!(kinds(&messages), ["requested", "rejected", "end"]);
+    assert_eq!(messages[1].data["upstream"], messages[2].data["error"]["upstream"]);
+    assert_eq!(messages[1].data["upstream"]["code"], "5100");
+
+    let id = started(&field, "vpnx-task-fails").await;
+    let messages = field.consumer.messages(&stream(&id), &[]).await.rest().await;
+    assert_eq!(kinds(&messages), ["requested", "submitted", "failed", "end"]);
+    assert_eq!(messages[2].data["status"], "failed");
+}
+
+/// Whoever may read an operation need not be somebody who may read the audit log.
+async fn a_stream_shows_no_more_than_the_operation_and_only_to_those_who_may_see_it(field: Field) {
+    let headers = [("user-agent", "netops/2"), ("x-request-id", "story-7"), ("prefer", "wait=30")];
+    let answer = field.consumer.patch(&path("vpnx-branch01"), &ranges(), &headers).await.json();
+    let id = answer["id"].as_str().expect("an id");
+    let reader = field.somebody("reader", &[(Scope::TunnelsRead, &["vpc-03*"])]).await;
+    let whole = reader.get(&stream(id), &[]).await;
+    assert_eq!(whole.status, 200);
+    assert!(whole.body.contains("event: end") && whole.body.starts_with("retry: "));
+    for hidden in ["netops/2", "story-7", "127.0.0.1", "source_ip", "hash\"", "latency_ms"] {
+        assert!(!whole.body.contains(hidden), "{hidden} in {}", whole.body);
+    }
+
+    let elsewhere = field.somebody("elsewhere", &[(Scope::TunnelsRead, &["vpc-prod-*"])]).await;
+    assert_eq!(elsewhere.get(&stream(id), &[]).await.problem(), (404, "not_found".into()));
+    let auditor = field.somebody("auditor", &[(Scope::AuditRead, &[])]).await;
+    assert_eq!(auditor.get(&stream(id), &[]).await.problem(), (403, "forbidden".into()));
+    for missing in ["x", "0199b3a1-7c1e-7d2f-9c1a-0123456789ab"] {
+        assert_eq!(field.consumer.get(&stream(missing), &[]).await.problem(), (404, "not_found".into()));
+    }
+    field.until_waiting("stream", 0).await;
+}
+
+async fn a_shutdown_ends_waits_and_streams_at_once(store: Store) {
+    let field = Field::with(store, |settings| settings.rules.task_timeout = Duration::from_secs(600)).await;
+    let id = started(&field, "vpnx-task-never-ends").await;
+    let mut messages = field.consumer.messages(&stream(&id), &[]).await;
+    assert_eq!(messages.next().await.expect("a step").event, "requested");
+    assert_eq!(messages.next().await.expect("a step").event, "submitted");
+    let waiting = {
+        let consumer = field.consumer.clone();
+        let route = format!("/operations/{id}");
+        tokio::spawn(async move { consumer.get(&route, &[("prefer", "wait=60")]).await })
+    };
+    field.until_waiting("wait", 1).await;
+    field.stop();
+    assert_eq!(messages.next().await, None, "closed, and not broken off");
+    let answer = waiting.await.expect("an answer");
+    assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("running")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_ends_them_on_sqlite() {
+    a_shutdown_ends_waits_and_streams_at_once(Store::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_ends_them_on_postgres() {
+    a_shutdown_ends_waits_and_streams_at_once(Store::postgres().await).await;
+}
+
+on_each_ledger!(
+    a_stream_tells_what_was_what_comes_and_the_end,
+    a_client_goes_on_where_it_stopped,
+    every_end_has_its_step_and_the_clouds_words,
+    a_stream_shows_no_more_than_the_operation_and_only_to_those_who_may_see_it,
+);
