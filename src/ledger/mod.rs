@@ -4,6 +4,7 @@
 mod batch;
 mod columns;
 mod figures;
+mod lists;
 mod pools;
 mod postgres;
 mod sqlite;

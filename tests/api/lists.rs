@@ -1,6 +1,7 @@
 //! Lists: pages, filters, and the whole log as NDJSON and CSV.
 
 use serde_json::{Value, json};
+use tunnelgate::domain::principal::Scope;
 
 use crate::field::{Field, path, ranges};
 use crate::on_each_ledger;
@@ -41,6 +42,30 @@ async fn pages_follow_each_other(field: Field) {
         assert!(link.ends_with("rel=\"next\"") && next.contains(&format!("cursor={cursor}")), "{link}");
     }
     assert_eq!(seen, expected);
+}
+
+/// Whoever goes from page to page sees what was there at the beginning, each once, whatever comes in meanwhile.
+async fn pages_stay_right_while_changes_come_in(field: Field) {
+    fill(&field).await;
+    let reader =
+        field.somebody("reader", &[(Scope::TunnelsRead, &["vpc-03*"]), (Scope::AuditRead, &["vpc-03*"])]);
+    let reader = reader.await;
+    let mut more = 10;
+    for route in ["/operations", "/audit-events"] {
+        for consumer in [&field.consumer, &reader] {
+            let expected = ids(&consumer.get(&format!("{route}?limit=200"), &[]).await.json());
+            let (mut seen, mut next) = (Vec::new(), format!("{route}?limit=4"));
+            loop {
+                let page = consumer.get(&next, &[]).await.json();
+                seen.extend(ids(&page));
+                let Some(cursor) = page["next_cursor"].as_str() else { break };
+                next = format!("{route}?limit=4&cursor={cursor}");
+                more += 1;
+                assert_eq!(field.patch(&format!("vpnx-load-{more}"), &ranges()).await.status, 202);
+            }
+            assert_eq!(seen, expected, "{route}");
+        }
+    }
 }
 
 async fn filters_narrow_the_lists(field: Field) {
@@ -137,6 +162,7 @@ async fn one_event_and_the_newest_one_can_be_read(field: Field) {
 
 on_each_ledger!(
     pages_follow_each_other,
+    pages_stay_right_while_changes_come_in,
     filters_narrow_the_lists,
     a_query_that_is_wrong_is_a_400_that_names_every_fault,
     the_whole_log_is_the_same_in_every_form,

@@ -1,12 +1,14 @@
 //! Filters, pages, and what a principal may see.
 
-use tunnelgate::domain::event::EventKind;
-use tunnelgate::domain::operation::Status;
+use std::time::Duration;
+
+use tunnelgate::domain::event::{Event, EventKind};
+use tunnelgate::domain::operation::{ErrorCode, Status, Transition};
 use tunnelgate::domain::principal::{VpcPattern, VpcScope};
-use tunnelgate::service::ledger::{EventFilter, OperationFilter, Order};
+use tunnelgate::service::ledger::{EventFilter, OperationFilter, Order, Step};
 
 use crate::on_each_ledger;
-use crate::words::{Bench, advance, at, opening_in, submit, succeed};
+use crate::words::{Bench, advance, at, denied, error, opening_in, submit, succeed};
 
 /// Six operations: two VPCs, two requesters, one ended.
 async fn fill(bench: &Bench) {
@@ -131,9 +133,184 @@ async fn every_filter_narrows_the_list_of_events(bench: Bench) {
     }
 }
 
+/// What a list has to hold, told by looking at every event.
+fn told_by_looking(log: &[Event], fits: impl Fn(&Event) -> bool) -> Vec<i64> {
+    log.iter().rev().filter(|event| fits(event)).map(|event| event.row.seq).collect()
+}
+
+async fn walk(bench: &Bench, vpcs: &VpcScope, filter: &EventFilter, order: Order, limit: u32) -> Vec<i64> {
+    let (mut seqs, mut after) = (Vec::new(), None);
+    loop {
+        let page = bench.ledger.events(vpcs, filter, order, after, limit).await.expect("a page");
+        let Some(last) = page.last() else { return seqs };
+        after = Some(last.row.seq);
+        seqs.extend(page.iter().map(|event| event.row.seq));
+    }
+}
+
+/// Many refusals lie over operations whose steps are woven into each other: rare matches are searched for in another
+/// way than common ones, and the pages have to be the same.
+async fn pages_are_whole_where_matches_are_rare(bench: Bench) {
+    let mut running = Vec::new();
+    for number in 0..12_u64 {
+        let vpc = if number % 3 == 0 { "vpc-prod-1" } else { "vpc_test" };
+        let now = at(number * 60);
+        let opened = bench.opened(opening_in(vpc, &format!("vpnx-{number}"), "alice", now)).await;
+        running.push((number, bench.advanced(advance(opened, submit(), 0, now)).await));
+    }
+    let refuse = async |from: u64| {
+        let steps = (0..1100)
+            .map(|number| bench.ledger.write(Step::Record(Box::new(denied(at(from + number), "intruder")))));
+        assert!(futures_util::future::join_all(steps).await.iter().all(Result::is_ok));
+    };
+    refuse(1000).await;
+    // The one that began first ends last.
+    running.reverse();
+    for (number, operation) in running {
+        let now = at(4000 - number * 60);
+        let step = if number % 2 == 0 {
+            succeed()
+        } else {
+            Transition::Fail { error: error(ErrorCode::TaskFailed) }
+        };
+        bench.advanced(advance(operation, step, 0, now)).await;
+        if number == 6 {
+            refuse(3000).await;
+        }
+    }
+    refuse(5000).await;
+    let log = bench.events().await;
+
+    let ended = async |status: Status| {
+        let filter = OperationFilter { status: Some(status), ..OperationFilter::default() };
+        bench.ledger.operations(&VpcScope::All, &filter, None, 100).await.expect("a list")
+    };
+    let (succeeded, failed) = (ended(Status::Succeeded).await, ended(Status::Failed).await);
+    assert_eq!((succeeded.len(), failed.len()), (6, 6));
+    for (status, operations) in [(Status::Succeeded, succeeded), (Status::Failed, failed)] {
+        let is_of = |event: &Event| operations.iter().any(|o| Some(o.id) == event.row.operation_id);
+        let all = EventFilter { status: Some(status), ..EventFilter::default() };
+        for (created_after, created_before) in
+            [(None, None), (Some(at(130)), None), (None, Some(at(3700))), (Some(at(61)), Some(at(400)))]
+        {
+            let filter = EventFilter { created_after, created_before, ..all.clone() };
+            let expected = told_by_looking(&log, |event| {
+                let now = event.row.occurred_at;
+                let in_time =
+                    created_after.is_none_or(|at| now >= at) && created_before.is_none_or(|at| now < at);
+                is_of(event) && in_time
+            });
+            for limit in [1, 3, 100] {
+                let seqs = walk(&bench, &VpcScope::All, &filter, Order::NewestFirst, limit).await;
+                assert_eq!(seqs, expected, "{filter:?}, {limit} a page");
+            }
+            let mut seqs = walk(&bench, &VpcScope::All, &filter, Order::OldestFirst, 5).await;
+            seqs.reverse();
+            assert_eq!(seqs, expected, "{filter:?}, oldest first");
+        }
+        let visible = scope(&["*prod*", "vpc-prod-1"]);
+        let expected = told_by_looking(&log, |event| is_of(event) && event.row.vpc_id == "vpc-prod-1");
+        assert_eq!(walk(&bench, &visible, &all, Order::NewestFirst, 2).await, expected);
+        let requested = EventFilter { event: Some(EventKind::Requested), ..all.clone() };
+        let expected = told_by_looking(&log, |event| is_of(event) && event.row.event == "requested");
+        assert_eq!(walk(&bench, &VpcScope::All, &requested, Order::NewestFirst, 2).await, expected);
+        let never = EventFilter { event: Some(EventKind::Rejected), ..all };
+        assert!(walk(&bench, &VpcScope::All, &never, Order::NewestFirst, 2).await.is_empty());
+    }
+}
+
+/// Clocks differ, and a step may wait for its commit: the log is not in the order of its times.
+async fn lists_by_time_are_whole_whatever_the_clocks_did(bench: Bench) {
+    let day = 24 * 3600;
+    for (number, seconds) in [0, 5 * day, 3600, 2 * day, 1800, 30, 9 * day, 7200].into_iter().enumerate() {
+        bench.opened(opening_in("vpc-prod-1", &format!("vpnx-{number}"), "alice", at(seconds))).await;
+    }
+    let log = bench.events().await;
+    for bound in [0, 29, 30, 31, 1800, 3599, 3600, 3601, 2 * day, 3 * day, 9 * day, 10 * day].map(at) {
+        for sub in [Duration::ZERO, Duration::from_micros(877_000), Duration::from_micros(500)] {
+            let bound = bound.plus(sub);
+            for (from, before) in [(Some(bound), None), (None, Some(bound)), (Some(bound), Some(at(2 * day)))]
+            {
+                let fits = |now| from.is_none_or(|at| now >= at) && before.is_none_or(|at| now < at);
+                let expected = told_by_looking(&log, |event| fits(event.row.occurred_at));
+                let filter =
+                    EventFilter { created_after: from, created_before: before, ..EventFilter::default() };
+                for vpcs in [VpcScope::All, scope(&["vpc-prod-*"])] {
+                    let seqs = walk(&bench, &vpcs, &filter, Order::NewestFirst, 3).await;
+                    assert_eq!(seqs, expected, "{filter:?}");
+                }
+                let filter =
+                    OperationFilter { created_after: from, created_before: before, ..Default::default() };
+                let found =
+                    bench.ledger.operations(&VpcScope::All, &filter, None, 100).await.expect("a list");
+                assert!(found.iter().all(|operation| fits(operation.created_at)), "{filter:?}");
+                assert_eq!(found.len(), expected.len(), "{filter:?}");
+            }
+        }
+    }
+}
+
+/// Every pair of filters, and a principal's VPCs, against what looking at everything shows.
+async fn filters_hold_together(bench: Bench) {
+    fill(&bench).await;
+    let log = bench.events().await;
+    let vpcs = [None, Some("vpc-prod-1"), Some("vpc_test"), Some("vpc-none")];
+    let tunnels_of = [None, Some("vpnx-1"), Some("vpnx-5")];
+    let requesters = [None, Some("alice"), Some("bob")];
+    let statuses = [None, Some(Status::Pending), Some(Status::Succeeded), Some(Status::Failed)];
+    let everything = bench.ledger.operations(&VpcScope::All, &OperationFilter::default(), None, 100).await;
+    let everything = everything.expect("a list");
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    for visible in [VpcScope::All, scope(&["vpc-prod-*"]), scope(&["*"]), scope(&["vpc_*", "x"])] {
+        for vpc in vpcs {
+            for tunnel in tunnels_of {
+                for requester in requesters {
+                    for status in statuses {
+                        let fits: Vec<_> = everything
+                            .iter()
+                            .filter(|o| visible.allows(o.tunnel.vpc_id.as_str()))
+                            .filter(|o| vpc.is_none_or(|vpc| o.tunnel.vpc_id.as_str() == vpc))
+                            .filter(|o| tunnel.is_none_or(|tunnel| o.tunnel.tunnel_id.as_str() == tunnel))
+                            .filter(|o| requester.is_none_or(|name| o.requested_by.name == name))
+                            .filter(|o| status.is_none_or(|status| o.status() == status))
+                            .map(|o| o.id)
+                            .collect();
+                        let filter = OperationFilter {
+                            vpc_id: owned(vpc),
+                            tunnel_id: owned(tunnel),
+                            requested_by: owned(requester),
+                            status,
+                            ..Default::default()
+                        };
+                        let found =
+                            bench.ledger.operations(&visible, &filter, None, 100).await.expect("a list");
+                        let found: Vec<_> = found.iter().map(|operation| operation.id).collect();
+                        assert_eq!(found, fits, "{visible:?} {filter:?}");
+                        let filter = EventFilter {
+                            vpc_id: owned(vpc),
+                            tunnel_id: owned(tunnel),
+                            requested_by: owned(requester),
+                            status,
+                            ..Default::default()
+                        };
+                        let expected = told_by_looking(&log, |event| {
+                            event.row.operation_id.is_some_and(|id| fits.contains(&id))
+                        });
+                        let seqs = walk(&bench, &visible, &filter, Order::NewestFirst, 2).await;
+                        assert_eq!(seqs, expected, "{visible:?} {filter:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 on_each_ledger!(
     every_filter_narrows_the_list_of_operations,
     pages_stay_right_while_rows_come_in,
     a_principal_sees_its_vpcs_only,
     every_filter_narrows_the_list_of_events,
+    pages_are_whole_where_matches_are_rare,
+    lists_by_time_are_whole_whatever_the_clocks_did,
+    filters_hold_together,
 );

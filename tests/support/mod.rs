@@ -18,7 +18,7 @@ enum Kind {
 }
 
 const TABLES: &[&str] =
-    &["operations", "audit_events", "chain_head", "tracking", "idempotency_keys", "api_keys"];
+    &["operations", "audit_events", "audit_hours", "chain_head", "tracking", "idempotency_keys", "api_keys"];
 
 impl Store {
     /// A SQLite file.

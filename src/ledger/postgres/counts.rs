@@ -1,14 +1,21 @@
 //! Counting events.
 
 use sqlx::postgres::PgPool;
-use sqlx::{QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder, Row};
 
 use crate::domain::bucket::Bucket;
 use crate::domain::principal::VpcScope;
+use crate::domain::timestamp::Timestamp;
 use crate::ledger::unavailable;
 use crate::service::ledger::{EventCount, EventFilter, LedgerError};
 
-use super::read::{push_event_filter, push_scope, timestamp};
+use super::read::{push_vpcs, timestamp};
+
+macro_rules! push_filters {
+    ($query:ident, $($value:expr => $sql:literal),+ $(,)?) => {
+        $(if let Some(value) = $value { $query.push(concat!(" AND ", $sql, " ")).push_bind(value); })+
+    };
+}
 
 pub(super) async fn event_counts(
     pool: &PgPool,
@@ -21,7 +28,7 @@ pub(super) async fn event_counts(
     query.push(
         "), e.occurred_at, 'epoch') AS stretch, e.event, count(*) AS events FROM audit_events e WHERE true",
     );
-    push_scope(&mut query, "e.vpc_id", vpcs);
+    push_vpcs(&mut query, "e.vpc_id", vpcs);
     push_event_filter(&mut query, filter);
     query.push(" GROUP BY 1, 2 ORDER BY 1, 2");
     let rows = query.build().fetch_all(pool).await.map_err(unavailable)?;
@@ -34,4 +41,21 @@ pub(super) async fn event_counts(
         })
     };
     rows.iter().map(count).collect()
+}
+
+/// Adds what the events have to be like.
+fn push_event_filter(query: &mut QueryBuilder<Postgres>, filter: &EventFilter) {
+    push_filters!(query,
+        filter.operation_id => "e.operation_id =",
+        filter.event.map(crate::domain::event::EventKind::as_str) => "e.event =",
+        filter.vpc_id.clone() => "e.vpc_id =",
+        filter.tunnel_id.clone() => "e.tunnel_id =",
+        filter.requested_by.clone() => "e.actor =",
+        filter.created_after.map(Timestamp::to_offset) => "e.occurred_at >=",
+        filter.created_before.map(Timestamp::to_offset) => "e.occurred_at <",
+    );
+    if let Some(status) = filter.status {
+        query.push(" AND EXISTS (SELECT 1 FROM operations o WHERE o.id = e.operation_id AND o.status = ");
+        query.push_bind(status.as_str()).push(")");
+    }
 }

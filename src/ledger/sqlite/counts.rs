@@ -1,7 +1,7 @@
 //! Counting events.
 
 use sqlx::sqlite::SqlitePool;
-use sqlx::{QueryBuilder, Row};
+use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::domain::bucket::Bucket;
 use crate::domain::principal::VpcScope;
@@ -9,7 +9,13 @@ use crate::domain::timestamp::Timestamp;
 use crate::ledger::unavailable;
 use crate::service::ledger::{EventCount, EventFilter, LedgerError};
 
-use super::read::{push_event_filter, push_scope};
+use super::read::push_vpcs;
+
+macro_rules! push_filters {
+    ($query:ident, $($value:expr => $sql:literal),+ $(,)?) => {
+        $(if let Some(value) = $value { $query.push(concat!(" AND ", $sql, " ")).push_bind(value); })+
+    };
+}
 
 pub(super) async fn event_counts(
     pool: &SqlitePool,
@@ -21,7 +27,7 @@ pub(super) async fn event_counts(
     let mut query = QueryBuilder::new("SELECT unixepoch(e.occurred_at) / ");
     query.push_bind(seconds);
     query.push(" AS stretch, e.event, count(*) AS events FROM audit_events e WHERE true");
-    push_scope(&mut query, "e.vpc_id", vpcs);
+    push_vpcs(&mut query, "e.vpc_id", vpcs);
     push_event_filter(&mut query, filter);
     query.push(" GROUP BY 1, 2 ORDER BY 1, 2");
     let rows = query.build().fetch_all(pool).await.map_err(unavailable)?;
@@ -35,4 +41,21 @@ pub(super) async fn event_counts(
         })
     };
     rows.iter().map(count).collect()
+}
+
+/// Adds what the events have to be like.
+fn push_event_filter(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
+    push_filters!(query,
+        filter.operation_id.map(|id| id.to_string()) => "e.operation_id =",
+        filter.event.map(crate::domain::event::EventKind::as_str) => "e.event =",
+        filter.vpc_id.clone() => "e.vpc_id =",
+        filter.tunnel_id.clone() => "e.tunnel_id =",
+        filter.requested_by.clone() => "e.actor =",
+        filter.created_after.map(|at| at.to_string()) => "e.occurred_at >=",
+        filter.created_before.map(|at| at.to_string()) => "e.occurred_at <",
+    );
+    if let Some(status) = filter.status {
+        query.push(" AND EXISTS (SELECT 1 FROM operations o WHERE o.id = e.operation_id AND o.status = ");
+        query.push_bind(status.as_str()).push(")");
+    }
 }

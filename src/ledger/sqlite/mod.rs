@@ -4,6 +4,7 @@ mod apply;
 mod claims;
 mod counts;
 mod keys;
+mod lists;
 mod read;
 
 use std::str::FromStr;
@@ -130,7 +131,7 @@ impl Ledger for Sqlite {
         after: Option<OperationId>,
         limit: u32,
     ) -> Result<Vec<Operation>, LedgerError> {
-        limited(self.limit, read::operations(&self.pool, vpcs, filter, after, limit)).await
+        limited(self.limit, lists::operations(&self.pool, vpcs, filter, after, limit)).await
     }
 
     async fn event(&self, seq: i64, vpcs: &VpcScope) -> Result<Option<Event>, LedgerError> {
@@ -145,7 +146,7 @@ impl Ledger for Sqlite {
         after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<Event>, LedgerError> {
-        limited(self.limit, read::events(&self.pool, vpcs, filter, order, after, limit)).await
+        limited(self.limit, lists::events(&self.pool, vpcs, filter, order, after, limit)).await
     }
 
     async fn event_counts(

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::domain::event::{Event, EventRow};
 use crate::domain::operation::{Operation, OperationId};
-use crate::domain::principal::VpcScope;
+use crate::domain::principal::{VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{self, EVENT, OPERATION, OperationRow};
 use crate::ledger::unavailable;
-use crate::service::ledger::{Checkpoint, EventFilter, LedgerError, OperationFilter, Order};
+use crate::service::ledger::{Checkpoint, LedgerError};
 
 pub(super) fn timestamp(row: &SqliteRow, column: &str) -> Result<Timestamp, LedgerError> {
     optional_timestamp(row, column)?.ok_or_else(|| LedgerError::Corrupt(format!("column {column}")))
@@ -66,7 +66,7 @@ pub(super) fn operation_row(row: &SqliteRow) -> Result<OperationRow, LedgerError
     })
 }
 
-fn event_of(row: &SqliteRow) -> Result<Event, LedgerError> {
+pub(super) fn event_of(row: &SqliteRow) -> Result<Event, LedgerError> {
     let seq: i64 = row.try_get("seq").map_err(unavailable)?;
     read_event(row, seq).map_err(|_| LedgerError::UnreadableEvent(seq))
 }
@@ -104,20 +104,18 @@ fn read_event(row: &SqliteRow, seq: i64) -> Result<Event, LedgerError> {
 
 /// Adds the VPCs that the caller may see. GLOB, because LIKE takes no notice of letter case here; ids and patterns
 /// hold none of its other signs.
-pub(super) fn push_scope(query: &mut QueryBuilder<Sqlite>, column: &str, vpcs: &VpcScope) {
-    if let VpcScope::Matching(patterns) = vpcs {
-        query.push(" AND (false");
-        for pattern in patterns {
-            query.push(format!(" OR {column} GLOB ")).push_bind(pattern.as_str().to_owned());
-        }
-        query.push(")");
+pub(super) fn push_scope(query: &mut QueryBuilder<Sqlite>, column: &str, patterns: &[VpcPattern]) {
+    query.push(" AND (false");
+    for pattern in patterns {
+        query.push(format!(" OR {column} GLOB ")).push_bind(pattern.as_str().to_owned());
     }
+    query.push(")");
 }
 
-macro_rules! push_filters {
-    ($query:ident, $($value:expr => $sql:literal),+ $(,)?) => {
-        $(if let Some(value) = $value { $query.push(concat!(" AND ", $sql, " ")).push_bind(value); })+
-    };
+pub(super) fn push_vpcs(query: &mut QueryBuilder<Sqlite>, column: &str, vpcs: &VpcScope) {
+    if let VpcScope::Matching(patterns) = vpcs {
+        push_scope(query, column, patterns);
+    }
 }
 
 pub(super) async fn operation(
@@ -128,7 +126,7 @@ pub(super) async fn operation(
     let sql = format!("SELECT {OPERATION} FROM operations o WHERE o.id = ");
     let mut query = QueryBuilder::new(sql);
     query.push_bind(id.to_string());
-    push_scope(&mut query, "o.vpc_id", vpcs);
+    push_vpcs(&mut query, "o.vpc_id", vpcs);
     let row = query.build().fetch_optional(pool).await.map_err(unavailable)?;
     row.map(|row| operation_row(&row)?.into_operation()).transpose()
 }
@@ -158,29 +156,6 @@ pub(super) async fn events_of(pool: &SqlitePool, ids: &[OperationId]) -> Result<
     rows.iter().map(event_of).collect()
 }
 
-pub(super) async fn operations(
-    pool: &SqlitePool,
-    vpcs: &VpcScope,
-    filter: &OperationFilter,
-    after: Option<OperationId>,
-    limit: u32,
-) -> Result<Vec<Operation>, LedgerError> {
-    let mut query = QueryBuilder::new(format!("SELECT {OPERATION} FROM operations o WHERE true"));
-    push_scope(&mut query, "o.vpc_id", vpcs);
-    push_filters!(query,
-        filter.vpc_id.clone() => "o.vpc_id =",
-        filter.tunnel_id.clone() => "o.tunnel_id =",
-        filter.status.map(crate::domain::operation::Status::as_str) => "o.status =",
-        filter.requested_by.clone() => "o.requested_by =",
-        filter.created_after.map(|at| at.to_string()) => "o.created_at >=",
-        filter.created_before.map(|at| at.to_string()) => "o.created_at <",
-        after.map(|id| id.to_string()) => "o.id <",
-    );
-    query.push(" ORDER BY o.id DESC LIMIT ").push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(pool).await.map_err(unavailable)?;
-    rows.iter().map(|row| operation_row(row)?.into_operation()).collect()
-}
-
 pub(super) async fn event(
     pool: &SqlitePool,
     seq: i64,
@@ -188,52 +163,9 @@ pub(super) async fn event(
 ) -> Result<Option<Event>, LedgerError> {
     let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE e.seq = "));
     query.push_bind(seq);
-    push_scope(&mut query, "e.vpc_id", vpcs);
+    push_vpcs(&mut query, "e.vpc_id", vpcs);
     let row = query.build().fetch_optional(pool).await.map_err(unavailable)?;
     row.map(|row| event_of(&row)).transpose()
-}
-
-/// Adds what the events have to be like.
-pub(super) fn push_event_filter(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
-    push_filters!(query,
-        filter.operation_id.map(|id| id.to_string()) => "e.operation_id =",
-        filter.event.map(crate::domain::event::EventKind::as_str) => "e.event =",
-        filter.vpc_id.clone() => "e.vpc_id =",
-        filter.tunnel_id.clone() => "e.tunnel_id =",
-        filter.requested_by.clone() => "e.actor =",
-        filter.created_after.map(|at| at.to_string()) => "e.occurred_at >=",
-        filter.created_before.map(|at| at.to_string()) => "e.occurred_at <",
-    );
-    if let Some(status) = filter.status {
-        query.push(" AND EXISTS (SELECT 1 FROM operations o WHERE o.id = e.operation_id AND o.status = ");
-        query.push_bind(status.as_str()).push(")");
-    }
-}
-
-pub(super) async fn events(
-    pool: &SqlitePool,
-    vpcs: &VpcScope,
-    filter: &EventFilter,
-    order: Order,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<Vec<Event>, LedgerError> {
-    let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE true"));
-    push_scope(&mut query, "e.vpc_id", vpcs);
-    push_event_filter(&mut query, filter);
-    match order {
-        Order::NewestFirst => {
-            push_filters!(query, after => "e.seq <");
-            query.push(" ORDER BY e.seq DESC LIMIT ");
-        }
-        Order::OldestFirst => {
-            push_filters!(query, after => "e.seq >");
-            query.push(" ORDER BY e.seq LIMIT ");
-        }
-    }
-    query.push_bind(i64::from(limit));
-    let rows = query.build().fetch_all(pool).await.map_err(unavailable)?;
-    rows.iter().map(event_of).collect()
 }
 
 pub(super) async fn checkpoint(pool: &SqlitePool) -> Result<Option<Checkpoint>, LedgerError> {
