@@ -95,6 +95,14 @@ pub struct Upstream {
     pub verification: Option<Verification>,
 }
 
+impl Upstream {
+    /// A look at the tunnel.
+    #[must_use]
+    pub fn of_tunnel_read() -> Self {
+        Self { action: Some("DescribeVpnConn".into()), ..Self::default() }
+    }
+}
+
 /// Where a request came from, as far as the log keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {

@@ -308,6 +308,6 @@ fn read_back(verification: &Verification) -> StepEvent {
     };
     StepEvent {
         event,
-        upstream: Some(Upstream { verification: Some(verification.clone()), ..Upstream::default() }),
+        upstream: Some(Upstream { verification: Some(verification.clone()), ..Upstream::of_tunnel_read() }),
     }
 }

@@ -5,6 +5,13 @@ use super::ipsec::IpsecSettings;
 use super::secret::PreSharedKey;
 use super::words::words;
 
+/// What the cloud says: a word of ours, or its own text where no document names it. It is shown either way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told<T> {
+    Known(T),
+    Other(String),
+}
+
 words! {
     /// What a tunnel is doing (`vpcConnStatus` 0 to 6; API 2.0, DescribeVpnConn).
     pub enum TunnelStatus {
@@ -15,8 +22,6 @@ words! {
         Deleting = "deleting",
         DeletionFailed = "deletion_failed",
         Running = "running",
-        /// A status that no document names.
-        Unknown = "unknown",
     }
 }
 
@@ -25,8 +30,6 @@ words! {
     pub enum Connectivity {
         Connected = "connected",
         Disconnected = "disconnected",
-        /// The cloud did not say.
-        Unknown = "unknown",
     }
 }
 
@@ -44,8 +47,10 @@ pub struct Tunnel {
     pub local_cidrs: Option<Vec<String>>,
     /// Ranges on the peer's side (`destinationCidr`); `None` where the answer had no such field.
     pub peer_cidrs: Option<Vec<String>>,
-    pub status: TunnelStatus,
-    pub connectivity: Connectivity,
+    /// `None` where the cloud did not say.
+    pub status: Option<Told<TunnelStatus>>,
+    /// `None` where the cloud did not say.
+    pub connectivity: Option<Told<Connectivity>>,
     /// Public IP of the gateway (`vpnGwAddress`).
     pub gateway_address: Option<String>,
     /// Public IP of the peer (`userGwAddress`).
@@ -54,4 +59,13 @@ pub struct Tunnel {
     pub created_at: Option<String>,
     pub ike: IkeSettings,
     pub ipsec: IpsecSettings,
+}
+
+impl Tunnel {
+    /// True while the cloud is at work on it, so that what it shows may be half done.
+    #[must_use]
+    pub const fn is_moving(&self) -> bool {
+        use TunnelStatus::{Creating, Deleting, Modifying};
+        matches!(self.status, Some(Told::Known(Creating | Modifying | Deleting)))
+    }
 }

@@ -5,6 +5,8 @@ mod auth;
 mod body;
 mod console;
 mod counts;
+mod conditional;
+mod dry_run;
 pub mod edge;
 pub mod event_view;
 mod figures;
@@ -17,6 +19,7 @@ mod query;
 mod request;
 mod routes;
 mod stream;
+mod tunnel_reads;
 mod tunnels;
 mod verification;
 

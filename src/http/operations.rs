@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::changes::Changes;
+use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, OperationError, OperationId, Status};
 use crate::domain::principal::Scope;
 use crate::domain::timestamp::Timestamp;
@@ -17,10 +18,10 @@ use super::query::{Query, cursor};
 use super::tunnels::applied;
 use super::{HttpState, auth, headers};
 
-/// The tunnel that an operation is about.
+/// Which tunnel it is about.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Tunnel)]
-pub(super) struct TunnelView<'a> {
+#[schema(as = TunnelPath)]
+pub(super) struct PathView<'a> {
     #[schema(example = "vpc-03vihbk9")]
     vpc_id: &'a str,
     #[schema(example = "vpngw-kfldykuz")]
@@ -36,7 +37,7 @@ pub(super) struct OperationView<'a> {
     #[schema(value_type = Uuid)]
     id: OperationId,
     status: Status,
-    tunnel: TunnelView<'a>,
+    tunnel: PathView<'a>,
     /// The cloud's own asynchronous job, once there is one.
     #[schema(example = "12614")]
     task_id: Option<&'a str>,
@@ -59,17 +60,22 @@ pub(super) struct OperationView<'a> {
     verification: Option<&'a Verification>,
 }
 
+impl<'a> From<&'a TunnelPath> for PathView<'a> {
+    fn from(path: &'a TunnelPath) -> Self {
+        Self {
+            vpc_id: path.vpc_id.as_str(),
+            gateway_id: path.gateway_id.as_str(),
+            tunnel_id: path.tunnel_id.as_str(),
+        }
+    }
+}
+
 impl<'a> From<&'a Operation> for OperationView<'a> {
     fn from(operation: &'a Operation) -> Self {
-        let tunnel = &operation.tunnel;
         Self {
             id: operation.id,
             status: operation.status(),
-            tunnel: TunnelView {
-                vpc_id: tunnel.vpc_id.as_str(),
-                gateway_id: tunnel.gateway_id.as_str(),
-                tunnel_id: tunnel.tunnel_id.as_str(),
-            },
+            tunnel: PathView::from(&operation.tunnel),
             task_id: operation.state.task_id(),
             changes: &operation.changes,
             requested_by: &operation.requested_by.name,

@@ -7,8 +7,11 @@ use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
 
 use super::problem::{Problem, ProblemType, pages};
-use super::{audit, console, counts, health, openapi, operations, stream, tunnels, verification};
+use super::{
+    audit, console, counts, health, openapi, operations, stream, tunnel_reads, tunnels, verification,
+};
 
+const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
 
 /// A path with what answers there.
@@ -62,7 +65,8 @@ impl Place {
 /// What the OpenAPI document describes. Where two paths match, the first one answers.
 fn table() -> Vec<Place> {
     vec![
-        at(TUNNEL).on(Method::PATCH, tunnels::patch),
+        at(TUNNELS).get(tunnel_reads::list),
+        at(TUNNEL).get(tunnel_reads::one).on(Method::PATCH, tunnels::patch),
         at("/operations").get(operations::list),
         at("/operations/{id}").get(operations::one),
         at("/operations/{id}/stream").get(stream::stream),

@@ -16,7 +16,7 @@ use super::operations::OperationView;
 use super::problem::{Problem, ProblemType};
 use super::query::Query;
 use super::request::origin;
-use super::{HttpState, auth, body};
+use super::{HttpState, auth, body, conditional, dry_run};
 
 /// What `Retry-After` says of an operation that is under way, in seconds.
 const LOOK_AGAIN: u32 = 2;
@@ -24,6 +24,7 @@ const LOOK_AGAIN: u32 = 2;
 /// Says that the answer is one that was given before under this `Idempotency-Key`.
 const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
 
+/// A tunnel's path as it came.
 #[derive(Deserialize)]
 pub(super) struct Path {
     vpc_id: String,
@@ -32,7 +33,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    fn parse(&self, faults: &mut Vec<Fault>) -> Option<TunnelPath> {
+    pub(super) fn parse(&self, faults: &mut Vec<Fault>) -> Option<TunnelPath> {
         // Each is looked at, so that every fault is told.
         let vpc_id = id(&self.vpc_id, "vpc_id", faults);
         let gateway_id = id(&self.gateway_id, "gateway_id", faults);
@@ -63,7 +64,8 @@ pub(super) async fn patch(
     let mut faults = Vec::new();
     let tunnel = path.parse(&mut faults);
     auth::writer_of(&state, &request, &principal, &path.vpc_id, tunnel.as_ref()).await?;
-    refuse_unsupported(&request)?;
+    let is_dry_run = is_dry_run(&request)?;
+    let if_match = conditional::if_match(&request)?;
     let document = body::patch(&request, &mut payload).await?;
     let idempotency_key =
         headers::idempotency_key(&request).map_err(|fault| faults.push(fault)).ok().flatten();
@@ -72,7 +74,11 @@ pub(super) async fn patch(
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
         return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
     };
-    let modify = Modify { principal, path: tunnel, patch, origin: origin(&request), idempotency_key };
+    let origin = origin(&request);
+    let modify = Modify { principal, path: tunnel, patch, origin, idempotency_key, if_match };
+    if is_dry_run {
+        return dry_run::answer(&state, modify).await;
+    }
     let service = state.service.clone();
     let modified = state.run(async move { service.modify(modify).await }).await??;
     let (operation, is_repeated) = match modified {
@@ -131,15 +137,18 @@ fn answer(operation: &Operation) -> Result<HttpResponse, Problem> {
     })
 }
 
-/// What the contract has and this version has not must not be ignored in silence.
-fn refuse_unsupported(request: &HttpRequest) -> Result<(), Problem> {
+/// Whether the change shall only be shown.
+fn is_dry_run(request: &HttpRequest) -> Result<bool, Problem> {
     let mut query = Query::parse(request.query_string());
-    if query.text("dry_run").is_some() {
-        return Err(Problem::of(ProblemType::UnsupportedParameter));
-    }
+    let dry_run = query.value(
+        "dry_run",
+        || "must be true or false".into(),
+        |text| match text {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        },
+    );
     query.finish()?;
-    if request.headers().contains_key(header::IF_MATCH) {
-        return Err(Problem::of(ProblemType::UnsupportedHeader));
-    }
-    Ok(())
+    Ok(dry_run.unwrap_or(false))
 }

@@ -67,6 +67,17 @@ pub struct Reply {
     pub upstream: Upstream,
 }
 
+/// The call that a change would be, for people: secrets are masked, and what is drawn for each call has a placeholder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    pub method: &'static str,
+    /// The host that is signed.
+    pub host: String,
+    pub path: String,
+    /// Every parameter of the form, in the order in which it is sent.
+    pub parameters: Vec<(String, String)>,
+}
+
 /// What the cloud says of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TaskStatus {
@@ -127,12 +138,15 @@ pub trait Cloud: Send + Sync + 'static {
     /// Sends a change, at most once in effect: only a refusal that proves that nothing happened is tried again.
     async fn modify(&self, change: &TunnelChange) -> Reply;
 
+    /// The call that [`Self::modify`] would make. Nothing is sent.
+    fn preview(&self, change: &TunnelChange) -> Preview;
+
     /// Asks about a task.
     async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError>;
 
     /// Reads the one tunnel at the path; one that stands elsewhere is `NotFound`.
     async fn tunnel(&self, path: &TunnelPath, priority: Priority) -> Result<Tunnel, ReadError>;
 
-    /// Reads all tunnels of a gateway.
+    /// Reads all tunnels of a gateway, each once, oldest first.
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError>;
 }

@@ -2,13 +2,16 @@
 
 pub mod audit;
 pub mod cloud;
+pub mod dry_run;
 pub mod keys;
 pub mod ledger;
 mod merge;
 pub mod modify;
 mod outcome;
+mod prepare;
 pub mod read;
 pub mod track;
+pub mod tunnels;
 mod verify;
 pub mod watch;
 

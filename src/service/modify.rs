@@ -6,16 +6,16 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use crate::domain::changes::Changes;
+use crate::domain::etag::Precondition;
 use crate::domain::event::{Origin, Upstream};
 use crate::domain::ids::TunnelPath;
-use crate::domain::operation::{ErrorCode, Operation, OperationError, OperationId, State, Transition};
+use crate::domain::operation::{ErrorCode, Operation, OperationId, State, Transition};
 use crate::domain::patch::Patch;
 use crate::domain::principal::Principal;
 
-use super::cloud::{Priority, ReadFailure, Refusal, TunnelChange};
 use super::ledger::{Advance, Idempotency, LedgerError, Opening, Step, Written};
-use super::outcome::{self, refused};
-use super::{Service, merge};
+use super::prepare::Unprepared;
+use super::{Service, outcome};
 
 /// The fencing token of the request that opened an operation.
 const OPENER: i64 = 0;
@@ -33,6 +33,8 @@ pub struct Modify {
     pub origin: Origin,
     /// The `Idempotency-Key`, unquoted.
     pub idempotency_key: Option<String>,
+    /// What has to hold of the tunnel before anything is sent (`If-Match`).
+    pub if_match: Option<Precondition>,
 }
 
 /// What a request to change a tunnel led to.
@@ -65,9 +67,6 @@ pub enum ModifyError {
     Ledger(#[from] LedgerError),
 }
 
-/// How a request ends: the step to write, and what the log keeps of the cloud's answer.
-type End = (Transition, Option<Upstream>);
-
 impl Service {
     /// Carries out a patch up to the cloud's answer.
     ///
@@ -83,7 +82,7 @@ impl Service {
         // Whoever is stopped past this moment must not send any more: a tracker may have taken over.
         let send_before = opened_at + (lease - self.rules.upstream_timeout - LEASE_MARGIN);
         let (transition, upstream) = match self.prepare(&request).await {
-            Err(end) => end,
+            Err(Unprepared { error, upstream }) => (Transition::Reject { error }, upstream),
             Ok(_) if Instant::now() >= send_before => (reject(ErrorCode::NotSent), None),
             Ok(change) => {
                 let reply = self.cloud.modify(&change).await;
@@ -140,45 +139,22 @@ impl Service {
         }
     }
 
-    /// Two requests are the same if they ask for the same changes of the same tunnel; a secret counts by its keyed
-    /// fingerprint.
+    /// Two requests are the same if they ask for the same changes of the same tunnel under the same `If-Match`; a
+    /// secret counts by its keyed fingerprint.
     fn idempotency(&self, request: &Modify, changes: &Changes) -> Option<Idempotency> {
         let key = request.idempotency_key.clone()?;
         let path = &request.path;
         let changes = serde_json::to_vec(changes.members()).unwrap_or_default();
-        let fingerprint = self.fingerprints.of_request(&[
+        let mut parts = vec![
             path.vpc_id.as_str().as_bytes(),
             path.gateway_id.as_str().as_bytes(),
             path.tunnel_id.as_str().as_bytes(),
             &changes,
-        ]);
+        ];
+        let if_match = request.if_match.as_ref().map(ToString::to_string);
+        parts.extend(if_match.as_ref().map(|tags| tags.as_bytes()));
+        let fingerprint = self.fingerprints.of_request(&parts);
         Some(Idempotency { principal_id: request.principal.id.clone(), key, fingerprint })
-    }
-
-    /// The change as it will be sent; partial groups need a look at the tunnel first.
-    async fn prepare(&self, request: &Modify) -> Result<TunnelChange, End> {
-        if !self.rules.merge_partial_groups || !merge::is_partial(&request.patch) {
-            return Ok(merge::as_given(&request.path, &request.patch));
-        }
-        let tunnel = self.cloud.tunnel(&request.path, Priority::Change).await.map_err(|error| {
-            let error_for_consumer = match error.failure {
-                ReadFailure::NotFound => refused(Refusal::NotFound, &error.upstream),
-                ReadFailure::NoBudget { .. } => outcome::error(ErrorCode::CallBudget),
-                ReadFailure::Refused(Refusal::Credentials) => refused(Refusal::Credentials, &error.upstream),
-                ReadFailure::Refused(_) | ReadFailure::NoAnswer => OperationError {
-                    upstream: outcome::words(&error.upstream),
-                    ..outcome::error(ErrorCode::TunnelUnreadable)
-                },
-            };
-            (Transition::Reject { error: error_for_consumer }, Some(error.upstream))
-        })?;
-        merge::merged(&request.path, &request.patch, &tunnel).map_err(|unshown| {
-            let error = OperationError {
-                detail: format!("{unshown}; nothing was sent"),
-                ..outcome::error(ErrorCode::TunnelUnreadable)
-            };
-            (Transition::Reject { error }, None)
-        })
     }
 
     /// Commits the answer. The change may have been sent by now, so a ledger that fails is asked again until the

@@ -3,7 +3,7 @@
 use crate::domain::event::Upstream;
 use crate::domain::operation::{ErrorCode, OperationError, Transition, UpstreamError};
 
-use super::cloud::{Refusal, Reply, Sent};
+use super::cloud::{ReadError, ReadFailure, Refusal, Reply, Sent};
 
 /// The step that a call's end leads to.
 pub(super) fn of(reply: &Reply) -> Transition {
@@ -37,6 +37,38 @@ pub(super) fn refused(refusal: Refusal, upstream: &Upstream) -> OperationError {
         Refusal::Other => ErrorCode::UpstreamFailed,
     };
     OperationError { upstream: words(upstream), ..error(code) }
+}
+
+/// Why a tunnel that a change depends on could not be read: only what the consumer can act on is told apart.
+pub(super) fn unreadable(error: &ReadError) -> OperationError {
+    match error.failure {
+        ReadFailure::NotFound => refused(Refusal::NotFound, &error.upstream),
+        ReadFailure::NoBudget { .. } => self::error(ErrorCode::CallBudget),
+        ReadFailure::Refused(Refusal::Credentials) => refused(Refusal::Credentials, &error.upstream),
+        ReadFailure::Refused(_) | ReadFailure::NoAnswer => {
+            OperationError { upstream: words(&error.upstream), ..self::error(ErrorCode::TunnelUnreadable) }
+        }
+    }
+}
+
+/// Why a tunnel that a consumer wants to look at could not be read.
+pub(super) fn unread(error: &ReadError) -> OperationError {
+    let told = |code, detail: &str| OperationError { detail: detail.into(), ..self::error(code) };
+    match error.failure {
+        // Not the cloud's words: what may not be seen has to look the same.
+        ReadFailure::NotFound => self::error(ErrorCode::TunnelNotFound),
+        ReadFailure::NoBudget { .. } => told(
+            ErrorCode::CallBudget,
+            "the gateway's budget of calls to the cloud is used up; try again later",
+        ),
+        // A state that allows no change is no answer to somebody who only looks.
+        ReadFailure::Refused(Refusal::WrongState) => refused(Refusal::Other, &error.upstream),
+        ReadFailure::Refused(refusal) => refused(refusal, &error.upstream),
+        ReadFailure::NoAnswer => OperationError {
+            upstream: words(&error.upstream),
+            ..told(ErrorCode::TunnelUnreadable, "the cloud gave no usable answer; try again later")
+        },
+    }
 }
 
 /// The cloud's own words, if it said any.
@@ -81,7 +113,7 @@ pub const fn usual_detail(code: ErrorCode) -> &'static str {
         }
         ErrorCode::CallBudget => "the gateway's budget of calls to the cloud is used up; nothing was sent",
         ErrorCode::TunnelUnreadable => {
-            "the tunnel could not be read, and a partial group must be merged with its settings; nothing was sent"
+            "the tunnel could not be read, and the change depends on what it has now; nothing was sent"
         }
         ErrorCode::PreconditionFailed => "the tunnel is not as If-Match says; nothing was sent",
         ErrorCode::NotSent => "the gateway took too long to get ready; nothing was sent",

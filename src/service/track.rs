@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use crate::domain::event::{Origin, Upstream};
 use crate::domain::operation::{ErrorCode, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::tunnel::{Tunnel, TunnelStatus};
+use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::Verification;
 
 use super::cloud::{Priority, ReadError, ReadFailure, Refusal, TaskStatus};
@@ -187,11 +187,7 @@ impl Service {
 
     fn judge(&self, claim: &Claim, tunnel: &Tunnel) -> Next {
         let comparison = verify::compare(&claim.operation.changes, tunnel, &self.fingerprints);
-        let is_moving = matches!(
-            tunnel.status,
-            TunnelStatus::Creating | TunnelStatus::Modifying | TunnelStatus::Deleting
-        );
-        if is_moving {
+        if tunnel.is_moving() {
             return self.later_or_time_out(claim, None);
         }
         if comparison.is_confirmed() {
@@ -241,5 +237,5 @@ impl Service {
 
 /// What the log keeps of a look at the tunnel.
 fn seen(verification: Option<Verification>) -> Upstream {
-    Upstream { action: Some("DescribeVpnConn".into()), verification, ..Upstream::default() }
+    Upstream { verification, ..Upstream::of_tunnel_read() }
 }

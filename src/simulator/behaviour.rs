@@ -3,7 +3,7 @@
 use crate::domain::words::words;
 
 words! {
-    /// How a tunnel misbehaves when it is changed. Its id is `vpnx-` and this word.
+    /// How a tunnel misbehaves, or what is the matter with it. Its id is `vpnx-` and this word.
     pub enum Behaviour {
         TaskFails = "task-fails",
         SlowTask = "slow-task",
@@ -27,6 +27,15 @@ words! {
         Credentials = "credentials",
         Replay = "replay",
         Unreadable = "unreadable",
+        Creating = "creating",
+        CreationFailed = "creation-failed",
+        ModificationFailed = "modification-failed",
+        Deleting = "deleting",
+        DeletionFailed = "deletion-failed",
+        StrangeStatus = "strange-status",
+        Disconnected = "disconnected",
+        ConnectivityUnsaid = "connectivity-unsaid",
+        StrangeConnectivity = "strange-connectivity",
     }
 }
 
@@ -54,4 +63,32 @@ pub const BEHAVIOURS: &[(Behaviour, &str)] = &[
     (Behaviour::Credentials, "refused with 4102"),
     (Behaviour::Replay, "refused once with 4500, then taken"),
     (Behaviour::Unreadable, "reading it gives HTTP 500"),
+    (Behaviour::Creating, "is being made for ever (vpcConnStatus 0); changes are refused"),
+    (Behaviour::CreationFailed, "could not be made (vpcConnStatus 1); changes are refused"),
+    (Behaviour::ModificationFailed, "its last change failed (vpcConnStatus 3)"),
+    (Behaviour::Deleting, "is being deleted for ever (vpcConnStatus 4); changes are refused"),
+    (Behaviour::DeletionFailed, "could not be deleted (vpcConnStatus 5); changes are refused"),
+    (Behaviour::StrangeStatus, "its vpcConnStatus is one that no document names"),
+    (Behaviour::Disconnected, "is not connected to its peer (netStatus unavailable)"),
+    (Behaviour::ConnectivityUnsaid, "the cloud does not say whether it is connected"),
+    (Behaviour::StrangeConnectivity, "its netStatus is one that no document names"),
 ];
+
+impl Behaviour {
+    /// The number of `vpcConnStatus` that the tunnel stays in, if it does.
+    pub(super) const fn status(self) -> Option<u8> {
+        match self {
+            Self::Creating => Some(0),
+            Self::CreationFailed => Some(1),
+            Self::Deleting => Some(4),
+            Self::DeletionFailed => Some(5),
+            Self::StrangeStatus => Some(9),
+            _ => None,
+        }
+    }
+
+    /// True if the tunnel's state allows no change.
+    pub(super) const fn is_closed(self) -> bool {
+        matches!(self, Self::Creating | Self::CreationFailed | Self::Deleting | Self::DeletionFailed)
+    }
+}

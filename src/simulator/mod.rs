@@ -2,6 +2,7 @@
 //! real state, and has tunnels whose names say how they misbehave. It is a simulation: nothing leaves this machine.
 
 mod behaviour;
+mod reads;
 mod settings;
 mod state;
 mod v2;

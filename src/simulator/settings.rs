@@ -57,7 +57,8 @@ const IPSEC: &[(&str, Rule)] = &[
     ("pfsDhGroup", Rule::Word(PFS)),
 ];
 
-const COMMON: &[&str] = &[
+/// Parameters that every call may have, and the three ids.
+pub(super) const COMMON: &[&str] = &[
     "Action",
     "Region",
     "Timestamp",

@@ -46,6 +46,8 @@ pub(super) struct Tunnel {
     pub(super) ike: BTreeMap<String, Value>,
     pub(super) ipsec: BTreeMap<String, Value>,
     pub(super) task: Option<i64>,
+    /// The last change failed.
+    pub(super) has_failed: bool,
     /// Changes that came in, for behaviours that change after some.
     pub(super) attempts: u32,
 }
@@ -69,6 +71,9 @@ pub(super) struct State {
 
 const VPC: (&str, &str) = ("vpc-03vihbk9", "gz_vpc_8849");
 const GATEWAY: (&str, i64) = ("vpngw-kfldykuz", 547);
+const BRANCH_GATEWAY: (&str, i64) = ("vpngw-branches", 548);
+/// Tunnels on that gateway.
+const BRANCHES: i64 = 120;
 
 impl Tunnel {
     fn new(vpc: (&'static str, &'static str), gateway: (&'static str, i64), id: &str, number: i64) -> Self {
@@ -84,8 +89,35 @@ impl Tunnel {
             ike: strong_ike(),
             ipsec: strong_ipsec(),
             task: None,
+            has_failed: id == "vpnx-modification-failed",
             attempts: 0,
         }
+    }
+
+    /// `vpcConnStatus`.
+    pub(super) fn status(&self) -> u8 {
+        let lasting = self.behaviour().and_then(Behaviour::status);
+        lasting.unwrap_or(match (self.task, self.has_failed) {
+            (Some(_), _) => 2,
+            (None, true) => 3,
+            (None, false) => 6,
+        })
+    }
+
+    /// `netStatus`.
+    pub(super) fn net_status(&self) -> Option<&'static str> {
+        match self.behaviour() {
+            Some(Behaviour::Disconnected) => Some("unavailable"),
+            Some(Behaviour::ConnectivityUnsaid) => None,
+            Some(Behaviour::StrangeConnectivity) => Some("degraded"),
+            _ => Some("available"),
+        }
+    }
+
+    /// `createTime`: those with higher numbers are younger, within a day.
+    pub(super) fn created_at(&self) -> String {
+        let seconds = self.id.1.rem_euclid(86_400);
+        format!("2018-01-31 {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
 
     pub(super) fn behaviour(&self) -> Option<Behaviour> {
@@ -170,6 +202,11 @@ impl State {
         }
         let production = Tunnel::new(("vpc-prod-1", "gz_vpc_9001"), ("vpngw-prod1", 601), "vpnx-prod1", 801);
         state.tunnels.insert("vpnx-prod1".into(), production);
+        // Enough for several pages.
+        for number in 1..=BRANCHES {
+            let id = format!("vpnx-site-{number:03}");
+            state.tunnels.insert(id.clone(), Tunnel::new(VPC, BRANCH_GATEWAY, &id, 2000 + number));
+        }
         state
     }
 
@@ -225,7 +262,8 @@ impl State {
             if tunnel.task == Some(*id) {
                 tunnel.task = None;
             }
-            if task.behaviour != Some(Behaviour::TaskFails) {
+            tunnel.has_failed = task.behaviour == Some(Behaviour::TaskFails);
+            if !tunnel.has_failed {
                 carry_out(tunnel, &task.wanted, task.behaviour);
             }
         }

@@ -14,15 +14,15 @@ use crate::domain::fingerprint::hex;
 
 use super::Cloud;
 use super::behaviour::Behaviour;
-use super::settings;
-use super::state::{Entry, Tunnel};
+use super::state::Entry;
 use super::verify::{self, Params, Refused, refused};
+use super::{reads, settings};
 
 /// How long a tunnel that does not answer keeps quiet.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// What goes back over the wire.
-enum Answer {
+pub(super) enum Answer {
     Json(Value),
     Http500,
     Foreign,
@@ -46,8 +46,8 @@ pub(super) async fn serve(cloud: Data<Cloud>, request: HttpRequest, body: Bytes)
         return send(modify(&cloud, &params, checked)).await;
     }
     let answer = checked.and_then(|()| match action.as_str() {
-        "DescribeVpcTaskResult" => describe_task(&cloud, &params),
-        "DescribeVpnConn" => describe_tunnels(&cloud, &params),
+        "DescribeVpcTaskResult" => reads::describe_task(&cloud, &params),
+        "DescribeVpnConn" => reads::describe_tunnels(&cloud, &params),
         "" => Err(refused(4000, "Action is missing")),
         _ => Err(refused(6100, "Action is unknown")),
     });
@@ -129,6 +129,10 @@ fn modify(cloud: &Cloud, params: &Params, checked: Result<(), Refused>) -> Answe
         };
         tunnel.attempts += 1;
         let behaviour = tunnel.behaviour();
+        if behaviour.is_some_and(Behaviour::is_closed) {
+            let message = "(100009)the state of the VPN tunnel allows no change".into();
+            return Err(Refused { code: 4000, code_desc: Some("InvalidVpnConnState"), message });
+        }
         if let Some(answer) = instead(behaviour, tunnel.attempts) {
             return answer;
         }
@@ -210,67 +214,4 @@ fn journal_params(params: &Params) -> BTreeMap<String, String> {
         _ => (key.clone(), value.clone()),
     };
     params.iter().map(masked).collect()
-}
-
-fn describe_task(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
-    let id = params.get("taskId").and_then(|id| id.parse::<i64>().ok());
-    let id = id.ok_or_else(|| refused(4000, "taskId is missing or no number"))?;
-    let now = cloud.clock.now();
-    let mut state = cloud.state();
-    state.pass(now);
-    let task = state.tasks.get(&id).ok_or_else(|| refused(5000, "the task does not exist"))?;
-    let has_ended = task.ends_at.is_some_and(|end| end <= now);
-    let (status, output) = match task.behaviour {
-        Some(Behaviour::TaskForgotten) => return Err(refused(5000, "the task does not exist")),
-        Some(Behaviour::StrangeTaskStatus) => (json!(7), json!([])),
-        Some(Behaviour::TaskFails) if has_ended => {
-            (json!(1), json!({"errorCode": 10013, "errorMsg": "the peer gateway refused the proposal"}))
-        }
-        _ if has_ended => (json!(0), json!([])),
-        _ => (json!(2), json!([])),
-    };
-    Ok(Answer::Json(json!({"code": "0", "message": "", "codeDesc": "Success",
-                           "data": {"status": status, "output": output}})))
-}
-
-fn describe_tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
-    let number = |name: &str, default: usize, max: usize| -> Result<usize, Refused> {
-        let Some(text) = params.get(name) else { return Ok(default) };
-        let number = text.parse().ok().filter(|number| *number <= max);
-        number.ok_or_else(|| refused(4000, format!("{name} is wrong")))
-    };
-    let (offset, limit) = (number("offset", 0, usize::MAX)?, number("limit", 20, 50)?);
-    let mut state = cloud.state();
-    state.pass(cloud.clock.now());
-    if let Some(id) = params.get("vpnConnId") {
-        // Makes those of load tests.
-        let _ = state.find(id);
-    }
-    let fits = |tunnel: &&Tunnel| {
-        params.get("vpcId").is_none_or(|id| tunnel.is_in(id))
-            && params.get("vpnGwId").is_none_or(|id| tunnel.is_on(id))
-            && params.get("vpnConnId").is_none_or(|id| tunnel.is(id))
-            && params.get("vpnConnName").is_none_or(|name| tunnel.name.contains(name))
-    };
-    let mut found: Vec<&Tunnel> = state.tunnels.values().filter(fits).collect();
-    let is_unreadable = |tunnel: &&Tunnel| tunnel.behaviour() == Some(Behaviour::Unreadable);
-    if params.contains_key("vpnConnId") && found.iter().any(is_unreadable) {
-        return Ok(Answer::Http500);
-    }
-    found.sort_by_key(|tunnel| tunnel.id.1);
-    let page: Vec<Value> = found.iter().skip(offset).take(limit).map(|tunnel| entry(tunnel)).collect();
-    Ok(Answer::Json(json!({"code": 0, "message": "", "totalCount": found.len(), "data": page})))
-}
-
-/// A tunnel as the cloud shows it.
-fn entry(tunnel: &Tunnel) -> Value {
-    json!({
-        "vpcId": tunnel.vpc.1, "unVpcId": tunnel.vpc.0, "vpcName": "simulated", "vpcCidrBlock": "10.0.0.0/16",
-        "vpnGwId": tunnel.gateway.1, "unVpnGwId": tunnel.gateway.0, "vpnGwAddress": "203.0.113.10",
-        "userGwId": 315, "unUserGwId": "cgw-simulated", "userGwAddress": "203.0.113.20",
-        "vpnConnId": tunnel.id.1, "unVpnConnId": tunnel.id.0, "vpnConnName": tunnel.name,
-        "preSharedKey": tunnel.key, "sourceCidr": tunnel.sources, "destinationCidr": tunnel.destinations,
-        "vpcConnStatus": if tunnel.task.is_some() { 2 } else { 6 }, "netStatus": "available", "vpnProto": "ip-sec",
-        "createTime": "2018-01-31 08:00:00", "IKEArr": tunnel.ike, "IPSECArr": tunnel.ipsec
-    })
 }

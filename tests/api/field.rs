@@ -136,6 +136,14 @@ impl Field {
         self.simulator.journal().into_iter().filter(|entry| entry.tunnel_id == tunnel).collect()
     }
 
+    /// How many calls of an action were made so far, as `/metrics` counts them.
+    pub async fn calls(&self, action: &str) -> u64 {
+        let figures = self.consumer.get("/metrics", &[]).await.body;
+        let start = format!("tunnelgate_cloud_calls_total{{action=\"{action}\"");
+        let counts = figures.lines().filter(|line| line.starts_with(&start));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
     /// The kinds of an operation's events, oldest first.
     pub async fn events(&self, operation: &str) -> Vec<String> {
         let answer = self.consumer.get(&format!("/audit-events?operation_id={operation}"), &[]).await;

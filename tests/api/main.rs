@@ -8,6 +8,8 @@ mod support;
 mod access;
 mod audit;
 mod console;
+mod conditional;
+mod dry_run;
 mod edge;
 mod field;
 mod idempotency;
@@ -19,6 +21,7 @@ mod misbehaviour;
 mod replicas;
 mod service;
 mod stream;
+mod tunnels;
 mod waiting;
 
 /// Runs each test on each store.

@@ -55,6 +55,8 @@ async fn what_is_known_of_a_request_stands_in_its_events(field: Field) {
         (Some("netops/2"), Some("127.0.0.1"))
     );
     assert_eq!(requested["changes"], ranges());
+    assert_eq!(items[0]["event"], "verification_confirmed");
+    assert_eq!(items[0]["upstream"]["action"], "DescribeVpnConn");
     let submitted = &items[2]["upstream"];
     assert_eq!(
         (submitted["action"].as_str(), submitted["code"].as_str()),

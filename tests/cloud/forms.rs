@@ -12,7 +12,7 @@ use tunnelgate::domain::ipsec::IpsecSettings;
 use tunnelgate::domain::patch::Patch;
 use tunnelgate::service::cloud::{Cloud, TunnelChange};
 
-use crate::stub::{Act, Stub, taken};
+use crate::stub::{Act, SECRET_KEY, Stub, taken};
 
 const COMMON: [&str; 6] = ["Region", "Timestamp", "Nonce", "SecretId", "SignatureMethod", "Signature"];
 
@@ -179,6 +179,41 @@ async fn groups_and_policies_are_written_in_the_style_that_was_chosen() {
         let count =
             4 + 1 + values.len() + ipsec.len() + 2 + COMMON.len() + usize::from(style == ParamStyle::Indexed);
         assert_eq!(request.params.len(), count, "nothing else is sent: {:?}", request.params.keys());
+    }
+}
+
+#[tokio::test]
+async fn a_preview_shows_what_is_sent_in_its_order_and_no_secret() {
+    for style in [ParamStyle::Indexed, ParamStyle::Plain] {
+        let stub = Stub::playing([Act::Json(taken())]).await;
+        let client = stub.client_with(|settings| {
+            settings.param_style = style;
+            settings.credentials.token = Some("canary-token".into());
+        });
+        for change in [example(), with_groups()] {
+            let preview = client.preview(&change);
+            client.modify(&change).await;
+            let request = stub.received().pop().expect("a request");
+            let sent: Vec<(String, String)> =
+                form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
+            assert_eq!(preview.parameters.len(), sent.len());
+            for ((name, shown), (sent_name, real)) in preview.parameters.iter().zip(&sent) {
+                assert_eq!(name, sent_name);
+                match name.as_str() {
+                    "preSharedKey" | "SecretId" | "Token" | "Signature" => assert_eq!(shown, "***"),
+                    "Timestamp" | "Nonce" => assert_eq!(shown, "(drawn for each call)"),
+                    _ => assert_eq!(shown, real, "{name}"),
+                }
+            }
+            assert_eq!(
+                (preview.host.as_str(), preview.path.as_str()),
+                ("vpc.api.qcloud.com", "/v2/index.php")
+            );
+            let text = format!("{preview:?}");
+            for secret in ["tencenttest", "canary-token", SECRET_KEY, "AKID"] {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
     }
 }
 

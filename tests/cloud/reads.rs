@@ -1,7 +1,7 @@
 //! Reading tasks and tunnels: tolerant of what really comes back, and never mistaken about what it means.
 
 use serde_json::{Value, json};
-use tunnelgate::domain::tunnel::TunnelStatus;
+use tunnelgate::domain::tunnel::{Connectivity, Told, TunnelStatus};
 use tunnelgate::service::cloud::{Cloud, Priority, ReadFailure, TaskStatus};
 
 use crate::forms::path;
@@ -87,6 +87,82 @@ async fn tunnels_are_read_page_by_page() {
     assert_eq!(offsets, ["0", "50", "100"]);
 }
 
+fn ids(tunnels: &[tunnelgate::domain::tunnel::Tunnel]) -> Vec<&str> {
+    tunnels.iter().filter_map(|tunnel| tunnel.tunnel_ids.first().map(String::as_str)).collect()
+}
+
+#[tokio::test]
+async fn a_list_that_changes_while_it_is_read_is_read_again() {
+    // Number 7 is removed after the first page: all behind it move up, and 50 slips through between the pages.
+    let moved: Vec<Value> = (51..60).map(entry).collect();
+    let moved = Act::Json(json!({"code": 0, "totalCount": 59, "data": moved}));
+    let without: Vec<usize> = (0..60).filter(|number| *number != 7).collect();
+    let again = |numbers: &[usize]| {
+        let entries: Vec<Value> = numbers.iter().map(|number| entry(*number)).collect();
+        Act::Json(json!({"code": 0, "totalCount": 59, "data": entries}))
+    };
+    let script = [page(0..50, 60), moved, again(&without[..50]), again(&without[50..])];
+    let stub = Stub::playing(script).await;
+    let gateway = path();
+    let tunnels = stub.client().tunnels(&gateway.vpc_id, &gateway.gateway_id).await.expect("tunnels");
+    assert_eq!(ids(&tunnels), without.iter().map(|number| format!("vpnx-{number}")).collect::<Vec<_>>());
+    assert_eq!(stub.received().len(), 4);
+    let asked = &stub.received()[0].params;
+    assert_eq!((asked["orderField"].as_str(), asked["orderDirection"].as_str()), ("createTime", "asc"));
+}
+
+#[tokio::test]
+async fn a_list_that_never_stands_still_ends_all_the_same_and_names_each_tunnel_once() {
+    let turn = [page(0..50, 51), page(49..50, 51)];
+    let stub = Stub::playing(turn.clone().into_iter().chain(turn.clone()).chain(turn)).await;
+    let gateway = path();
+    let tunnels = stub.client().tunnels(&gateway.vpc_id, &gateway.gateway_id).await.expect("tunnels");
+    assert_eq!((tunnels.len(), stub.received().len()), (50, 6));
+}
+
+#[tokio::test]
+async fn a_part_of_too_long_a_list_does_not_pass_for_the_whole() {
+    let stub = Stub::playing([page(0..50, 100_000)]).await;
+    let client = stub.client_with(|settings| settings.timeout = std::time::Duration::from_secs(30));
+    let gateway = path();
+    let error = client.tunnels(&gateway.vpc_id, &gateway.gateway_id).await.expect_err("too many");
+    assert_eq!(error.failure, ReadFailure::NoAnswer);
+    assert!(error.upstream.message.is_some_and(|message| message.contains("2000")));
+}
+
+#[tokio::test]
+async fn status_and_connectivity_are_told_as_they_are() {
+    let read = async |status: Value, net: Value| {
+        let mut entry = entry(1);
+        entry["vpnConnStatus"] = Value::Null;
+        entry["vpcConnStatus"] = status;
+        entry["netStatus"] = net;
+        let answer = json!({"code": 0, "totalCount": 1, "data": [entry]});
+        let stub = Stub::playing([Act::Json(answer)]).await;
+        let mut wanted = path();
+        wanted.tunnel_id = "vpnx-1".parse().expect("an id");
+        let tunnel = stub.client().tunnel(&wanted, Priority::Read).await.expect("a tunnel");
+        (tunnel.status, tunnel.connectivity)
+    };
+    use TunnelStatus::{
+        Creating, CreationFailed, Deleting, DeletionFailed, ModificationFailed, Modifying, Running,
+    };
+    let words = [Creating, CreationFailed, Modifying, ModificationFailed, Deleting, DeletionFailed, Running];
+    for (number, word) in words.into_iter().enumerate() {
+        for number in [json!(number), json!(number.to_string())] {
+            assert_eq!(read(number, Value::Null).await, (Some(Told::Known(word)), None));
+        }
+    }
+    assert_eq!(
+        read(json!(7), json!("odd")).await,
+        (Some(Told::Other("7".into())), Some(Told::Other("odd".into())))
+    );
+    let connected = Some(Told::Known(Connectivity::Connected));
+    assert_eq!(read(Value::Null, json!("available")).await, (None, connected));
+    let disconnected = Some(Told::Known(Connectivity::Disconnected));
+    assert_eq!(read(json!(""), json!("unavailable")).await, (None, disconnected));
+}
+
 #[tokio::test]
 async fn a_tunnel_on_a_later_page_is_found_by_either_form_of_its_id() {
     for id in ["vpnx-77", "77"] {
@@ -95,7 +171,7 @@ async fn a_tunnel_on_a_later_page_is_found_by_either_form_of_its_id() {
         wanted.tunnel_id = id.parse().expect("an id");
         let tunnel = stub.client().tunnel(&wanted, Priority::Poll).await.expect("a tunnel");
         assert_eq!(tunnel.tunnel_ids.first().map(String::as_str), Some("vpnx-77"));
-        assert_eq!(tunnel.status, TunnelStatus::Running);
+        assert_eq!(tunnel.status, Some(Told::Known(TunnelStatus::Running)));
         assert_eq!(tunnel.ipsec.encryption_algorithm.as_deref(), Some("none"));
         assert_eq!(tunnel.pre_shared_key.as_ref().map(|key| key.expose()), Some("tencenttest"));
         assert!(!format!("{tunnel:?}").contains("tencenttest"));

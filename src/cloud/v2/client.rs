@@ -17,7 +17,8 @@ use crate::domain::secret::PreSharedKey;
 use crate::domain::tunnel::Tunnel;
 use crate::metrics::Metrics;
 use crate::service::cloud::{
-    Cloud, Priority, ReadError, ReadFailure, Refusal, Reply, Sent, TaskReport, TaskStatus, TunnelChange,
+    Cloud, Preview, Priority, ReadError, ReadFailure, Refusal, Reply, Sent, TaskReport, TaskStatus,
+    TunnelChange,
 };
 
 use super::answer::{Answer, text};
@@ -25,15 +26,14 @@ use super::errors::{Class, classify};
 use super::exchange::{self, Exchange, NoClient};
 use super::figures::Figures;
 use super::sign::{self, Hidden, Method, SignatureMethod, Target};
-use super::tunnel;
 use super::wire::{self, ParamStyle, Params};
 
 /// First wait between two attempts; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
-/// Entries a page of `DescribeVpnConn`, the most that the cloud allows.
-const PAGE: usize = 50;
-/// Pages that are read at the most; a gateway has far fewer tunnels.
-const MAX_PAGES: usize = 40;
+/// What stands for a secret in a preview.
+const MASKED: &str = "***";
+/// What stands for the values that are drawn for each call.
+const AT_THE_CALL: &str = "(drawn for each call)";
 
 /// Who the gateway is to the cloud.
 #[derive(Clone)]
@@ -120,7 +120,7 @@ impl Client {
         Ok(Self { settings, url, http, budget, clock, chance, figures: Figures::new(metrics) })
     }
 
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.settings.timeout
     }
 
@@ -202,31 +202,42 @@ impl Client {
         }
     }
 
-    /// The form with the common parameters and the signature.
-    fn signed(&self, params: &Params) -> Hidden {
-        let timestamp = self.clock.now().as_seconds().to_string();
-        let nonce = self.chance.nonce().to_string();
+    /// All parameters but the signature, in the order in which they are sent.
+    fn with_common<'a>(
+        &'a self,
+        params: &'a Params,
+        timestamp: &'a str,
+        nonce: &'a str,
+    ) -> Vec<(&'a str, &'a str)> {
         let credentials = &self.settings.credentials;
         let mut pairs = params.pairs();
         pairs.extend([
             ("Region", self.settings.region.as_str()),
-            ("Timestamp", &timestamp),
-            ("Nonce", &nonce),
+            ("Timestamp", timestamp),
+            ("Nonce", nonce),
             ("SecretId", &credentials.secret_id),
             ("SignatureMethod", self.settings.signature_method.as_str()),
         ]);
         if let Some(token) = &credentials.token {
             pairs.push(("Token", token.expose_secret()));
         }
+        pairs
+    }
+
+    /// The form with the common parameters and the signature.
+    fn signed(&self, params: &Params) -> Hidden {
+        let timestamp = self.clock.now().as_seconds().to_string();
+        let nonce = self.chance.nonce().to_string();
+        let pairs = self.with_common(params, &timestamp, &nonce);
         let target =
             Target { method: Method::Post, host: &self.settings.signed_host, path: &self.settings.path };
         let text = sign::string_to_sign(target, &pairs);
-        let signature =
-            sign::signature(self.settings.signature_method, credentials.secret_key.expose_secret(), &text);
+        let secret_key = self.settings.credentials.secret_key.expose_secret();
+        let signature = sign::signature(self.settings.signature_method, secret_key, &text);
         sign::form(&pairs, &signature)
     }
 
-    async fn read(
+    pub(super) async fn read(
         &self,
         action: &'static str,
         params: Params,
@@ -243,41 +254,6 @@ impl Client {
             End::Unreachable | End::Unknown => ReadFailure::NoAnswer,
         };
         Err(ReadError { failure, upstream })
-    }
-
-    /// Reads tunnels page by page until `enough`.
-    async fn describe(
-        &self,
-        put_filters: impl Fn(&mut Params),
-        priority: Priority,
-        mut enough: impl FnMut(Tunnel) -> bool,
-    ) -> Result<Upstream, ReadError> {
-        let deadline = self.deadline();
-        let mut seen = 0;
-        for _ in 0..MAX_PAGES {
-            let mut params = Params::of_action("DescribeVpnConn");
-            put_filters(&mut params);
-            params.put("offset", seen.to_string());
-            params.put("limit", PAGE.to_string());
-            let (answer, upstream) = self.read("DescribeVpnConn", params, priority, deadline).await?;
-            let entries = answer.data().as_array().map(Vec::as_slice).unwrap_or_default();
-            for entry in entries {
-                if enough(tunnel::read(&answer, entry)) {
-                    return Ok(upstream);
-                }
-            }
-            seen += entries.len();
-            let total = answer.beside_data("totalCount").and_then(|total| total.parse::<usize>().ok());
-            // Without a total, a page that is not full is the last.
-            if entries.is_empty() || total.map_or(entries.len() < PAGE, |total| seen >= total) {
-                return Ok(upstream);
-            }
-        }
-        warn!(
-            pages = MAX_PAGES,
-            "the cloud names more tunnels than one gateway can have; the rest was not read"
-        );
-        Ok(Upstream::default())
     }
 }
 
@@ -340,6 +316,21 @@ impl Cloud for Client {
         Reply { sent, upstream }
     }
 
+    fn preview(&self, change: &TunnelChange) -> Preview {
+        let params = wire::modify(change, self.settings.param_style);
+        let mut parameters: Vec<(String, String)> = self
+            .with_common(&params, AT_THE_CALL, AT_THE_CALL)
+            .into_iter()
+            .map(|(name, value)| match name {
+                wire::PRE_SHARED_KEY | "SecretId" | "Token" => (name.to_owned(), MASKED.to_owned()),
+                _ => (name.to_owned(), value.to_owned()),
+            })
+            .collect();
+        parameters.push((sign::SIGNATURE.to_owned(), MASKED.to_owned()));
+        let Settings { signed_host, path, .. } = &self.settings;
+        Preview { method: "POST", host: signed_host.clone(), path: path.clone(), parameters }
+    }
+
     async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError> {
         let mut params = Params::of_action("DescribeVpcTaskResult");
         params.put("taskId", task_id);
@@ -360,47 +351,10 @@ impl Cloud for Client {
     }
 
     async fn tunnel(&self, path: &TunnelPath, priority: Priority) -> Result<Tunnel, ReadError> {
-        let mut found = None;
-        let filters = |params: &mut Params| wire::put_path(params, path);
-        let upstream = self
-            .describe(filters, priority, |tunnel| {
-                // The cloud may ignore filters it does not like, so the ids are compared.
-                if !stands_at(&tunnel, path) {
-                    return false;
-                }
-                found = Some(tunnel);
-                true
-            })
-            .await?;
-        found.ok_or(ReadError { failure: ReadFailure::NotFound, upstream })
+        self.describe_one(path, priority).await
     }
 
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError> {
-        let mut found = Vec::new();
-        let filters = |params: &mut Params| {
-            params.put("vpcId", vpc.as_str());
-            params.put("vpnGwId", gateway.as_str());
-        };
-        self.describe(filters, Priority::Read, |tunnel| {
-            if is_or_unsaid(&tunnel.vpc_ids, vpc.as_str())
-                && is_or_unsaid(&tunnel.gateway_ids, gateway.as_str())
-            {
-                found.push(tunnel);
-            }
-            false
-        })
-        .await?;
-        Ok(found)
+        self.describe_all(vpc, gateway).await
     }
-}
-
-fn stands_at(tunnel: &Tunnel, path: &TunnelPath) -> bool {
-    tunnel.tunnel_ids.iter().any(|id| id == path.tunnel_id.as_str())
-        && is_or_unsaid(&tunnel.vpc_ids, path.vpc_id.as_str())
-        && is_or_unsaid(&tunnel.gateway_ids, path.gateway_id.as_str())
-}
-
-/// Old and unified ids stand side by side; an entry that names no parent is taken at its tunnel id.
-fn is_or_unsaid(ids: &[String], id: &str) -> bool {
-    ids.is_empty() || ids.iter().any(|known| known == id)
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod client;
+mod describe;
 pub mod errors;
 mod exchange;
 mod figures;

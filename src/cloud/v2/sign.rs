@@ -15,6 +15,9 @@ use sha2::Sha256;
 
 use crate::domain::words::words;
 
+/// The parameter that holds the signature, last in the form.
+pub const SIGNATURE: &str = "Signature";
+
 words! {
     /// The hash under the signature (`SignatureMethod`).
     pub enum SignatureMethod {
@@ -124,6 +127,6 @@ pub fn form(params: &[(&str, &str)], signature: &str) -> Hidden {
     // Room for the usual share of escapes, so that no copy of the key is left behind by a growing buffer.
     let mut form = form_urlencoded::Serializer::new(String::with_capacity(length * 2 + 64));
     form.extend_pairs(params);
-    form.append_pair("Signature", signature);
+    form.append_pair(SIGNATURE, signature);
     Hidden(Zeroizing::new(form.finish()))
 }

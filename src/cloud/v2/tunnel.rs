@@ -4,13 +4,14 @@ use serde_json::Value;
 
 use crate::domain::ike::IkeSettings;
 use crate::domain::ipsec::{CLOUD_NONE, IpsecSettings};
-use crate::domain::tunnel::{Connectivity, Tunnel, TunnelStatus};
+use crate::domain::tunnel::{Connectivity, Told, Tunnel, TunnelStatus};
 
 use super::answer::{Answer, text};
 
 /// Reads one entry of `data`.
 pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
     let first = |names: &[&str]| names.iter().find_map(|name| entry.get(*name).and_then(text));
+    let said = |names: &[&str]| first(names).filter(|text| !text.is_empty());
     Tunnel {
         vpc_ids: all(entry, &["unVpcId", "vpcId"]),
         gateway_ids: all(entry, &["unVpnGwId", "vpnGwId"]),
@@ -19,12 +20,8 @@ pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
         pre_shared_key: answer.key(&entry["preSharedKey"]),
         local_cidrs: list(&entry["sourceCidr"]),
         peer_cidrs: list(&entry["destinationCidr"]),
-        status: status(first(&["vpcConnStatus", "vpnConnStatus"]).as_deref()),
-        connectivity: match first(&["netStatus"]).as_deref() {
-            Some("available") => Connectivity::Connected,
-            Some("unavailable") => Connectivity::Disconnected,
-            _ => Connectivity::Unknown,
-        },
+        status: said(&["vpcConnStatus", "vpnConnStatus"]).map(|text| told(text, status)),
+        connectivity: said(&["netStatus"]).map(|text| told(text, connectivity)),
         gateway_address: first(&["vpnGwAddress"]),
         peer_address: first(&["userGwAddress"]),
         created_at: first(&["createTime"]),
@@ -33,17 +30,30 @@ pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
     }
 }
 
+fn told<T>(text: String, word: impl Fn(&str) -> Option<T>) -> Told<T> {
+    word(&text).map_or(Told::Other(text), Told::Known)
+}
+
 /// The numbers of `vpcConnStatus`.
-fn status(number: Option<&str>) -> TunnelStatus {
-    match number {
-        Some("0") => TunnelStatus::Creating,
-        Some("1") => TunnelStatus::CreationFailed,
-        Some("2") => TunnelStatus::Modifying,
-        Some("3") => TunnelStatus::ModificationFailed,
-        Some("4") => TunnelStatus::Deleting,
-        Some("5") => TunnelStatus::DeletionFailed,
-        Some("6") => TunnelStatus::Running,
-        _ => TunnelStatus::Unknown,
+fn status(number: &str) -> Option<TunnelStatus> {
+    Some(match number {
+        "0" => TunnelStatus::Creating,
+        "1" => TunnelStatus::CreationFailed,
+        "2" => TunnelStatus::Modifying,
+        "3" => TunnelStatus::ModificationFailed,
+        "4" => TunnelStatus::Deleting,
+        "5" => TunnelStatus::DeletionFailed,
+        "6" => TunnelStatus::Running,
+        _ => return None,
+    })
+}
+
+/// The words of `netStatus`.
+fn connectivity(word: &str) -> Option<Connectivity> {
+    match word {
+        "available" => Some(Connectivity::Connected),
+        "unavailable" => Some(Connectivity::Disconnected),
+        _ => None,
     }
 }
 

@@ -54,16 +54,6 @@ impl Params {
     pub fn pairs(&self) -> Vec<(&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
-
-    /// For people: the same, with the secret masked.
-    #[must_use]
-    pub fn masked(&self) -> Vec<(String, String)> {
-        let mask = |key: &str, value: &str| match key {
-            PRE_SHARED_KEY => "***".to_owned(),
-            _ => value.to_owned(),
-        };
-        self.0.iter().map(|(key, value)| (key.clone(), mask(key, value))).collect()
-    }
 }
 
 impl Drop for Params {

@@ -101,7 +101,9 @@ const ON_STATUS: &[(&str, &str)] = &[
 const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("patch_tunnel", &["200"], &["Location", "Preference-Applied", "Idempotent-Replayed"]),
     ("patch_tunnel", &["202"], &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"]),
-    ("patch_tunnel", &["404", "409", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
+    ("patch_tunnel", &["404", "409", "412", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
+    ("list_tunnels", &["200"], &["Link"]),
+    ("get_tunnel", &["200", "304"], &["ETag"]),
     ("list_operations", &["200"], &["Link"]),
     ("list_audit_events", &["200"], &["Link"]),
     ("get_operation", &["200"], &["Preference-Applied"]),
@@ -198,6 +200,15 @@ fn headers() -> Vec<(&'static str, Header)> {
                 text().enum_values(Some(["true"])),
                 "This is the answer to the first request with this `Idempotency-Key`; nothing was sent again.",
                 json!("true"),
+            ),
+        ),
+        (
+            "ETag",
+            header(
+                text().pattern(Some("^\"[0-9a-f]{32}\"$")),
+                "The tag of what is shown: it changes whenever anything of it does, the key's fingerprint included. Give \
+                 it as `If-Match` with a PATCH, or as `If-None-Match` when you look again.",
+                json!(super::examples::ETAG),
             ),
         ),
         (

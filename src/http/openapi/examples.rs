@@ -10,6 +10,8 @@ use crate::domain::operation::Status;
 const ID: &str = "0199b3a1-7c1e-7d2f-9c1a-0123456789ab";
 const OPENED: &str = "2026-01-31T08:00:00.000000Z";
 const ENDED: &str = "2026-01-31T08:00:04.000000Z";
+/// A tunnel's tag.
+pub(super) const ETAG: &str = "\"20ede40bfe565b52a39cee75497cbb8c\"";
 const FINGERPRINT: &str = "bf171abff3ff0af4234bf1dcada1d6a8314a8c1877400e9b5f1750341949b2dd";
 
 /// The patch that works against the sandbox as it stands: the cloud's own example.
@@ -43,6 +45,59 @@ pub(super) fn messages() -> String {
                       "task_id": "12614", "upstream": null, "verification": null});
     let end = operation(Status::Succeeded);
     format!("retry: 2000\n\nid: 2\nevent: submitted\ndata: {step}\n\nid: end\nevent: end\ndata: {end}\n\n")
+}
+
+pub(super) fn tunnels() -> Value {
+    json!({"items": [tunnel()], "next_cursor": "MTp2cG54LW9sNmJjcXAw"})
+}
+
+pub(super) fn tunnel() -> Value {
+    json!({
+        "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0", "name": "hq",
+        "status": "running", "connectivity": "connected", "gateway_address": "203.0.113.10",
+        "peer_address": "203.0.113.20", "created_at": "2018-01-31 08:00:00",
+        "pre_shared_key": {"hmac_sha256": FINGERPRINT},
+        "local_cidrs": ["10.0.0.0/16"], "peer_cidrs": ["172.16.0.0/16"],
+        "ike": {
+            "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",
+            "local_identity": {"type": "address", "address": "203.0.113.10"},
+            "remote_identity": {"type": "address", "address": "203.0.113.20"},
+            "dh_group": "group14", "sa_lifetime_seconds": 86_400},
+        "ipsec": {
+            "encryption_algorithm": "aes-cbc-256", "integrity_algorithm": "sha", "sa_lifetime_seconds": 3600,
+            "sa_lifetime_kilobytes": 1_843_200, "pfs_dh_group": "dh-group14"}
+    })
+}
+
+pub(super) fn dry_run() -> Value {
+    let parameter = |(name, value): (&str, &str)| json!({"name": name, "value": value});
+    let parameters: Vec<Value> = [
+        ("Action", "ModifyVpnConnEx"),
+        ("vpcId", "vpc-03vihbk9"),
+        ("vpnGwId", "vpngw-kfldykuz"),
+        ("vpnConnId", "vpnx-ol6bcqp0"),
+        ("preSharedKey", "***"),
+        ("userGwCidrBlock.0", "10.100.2.0/24"),
+        ("Region", "ap-guangzhou"),
+        ("Timestamp", "(drawn for each call)"),
+        ("Nonce", "(drawn for each call)"),
+        ("SecretId", "***"),
+        ("SignatureMethod", "HmacSHA1"),
+        ("Signature", "***"),
+    ]
+    .into_iter()
+    .map(parameter)
+    .collect();
+    let key = json!({"hmac_sha256": FINGERPRINT});
+    json!({
+        "tunnel": {"vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0"},
+        "etag": ETAG, "operation_in_progress": null,
+        "fields": [
+            {"pointer": "/peer_cidrs", "current": ["172.16.0.0/16"], "wanted": ["10.100.2.0/24"], "differs": true},
+            {"pointer": "/pre_shared_key", "current": key, "wanted": key, "differs": false}],
+        "merged": {"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": key},
+        "call": {"method": "POST", "host": "vpc.api.qcloud.com", "path": "/v2/index.php", "parameters": parameters}
+    })
 }
 
 pub(super) fn event() -> Value {
@@ -96,6 +151,10 @@ pub(super) fn problem(kind: ProblemType) -> Value {
         ProblemType::InvalidQuery => {
             example["errors"] = json!([{"pointer": "query:limit", "code": "invalid",
                 "detail": "must be a whole number from 1 to 200"}]);
+        }
+        ProblemType::InvalidHeader => {
+            example["errors"] = json!([{"pointer": "header:If-Match", "code": "invalid",
+                "detail": "must be * or a list of entity tags such as \"33a64df5\", as ETag has them"}]);
         }
         ProblemType::OperationInProgress | ProblemType::IdempotencyKeyInFlight => {
             example["operation_id"] = json!(ID);

@@ -30,14 +30,14 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
-        (name = "tunnels", description = "Changing tunnels"),
+        (name = "tunnels", description = "Reading and changing tunnels"),
         (name = "operations", description = "Following what became of a change"),
         (name = "audit", description = "Who changed what: append-only, with a hash chain that shows tampering"),
         (name = "problems", description = "What the errors mean, and what to do about them"),
         (name = "health", description = "For the operators of the gateway")
     ),
     paths(
-        paths::tunnels::patch_tunnel,
+        paths::tunnels::list_tunnels, paths::tunnels::get_tunnel, paths::tunnels::patch_tunnel,
         paths::operations::list_operations, paths::operations::get_operation,
         paths::operations::stream_operation,
         paths::audit::list_audit_events, paths::audit::get_audit_event, paths::audit::get_checkpoint,
@@ -46,8 +46,14 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
         paths::service::livez, paths::service::readyz, paths::service::metrics, paths::service::openapi_json
     ),
     components(schemas(
-        schemas::TunnelPatch, schemas::OperationPage, schemas::AuditEventPage,
-        super::operations::OperationView<'static>, super::operations::TunnelView<'static>,
+        schemas::TunnelPatch, schemas::TunnelPage, schemas::PatchAnswer, schemas::OperationPage,
+        schemas::AuditEventPage,
+        super::operations::OperationView<'static>, super::operations::PathView<'static>,
+        super::dry_run::DryRunView<'static>, super::dry_run::FieldView<'static>,
+        super::dry_run::CallView<'static>, super::dry_run::ParameterView<'static>,
+        crate::domain::tunnel_view::TunnelView, crate::domain::tunnel_view::IkeView,
+        crate::domain::tunnel_view::IpsecView, crate::domain::tunnel_view::IdentityView,
+        crate::domain::tunnel_view::Amount, crate::domain::tunnel_view::Fingerprint,
         super::stream::StepView,
         super::event_view::EventSchema, super::audit::Checkpoint, super::counts::CountsView, super::counts::CountView,
         super::verification::VerificationView, crate::domain::bucket::Bucket, super::problem::Problem,

@@ -137,3 +137,21 @@ pub(super) struct AuditEventPage {
     /// Give it as `cursor` to get the next page; `null` on the last.
     next_cursor: Option<String>,
 }
+
+/// One page of tunnels.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes a page to the OpenAPI document")]
+pub(super) struct TunnelPage {
+    items: Vec<crate::domain::tunnel_view::TunnelView>,
+    /// Give it as `cursor` to get the next page; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// What a PATCH answers: the operation, or with `dry_run=true` what it would do.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes an answer to the OpenAPI document")]
+pub(super) enum PatchAnswer {
+    Operation(super::super::operations::OperationView<'static>),
+    DryRun(super::super::dry_run::DryRunView<'static>),
+}

@@ -16,6 +16,7 @@ use crate::domain::fault::Fault;
 use crate::domain::operation::{OperationError, OperationId, UpstreamError};
 use crate::service::ledger::LedgerError;
 use crate::service::modify::ModifyError;
+use crate::service::tunnels::TunnelError;
 
 use super::request;
 
@@ -117,12 +118,17 @@ impl Problem {
     /// The answer for an operation that did not come to anything.
     #[must_use]
     pub fn of_rejected(id: OperationId, error: &OperationError) -> Self {
+        Self::of_error(error, RETRY_AFTER).with_operation(id)
+    }
+
+    /// An error in the words of an operation; `retry_after` in seconds, where trying again may help.
+    fn of_error(error: &OperationError, retry_after: u32) -> Self {
         let kind = ProblemType::from(error.code);
-        let mut problem = Self::new(kind, error.detail.clone()).with_operation(id);
+        let mut problem = Self::new(kind, error.detail.clone());
         problem.upstream.clone_from(&error.upstream);
         match kind.describe().status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                problem.with_retry_after(RETRY_AFTER)
+                problem.with_retry_after(retry_after)
             }
             _ => problem,
         }
@@ -138,6 +144,18 @@ impl From<ModifyError> for Problem {
                 Self::of(ProblemType::IdempotencyKeyInFlight).with_operation(id).with_retry_after(1)
             }
             ModifyError::Ledger(error) => error.into(),
+        }
+    }
+}
+
+impl From<TunnelError> for Problem {
+    fn from(error: TunnelError) -> Self {
+        match error {
+            TunnelError::Refused { error, retry_after } => {
+                let seconds = retry_after.map(|wait| u32::try_from(wait.as_millis().div_ceil(1000)));
+                Self::of_error(&error, seconds.and_then(Result::ok).unwrap_or(RETRY_AFTER))
+            }
+            TunnelError::Ledger(error) => error.into(),
         }
     }
 }

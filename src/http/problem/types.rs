@@ -83,16 +83,11 @@ problem_types! {
         detail: "take the cursor from next_cursor, unchanged",
         meaning: "`cursor` is not one that this list has given.",
         remedy: "Take it unchanged from `next_cursor` or from the `Link` header of the page before, or begin anew without one.";
-    UnsupportedParameter = "unsupported_parameter", BAD_REQUEST,
-        title: "the parameter is not in this version",
-        detail: "dry_run is not in this version; nothing was sent",
-        meaning: "The query asks for something that this version can't do. It is refused, because to ignore it would be worse.",
-        remedy: "Leave the parameter out, or ask the gateway's operators for a newer version.";
-    UnsupportedHeader = "unsupported_header", BAD_REQUEST,
-        title: "the header is not in this version",
-        detail: "If-Match is not in this version; nothing was sent",
-        meaning: "A header asks for something that this version can't do. It is refused, because to ignore it would be worse.",
-        remedy: "Leave the header out, or ask the gateway's operators for a newer version.";
+    InvalidHeader = "invalid_header", BAD_REQUEST,
+        title: "a header can't be understood",
+        detail: "a header can't be understood: see errors",
+        meaning: "`If-Match` or `If-None-Match` is neither `*` nor a list of entity tags. It is refused, because to ignore a condition would be worse.",
+        remedy: "Give the tag as `ETag` has it, with its quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE,
         title: "the body is too large",
         detail: "a body has 65536 bytes at the most",
@@ -234,8 +229,8 @@ problem_types! {
     TunnelUnreadable = "tunnel_unreadable", SERVICE_UNAVAILABLE,
         title: "the tunnel can't be read",
         detail: usual_detail(ErrorCode::TunnelUnreadable),
-        meaning: "A patch with a part of `ike` or `ipsec` is merged with what the tunnel has, so that nothing falls back to a weak default. The tunnel could not be read, so nothing was sent.",
-        remedy: "Try again after `Retry-After` seconds, or give the group whole.";
+        meaning: "The cloud gave no usable answer about the tunnel. A patch with `If-Match`, or with a part of `ike` or `ipsec` (which is merged with what the tunnel has, so that nothing falls back to a weak default), depends on it: nothing was sent.",
+        remedy: "Try again after `Retry-After` seconds. A patch that gives its groups whole, without `If-Match`, needs no look at the tunnel.";
     NotSent = "not_sent", SERVICE_UNAVAILABLE,
         title: "the change was not sent",
         detail: usual_detail(ErrorCode::NotSent),

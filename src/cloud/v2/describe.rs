@@ -1,0 +1,154 @@
+//! Reading tunnels: `DescribeVpnConn`, page by page.
+
+use std::collections::HashSet;
+
+use tracing::warn;
+
+use crate::domain::event::Upstream;
+use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::tunnel::Tunnel;
+use crate::service::cloud::{Priority, ReadError, ReadFailure};
+
+use super::client::Client;
+use super::tunnel;
+use super::wire::{self, Params};
+
+const ACTION: &str = "DescribeVpnConn";
+/// Entries a page, the most that the cloud allows.
+const PAGE: usize = 50;
+/// Pages that are read at the most; a gateway has far fewer tunnels.
+const MAX_PAGES: usize = 40;
+/// How often a whole list is read before one that changes under the reader is taken as it came.
+const WALKS: u32 = 3;
+
+/// What a walk through the pages showed.
+struct Walk {
+    upstream: Upstream,
+    /// Entries that came.
+    seen: usize,
+    /// Entries that there are, where the cloud counts them.
+    total: Option<usize>,
+    /// Every page said the same of that.
+    is_steady: bool,
+    /// Every page was read, unless somebody had enough before.
+    is_whole: bool,
+}
+
+impl Client {
+    /// The one tunnel at the path.
+    pub(super) async fn describe_one(
+        &self,
+        path: &TunnelPath,
+        priority: Priority,
+    ) -> Result<Tunnel, ReadError> {
+        let mut found = None;
+        let put_filters = |params: &mut Params| wire::put_path(params, path);
+        let walk = self.walk(put_filters, priority, self.deadline(), |tunnel| {
+            // The cloud may ignore filters it does not like, so the ids are compared.
+            if !stands_at(&tunnel, path) {
+                return false;
+            }
+            found = Some(tunnel);
+            true
+        });
+        let upstream = walk.await?.upstream;
+        found.ok_or(ReadError { failure: ReadFailure::NotFound, upstream })
+    }
+
+    /// All tunnels of a gateway, each once. The cloud counts places, not tunnels, so one that is removed between two
+    /// pages makes another one slip through: a list that changes while it is read is read again.
+    pub(super) async fn describe_all(
+        &self,
+        vpc: &VpcId,
+        gateway: &GatewayId,
+    ) -> Result<Vec<Tunnel>, ReadError> {
+        let deadline = self.deadline();
+        let mut walks = 0;
+        loop {
+            walks += 1;
+            let mut known = HashSet::new();
+            let mut repeated = 0;
+            let mut found = Vec::new();
+            let put_filters = |params: &mut Params| {
+                params.put("vpcId", vpc.as_str());
+                params.put("vpnGwId", gateway.as_str());
+                // A new tunnel then comes last, and moves nothing.
+                params.put("orderField", "createTime");
+                params.put("orderDirection", "asc");
+            };
+            let walk = self.walk(put_filters, Priority::Read, deadline, |tunnel| {
+                let is_new = tunnel.tunnel_ids.first().is_none_or(|id| known.insert(id.clone()));
+                repeated += usize::from(!is_new);
+                let is_here = is_or_unsaid(&tunnel.vpc_ids, vpc.as_str())
+                    && is_or_unsaid(&tunnel.gateway_ids, gateway.as_str());
+                if is_new && is_here {
+                    found.push(tunnel);
+                }
+                false
+            });
+            let walk = walk.await?;
+            if !walk.is_whole {
+                let message = Some(format!("the cloud names more than {} tunnels", MAX_PAGES * PAGE));
+                let upstream = Upstream { message, ..walk.upstream };
+                // A part must not pass for the whole.
+                return Err(ReadError { failure: ReadFailure::NoAnswer, upstream });
+            }
+            if walk.is_steady && walk.total.is_none_or(|total| walk.seen - repeated >= total) {
+                return Ok(found);
+            }
+            if walks == WALKS {
+                warn!(walks, "the cloud's list of tunnels changed each time it was read");
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Reads tunnels page by page until `enough`.
+    async fn walk(
+        &self,
+        put_filters: impl Fn(&mut Params),
+        priority: Priority,
+        deadline: tokio::time::Instant,
+        mut enough: impl FnMut(Tunnel) -> bool,
+    ) -> Result<Walk, ReadError> {
+        let mut walk =
+            Walk { upstream: Upstream::default(), seen: 0, total: None, is_steady: true, is_whole: false };
+        for page in 0..MAX_PAGES {
+            let mut params = Params::of_action(ACTION);
+            put_filters(&mut params);
+            params.put("offset", walk.seen.to_string());
+            params.put("limit", PAGE.to_string());
+            let (answer, upstream) = self.read(ACTION, params, priority, deadline).await?;
+            walk.upstream = upstream;
+            let entries = answer.data().as_array().map(Vec::as_slice).unwrap_or_default();
+            for entry in entries {
+                if enough(tunnel::read(&answer, entry)) {
+                    walk.is_whole = true;
+                    return Ok(walk);
+                }
+            }
+            walk.seen += entries.len();
+            let total = answer.beside_data("totalCount").and_then(|total| total.parse().ok());
+            walk.is_steady &= page == 0 || total == walk.total;
+            walk.total = total;
+            // Without a total, a page that is not full is the last.
+            let is_last = walk.total.map_or(entries.len() < PAGE, |total| walk.seen >= total);
+            if entries.is_empty() || is_last {
+                walk.is_whole = true;
+                return Ok(walk);
+            }
+        }
+        Ok(walk)
+    }
+}
+
+fn stands_at(tunnel: &Tunnel, path: &TunnelPath) -> bool {
+    tunnel.tunnel_ids.iter().any(|id| id == path.tunnel_id.as_str())
+        && is_or_unsaid(&tunnel.vpc_ids, path.vpc_id.as_str())
+        && is_or_unsaid(&tunnel.gateway_ids, path.gateway_id.as_str())
+}
+
+/// Old and unified ids stand side by side; an entry that names no parent is taken at its tunnel id.
+fn is_or_unsaid(ids: &[String], id: &str) -> bool {
+    ids.is_empty() || ids.iter().any(|known| known == id)
+}

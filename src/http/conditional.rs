@@ -1,0 +1,156 @@
+//! `If-Match` and `If-None-Match` (RFC 9110, section 13.1).
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderName};
+
+use crate::domain::etag::{ETag, Precondition};
+use crate::domain::fault::Fault;
+
+use super::problem::{Problem, ProblemType};
+
+/// The most tags that one header may list.
+const MAX_TAGS: usize = 32;
+
+/// A header that is neither `*` nor a list of entity tags.
+struct Malformed;
+
+/// A tag as a caller gives it.
+struct Given {
+    is_weak: bool,
+    tag: ETag,
+}
+
+enum Condition {
+    Any,
+    Tags(Vec<Given>),
+}
+
+/// What `If-Match` demands; a weak tag never matches.
+pub(super) fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Problem> {
+    let condition = condition(request, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
+    Ok(condition.map(|condition| match condition {
+        Condition::Any => Precondition::Exists,
+        Condition::Tags(tags) => {
+            let strong = tags.into_iter().filter(|given| !given.is_weak);
+            Precondition::OneOf(strong.map(|given| given.tag).collect())
+        }
+    }))
+}
+
+/// The states that a caller has already (`If-None-Match`).
+pub(super) struct Known(Option<Condition>);
+
+impl Known {
+    /// True if this state is among them; a weak tag counts like a strong one.
+    pub(super) fn has(&self, current: &ETag) -> bool {
+        match &self.0 {
+            None => false,
+            Some(Condition::Any) => true,
+            Some(Condition::Tags(tags)) => tags.iter().any(|given| given.tag == *current),
+        }
+    }
+}
+
+/// What `If-None-Match` says.
+pub(super) fn if_none_match(request: &HttpRequest) -> Result<Known, Problem> {
+    condition(request, &header::IF_NONE_MATCH).map(Known).map_err(|Malformed| malformed("If-None-Match"))
+}
+
+fn malformed(name: &'static str) -> Problem {
+    let detail = "must be * or a list of entity tags such as \"33a64df5\", as ETag has them";
+    Problem::of(ProblemType::InvalidHeader).with_errors(vec![Fault::new(
+        format!("header:{name}"),
+        "invalid",
+        detail,
+    )])
+}
+
+fn condition(request: &HttpRequest, name: &HeaderName) -> Result<Option<Condition>, Malformed> {
+    let mut values = request.headers().get_all(name).peekable();
+    if values.peek().is_none() {
+        return Ok(None);
+    }
+    // Several lines are one list.
+    let mut text = String::new();
+    for value in values {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(value.to_str().map_err(|_| Malformed)?);
+    }
+    if text.trim() == "*" {
+        return Ok(Some(Condition::Any));
+    }
+    Ok(Some(Condition::Tags(tags(&text)?)))
+}
+
+/// A list of tags. A comma may stand inside of one, so it is read from tag to tag.
+fn tags(text: &str) -> Result<Vec<Given>, Malformed> {
+    let mut tags = Vec::new();
+    let mut rest = text.trim_matches([' ', '\t', ',']);
+    while !rest.is_empty() {
+        let (is_weak, quoted) = match rest.strip_prefix("W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, rest),
+        };
+        let (opaque, after) =
+            quoted.strip_prefix('"').and_then(|text| text.split_once('"')).ok_or(Malformed)?;
+        let is_opaque = opaque.bytes().all(|b| b == b'!' || (b'#'..=b'~').contains(&b));
+        let after = after.trim_start_matches([' ', '\t']);
+        if !is_opaque || !(after.is_empty() || after.starts_with(',')) || tags.len() == MAX_TAGS {
+            return Err(Malformed);
+        }
+        tags.push(Given { is_weak, tag: ETag::new(opaque.to_owned()) });
+        rest = after.trim_start_matches([' ', '\t', ',']);
+    }
+    if tags.is_empty() { Err(Malformed) } else { Ok(tags) }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn of(value: &str) -> Option<Precondition> {
+        if_match(&TestRequest::default().insert_header(("if-match", value)).to_http_request()).ok().flatten()
+    }
+
+    fn one_of(tags: &[&str]) -> Option<Precondition> {
+        Some(Precondition::OneOf(tags.iter().map(|tag| ETag::new((*tag).to_owned())).collect()))
+    }
+
+    #[test]
+    fn a_list_is_read_from_tag_to_tag() {
+        assert_eq!(of("*"), Some(Precondition::Exists));
+        assert_eq!(of("\"a\""), one_of(&["a"]));
+        assert_eq!(of("\"a,b\", \"\" ,,\"c\""), one_of(&["a,b", "", "c"]));
+        let lines = TestRequest::default()
+            .append_header(("if-match", "\"a\""))
+            .append_header(("if-match", "\"b\""))
+            .to_http_request();
+        assert_eq!(if_match(&lines).ok().flatten(), one_of(&["a", "b"]));
+        assert!(if_match(&TestRequest::default().to_http_request()).is_ok_and(|none| none.is_none()));
+    }
+
+    #[test]
+    fn a_weak_tag_counts_for_reading_only() {
+        assert_eq!(of("W/\"a\", \"b\""), one_of(&["b"]));
+        assert_eq!(of("W/\"a\""), one_of(&[]));
+        let has = |value: &str, tag: &str| {
+            let request = TestRequest::default().insert_header(("if-none-match", value)).to_http_request();
+            if_none_match(&request).is_ok_and(|known| known.has(&ETag::new(tag.into())))
+        };
+        assert!(has("W/\"a\"", "a") && has("\"b\", \"a\"", "a") && has("*", "a"));
+        assert!(!has("W/\"a\"", "b"));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_malformed() {
+        let many = vec!["\"a\""; MAX_TAGS + 1].join(",");
+        for text in ["a", "\"a", "\"a\" \"b\"", "\"a\"b", "w/\"a\"", "*, \"a\"", "\"a b\"", ",", "", &many] {
+            let request = TestRequest::default().insert_header(("if-match", text)).to_http_request();
+            assert!(if_match(&request).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `GET /vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and `…/tunnels/{tunnel_id}`.
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::domain::ids::{GatewayId, VpcId};
+use crate::domain::principal::Scope;
+use crate::service::tunnels::TunnelError;
+
+use super::operations::Page;
+use super::problem::Problem;
+use super::query::{Query, cursor};
+use super::tunnels::Path;
+use super::{HttpState, auth, conditional};
+
+/// A client may keep it, if it asks each time whether it still holds.
+const REVALIDATE: (header::HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+
+pub(super) async fn one(
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+    path: web::Path<Path>,
+) -> Result<HttpResponse, Problem> {
+    let (_, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
+    Query::parse(request.query_string()).finish()?;
+    let known = conditional::if_none_match(&request)?;
+    // What can't be an id, and what may not be seen, looks like a tunnel that does not exist.
+    let path = path.parse(&mut Vec::new()).filter(|path| vpcs.allows(path.vpc_id.as_str()));
+    let path = path.ok_or_else(TunnelError::not_found)?;
+    let service = state.service.clone();
+    let tunnel = state.run(async move { service.tunnel(&path).await }).await??;
+    let etag = tunnel.etag();
+    let mut response = if known.has(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, etag.to_string())).insert_header(REVALIDATE);
+    Ok(if known.has(&etag) { response.finish() } else { response.json(tunnel) })
+}
+
+pub(super) async fn list(
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (_, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
+    let mut query = Query::parse(request.query_string());
+    let (limit, after) = (query.limit() as usize, query.cursor::<String>()?);
+    query.finish()?;
+    let vpc = path.0.parse::<VpcId>().ok().filter(|vpc| vpcs.allows(vpc.as_str()));
+    let (Some(vpc), Ok(gateway)) = (vpc, path.1.parse::<GatewayId>()) else {
+        return Err(TunnelError::not_found().into());
+    };
+    let service = state.service.clone();
+    // One more than asked for tells whether there is a next page.
+    let found = async move { service.tunnels(&vpc, &gateway, after.as_deref(), limit + 1).await };
+    let mut tunnels = state.run(found).await??;
+    let has_more = tunnels.len() > limit;
+    tunnels.truncate(limit);
+    let next = tunnels.last().filter(|_| has_more).map(|last| cursor(&last.tunnel_id));
+    Ok(Page::respond(tunnels, next, &request))
+}

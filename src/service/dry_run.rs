@@ -1,0 +1,140 @@
+//! What a change would do: everything up to the call, and not the call. Nothing is stored.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::changes::Changes;
+use crate::domain::etag::ETag;
+use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::operation::OperationId;
+use crate::domain::patch::Ranges;
+use crate::domain::principal::VpcScope;
+use crate::domain::tunnel_view::{IkeView, IpsecView, TunnelView};
+
+use super::cloud::{Preview, Priority, TunnelChange};
+use super::ledger::{LedgerError, OperationFilter};
+use super::modify::Modify;
+use super::tunnels::TunnelError;
+use super::verify::Comparison;
+use super::{Service, outcome, verify};
+
+/// Operations of a tunnel that are looked at for one that is not final. Only the newest can be, but ids of two replicas
+/// whose clocks differ may stand in the wrong order.
+const NEWEST: u32 = 5;
+
+/// A field that the patch gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// JSON pointer into the patch.
+    pub pointer: String,
+    /// What the tunnel has; `null` where the cloud does not show it.
+    pub current: Value,
+    pub wanted: Value,
+    /// Whether the two differ; `None` where the cloud shows too little to tell.
+    pub differs: Option<bool>,
+}
+
+/// What a change would do.
+#[derive(Debug)]
+pub struct DryRun {
+    /// The tunnel's tag now.
+    pub etag: ETag,
+    /// What would be sent, in the words of a patch: touched groups are whole.
+    pub merged: Map<String, Value>,
+    pub fields: Vec<Field>,
+    pub call: Preview,
+    /// The operation on this tunnel that is not final: while it lasts the change would be refused.
+    pub in_progress: Option<OperationId>,
+}
+
+impl Service {
+    /// Shows what [`Self::modify`] would do now. The tunnel is read; nothing that changes anything is sent, and neither
+    /// an operation nor an `Idempotency-Key` is stored.
+    ///
+    /// # Errors
+    /// Where the change would be refused before anything is sent.
+    pub async fn dry_run(&self, request: &Modify) -> Result<DryRun, TunnelError> {
+        let in_progress = self.operation_in_progress(request).await?;
+        let read = self.cloud.tunnel(&request.path, Priority::Read).await;
+        let tunnel = read.map_err(|error| outcome::unreadable(&error))?;
+        let change = self
+            .change_of(&request.path, &request.patch, request.if_match.as_ref(), &tunnel)
+            .map_err(|unprepared| unprepared.error)?;
+        let shown = self.shown(&request.path, &tunnel);
+        let changes = Changes::of(&request.patch, &self.fingerprints);
+        let comparison = verify::compare(&changes, &tunnel, &self.fingerprints);
+        Ok(DryRun {
+            etag: shown.etag(),
+            merged: merged(&change, &self.fingerprints),
+            fields: fields(&changes, &shown, &comparison),
+            call: self.cloud.preview(&change),
+            in_progress,
+        })
+    }
+
+    async fn operation_in_progress(&self, request: &Modify) -> Result<Option<OperationId>, LedgerError> {
+        let filter = OperationFilter {
+            tunnel_id: Some(request.path.tunnel_id.to_string()),
+            ..OperationFilter::default()
+        };
+        let newest = self.ledger.operations(&VpcScope::All, &filter, None, NEWEST).await?;
+        let unfinished = newest.iter().find(|operation| !operation.status().is_final());
+        Ok(unfinished.map(|operation| operation.id))
+    }
+}
+
+fn merged(change: &TunnelChange, key: &FingerprintKey) -> Map<String, Value> {
+    let mut members = Map::new();
+    if let Some(name) = &change.name {
+        members.insert("name".into(), json!(name));
+    }
+    if let Some(secret) = &change.pre_shared_key {
+        members.insert("pre_shared_key".into(), key.stand_in(secret));
+    }
+    match &change.ranges {
+        Ranges::PeerCidrs(cidrs) => members.insert("peer_cidrs".into(), json!(cidrs)),
+        Ranges::SecurityPolicies(policies) => members.insert("security_policies".into(), json!(policies)),
+    };
+    if let Some(ike) = &change.ike {
+        members.insert("ike".into(), given(json!(IkeView::from(ike))));
+    }
+    if let Some(ipsec) = &change.ipsec {
+        members.insert("ipsec".into(), given(json!(IpsecView::from(ipsec))));
+    }
+    members
+}
+
+/// Without the members that are not sent.
+fn given(mut group: Value) -> Value {
+    if let Value::Object(members) = &mut group {
+        members.retain(|_, value| !value.is_null());
+    }
+    group
+}
+
+fn fields(changes: &Changes, shown: &TunnelView, comparison: &Comparison) -> Vec<Field> {
+    let mut shown = json!(shown);
+    if shown["local_cidrs"].is_array() && shown["peer_cidrs"].is_array() {
+        // The cloud shows the ranges of both sides, not which rule joins which.
+        shown["security_policies"] =
+            json!({"local_cidrs": shown["local_cidrs"], "peer_cidrs": shown["peer_cidrs"]});
+    }
+    let field = |pointer: String, wanted: &Value| {
+        let differs = if comparison.unshown.contains(&pointer) {
+            None
+        } else {
+            Some(comparison.differences.iter().any(|difference| difference.pointer == pointer))
+        };
+        let current = shown.pointer(&pointer).cloned().unwrap_or_default();
+        Field { pointer, current, wanted: wanted.clone(), differs }
+    };
+    let mut fields = Vec::new();
+    for (member, wanted) in changes.members() {
+        match (member.as_str(), wanted) {
+            ("ike" | "ipsec", Value::Object(group)) => {
+                fields.extend(group.iter().map(|(name, wanted)| field(format!("/{member}/{name}"), wanted)));
+            }
+            _ => fields.push(field(format!("/{member}"), wanted)),
+        }
+    }
+    fields
+}

@@ -1,0 +1,94 @@
+//! Looking at tunnels as the cloud has them now.
+
+use std::time::Duration;
+
+use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::operation::{ErrorCode, OperationError};
+use crate::domain::tunnel::Tunnel;
+use crate::domain::tunnel_view::TunnelView;
+
+use super::cloud::{Priority, ReadError, ReadFailure};
+use super::ledger::LedgerError;
+use super::{Service, outcome};
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum TunnelError {
+    /// In the words of a change that would be rejected for it.
+    #[error("{}", error.detail)]
+    Refused {
+        error: OperationError,
+        /// When to try again, where that is known.
+        retry_after: Option<Duration>,
+    },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl TunnelError {
+    /// There is no such tunnel, or none that the caller may see: the two must look the same.
+    #[must_use]
+    pub fn not_found() -> Self {
+        outcome::error(ErrorCode::TunnelNotFound).into()
+    }
+}
+
+impl From<OperationError> for TunnelError {
+    fn from(error: OperationError) -> Self {
+        Self::Refused { error, retry_after: None }
+    }
+}
+
+impl From<ReadError> for TunnelError {
+    fn from(error: ReadError) -> Self {
+        let retry_after = match error.failure {
+            ReadFailure::NoBudget { retry_after } => Some(retry_after),
+            ReadFailure::NotFound | ReadFailure::Refused(_) | ReadFailure::NoAnswer => None,
+        };
+        Self::Refused { error: outcome::unread(&error), retry_after }
+    }
+}
+
+impl Service {
+    /// The tunnel at the path.
+    ///
+    /// # Errors
+    /// If the cloud does not show it.
+    pub async fn tunnel(&self, path: &TunnelPath) -> Result<TunnelView, TunnelError> {
+        let tunnel = self.cloud.tunnel(path, Priority::Read).await?;
+        Ok(self.shown(path, &tunnel))
+    }
+
+    /// Tunnels of a gateway in the order of their ids, those after `after`, and at most `limit` of them. The cloud
+    /// pages by place, which shifts when a tunnel comes or goes; a place by id does not, so all are read each time.
+    ///
+    /// # Errors
+    /// If the cloud does not show any tunnel there: it does not tell an empty gateway from one that does not exist.
+    pub async fn tunnels(
+        &self,
+        vpc: &VpcId,
+        gateway: &GatewayId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<TunnelView>, TunnelError> {
+        let all = self.cloud.tunnels(vpc, gateway).await?;
+        if all.is_empty() {
+            return Err(TunnelError::not_found());
+        }
+        // One without an id could not be asked for either.
+        let mut found: Vec<(&String, &Tunnel)> =
+            all.iter().filter_map(|tunnel| Some((tunnel.tunnel_ids.first()?, tunnel))).collect();
+        found.retain(|(id, _)| after.is_none_or(|after| id.as_str() > after));
+        found.sort_by_key(|(id, _)| *id);
+        found.truncate(limit);
+        let shown =
+            |(id, tunnel): (&String, &Tunnel)| TunnelView::of(tunnel, vpc, gateway, id, &self.fingerprints);
+        Ok(found.into_iter().map(shown).collect())
+    }
+
+    /// What may be shown of a tunnel that was found at the path.
+    pub(super) fn shown(&self, path: &TunnelPath, tunnel: &Tunnel) -> TunnelView {
+        let TunnelPath { vpc_id, gateway_id, tunnel_id } = path;
+        TunnelView::of(tunnel, vpc_id, gateway_id, tunnel_id.as_str(), &self.fingerprints)
+    }
+}

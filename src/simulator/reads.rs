@@ -1,0 +1,100 @@
+//! The actions that only read.
+
+use serde_json::{Value, json};
+
+use super::Cloud;
+use super::behaviour::Behaviour;
+use super::settings::COMMON;
+use super::state::Tunnel;
+use super::v2::Answer;
+use super::verify::{Params, Refused, refused};
+
+/// The parameters of `DescribeVpnConn` beside the common ones.
+const FILTERS: &[&str] = &["vpnConnName", "offset", "limit", "orderField", "orderDirection"];
+
+pub(super) fn describe_task(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
+    let id = params.get("taskId").and_then(|id| id.parse::<i64>().ok());
+    let id = id.ok_or_else(|| refused(4000, "taskId is missing or no number"))?;
+    let now = cloud.clock.now();
+    let mut state = cloud.state();
+    state.pass(now);
+    let task = state.tasks.get(&id).ok_or_else(|| refused(5000, "the task does not exist"))?;
+    let has_ended = task.ends_at.is_some_and(|end| end <= now);
+    let (status, output) = match task.behaviour {
+        Some(Behaviour::TaskForgotten) => return Err(refused(5000, "the task does not exist")),
+        Some(Behaviour::StrangeTaskStatus) => (json!(7), json!([])),
+        Some(Behaviour::TaskFails) if has_ended => {
+            (json!(1), json!({"errorCode": 10013, "errorMsg": "the peer gateway refused the proposal"}))
+        }
+        _ if has_ended => (json!(0), json!([])),
+        _ => (json!(2), json!([])),
+    };
+    Ok(Answer::Json(json!({"code": "0", "message": "", "codeDesc": "Success",
+                           "data": {"status": status, "output": output}})))
+}
+
+pub(super) fn describe_tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
+    let known = |name: &str| COMMON.contains(&name) || FILTERS.contains(&name);
+    if let Some(name) = params.keys().find(|name| !known(name)) {
+        return Err(refused(4000, format!("(100001)parameter {name} is unknown")));
+    }
+    let number = |name: &str, default: usize, max: usize| -> Result<usize, Refused> {
+        let Some(text) = params.get(name) else { return Ok(default) };
+        let number = text.parse().ok().filter(|number| *number <= max);
+        number.ok_or_else(|| refused(4000, format!("{name} is wrong")))
+    };
+    let (offset, limit) = (number("offset", 0, usize::MAX)?, number("limit", 20, 50)?);
+    let word = |name: &str, words: [&'static str; 2]| -> Result<&'static str, Refused> {
+        let Some(text) = params.get(name) else { return Ok(words[0]) };
+        words.into_iter().find(|word| word == text).ok_or_else(|| refused(4000, format!("{name} is wrong")))
+    };
+    let order =
+        (word("orderField", ["createTime", "vpnConnName"])?, word("orderDirection", ["desc", "asc"])?);
+    let mut state = cloud.state();
+    state.pass(cloud.clock.now());
+    if let Some(id) = params.get("vpnConnId") {
+        // Makes those of load tests.
+        let _ = state.find(id);
+    }
+    let fits = |tunnel: &&Tunnel| {
+        params.get("vpcId").is_none_or(|id| tunnel.is_in(id))
+            && params.get("vpnGwId").is_none_or(|id| tunnel.is_on(id))
+            && params.get("vpnConnId").is_none_or(|id| tunnel.is(id))
+            && params.get("vpnConnName").is_none_or(|name| tunnel.name.contains(name))
+    };
+    let mut found: Vec<&Tunnel> = state.tunnels.values().filter(fits).collect();
+    let asked_for = found.first().filter(|_| params.contains_key("vpnConnId"));
+    match asked_for.and_then(|tunnel| tunnel.behaviour()) {
+        Some(Behaviour::Unreadable) => return Ok(Answer::Http500),
+        Some(Behaviour::AlwaysRateLimited) => {
+            return Err(refused(4400, "more requests than the quota allows"));
+        }
+        _ => {}
+    }
+    match order.0 {
+        "vpnConnName" => found.sort_by_key(|tunnel| (tunnel.name.clone(), tunnel.id.1)),
+        _ => found.sort_by_key(|tunnel| (tunnel.created_at(), tunnel.id.1)),
+    }
+    if order.1 == "desc" {
+        found.reverse();
+    }
+    let page: Vec<Value> = found.iter().skip(offset).take(limit).map(|tunnel| entry(tunnel)).collect();
+    Ok(Answer::Json(json!({"code": 0, "message": "", "totalCount": found.len(), "data": page})))
+}
+
+/// A tunnel as the cloud shows it.
+fn entry(tunnel: &Tunnel) -> Value {
+    let mut entry = json!({
+        "vpcId": tunnel.vpc.1, "unVpcId": tunnel.vpc.0, "vpcName": "simulated", "vpcCidrBlock": "10.0.0.0/16",
+        "vpnGwId": tunnel.gateway.1, "unVpnGwId": tunnel.gateway.0, "vpnGwAddress": "203.0.113.10",
+        "userGwId": 315, "unUserGwId": "cgw-simulated", "userGwAddress": "203.0.113.20",
+        "vpnConnId": tunnel.id.1, "unVpnConnId": tunnel.id.0, "vpnConnName": tunnel.name,
+        "preSharedKey": tunnel.key, "sourceCidr": tunnel.sources, "destinationCidr": tunnel.destinations,
+        "vpcConnStatus": tunnel.status(), "vpnProto": "ip-sec", "createTime": tunnel.created_at(),
+        "IKEArr": tunnel.ike, "IPSECArr": tunnel.ipsec
+    });
+    if let Some(net_status) = tunnel.net_status() {
+        entry["netStatus"] = json!(net_status);
+    }
+    entry
+}
