@@ -1,12 +1,28 @@
 //! Enumerations that are one word on the wire: one macro, so that parsing, printing, the JSON Schema and the
 //! messages come from one list.
 
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+
 /// Declares an enum whose variants each have one word.
 macro_rules! words {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        $vis enum $name { $($(#[$vmeta])* #[serde(rename = $word)] $variant),+ }
+    ($(#[doc = $doc:literal])* $vis:vis enum $name:ident {
+        $($(#[doc = $vdoc:literal])* $variant:ident = $word:literal),+ $(,)?
+    }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        $vis enum $name { $($(#[doc = $vdoc])* #[serde(rename = $word)] $variant),+ }
+
+        // Not derived: utoipa's derive does not see a word that comes out of a macro.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::domain::words::schema(concat!($($doc),*), &[$(($word, concat!($($vdoc),*))),+])
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
+        }
 
         impl $name {
             /// Every variant, in the order of declaration.
@@ -36,3 +52,43 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// The JSON Schema of an enumeration, with what each word means.
+pub(crate) fn schema(description: &str, words: &[(&str, &str)]) -> RefOr<Schema> {
+    let meanings = words.iter().filter(|(_, meaning)| !meaning.is_empty());
+    let meanings = meanings.map(|(word, meaning)| format!("\n- `{word}`: {}", meaning.trim()));
+    let meanings: String = meanings.collect();
+    let description = match meanings.as_str() {
+        "" => description.trim().to_owned(),
+        meanings => format!("{}\n{meanings}", description.trim()),
+    };
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .enum_values(Some(words.iter().map(|(word, _)| *word)))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    words! {
+        /// Sizes.
+        pub enum Size {
+            /// A small one.
+            Small = "s",
+            Large = "l",
+        }
+    }
+
+    #[test]
+    fn the_schema_has_the_words_that_are_on_the_wire() {
+        let schema = serde_json::to_value(Size::schema()).expect("JSON");
+        assert_eq!(
+            schema,
+            serde_json::json!({"type": "string", "enum": ["s", "l"], "description": "Sizes.\n\n- `s`: A small one."})
+        );
+        assert_eq!(serde_json::to_value(Size::ALL).expect("JSON"), serde_json::json!(Size::WORDS));
+    }
+}

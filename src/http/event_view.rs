@@ -57,24 +57,29 @@ pub struct EventSchema {
     #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
     event: crate::domain::event::EventKind,
+    #[schema(required)]
     operation_id: Option<uuid::Uuid>,
     /// Who asked for it: the API key's name, or the OIDC subject.
     #[schema(example = "netops-ci")]
     actor: String,
     actor_kind: crate::domain::event::ActorKind,
     /// Only in events that were written while the request lasted.
+    #[schema(required)]
     source_ip: Option<String>,
+    #[schema(required)]
     user_agent: Option<String>,
+    #[schema(required)]
     request_id: Option<String>,
+    #[schema(required)]
     trace_id: Option<String>,
     vpc_id: String,
     gateway_id: String,
     tunnel_id: String,
     /// What was asked for; a secret stands as its keyed fingerprint.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required)]
     changes: Option<Value>,
     /// What the cloud said.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required)]
     upstream: Option<Value>,
     /// The hash of the event before, in hex.
     prev_hash: String,

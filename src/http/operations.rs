@@ -39,7 +39,7 @@ pub(super) struct OperationView<'a> {
     status: Status,
     tunnel: PathView<'a>,
     /// The cloud's own asynchronous job, once there is one.
-    #[schema(example = "12614")]
+    #[schema(example = "12614", required)]
     task_id: Option<&'a str>,
     /// What was asked for; a secret stands as its keyed fingerprint.
     #[schema(value_type = Object)]
@@ -52,11 +52,13 @@ pub(super) struct OperationView<'a> {
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     /// `null` while it is under way.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     finished_at: Option<Timestamp>,
     /// Why it did not succeed, or why nobody knows yet.
+    #[schema(required)]
     error: Option<&'a OperationError>,
     /// What reading the tunnel back showed, once it has succeeded.
+    #[schema(required)]
     verification: Option<&'a Verification>,
 }
 

@@ -4,10 +4,10 @@
 use serde_json::json;
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, Header, HeaderBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required,
+    Components, Header, HeaderBuilder, Object, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required, Schema,
 };
 
 use super::super::body::PATCH_TYPES;
@@ -45,10 +45,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 fn complete(operation: &mut Operation) {
     let parameters = operation.parameters.get_or_insert_default();
     for parameter in &mut *parameters {
-        if let RefOr::T(parameter) = parameter
-            && let Some(schema) = limited(parameter)
-        {
+        let RefOr::T(parameter) = parameter else { continue };
+        if let Some(schema) = limited(parameter) {
             parameter.schema = Some(schema.into());
+        }
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+            never_null(schema);
         }
     }
     for name in ["RequestId", "Traceparent"] {
@@ -67,6 +69,15 @@ fn complete(operation: &mut Operation) {
             let component = Ref::new(format!("#/components/headers/{}", component(name)));
             response.headers.insert(name.into(), RefOr::Ref(component));
         }
+    }
+}
+
+/// A parameter that is not given is absent; there is no `null` in a query or a header.
+fn never_null(schema: &mut Object) {
+    if let SchemaType::Array(types) = &schema.schema_type
+        && let Some(only) = types.iter().find(|kind| **kind != Type::Null)
+    {
+        schema.schema_type = SchemaType::Type(only.clone());
     }
 }
 
@@ -222,34 +233,23 @@ fn headers() -> Vec<(&'static str, Header)> {
     ]
 }
 
-/// The headers that every request may have.
+/// The headers that every request may have. Neither is ever a reason to refuse one, so their schemas hold no limits.
 fn parameters() -> Vec<(&'static str, Parameter)> {
-    let header = |name: &str, description: &str, schema: ObjectBuilder| {
+    let header = |name: &str, description: String| {
         ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(description))
-            .schema(Some(schema))
+            .schema(Some(text()))
             .build()
     };
-    let id =
-        text().min_length(Some(1)).max_length(Some(MAX_REQUEST_ID)).pattern(Some("^[A-Za-z0-9._:/+=-]+$"));
-    let trace = text().pattern(Some("^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"));
-    vec![
-        (
-            "RequestId",
-            header(
-                "x-request-id",
-                "Your own id for this request. One that does not keep to the pattern is replaced by a new one.",
-                id,
-            ),
-        ),
-        (
-            "Traceparent",
-            header("traceparent", "W3C trace context; the trace id is kept in the audit log.", trace),
-        ),
-    ]
+    let id = format!(
+        "Your own id for this request: 1 to {MAX_REQUEST_ID} of A-Z a-z 0-9 . _ : / + = -. Another one is replaced by a \
+         new one."
+    );
+    let trace = "W3C trace context; the trace id of a valid one is kept in the audit log.".to_owned();
+    vec![("RequestId", header("x-request-id", id)), ("Traceparent", header("traceparent", trace))]
 }
 
 fn bearer() -> SecurityScheme {

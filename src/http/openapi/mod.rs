@@ -76,7 +76,11 @@ pub(super) fn example(kind: ProblemType) -> serde_json::Value {
 /// The document, as it is checked in: pretty, with a line end at its end.
 #[must_use]
 pub fn document_json() -> String {
-    let mut text = Document::openapi().to_pretty_json().unwrap_or_default();
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    if let Some(schema) = document.pointer_mut("/components/schemas/TunnelPatch") {
+        *schema = schemas::tunnel_patch();
+    }
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
 }

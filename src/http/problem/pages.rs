@@ -47,6 +47,7 @@ pub(in crate::http) struct TypeView {
     #[schema(example = "operation_in_progress")]
     code: &'static str,
     /// The HTTP status that it comes with; `null` for one that only stands in an operation's `error`.
+    #[schema(required)]
     status: Option<u16>,
     /// The type in a few words.
     title: &'static str,
@@ -76,6 +77,7 @@ impl From<ProblemType> for TypeView {
 pub(in crate::http) struct TypePage {
     items: Vec<TypeView>,
     /// Always `null`: they all are on one page.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

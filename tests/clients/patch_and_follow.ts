@@ -1,0 +1,41 @@
+// The client that openapi-typescript and openapi-fetch make: change a tunnel, follow the operation, read a problem.
+// Takes the service's address and a token.
+
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.js";
+
+declare const process: { argv: string[] };
+
+function must(isSo: boolean, what: unknown): asserts isSo {
+  if (!isSo) throw new Error(JSON.stringify(what));
+}
+
+const [base, token] = process.argv.slice(2);
+const client = createClient<paths>({ baseUrl: base, headers: { Authorization: `Bearer ${token}` } });
+const tunnel = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
+const path = { vpc_id: "vpc-03vihbk9", gateway_id: "vpngw-kfldykuz", tunnel_id: "vpnx-branch02" };
+const headers = { "Content-Type": "application/merge-patch+json" };
+
+const patch: components["schemas"]["TunnelPatch"] = {
+  peer_cidrs: ["10.100.3.0/24"],
+  pre_shared_key: "generated-typescript",
+};
+const changed = await client.PATCH(tunnel, { params: { path }, body: patch, headers });
+must(changed.response.status === 202 && changed.data !== undefined, changed.error);
+must(["running", "succeeded"].includes(changed.data.status), changed.data);
+must(changed.data.tunnel.tunnel_id === path.tunnel_id, changed.data);
+must(!JSON.stringify(changed.data).includes("generated-typescript"), changed.data);
+
+const followed = await client.GET("/operations/{id}", {
+  params: { path: { id: changed.data.id }, header: { Prefer: "wait=60" } },
+});
+must(followed.data?.status === "succeeded", followed);
+must(followed.data.verification?.result === "confirmed", followed.data);
+
+const listed = await client.GET("/operations", { params: { query: { status: "succeeded", limit: 1 } } });
+must(listed.data?.items[0]?.id === changed.data.id, listed);
+
+// The types know that a refusal is a problem.
+const refused = await client.PATCH(tunnel, { params: { path }, body: { name: "neither ranges nor policies" }, headers });
+const problem: components["schemas"]["Problem"] | undefined = refused.error;
+must(problem?.code === "invalid_patch" && (problem.errors?.length ?? 0) > 0, refused);
