@@ -10,6 +10,7 @@ mod audit;
 mod console;
 mod conditional;
 mod dry_run;
+mod contract;
 mod edge;
 mod field;
 mod idempotency;

@@ -126,6 +126,24 @@ mod tests {
         assert!(checked_in == document, "run UPDATE_OPENAPI=1 cargo test and check openapi/openapi.json in");
     }
 
+    /// The limits of the code are in the document, and secrets are marked as such.
+    #[test]
+    fn the_patch_is_described_with_its_limits() {
+        let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
+        let patch = &document["components"]["schemas"]["TunnelPatch"];
+        let properties = &patch["properties"];
+        let secret = &properties["pre_shared_key"];
+        assert_eq!(
+            (secret["writeOnly"].as_bool(), secret["format"].as_str()),
+            (Some(true), Some("password"))
+        );
+        assert_eq!(secret["maxLength"], crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH);
+        assert_eq!(properties["name"]["maxLength"], crate::domain::name::MAX_NAME_LENGTH);
+        let lifetime = &properties["ike"]["properties"]["sa_lifetime_seconds"];
+        assert_eq!(lifetime["maximum"], *crate::domain::ike::SA_LIFETIME_SECONDS.end());
+        assert_eq!(patch["additionalProperties"], false);
+    }
+
     #[test]
     fn every_answer_of_every_call_has_a_description_and_every_call_but_health_needs_a_token() {
         let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");

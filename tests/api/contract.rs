@@ -1,0 +1,141 @@
+//! The service and its OpenAPI document tell the same story: every call, every audited change, every type of problem.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use tunnelgate::domain::operation::ErrorCode;
+
+use crate::field::Field;
+use crate::on_each_ledger;
+use crate::support::consumer::{Answer, Consumer};
+
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+async fn document(field: &Field) -> Value {
+    field.consumer.get("/openapi.json", &[]).await.json()
+}
+
+/// The calls of a path, by method.
+fn calls(item: &Value) -> BTreeMap<String, Value> {
+    let calls = item.as_object().expect("a path's calls").iter();
+    calls.map(|(method, call)| (method.to_uppercase(), call.clone())).collect()
+}
+
+/// The path with the examples of its parameters.
+fn filled(path: &str, call: &Value) -> String {
+    let parameters = call["parameters"].as_array().expect("parameters").iter();
+    parameters.filter(|parameter| parameter["in"] == "path").fold(path.to_owned(), |path, parameter| {
+        let name = parameter["name"].as_str().expect("a name");
+        let example = match &parameter["example"] {
+            Value::String(text) => text.clone(),
+            Value::Null => "0199b3a1-7c1e-7d2f-9c1a-0123456789ab".into(),
+            other => other.to_string(),
+        };
+        path.replace(&format!("{{{name}}}"), &example)
+    })
+}
+
+/// Makes a call with its own example as body.
+async fn made(field: &Field, method: &str, path: &str, call: &Value, id: &str) -> Answer {
+    let mut headers = vec![("x-request-id", id)];
+    let content = call["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
+    let body = content.map(|(media, content)| {
+        headers.push(("content-type", media));
+        content["example"].to_string()
+    });
+    field.consumer.raw(method, &filled(path, call), &body.unwrap_or_default(), &headers).await
+}
+
+async fn every_described_call_answers_as_described_and_no_other_method_does(field: Field) {
+    for (path, item) in document(&field).await["paths"].as_object().expect("paths") {
+        let calls = calls(item);
+        let any = calls.values().next().expect("a call");
+        for method in METHODS {
+            let Some(call) = calls.get(method) else {
+                let answer = field.consumer.raw(method, &filled(path, any), "", &[]).await;
+                assert_eq!(answer.problem(), (405, "method_not_allowed".into()), "{method} {path}");
+                let allowed: BTreeSet<&str> = answer.header("allow").expect("Allow").split(", ").collect();
+                assert_eq!(allowed, calls.keys().map(String::as_str).collect(), "{path}");
+                continue;
+            };
+            let answer = made(&field, method, path, call, "walk").await;
+            let described = &call["responses"][answer.status.to_string()];
+            assert!(described.is_object(), "{method} {path} answers {}: {}", answer.status, answer.body);
+            let media = answer.header("content-type").unwrap_or_default().split(';').next();
+            let content = &described["content"][media.unwrap_or_default()];
+            assert!(content.is_object(), "{method} {path} {} answers {media:?}", answer.status);
+            if answer.status >= 400 {
+                let (_, code) = answer.problem();
+                assert!(content["examples"][&code].is_object(), "{method} {path}: {code} is not described");
+            }
+        }
+    }
+}
+
+async fn every_changing_call_is_audited(field: Field) {
+    let mut changing = 0;
+    for (path, item) in document(&field).await["paths"].as_object().expect("paths") {
+        for (method, call) in calls(item).iter().filter(|(method, _)| *method != "GET") {
+            changing += 1;
+            let id = format!("audited-{changing}");
+            let answer = made(&field, method, path, call, &id).await;
+            assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.body);
+            let events = field.consumer.get("/audit-events", &[]).await.json();
+            let events = events["items"].as_array().expect("items");
+            let is_it = |event: &&Value| event["request_id"] == id && event["event"] == "requested";
+            let event = events.iter().find(is_it).unwrap_or_else(|| panic!("{method} {path} left no event"));
+            assert_eq!(event["actor"], "netops-ci");
+        }
+    }
+    assert!(changing > 0);
+}
+
+async fn every_type_of_problem_has_a_page_for_people_and_for_programs(field: Field) {
+    let stranger = Consumer::new(field.consumer.base.clone(), String::new());
+    let list = stranger.get("/problems", &[]).await.json();
+    let mut known = BTreeSet::new();
+    for view in list["items"].as_array().expect("items") {
+        let (page, code) = (view["type"].as_str().expect("a type"), view["code"].as_str().expect("a code"));
+        assert_eq!(page, format!("/problems/{}", code.replace('_', "-")));
+        assert_eq!(&stranger.get(page, &[("accept", "application/json")]).await.json(), view);
+        let html = stranger.get(page, &[("accept", "text/html,*/*;q=0.8")]).await;
+        assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
+        let policy = html.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(html.body.contains(code) && html.body.contains("What to do"), "{page}");
+        assert!(!html.body.contains("<script") && !html.body.contains("src="), "{page}");
+        known.insert((code.to_owned(), view["status"].as_u64()));
+    }
+    let overview = stranger.get("/problems", &[("accept", "text/html")]).await.body;
+    assert!(known.iter().all(|(code, _)| overview.contains(&format!("<code>{code}</code>"))));
+    assert!(ErrorCode::ALL.iter().all(|code| known.iter().any(|(known, _)| known == code.as_str())));
+
+    // What the document says that calls answer is known, and the other way round.
+    let mut described = BTreeSet::new();
+    for item in document(&field).await["paths"].as_object().expect("paths").values() {
+        for call in calls(item).values() {
+            for (status, answer) in call["responses"].as_object().expect("responses") {
+                let examples = answer["content"]["application/problem+json"]["examples"].as_object();
+                for code in examples.into_iter().flatten().map(|(code, _)| code) {
+                    described.insert((code.clone(), status.parse::<u64>().ok()));
+                }
+            }
+        }
+    }
+    // The first two belong to no call; the third is answered as soon as `If-Match` is taken.
+    let apart = ["method_not_allowed", "no_such_path", "precondition_failed"];
+    let answers: BTreeSet<_> = known
+        .into_iter()
+        .filter(|(code, status)| status.is_some() && !apart.contains(&code.as_str()))
+        .collect();
+    described.retain(|(code, _)| !apart.contains(&code.as_str()));
+    assert_eq!(described, answers);
+
+    assert_eq!(stranger.get("/problems/none-such", &[]).await.problem(), (404, "no_such_path".into()));
+}
+
+on_each_ledger!(
+    every_described_call_answers_as_described_and_no_other_method_does,
+    every_changing_call_is_audited,
+    every_type_of_problem_has_a_page_for_people_and_for_programs,
+);
