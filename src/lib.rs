@@ -18,6 +18,8 @@ pub mod cloud;
 pub mod config;
 /// What a tunnel change is; no I/O.
 pub mod domain;
+/// Named places where a test can end the process.
+mod failpoint;
 /// The API that consumers speak.
 pub mod http;
 /// The store of operations and events, on PostgreSQL and on SQLite.

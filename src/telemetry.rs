@@ -2,23 +2,26 @@
 
 use std::panic::PanicHookInfo;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use crate::config::InvalidSetting;
 use crate::config::args::{LogArgs, LogFormat};
 
-/// Chatty parts of our libraries stay quiet unless they are asked for by name. At trace level some of them print
-/// what they send, which may be a secret: those are never let through.
-const ALWAYS: &[&str] = &[
-    "hyper=info",
-    "hyper_util=info",
-    "reqwest=info",
-    "h2=info",
-    "rustls=info",
-    "sqlx=warn",
-    "actix_http=info",
-    "mio=info",
+/// What our libraries may say at the most, whatever the filter asks for. At trace level some of them print what they
+/// send and receive, which may be a secret; the database's driver prints its statements.
+const CAPS: &[(&str, LevelFilter)] = &[
+    ("actix", LevelFilter::INFO),
+    ("h2", LevelFilter::INFO),
+    ("hyper", LevelFilter::INFO),
+    ("hyper_util", LevelFilter::INFO),
+    ("mio", LevelFilter::INFO),
+    ("reqwest", LevelFilter::INFO),
+    ("rustls", LevelFilter::INFO),
+    ("sqlx", LevelFilter::WARN),
 ];
 
 /// Sets up logging for the whole process.
@@ -26,32 +29,74 @@ const ALWAYS: &[&str] = &[
 /// # Errors
 /// If the filter can't be read.
 pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
-    let mut filter = EnvFilter::try_new(&args.log)
+    let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| InvalidSetting::new("TUNNELGATE_LOG (--log)", error.to_string()))?;
-    for directive in ALWAYS {
-        if let Ok(directive) = directive.parse() {
-            filter = filter.add_directive(directive);
-        }
-    }
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
-        .with_writer(std::io::stderr);
+    let lines = fmt::layer().with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
     // Somebody embedding us may have set logging up already.
     let _ = match args.log_format {
         LogFormat::Human => {
-            builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
+            let lines = lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+            registry().with(filter).with(caps()).with(lines).try_init()
         }
         LogFormat::Json => {
-            builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            registry().with(filter).with(caps()).with(lines).try_init()
         }
     };
     std::panic::set_hook(Box::new(tell_panic));
     Ok(())
 }
 
+/// A second filter behind the operator's: a directive that is more exact than a cap can't lift it.
+fn caps() -> Targets {
+    Targets::new().with_default(LevelFilter::TRACE).with_targets(CAPS.iter().copied())
+}
+
 /// Tells where a panic was, and not what it says: that could hold a secret.
 fn tell_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     tracing::error!(place, "panic: this is a bug");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_filter_makes_a_library_tell_more_than_its_cap() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let filter = "trace,hyper=trace,hyper::proto::h1::io=trace,sqlx=trace,actix_server=trace";
+        let subscriber = registry()
+            .with(EnvFilter::new(filter))
+            .with(caps())
+            .with(fmt::layer().with_writer(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::trace!(target: "hyper::proto::h1::io", "canary");
+            tracing::debug!(target: "hyper_util::client", "canary");
+            tracing::info!(target: "sqlx", "canary");
+            tracing::debug!(target: "actix_server", "canary");
+            tracing::info!(target: "hyper::proto", "news of hyper");
+            tracing::trace!(target: "tunnelgate::tracker", "our own details");
+        });
+        let text = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+        assert!(!text.contains("canary"), "{text}");
+        assert!(text.contains("news of hyper") && text.contains("our own details"), "{text}");
+    }
 }

@@ -84,7 +84,8 @@ impl HttpState {
         // Boxed before it is moved into the task: a future of a request is large.
         let task = self.core.spawn(Box::pin(work).instrument(Span::current()));
         task.await.map_err(|failed| {
-            error!(error = &failed as &dyn std::error::Error, "a request's work came to no end");
+            // Its own words would repeat those of the panic, which could hold a secret.
+            error!(is_panic = failed.is_panic(), "a request's work came to no end");
             Problem::internal()
         })
     }

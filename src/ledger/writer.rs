@@ -1,6 +1,7 @@
 //! Group commit: one task takes all steps that wait and applies them in one transaction. While that is being
 //! committed the next ones gather, so the busier it is the more share a commit; a step that is alone waits for nobody.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::domain::operation::OperationId;
+use crate::failpoint;
 use crate::service::ledger::{LedgerError, Step, Written};
 
 use super::figures::Figures;
@@ -62,7 +64,7 @@ impl Writer {
     /// Writes one step; durable when this answers.
     pub(super) async fn write(&self, step: Step) -> Result<Written, LedgerError> {
         let (answer, answered) = oneshot::channel();
-        let gone = || LedgerError::Unavailable("the writer has ended".into());
+        let gone = || LedgerError::Unavailable("the writer gave no answer".into());
         // A step that found no place was not written. One that is in the queue gets its answer whatever happens,
         // because only the writer knows whether it was committed.
         let waiting = Waiting { step, answer, since: Instant::now() };
@@ -78,6 +80,17 @@ impl Writer {
     }
 }
 
+/// Runs it to its end, or to a panic. That is a bug which this one batch met: its callers are told, and the next
+/// batches are written all the same.
+async fn contained(batch: impl Future<Output = ()>) {
+    let mut batch = std::pin::pin!(batch);
+    std::future::poll_fn(|context| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| batch.as_mut().poll(context)));
+        polled.unwrap_or(std::task::Poll::Ready(()))
+    })
+    .await;
+}
+
 struct Task {
     store: Arc<dyn BatchStore>,
     figures: Figures,
@@ -89,7 +102,7 @@ impl Task {
     async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-            self.write(std::mem::take(&mut batch)).await;
+            contained(self.write(std::mem::take(&mut batch))).await;
         }
     }
 
@@ -139,6 +152,7 @@ impl Task {
         let started = Instant::now();
         match self.store.apply(steps).await {
             Ok((written, operations)) => {
+                failpoint::at!("batch.committed");
                 self.figures.committed(&written, started.elapsed());
                 for operation in operations {
                     // Nobody may be listening.

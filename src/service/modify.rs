@@ -12,6 +12,7 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{ErrorCode, Operation, OperationId, State, Transition};
 use crate::domain::patch::Patch;
 use crate::domain::principal::Principal;
+use crate::failpoint;
 
 use super::ledger::{Advance, Idempotency, LedgerError, Opening, Step, Written};
 use super::prepare::Unprepared;
@@ -79,13 +80,16 @@ impl Service {
             Opened::New(operation) => operation,
             Opened::Before(operation) => return Ok(Modified::Repeated(operation)),
         };
+        failpoint::at!("open.committed");
         // Whoever is stopped past this moment must not send any more: a tracker may have taken over.
         let send_before = opened_at + (lease - self.rules.upstream_timeout - LEASE_MARGIN);
         let (transition, upstream) = match self.prepare(&request).await {
             Err(Unprepared { error, upstream }) => (Transition::Reject { error }, upstream),
             Ok(_) if Instant::now() >= send_before => (reject(ErrorCode::NotSent), None),
             Ok(change) => {
+                failpoint::at!("change.before-call");
                 let reply = self.cloud.modify(&change).await;
+                failpoint::at!("change.answered");
                 (outcome::of(&reply), Some(reply.upstream))
             }
         };
@@ -125,6 +129,7 @@ impl Service {
             idempotency: self.idempotency(request, &operation.changes),
             lease_until: now.plus(lease),
         };
+        failpoint::at!("open.before-write");
         match self.ledger.write(Step::Open(Box::new(opening))).await? {
             Written::Opened => Ok(Opened::New(operation)),
             Written::Repeated(before) if before.state == State::Pending => {
@@ -181,7 +186,10 @@ impl Service {
         let mut wait = WRITE_AGAIN;
         loop {
             match self.ledger.write(Step::Advance(Box::new(advance.clone()))).await {
-                Ok(Written::Advanced(operation)) => return *operation,
+                Ok(Written::Advanced(operation)) => {
+                    failpoint::at!("conclude.committed");
+                    return *operation;
+                }
                 Ok(other) => {
                     warn!(operation_id = %operation.id, ?other, "the answer came too late: a tracker has taken over");
                     return self.as_it_is(operation).await;

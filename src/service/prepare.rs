@@ -6,6 +6,7 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{ErrorCode, OperationError};
 use crate::domain::patch::Patch;
 use crate::domain::tunnel::Tunnel;
+use crate::failpoint;
 
 use super::cloud::{Priority, TunnelChange};
 use super::modify::Modify;
@@ -27,6 +28,7 @@ impl Service {
         let tunnel = self.cloud.tunnel(&request.path, Priority::Change).await.map_err(|error| {
             Unprepared { error: outcome::unreadable(&error), upstream: Some(error.upstream) }
         })?;
+        failpoint::at!("prepare.read");
         self.change_of(&request.path, &request.patch, request.if_match.as_ref(), &tunnel)
     }
 

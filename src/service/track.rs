@@ -9,6 +9,7 @@ use crate::domain::operation::{ErrorCode, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::Verification;
+use crate::failpoint;
 
 use super::cloud::{Priority, ReadError, ReadFailure, Refusal, TaskStatus};
 use super::ledger::{Advance, Claim, LedgerError, Step, Written};
@@ -57,6 +58,7 @@ impl Service {
 
     /// Looks at a claimed operation once and writes what follows from it.
     pub async fn track(&self, claim: Claim) -> Result<Tracked, LedgerError> {
+        failpoint::at!("track.claimed");
         let next = match &claim.operation.state {
             // Whoever opened it is gone: the change may have been sent.
             State::Pending => step(
@@ -81,7 +83,9 @@ impl Service {
             Next::Step(transition, upstream) => self.advance(claim, *transition, upstream).await,
             Next::Later { read_back } => {
                 let due_at = self.clock.now().plus(self.poll_wait(claim.polls + 1));
+                failpoint::at!("snooze.before-write");
                 let held = self.ledger.snooze(&claim, read_back, due_at).await?;
+                failpoint::at!("snooze.written");
                 Ok(if held { Tracked::Snoozed } else { Tracked::LeaseLost })
             }
         }
@@ -110,7 +114,10 @@ impl Service {
             now,
             due_at,
         };
-        match self.ledger.write(Step::Advance(Box::new(advance))).await? {
+        failpoint::at!("track.before-write");
+        let written = self.ledger.write(Step::Advance(Box::new(advance))).await?;
+        failpoint::at!("track.written");
+        match written {
             Written::Advanced(operation) => {
                 info!(operation_id = %id, status = %operation.status(), "operation moved on");
                 Ok(Tracked::Advanced)
@@ -124,7 +131,9 @@ impl Service {
 
     /// Asks the cloud about the task.
     async fn poll(&self, claim: &Claim, task_id: &str) -> Next {
-        match self.cloud.task(task_id).await {
+        let answer = self.cloud.task(task_id).await;
+        failpoint::at!("poll.answered");
+        match answer {
             Ok(report) => match report.status {
                 TaskStatus::Succeeded => self.read_back(claim, report.upstream).await,
                 TaskStatus::Failed => {
@@ -153,7 +162,10 @@ impl Service {
     async fn read_back(&self, claim: &Claim, task: Upstream) -> Next {
         let operation = &claim.operation;
         let again = claim.read_backs + 1 < READ_BACKS;
-        let verification = match self.cloud.tunnel(&operation.tunnel, Priority::Poll).await {
+        failpoint::at!("read-back.before");
+        let tunnel = self.cloud.tunnel(&operation.tunnel, Priority::Poll).await;
+        failpoint::at!("read-back.answered");
+        let verification = match tunnel {
             Ok(tunnel) => {
                 let comparison = verify::compare(&operation.changes, &tunnel, &self.fingerprints);
                 if !comparison.differences.is_empty() && again {
@@ -171,7 +183,9 @@ impl Service {
     /// any more.
     async fn settle(&self, claim: &Claim) -> Next {
         let operation = &claim.operation;
-        let tunnel = match self.cloud.tunnel(&operation.tunnel, Priority::Poll).await {
+        let tunnel = self.cloud.tunnel(&operation.tunnel, Priority::Poll).await;
+        failpoint::at!("settle.answered");
+        let tunnel = match tunnel {
             Ok(tunnel) => tunnel,
             Err(ReadError { failure: ReadFailure::NotFound, upstream }) if self.is_settled(claim) => {
                 let error = OperationError {

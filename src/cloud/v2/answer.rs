@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use crate::domain::secret::PreSharedKey;
 
-/// The longest text of the cloud that is kept, in characters.
-const MAX_TEXT: usize = 500;
+use super::mask::{cleaned, cleaned_code};
 
 /// An answer that can't be read as one of the cloud's: never a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +25,15 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Reads a body. `sent` is the key of this call, in case the cloud repeats it in a message.
-    pub(super) fn read(body: &[u8], sent: Option<&PreSharedKey>) -> Result<Self, Unreadable> {
+    /// Reads a body. `sent` are the secrets of this call, in case the cloud repeats them in its words.
+    pub(super) fn read(body: &[u8], sent: &[&str]) -> Result<Self, Unreadable> {
         let mut root: Value = serde_json::from_slice(body).map_err(|_| Unreadable)?;
         let mut keys = Vec::new();
         mask(&mut root, &mut keys);
+        let secrets: Vec<&str> = keys.iter().map(PreSharedKey::expose).chain(sent.iter().copied()).collect();
         let clean = |value: Option<&Value>| {
-            let text = value.and_then(text)?;
-            Some(cleaned(text, keys.iter().chain(sent)))
+            let text = cleaned(value.and_then(text)?, &secrets);
+            (!text.is_empty()).then_some(text)
         };
         // The 3.0 shape first: a front end may answer so, and its error must not pass for a success.
         let error = &root["Response"]["Error"];
@@ -41,11 +41,13 @@ impl Answer {
             Some(code) => (Some(code.to_owned()), None, clean(error.get("Message"))),
             None => (
                 root.get("code").and_then(text),
-                clean(root.get("codeDesc")).filter(|text| !text.is_empty()),
-                clean(root.get("message")).filter(|text| !text.is_empty()),
+                root.get("codeDesc").and_then(text).filter(|text| !text.is_empty()),
+                clean(root.get("message")),
             ),
         };
-        let code = code.map(|code| cleaned(code, [])).ok_or(Unreadable)?;
+        // A code with a secret in it is not the cloud's.
+        let code = code.and_then(|code| cleaned_code(code, &secrets)).ok_or(Unreadable)?;
+        let code_desc = code_desc.and_then(|code_desc| cleaned_code(code_desc, &secrets));
         Ok(Self { code, code_desc, message, root, keys })
     }
 
@@ -120,23 +122,13 @@ fn take(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
     }
 }
 
-/// A text that may be stored and shown: without secrets and control characters, and not too long.
-fn cleaned<'a>(mut text: String, secrets: impl IntoIterator<Item = &'a PreSharedKey>) -> String {
-    for secret in secrets {
-        if !secret.expose().is_empty() {
-            text = text.replace(secret.expose(), "***");
-        }
-    }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_code_is_a_number_or_a_text_and_without_one_it_is_no_answer() {
-        let code = |body: &str| Answer::read(body.as_bytes(), None).map(|answer| answer.code);
+        let code = |body: &str| Answer::read(body.as_bytes(), &[]).map(|answer| answer.code);
         assert_eq!(code(r#"{"code":0}"#), Ok("0".into()));
         assert_eq!(code(r#"{"code":"5100","message":""}"#), Ok("5100".into()));
         assert_eq!(code(r#"{"code":-3047}"#), Ok("-3047".into()));
@@ -148,11 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn a_code_with_a_secret_in_it_is_no_answer() {
+        let read = |body: &str| Answer::read(body.as_bytes(), &["canary-1"]);
+        assert!(read(r#"{"code":"x-canary-1","message":""}"#).is_err());
+        assert!(read(r#"{"Response":{"Error":{"Code":"canary-1","Message":""}}}"#).is_err());
+        let answer = read(r#"{"code":4000,"codeDesc":"canary-1"}"#).expect("readable");
+        assert_eq!(answer.code_desc, None);
+    }
+
+    #[test]
     fn no_key_survives_in_what_can_be_printed() {
         let body = r#"{"code":0,"message":"canary-1 and canary-2\u0000","data":[{"preSharedKey":"canary-1"}],
                       "x":{"PreShareKey":"canary-3","preSharedKey":123}}"#;
-        let sent = PreSharedKey::from_cloud("canary-2");
-        let answer = Answer::read(body.as_bytes(), Some(&sent)).expect("readable");
+        let answer = Answer::read(body.as_bytes(), &["canary-2"]).expect("readable");
         assert!(!format!("{answer:?}").contains("canary"), "{answer:?}");
         assert_eq!(answer.message.as_deref(), Some("*** and *** "));
         let key = answer.key(&answer.data()[0]["preSharedKey"]).expect("the key is still known");

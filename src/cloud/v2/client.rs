@@ -25,6 +25,7 @@ use super::answer::{Answer, text};
 use super::errors::{Class, classify};
 use super::exchange::{self, Exchange, NoClient};
 use super::figures::Figures;
+use super::mask::cleaned;
 use super::sign::{self, Hidden, Method, SignatureMethod, Target};
 use super::wire::{self, ParamStyle, Params};
 
@@ -179,7 +180,7 @@ impl Client {
                 (Class::Unknown, "timeout".to_owned(), None)
             }
             Exchange::Answered { status, body } => {
-                judge(status, Answer::read(&body, call.secret).ok(), upstream)
+                judge(status, Answer::read(&body, &self.secrets(call.secret)).ok(), upstream)
             }
         };
         self.figures.call(call.action, &label, started.elapsed());
@@ -200,6 +201,14 @@ impl Client {
             (Class::Unknown | Class::Success, _) if call.is_change => Attempt::End(End::Unknown),
             (Class::Unknown | Class::Success, _) => Attempt::Again(End::Unknown),
         }
+    }
+
+    /// What a call sends or is signed with, and nobody may see.
+    fn secrets<'a>(&'a self, key: Option<&'a PreSharedKey>) -> Vec<&'a str> {
+        let credentials = &self.settings.credentials;
+        let token = credentials.token.as_ref().map(ExposeSecret::expose_secret);
+        let key = key.map(PreSharedKey::expose);
+        key.into_iter().chain(token).chain([credentials.secret_key.expose_secret()]).collect()
     }
 
     /// All parameters but the signature, in the order in which they are sent.
@@ -345,7 +354,7 @@ impl Cloud for Client {
         };
         let output = &answer.data()["output"];
         if let Some(words) = output.get("errorMsg").and_then(text).filter(|words| !words.is_empty()) {
-            upstream.message = Some(words.chars().filter(|c| !c.is_control()).take(500).collect());
+            upstream.message = Some(cleaned(words, &self.secrets(None)));
         }
         Ok(TaskReport { status, upstream })
     }

@@ -8,6 +8,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{Instant, timeout_at};
 
+use crate::failpoint;
+
 use super::sign::Hidden;
 
 /// The largest answer that is read; a page of 50 tunnels has some 100 KB.
@@ -74,6 +76,7 @@ pub(super) async fn post(client: &reqwest::Client, url: &Url, form: &Hidden, dea
             Err(error) if error.is_timeout() => return Exchange::TimedOut,
             Err(_) => return Exchange::Lost,
         };
+        failpoint::at!("exchange.answer-unread");
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
         loop {

@@ -6,6 +6,7 @@ mod describe;
 pub mod errors;
 mod exchange;
 mod figures;
+mod mask;
 pub mod sign;
 mod tunnel;
 pub mod wire;

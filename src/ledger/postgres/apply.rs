@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::domain::operation::OperationId;
+use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Writes};
 use crate::ledger::unavailable;
 use crate::ledger::writer::{BatchError, BatchStore};
@@ -215,6 +216,7 @@ async fn at_once(
         // Only a look can tell that there is really nothing to write.
         return Ok(Ended::Misguided);
     }
+    failpoint::at!("batch.before-commit");
     match timeout_at(deadline, write(connection, head, &writes, Trust::Guessed)).await {
         Ok(Ok(true)) => Ok(Ended::Committed(writes)),
         Ok(Ok(false)) => Ok(Ended::Misguided),
@@ -255,6 +257,7 @@ async fn with_a_look(
         // Nothing to keep: the transaction only looked, and dropping it ends it.
         return Ok((before, Ended::Committed(writes)));
     }
+    failpoint::at!("batch.before-commit");
     let ended = match timeout(commit_limit, transaction.commit()).await {
         Ok(Ok(())) => Ended::Committed(writes),
         Ok(Err(error)) => Ended::Doubtful(writes, error),

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::event::Event;
 use crate::domain::operation::{OperationId, Status};
+use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, KnownKey, Moved, Needs, Opened, Writes};
 use crate::ledger::columns::{self, OPERATION, json_of};
 use crate::ledger::unavailable;
@@ -78,6 +79,7 @@ impl Store {
         let (writes, transaction) = written
             .await
             .unwrap_or_else(|elapsed| Err(LedgerError::Unavailable(Box::new(elapsed)).into()))?;
+        failpoint::at!("batch.before-commit");
         // Without a limit of ours: the disk is on this machine, and only the end of the commit tells how it ended.
         transaction.commit().await?;
         let operations = writes.operations();

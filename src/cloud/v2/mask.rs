@@ -1,0 +1,103 @@
+//! Words of the cloud without our secrets. A server that is out of order may repeat the call that it got, key and all.
+
+use secrecy::zeroize::Zeroizing;
+
+use crate::domain::fingerprint::hex;
+
+/// The longest text of the cloud that is kept, in characters.
+const MAX_TEXT: usize = 500;
+/// A shorter secret may stand in any text by chance, and proves nothing there.
+const TELLING: usize = 6;
+/// What stands for a text that is not kept.
+const WITHHELD: &str = "(withheld: it repeats a secret)";
+
+/// A text that may be stored and shown: without secrets and control characters, and not too long.
+pub(super) fn cleaned(mut text: String, secrets: &[&str]) -> String {
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret, "***");
+    }
+    if repeats(&text, secrets) {
+        return WITHHELD.into();
+    }
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
+}
+
+/// A code that may be stored and shown; `None` if it repeats a secret. Codes are words to be matched, so nothing is
+/// cut out of one that looks like a word.
+pub(super) fn cleaned_code(code: String, secrets: &[&str]) -> Option<String> {
+    if repeats(&code, secrets) {
+        return None;
+    }
+    let is_word =
+        code.len() <= MAX_TEXT && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    Some(if is_word { code } else { cleaned(code, secrets) })
+}
+
+/// True if the text holds one of the secrets, as it is or as URLs, JSON, HTML or hex spell it.
+fn repeats(text: &str, secrets: &[&str]) -> bool {
+    let mut secrets = secrets.iter().filter(|secret| secret.len() >= TELLING).peekable();
+    if secrets.peek().is_none() {
+        return false;
+    }
+    let readings = readings(text);
+    secrets.any(|secret| {
+        let plain = Zeroizing::new(secret.replace('\\', ""));
+        let hex = Zeroizing::new(hex(secret.as_bytes()));
+        readings.iter().any(|reading| [*secret, &**plain, &**hex].iter().any(|spelt| reading.contains(spelt)))
+    })
+}
+
+/// What a text may have been before somebody encoded it.
+fn readings(text: &str) -> Vec<Zeroizing<String>> {
+    let without_escapes = text.replace('\\', "");
+    let entities =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let html = entities.iter().fold(text.to_owned(), |text, (entity, plain)| text.replace(entity, plain));
+    let lower = text.to_ascii_lowercase();
+    let mut readings = vec![text.to_owned(), without_escapes, html, lower];
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        readings.extend([name.into_owned(), value.into_owned()]);
+    }
+    readings.into_iter().map(Zeroizing::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "canary/+\"\\ &<%";
+
+    #[test]
+    fn a_secret_is_taken_out_and_the_words_around_it_stay() {
+        let text = format!("key {SECRET} is\u{7} wrong");
+        assert_eq!(cleaned(text, &["", SECRET]), "key *** is  wrong");
+        assert_eq!(cleaned("no secret of ours".into(), &[SECRET]), "no secret of ours");
+        assert_eq!(cleaned("ä".repeat(MAX_TEXT + 1), &[]).chars().count(), MAX_TEXT);
+    }
+
+    #[test]
+    fn a_text_that_spells_a_secret_in_another_way_is_withheld() {
+        let form: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+        let spelt = [
+            format!("a=b&preSharedKey={form}&c=d"),
+            form.replace('+', "%20"),
+            form.replace("%2F", "%2f"),
+            serde_json::json!({"preSharedKey": SECRET}).to_string(),
+            serde_json::json!(SECRET).to_string().replace('/', "\\/"),
+            SECRET.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;"),
+            hex(SECRET.as_bytes()).to_uppercase(),
+        ];
+        for text in spelt {
+            assert_eq!(cleaned(format!("wrong: {text}."), &[SECRET]), WITHHELD, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_proves_nothing() {
+        let code = |code: &str, secret: &str| cleaned_code(code.into(), &[secret]);
+        assert_eq!(code("InvalidVpc.NotFound", "Vpc").as_deref(), Some("InvalidVpc.NotFound"));
+        assert_eq!(code("4000", "0").as_deref(), Some("4000"));
+        assert_eq!(code("tencenttest", "tencenttest"), None);
+        assert_eq!(code("the Vpc", "Vpc").as_deref(), Some("the ***"));
+    }
+}

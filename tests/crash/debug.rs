@@ -1,0 +1,74 @@
+//! `{:?}` of every type that carries a secret shows nothing of it.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use serde_json::json;
+use tunnelgate::cloud::v2::sign;
+use tunnelgate::config::args::DatabaseArgs;
+use tunnelgate::config::secrets::Secrets;
+use tunnelgate::domain::event::{Actor, ActorKind, Origin};
+use tunnelgate::domain::fingerprint::FingerprintKey;
+use tunnelgate::domain::ids::TunnelPath;
+use tunnelgate::domain::patch::Patch;
+use tunnelgate::domain::principal::Principal;
+use tunnelgate::domain::secret::PreSharedKey;
+use tunnelgate::service::cloud::TunnelChange;
+use tunnelgate::service::modify::Modify;
+
+use crate::search::spellings;
+
+const CANARY: &str = "canary-0123456789";
+
+fn shown(what: &impl Debug) -> String {
+    [format!("{what:?}"), format!("{what:#?}")].concat()
+}
+
+#[test]
+fn nothing_that_carries_a_secret_shows_it() {
+    let key = PreSharedKey::parse(CANARY).expect("a key");
+    let patch =
+        Patch::parse(&json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": CANARY})).expect("a patch");
+    let path = TunnelPath {
+        vpc_id: "vpc-1".parse().expect("an id"),
+        gateway_id: "vpngw-1".parse().expect("an id"),
+        tunnel_id: "vpnx-1".parse().expect("an id"),
+    };
+    let change = TunnelChange {
+        path: path.clone(),
+        name: None,
+        pre_shared_key: Some(key.clone()),
+        ranges: patch.ranges.clone(),
+        ike: None,
+        ipsec: None,
+    };
+    let actor = Actor { name: "netops-ci".into(), kind: ActorKind::ApiKey };
+    let principal = Principal { id: "1".into(), actor, grants: Vec::new(), expires_at: None };
+    let modify =
+        Modify { principal, path, patch: patch.clone(), origin: Origin::default(), idempotency_key: None };
+    let database = DatabaseArgs {
+        database_url: Some(format!("postgres://tunnelgate:{CANARY}@db/tunnelgate").into()),
+        database_url_file: None,
+        database_connections: 1,
+        database_timeout: Duration::from_secs(1),
+    };
+    let secret =
+        Secrets::new([("TENCENTCLOUD_TOKEN".to_owned(), CANARY.to_owned())]).read("TENCENTCLOUD_TOKEN", None);
+    let texts = [
+        shown(&key),
+        shown(&patch),
+        shown(&change),
+        shown(&modify),
+        shown(&database),
+        shown(&secret),
+        shown(&FingerprintKey::from_setting(CANARY.as_bytes())),
+        shown(&sign::form(&[("preSharedKey", CANARY)], "signature")),
+    ];
+    for text in texts {
+        for spelling in spellings(CANARY) {
+            assert!(!text.contains(&spelling), "{spelling} stands in {text}");
+        }
+    }
+    // The control: the same search in what does show it.
+    assert!(spellings(CANARY).iter().any(|spelling| shown(&CANARY).contains(spelling)));
+}

@@ -1,0 +1,181 @@
+//! A front before the simulated cloud. When a change comes in it first looks into the ledger, through a connection of
+//! its own, for the committed intent; only then it passes the call on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::{Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::stream;
+use tunnelgate::clock::{Clock, SystemClock};
+
+use crate::support::consumer::plain_client;
+use crate::view::View;
+
+/// What the ledger held when a change came in.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    pub nonce: String,
+    pub tunnel: String,
+    /// The first range that was asked for.
+    pub range: String,
+    /// The pending operation on this tunnel that asks for this range and has its `requested` event.
+    pub intent: Option<String>,
+}
+
+const INTENT: &str = "SELECT CAST(o.id AS TEXT) FROM operations o
+     WHERE o.tunnel_id = $1 AND o.status = 'pending' AND CAST(o.changes AS TEXT) LIKE '%\"' || $2 || '\"%'
+       AND EXISTS (SELECT 1 FROM audit_events e WHERE e.operation_id = o.id AND e.event = 'requested')";
+
+/// A tunnel of load tests at which the front answers itself, with an echo of the call.
+pub const ECHOES: &[(&str, Echo)] = &[
+    ("vpnx-load-900001", Echo::Page),
+    ("vpnx-load-900002", Echo::Error502),
+    ("vpnx-load-900003", Echo::Refusal),
+    ("vpnx-load-900004", Echo::Code),
+    ("vpnx-load-900005", Echo::Truncated),
+];
+
+#[derive(Debug, Clone, Copy)]
+pub enum Echo {
+    /// HTTP 200 and a foreign page with the whole call in it.
+    Page,
+    /// HTTP 502 with the whole call in it.
+    Error502,
+    /// A refusal whose words repeat every parameter, in clear and encoded.
+    Refusal,
+    /// A refusal whose code repeats them.
+    Code,
+    /// The head of a refusal that repeats them.
+    Truncated,
+}
+
+struct Shared {
+    cloud: String,
+    too_old: Duration,
+    view: View,
+    client: reqwest::Client,
+    witnesses: Arc<Mutex<Vec<Witness>>>,
+}
+
+pub struct Front {
+    pub address: String,
+    witnesses: Arc<Mutex<Vec<Witness>>>,
+    server: ServerHandle,
+}
+
+impl Front {
+    /// Stands before `cloud` (`http://…`). Like the real cloud it turns a call away that was signed too long ago.
+    pub fn before(cloud: &str, ledger: &str, too_old: Duration) -> Self {
+        let witnesses = Arc::new(Mutex::new(Vec::new()));
+        let (cloud, ledger, seen) = (cloud.to_owned(), ledger.to_owned(), witnesses.clone());
+        let server = HttpServer::new(move || {
+            let shared = Shared {
+                cloud: cloud.clone(),
+                too_old,
+                view: View::of(&ledger),
+                client: plain_client(),
+                witnesses: seen.clone(),
+            };
+            App::new().app_data(Data::new(shared)).default_service(web::route().to(pass))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .expect("a port");
+        let address = format!("http://{}", server.addrs()[0]);
+        let server = server.shutdown_timeout(0).run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self { address, witnesses, server: handle }
+    }
+
+    /// How many changes came in so far.
+    pub fn received(&self) -> usize {
+        self.witnesses.lock().expect("no panic").len()
+    }
+
+    pub fn witnesses(&self) -> Vec<Witness> {
+        self.witnesses.lock().expect("no panic").clone()
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        drop(self.server.stop(false));
+    }
+}
+
+async fn pass(shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    // What has come in is carried on although whoever sent it is dead by now.
+    let carried = actix_web::rt::spawn(async move { carry(&shared, &request, body).await });
+    carried.await.unwrap_or_else(|_| broken())
+}
+
+async fn carry(shared: &Shared, request: &HttpRequest, body: Bytes) -> HttpResponse {
+    let params: BTreeMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
+    let of = |name: &str| params.get(name).cloned().unwrap_or_default();
+    if of("Action") == "ModifyVpnConnEx" {
+        let (tunnel, range) = (of("vpnConnId"), of("userGwCidrBlock.0"));
+        let found = shared.view.rows(INTENT, &[&tunnel, &range]).await;
+        let intent = found.into_iter().next().and_then(|row| row[0].clone());
+        let witness = Witness { nonce: of("Nonce"), tunnel: tunnel.clone(), range, intent };
+        shared.witnesses.lock().expect("no panic").push(witness);
+        if let Some((_, echo)) = ECHOES.iter().find(|(id, _)| *id == tunnel) {
+            return echoed(*echo, &body, &params);
+        }
+        let signed_at: i64 = of("Timestamp").parse().unwrap_or_default();
+        let age = SystemClock.now().as_micros() / 1_000_000 - signed_at;
+        if age > i64::try_from(shared.too_old.as_secs()).unwrap_or_default() {
+            return broken();
+        }
+    }
+    let host = request.connection_info().host().to_owned();
+    let passed = shared
+        .client
+        .post(format!("{}{}", shared.cloud, request.path()))
+        .header("host", host)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body)
+        .send()
+        .await;
+    let Ok(answer) = passed else { return broken() };
+    let status = answer.status().as_u16();
+    let Ok(bytes) = answer.bytes().await else { return broken() };
+    let status = actix_web::http::StatusCode::from_u16(status).expect("a status");
+    HttpResponse::build(status).body(bytes)
+}
+
+/// The connection breaks in the middle of the answer.
+fn broken() -> HttpResponse {
+    let failing =
+        stream::once(async { Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) });
+    HttpResponse::Ok().streaming(failing)
+}
+
+fn echoed(echo: Echo, body: &Bytes, params: &BTreeMap<String, String>) -> HttpResponse {
+    let form = String::from_utf8_lossy(body).into_owned();
+    let clear: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let words = format!("wrong: {} ({form})", clear.join(", "));
+    match echo {
+        Echo::Page => HttpResponse::Ok().body(format!("<html><body>{words}</body></html>")),
+        Echo::Error502 => HttpResponse::BadGateway().body(words),
+        Echo::Refusal => {
+            let secret = |name: &str| params.get(name).cloned().unwrap_or_default();
+            // First, so that what is kept of a long text holds them.
+            let first = format!("{} {} {words}", secret("preSharedKey"), secret("Token"));
+            HttpResponse::Ok()
+                .json(serde_json::json!({"code": 4000, "codeDesc": first, "message": first, "data": params}))
+        }
+        Echo::Code => {
+            let key = params.get("preSharedKey").cloned().unwrap_or_default();
+            HttpResponse::Ok().json(serde_json::json!({"code": key, "message": ""}))
+        }
+        Echo::Truncated => {
+            let text = serde_json::json!({"code": 0, "message": clear.join(" "), "data": params}).to_string();
+            HttpResponse::Ok().body(text[..text.len() - 20].to_owned())
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Killed at random instants under load, many times over: nothing is sent without its committed intent, nothing is
+//! sent twice, nothing is left unfinished, nothing that was promised is missing.
+//!
+//! `TUNNELGATE_CRASH_KILLS` and `TUNNELGATE_CRASH_SEED` say how often and with what chance; the seed is printed.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tunnelgate::chance::{Chance, SystemChance};
+
+use crate::accounts;
+use crate::field::{Field, blocking};
+use crate::load::{Dice, Load};
+use crate::support::Store;
+use crate::support::consumer::plain_client;
+
+const CONSUMERS: u64 = 24;
+const LONGEST_LIFE: Duration = Duration::from_secs(3);
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+/// Waits until the cloud has received so many changes more, or for a while: on a slow machine too there is something
+/// to kill.
+async fn under_way(field: &Field, changes: usize) {
+    let (enough, until) = (field.front.received() + changes, Instant::now() + LONGEST_LIFE);
+    while field.front.received() < enough && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn crash_anywhere(store: Store) {
+    let kills = setting("TUNNELGATE_CRASH_KILLS").unwrap_or(30);
+    let seed = setting("TUNNELGATE_CRASH_SEED").unwrap_or_else(|| SystemChance.word() >> 32);
+    let kind = if store.is_postgres() { "PostgreSQL" } else { "SQLite" };
+    println!("{kind}: {kills} kills, TUNNELGATE_CRASH_SEED={seed}");
+    let started = Instant::now();
+    let field = Field::new(store);
+    let load = Load::new(field.token("load"), 4000);
+    let mut dice = Dice(seed);
+    let (client, mut consumers) = (plain_client(), Vec::new());
+    for kill in 0..kills {
+        let (mut gateway, address) =
+            field.serve("gateway", &[("TUNNELGATE_LOG", "warn,tunnelgate::app=info")]);
+        *load.base.write().expect("no panic") = address;
+        if consumers.is_empty() {
+            consumers.extend(
+                (0..CONSUMERS).map(|_| tokio::spawn(load.clone().consume(client.clone(), dice.word()))),
+            );
+        }
+        let (changes, more) = (dice.below(15) as usize, Duration::from_millis(dice.below(200)));
+        under_way(&field, changes).await;
+        tokio::time::sleep(more).await;
+        blocking(|| gateway.kill());
+        if kill % 100 == 99 {
+            println!("{kind}: {} kills, {} s", kill + 1, started.elapsed().as_secs());
+        }
+    }
+    let (gateway, address) = field.serve("gateway", &[("TUNNELGATE_LOG", "warn,tunnelgate::app=info")]);
+    *load.base.write().expect("no panic") = address;
+    load.stop.store(true, Ordering::Relaxed);
+    for consumer in consumers {
+        consumer.await.expect("a consumer that got what it asked for");
+    }
+    field.at_peace().await;
+    assert!(blocking(|| gateway.terminate()).success());
+    field.assert_whole();
+    let asked = load.asked.lock().expect("no panic").clone();
+    let summary = accounts::settle(&field, &asked).await;
+    println!("{kind}: {kills} kills in {} s: {summary}", started.elapsed().as_secs());
+}
+
+crate::on_each_ledger!(crash_anywhere);

@@ -1,0 +1,160 @@
+//! `Idempotency-Key` between processes and through crashes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tunnelgate::domain::fingerprint::{FingerprintKey, hex};
+
+use crate::field::{Field, Secrets, asking_for, blocking, path, try_patch};
+use crate::support::Store;
+use crate::support::consumer::{Consumer, plain_client};
+
+/// Fifty copies at once, on two processes where the ledger is made for it: one operation, one call.
+async fn fifty_copies_lead_to_one_call(store: Store) {
+    let replicas = if store.is_postgres() { 2 } else { 1 };
+    let field = Field::new(store);
+    let token = field.token("netops-ci");
+    let gateways: Vec<_> = (0..replicas).map(|n| field.serve(&format!("gateway-{n}"), &[])).collect();
+    let client = plain_client();
+    // One answers at once; at the other the first request is on its way for a while.
+    for (tunnel, is_slow) in [("vpnx-branch01", false), ("vpnx-no-answer-after", true)] {
+        let copies = (0..50).map(|n: usize| {
+            let (client, base, token) = (client.clone(), gateways[n % replicas].1.clone(), token.clone());
+            tokio::spawn(async move {
+                let patch = asking_for("10.100.2.0/24");
+                let answer = try_patch(&client, &base, &token, tunnel, &patch, Some(tunnel)).await;
+                answer.expect("an answer")
+            })
+        });
+        let (mut first, mut in_flight, mut ids) = (0, 0, BTreeSet::new());
+        for copy in copies.collect::<Vec<_>>() {
+            let answer = copy.await.expect("a copy");
+            let body = answer.json();
+            match (answer.status, answer.header("idempotent-replayed")) {
+                (202, None) => first += 1,
+                (200 | 202, Some("true")) => {}
+                (409, None) => {
+                    assert_eq!(answer.problem().1, "idempotency_key_in_flight");
+                    in_flight += 1;
+                }
+                other => panic!("{other:?}: {}", answer.body),
+            }
+            let id = body["id"].as_str().or_else(|| body["operation_id"].as_str());
+            ids.insert(id.expect("its operation").to_owned());
+        }
+        assert_eq!((first, ids.len()), (1, 1), "{in_flight} came while the first was being sent");
+        assert!(!is_slow || in_flight > 0, "the first was on its way for a second");
+        let sent = field.journal().await.iter().filter(|call| call["tunnel_id"] == tunnel).count();
+        assert_eq!(sent, 1);
+        field.at_peace().await;
+    }
+    assert_eq!(field.view.one("SELECT CAST(count(*) AS TEXT) FROM operations").await, "2");
+}
+
+/// Killed while the request is held between its commit and the call: a copy is told to wait before and after the
+/// kill, until the operation is taken over; another request on the tunnel is refused; nothing is ever sent.
+async fn a_copy_waits_for_what_a_kill_left_behind(store: Store) {
+    let field = Field::new(store);
+    let token = field.token("netops-ci");
+    let held = [("TUNNELGATE_FAILPOINTS", "change.before-call=pause")];
+    let (mut gateway, base) = field.serve("gateway-1", &held);
+    let (client, tunnel, patch) = (plain_client(), "vpnx-branch01", asking_for("10.100.2.0/24"));
+    let first = {
+        let (client, base, token, patch) = (client.clone(), base.clone(), token.clone(), patch.clone());
+        tokio::spawn(async move { try_patch(&client, &base, &token, tunnel, &patch, Some("one")).await })
+    };
+    while field.view.rows("SELECT key FROM idempotency_keys", &[]).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ask = async |base: &str, key: &str, patch: &serde_json::Value| {
+        try_patch(&client, base, &token, tunnel, patch, Some(key)).await.expect("an answer")
+    };
+    assert_eq!(ask(&base, "one", &patch).await.problem(), (409, "idempotency_key_in_flight".into()));
+    assert_eq!(ask(&base, "two", &patch).await.problem(), (409, "operation_in_progress".into()));
+    blocking(|| gateway.kill());
+    assert!(first.await.expect("its end").is_none(), "it died before its answer");
+
+    let (_gateway, base) = field.serve("gateway-2", &[]);
+    let other = asking_for("10.100.3.0/24");
+    assert_eq!(ask(&base, "one", &other).await.problem(), (422, "idempotency_key_reused".into()));
+    let answer = loop {
+        let answer = ask(&base, "one", &patch).await;
+        if answer.status != 409 {
+            break answer;
+        }
+        assert_eq!(answer.problem().1, "idempotency_key_in_flight");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(answer.header("idempotent-replayed"), Some("true"));
+    let ended =
+        Consumer::new(base.clone(), token.clone()).ended(answer.json()["id"].as_str().expect("an id")).await;
+    assert_eq!(
+        (ended["status"].as_str(), ended["error"]["code"].as_str()),
+        (Some("failed"), Some("not_applied"))
+    );
+    assert!(field.journal().await.is_empty(), "it was never sent");
+    assert_eq!(ask(&base, "two", &patch).await.status, 202, "the tunnel is free again");
+}
+
+/// What is stored of a request tells nobody without the key whether a guessed pre-shared key was in it.
+async fn the_stored_fingerprint_is_keyed(store: Store) {
+    let field = Field::new(store);
+    let (one, other) = (field.token("one"), field.token("other"));
+    let (_gateway, base) = field.serve("gateway", &[]);
+    let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"});
+    let mut ids = BTreeSet::new();
+    for token in [&one, &other] {
+        let consumer = Consumer::new(base.clone(), token.clone());
+        let answer = consumer.patch(&path("vpnx-branch01"), &patch, &[("idempotency-key", "same")]).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (202, None), "{}", answer.body);
+        let id = answer.json()["id"].as_str().expect("an id").to_owned();
+        consumer.ended(&id).await;
+        ids.insert(id);
+    }
+    assert_eq!(ids.len(), 2, "two principals do not share a key");
+
+    let sql = match field.store.is_postgres() {
+        true => "SELECT encode(fingerprint, 'hex') FROM idempotency_keys",
+        false => "SELECT lower(hex(fingerprint)) FROM idempotency_keys",
+    };
+    let stored: Vec<String> =
+        field.view.rows(sql, &[]).await.into_iter().filter_map(|mut row| row[0].take()).collect();
+    assert_eq!(stored.len(), 2);
+
+    // Somebody who has the whole database, and guesses right: what is hashed is known but for the key.
+    let changes = field.view.one("SELECT CAST(changes AS TEXT) FROM operations").await;
+    let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
+    let sql = "SELECT vpc_id, gateway_id, tunnel_id FROM operations";
+    let ids: Vec<String> = field.view.rows(sql, &[]).await.remove(0).into_iter().flatten().collect();
+    let text = changes.to_string();
+    let parts: Vec<&[u8]> = ids.iter().map(String::as_bytes).chain([text.as_bytes()]).collect();
+    let right = FingerprintKey::derive(Secrets::default().secret_key.as_bytes());
+    assert_eq!(hex(&right.of_request(&parts)), stored[0], "the control: with the key the guess is proven");
+
+    let in_clear = patch.to_string();
+    let mut guesses = vec![hex(&FingerprintKey::derive(b"a wrong key").of_request(&parts))];
+    for text in [text.as_str(), in_clear.as_str(), "tencenttest"] {
+        let whole: Vec<&[u8]> = ids.iter().map(String::as_bytes).chain([text.as_bytes()]).collect();
+        guesses.push(hex(&FingerprintKey::from_setting(b"").of_request(&whole)));
+        guesses.push(hex(&Sha256::digest(text)));
+        guesses.push(hex(&Sha256::digest(whole.concat())));
+        for key in ["", "same", "netops-ci", "tunnelgate fingerprint key v1"] {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("any length");
+            mac.update(text.as_bytes());
+            guesses.push(hex(&mac.finalize().into_bytes()));
+        }
+    }
+    let fingerprint = changes["pre_shared_key"]["hmac_sha256"].as_str().expect("a fingerprint");
+    for guess in guesses {
+        assert!(!stored.contains(&guess) && guess != fingerprint, "{guess} is found without the key");
+    }
+}
+
+crate::on_each_ledger!(
+    fifty_copies_lead_to_one_call,
+    a_copy_waits_for_what_a_kill_left_behind,
+    the_stored_fingerprint_is_keyed,
+);
