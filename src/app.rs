@@ -28,6 +28,10 @@ use crate::tracker;
 /// The longest head and body of a request may take; slower callers are cut off.
 const CLIENT_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a connection may be idle between two requests. Longer than load balancers keep theirs (60 s as a rule), so
+/// that it is they who close it, and never we just as a request comes in.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// Why the service could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -64,6 +68,7 @@ pub struct App {
     holder: String,
     certificates: Option<Arc<Certificates>>,
     shutdown: Shutdown,
+    shutdown_delay: Duration,
     shutdown_timeout: Duration,
 }
 
@@ -122,6 +127,7 @@ impl App {
                 .configure(http::configure)
         })
         .client_request_timeout(CLIENT_LIMIT)
+        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(settings.shutdown_timeout.as_secs().max(1))
         .disable_signals();
         if let Some(workers) = settings.workers {
@@ -141,12 +147,14 @@ impl App {
             holder,
             certificates,
             shutdown,
+            shutdown_delay: settings.shutdown_delay,
             shutdown_timeout: settings.shutdown_timeout,
         })
     }
 
-    /// Serves until the shutdown is requested; then finishes what is under way, first the requests, then the looks of
-    /// the tracker.
+    /// Serves until the shutdown is requested. Then, for the delay, it still serves, but `/readyz` fails and every
+    /// answer closes its connection, so that callers and load balancers go elsewhere; then it takes nothing more and
+    /// finishes what is under way, first the requests, then the looks of the tracker.
     ///
     /// # Errors
     /// If the server fails.
@@ -154,7 +162,7 @@ impl App {
         let handle = self.server.handle();
         let watchers = tokio::spawn(self.service.clone().look_for_watchers());
         let tracker = tokio::spawn(tracker::run(self.service, self.holder, self.shutdown.clone()));
-        let stopper = tokio::spawn(stop_at(self.shutdown.clone(), handle));
+        let stopper = tokio::spawn(stop_at(self.shutdown.clone(), self.shutdown_delay, handle));
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
         if let Some(certificates) = self.certificates {
             tokio::spawn(certificates.follow(self.shutdown.clone()));
@@ -163,8 +171,13 @@ impl App {
         let served = self.server.await;
         self.shutdown.request();
         let _ = stopper.await;
-        if timeout(self.shutdown_timeout, tracker).await.is_err() {
-            warn!("the tracker did not end in time; its leases will run out");
+        let finished = async {
+            // Requests whose callers have hung up.
+            self.shutdown.work_ended().await;
+            let _ = tracker.await;
+        };
+        if timeout(self.shutdown_timeout, finished).await.is_err() {
+            warn!("not everything that was under way ended in time; its leases will run out");
         }
         watchers.abort();
         info!("ended");
@@ -172,7 +185,8 @@ impl App {
     }
 }
 
-async fn stop_at(shutdown: Shutdown, server: ServerHandle) {
+async fn stop_at(shutdown: Shutdown, delay: Duration, server: ServerHandle) {
     shutdown.requested().await;
+    let _ = timeout(delay, shutdown.requested_in_haste()).await;
     server.stop(true).await;
 }

@@ -144,6 +144,7 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
             settle_window: Duration::from_secs(20),
         },
         fingerprint_key,
+        shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(10),
         workers: Some(1),
     }

@@ -168,6 +168,11 @@ pub struct ServeArgs {
     /// [default: derived from TENCENTCLOUD_SECRET_KEY]
     #[arg(long, env = "TUNNELGATE_FINGERPRINT_KEY_FILE", value_name = "FILE")]
     pub fingerprint_key_file: Option<PathBuf>,
+    /// How long the process still serves after SIGTERM, with /readyz failing, so that load balancers notice; SIGINT skips
+    /// it
+    #[arg(long, env = "TUNNELGATE_SHUTDOWN_DELAY", default_value = "5s", value_parser = duration::parse,
+          value_name = "DURATION")]
+    pub shutdown_delay: Duration,
     /// How long a shutdown waits for work that is under way
     #[arg(long, env = "TUNNELGATE_SHUTDOWN_TIMEOUT", default_value = "30s", value_parser = duration::parse,
           value_name = "DURATION")]

@@ -58,6 +58,8 @@ pub struct Settings {
     pub upstream: v2::Settings,
     pub rules: Rules,
     pub fingerprint_key: FingerprintKey,
+    /// How long the process still serves, with `/readyz` failing, before a shutdown begins.
+    pub shutdown_delay: Duration,
     /// After that a shutdown ends although work is still under way.
     pub shutdown_timeout: Duration,
     /// HTTP workers; `None` = one for each core.
@@ -154,6 +156,7 @@ impl Settings {
             upstream,
             rules,
             fingerprint_key,
+            shutdown_delay: args.shutdown_delay,
             shutdown_timeout: args.shutdown_timeout,
             workers: args.workers.map(|workers| usize::from(workers.get())),
         })

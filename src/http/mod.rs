@@ -76,13 +76,19 @@ impl HttpState {
         Self { service, metrics, clock, chance, shutdown, core, figures, known, limits, edge, verifying }
     }
 
-    /// Runs work on the core runtime. It goes on when the caller hangs up.
+    /// Runs work on the core runtime. It goes on when the caller hangs up, and a shutdown waits for it.
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Problem> {
+        let under_way = self.shutdown.work();
         // Boxed before it is moved into the task: a future of a request is large.
-        let task = self.core.spawn(Box::pin(work).instrument(Span::current()));
+        let work = Box::pin(async move {
+            let result = work.await;
+            drop(under_way);
+            result
+        });
+        let task = self.core.spawn(work.instrument(Span::current()));
         task.await.map_err(|failed| {
             // Its own words would repeat those of the panic, which could hold a secret.
             error!(is_panic = failed.is_panic(), "a request's work came to no end");

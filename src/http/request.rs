@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
@@ -109,6 +110,10 @@ pub async fn observed(
     });
     state.figures.answered(&method, &route, status, took);
     let standing = response.request().extensions().get::<Standing>().copied();
+    if state.shutdown.is_requested() {
+        // The caller's next request goes to somebody who stays.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     for (name, value) in standing.iter().flat_map(Standing::headers) {
         headers.insert(name, value);

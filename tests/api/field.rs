@@ -212,6 +212,7 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
             settle_window: Duration::from_secs(2),
         },
         fingerprint_key: FingerprintKey::derive(SECRET_KEY.as_bytes()),
+        shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(5),
         workers: Some(1),
     }

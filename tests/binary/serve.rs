@@ -45,6 +45,7 @@ impl Field {
             ("TUNNELGATE_UPSTREAM_TIMEOUT", "2s".into()),
             ("TUNNELGATE_POLL_INTERVAL", "200ms".into()),
             ("TUNNELGATE_SETTLE_WINDOW", "3s".into()),
+            ("TUNNELGATE_SHUTDOWN_DELAY", "0s".into()),
             ("TUNNELGATE_LOG", "trace".into()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
