@@ -11,7 +11,7 @@ use crate::clock::SystemClock;
 use crate::config::secrets::Secrets;
 use crate::config::{InvalidSetting, duration};
 use crate::shutdown::Shutdown;
-use crate::simulator::{self, BEHAVIOURS};
+use crate::simulator::{self, BEHAVIOURS, SPELT};
 
 use super::{Failure, failure};
 
@@ -46,6 +46,10 @@ fn misbehaving() -> String {
     let mut text = String::from("Tunnels that misbehave, below vpc-03vihbk9 and vpngw-kfldykuz:\n");
     for (behaviour, what) in BEHAVIOURS {
         text.push_str(&format!("  vpnx-{:<22}{what}\n", behaviour.as_str()));
+    }
+    text.push_str("And those whose name spells out the answer:\n");
+    for (name, what) in SPELT {
+        text.push_str(&format!("  {name:<31}{what}\n"));
     }
     text.push_str(
         "Ordinary ones: vpnx-ol6bcqp0, vpnx-branch01, vpnx-branch02, vpnx-load-N for any number N;\n",

@@ -90,5 +90,7 @@ mod tests {
             serde_json::json!({"type": "string", "enum": ["s", "l"], "description": "Sizes.\n\n- `s`: A small one."})
         );
         assert_eq!(serde_json::to_value(Size::ALL).expect("JSON"), serde_json::json!(Size::WORDS));
+        assert_eq!(Size::from_word("l").map(Size::as_str), Some("l"));
+        assert_eq!(Size::from_word("L").map(|size| size.to_string()), None);
     }
 }

@@ -3,9 +3,9 @@
 mod audit;
 mod auth;
 mod body;
+mod conditional;
 mod console;
 mod counts;
-mod conditional;
 mod dry_run;
 pub mod edge;
 pub mod event_view;

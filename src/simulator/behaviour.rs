@@ -92,3 +92,44 @@ impl Behaviour {
         matches!(self, Self::Creating | Self::CreationFailed | Self::Deleting | Self::DeletionFailed)
     }
 }
+
+/// An answer that a tunnel's name spells out, instead of taking the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spelt {
+    /// `vpnx-code-4300`: refused with this number.
+    Code(i64),
+    /// `vpnx-desc-InvalidVpc_NotFound`: 4000 with this `codeDesc` (`_` stands for a dot).
+    CodeDesc(String),
+    /// `vpnx-message-ActionLocked`: 4000 with this word in the message only.
+    Message(String),
+    /// `vpnx-modern-InternalError`: an error in the shape of API 3.0.
+    Modern(String),
+    /// `vpnx-http-503`: this HTTP status with an HTML page.
+    Http(u16),
+}
+
+impl Spelt {
+    /// What the id of a tunnel spells out.
+    #[must_use]
+    pub fn of(tunnel: &str) -> Option<Self> {
+        let (kind, word) = tunnel.strip_prefix("vpnx-")?.split_once('-')?;
+        let words = || word.replace('_', ".");
+        match kind {
+            "code" => word.parse().ok().map(Self::Code),
+            "desc" => Some(Self::CodeDesc(words())),
+            "message" => Some(Self::Message(words())),
+            "modern" => Some(Self::Modern(words())),
+            "http" => word.parse().ok().filter(|status| (200..600).contains(status)).map(Self::Http),
+            _ => None,
+        }
+    }
+}
+
+/// The same for people.
+pub const SPELT: &[(&str, &str)] = &[
+    ("vpnx-code-4300", "refused with this number, any number"),
+    ("vpnx-desc-InvalidVpc_NotFound", "4000 with this codeDesc, any word"),
+    ("vpnx-message-ActionLocked", "4000 with this word in the message only"),
+    ("vpnx-modern-InternalError", "an error in the shape of API 3.0"),
+    ("vpnx-http-503", "this HTTP status with an HTML page, from 200 to 599"),
+];

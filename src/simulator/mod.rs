@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 use crate::chance::Chance;
 use crate::clock::Clock;
 
-pub use behaviour::{BEHAVIOURS, Behaviour};
-pub use state::Entry;
+pub use behaviour::{BEHAVIOURS, Behaviour, SPELT, Spelt};
+pub use state::{Entry, Poll};
 
 /// How the simulated cloud is set up.
 #[derive(Clone)]
@@ -93,6 +93,12 @@ impl Simulator {
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.cloud.state().journal.clone()
+    }
+
+    /// Every `DescribeVpcTaskResult` that was received so far, oldest first.
+    #[must_use]
+    pub fn polls(&self) -> Vec<Poll> {
+        self.cloud.state().polls.clone()
     }
 
     /// Stops it; hanging requests are cut off.

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::Cloud;
 use super::behaviour::Behaviour;
 use super::settings::COMMON;
-use super::state::Tunnel;
-use super::v2::Answer;
+use super::state::{Poll, Tunnel};
+use super::v2::{Answer, HTTP_500};
 use super::verify::{Params, Refused, refused};
 
 /// The parameters of `DescribeVpnConn` beside the common ones.
@@ -17,6 +17,8 @@ pub(super) fn describe_task(cloud: &Cloud, params: &Params) -> Result<Answer, Re
     let id = id.ok_or_else(|| refused(4000, "taskId is missing or no number"))?;
     let now = cloud.clock.now();
     let mut state = cloud.state();
+    let region = params.get("Region").cloned().unwrap_or_default();
+    state.note_poll(Poll { received_at: now, task_id: id, region });
     state.pass(now);
     let task = state.tasks.get(&id).ok_or_else(|| refused(5000, "the task does not exist"))?;
     let has_ended = task.ends_at.is_some_and(|end| end <= now);
@@ -65,7 +67,7 @@ pub(super) fn describe_tunnels(cloud: &Cloud, params: &Params) -> Result<Answer,
     let mut found: Vec<&Tunnel> = state.tunnels.values().filter(fits).collect();
     let asked_for = found.first().filter(|_| params.contains_key("vpnConnId"));
     match asked_for.and_then(|tunnel| tunnel.behaviour()) {
-        Some(Behaviour::Unreadable) => return Ok(Answer::Http500),
+        Some(Behaviour::Unreadable) => return Ok(HTTP_500),
         Some(Behaviour::AlwaysRateLimited) => {
             return Err(refused(4400, "more requests than the quota allows"));
         }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::chance::Chance;
 use crate::domain::timestamp::Timestamp;
 
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, Spelt};
 use super::settings::{Wanted, with_defaults};
 
 /// How long finished tasks are remembered.
 const TASK_MEMORY: Duration = Duration::from_secs(3600);
-/// Changes that the journal keeps.
+/// Changes, and polls, that the journals keep.
 const MAX_JOURNAL: usize = 100_000;
 /// Tunnels that load tests make, at the most.
 const MAX_TUNNELS: usize = 100_000;
@@ -31,6 +31,15 @@ pub struct Entry {
     pub applied: bool,
     /// What was answered.
     pub answer: String,
+}
+
+/// A `DescribeVpcTaskResult` that came in.
+#[derive(Debug, Clone, Serialize)]
+pub struct Poll {
+    pub received_at: Timestamp,
+    pub task_id: i64,
+    /// As the caller gave it; tells replicas apart that are set up so.
+    pub region: String,
 }
 
 /// A tunnel, with its values as `DescribeVpnConn` shows them.
@@ -67,6 +76,7 @@ pub(super) struct State {
     nonces: HashMap<i64, i64>,
     next_task: i64,
     pub(super) journal: Vec<Entry>,
+    pub(super) polls: Vec<Poll>,
 }
 
 const VPC: (&str, &str) = ("vpc-03vihbk9", "gz_vpc_8849");
@@ -194,6 +204,7 @@ impl State {
             // Tasks of an earlier run must not look like those of this one.
             next_task: 10_000 + i64::from((chance.word() % 1_000_000) as u32),
             journal: Vec::new(),
+            polls: Vec::new(),
         };
         let ordinary = ["vpnx-ol6bcqp0", "vpnx-branch01", "vpnx-branch02"].map(str::to_owned);
         let misbehaving = Behaviour::ALL.iter().map(|behaviour| format!("vpnx-{behaviour}"));
@@ -218,13 +229,16 @@ impl State {
         self.nonces.insert(nonce, at).is_none()
     }
 
-    /// The key of a tunnel by either form of its id; those of load tests are made when they are first asked for.
+    /// The key of a tunnel by either form of its id; those of load tests, and those whose name spells out an answer, are
+    /// made when they are first asked for.
     pub(super) fn find(&mut self, id: &str) -> Option<String> {
         if let Some(tunnel) = self.tunnels.get(id) {
             return Some(tunnel.id.0.clone());
         }
         let load = id.strip_prefix("vpnx-load-").and_then(|number| number.parse::<u32>().ok());
-        if let Some(number) = load
+        let spelt =
+            || Spelt::of(id).and_then(|_| u32::try_from(self.tunnels.len()).ok()?.checked_add(1_000_000));
+        if let Some(number) = load.or_else(spelt)
             && self.tunnels.len() < MAX_TUNNELS
         {
             self.tunnels.insert(id.to_owned(), Tunnel::new(VPC, GATEWAY, id, 1_000_000 + i64::from(number)));
@@ -273,6 +287,12 @@ impl State {
     pub(super) fn note(&mut self, entry: Entry) {
         if self.journal.len() < MAX_JOURNAL {
             self.journal.push(entry);
+        }
+    }
+
+    pub(super) fn note_poll(&mut self, poll: Poll) {
+        if self.polls.len() < MAX_JOURNAL {
+            self.polls.push(poll);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::fingerprint::hex;
 
 use super::Cloud;
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, Spelt};
 use super::state::Entry;
 use super::verify::{self, Params, Refused, refused};
 use super::{reads, settings};
@@ -24,12 +24,15 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// What goes back over the wire.
 pub(super) enum Answer {
     Json(Value),
-    Http500,
+    /// This status with an HTML page.
+    Http(StatusCode),
     Foreign,
     Truncated(Value),
     Reset,
     Silence,
 }
+
+pub(super) const HTTP_500: Answer = Answer::Http(StatusCode::INTERNAL_SERVER_ERROR);
 
 pub(super) async fn serve(cloud: Data<Cloud>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let method = request.method().clone();
@@ -61,7 +64,9 @@ async fn send(answer: Answer) -> HttpResponse {
             let text = value.to_string().replace('/', "\\/");
             HttpResponse::Ok().content_type("text/html; charset=utf-8").body(text)
         }
-        Answer::Http500 => HttpResponse::InternalServerError().body("internal server error"),
+        Answer::Http(status) => {
+            HttpResponse::build(status).content_type("text/html").body(format!("<html>{status}</html>"))
+        }
         Answer::Foreign => {
             HttpResponse::Ok().content_type("text/html").body("<html><body>Welcome</body></html>")
         }
@@ -133,7 +138,7 @@ fn modify(cloud: &Cloud, params: &Params, checked: Result<(), Refused>) -> Answe
             let message = "(100009)the state of the VPN tunnel allows no change".into();
             return Err(Refused { code: 4000, code_desc: Some("InvalidVpnConnState"), message });
         }
-        if let Some(answer) = instead(behaviour, tunnel.attempts) {
+        if let Some(answer) = instead(behaviour, tunnel.attempts).or_else(|| Some(spelt(Spelt::of(&id)?))) {
             return answer;
         }
         if tunnel.task.is_some() {
@@ -167,7 +172,7 @@ fn taken(params: &Params, id: &str, task: i64) -> Value {
 /// What some tunnels do instead of taking the change.
 fn instead(behaviour: Option<Behaviour>, attempts: u32) -> Option<Result<Answer, Refused>> {
     Some(match behaviour? {
-        Behaviour::Http500Before => Ok(Answer::Http500),
+        Behaviour::Http500Before => Ok(HTTP_500),
         Behaviour::ResetBefore => Ok(Answer::Reset),
         Behaviour::NoAnswer => Ok(Answer::Silence),
         Behaviour::ForeignBody => Ok(Answer::Foreign),
@@ -182,10 +187,26 @@ fn instead(behaviour: Option<Behaviour>, attempts: u32) -> Option<Result<Answer,
     })
 }
 
+/// The answer that a tunnel's name spells out.
+fn spelt(spelt: Spelt) -> Result<Answer, Refused> {
+    let code_desc = |word: String, message: &str| json!({"code": 4000, "codeDesc": word, "message": message});
+    Ok(match spelt {
+        Spelt::Code(code) => return Err(refused(code, "as its name says")),
+        Spelt::CodeDesc(word) => Answer::Json(code_desc(word, "as its name says")),
+        Spelt::Message(word) => {
+            Answer::Json(code_desc(String::new(), &format!("(100004){word}: as its name says")))
+        }
+        Spelt::Modern(word) => Answer::Json(
+            json!({"Response": {"Error": {"Code": word, "Message": "as its name says"}, "RequestId": "simulated"}}),
+        ),
+        Spelt::Http(status) => Answer::Http(StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT)),
+    })
+}
+
 /// What some tunnels answer although they took the change.
 fn after(behaviour: Option<Behaviour>, taken: Value) -> Answer {
     match behaviour {
-        Some(Behaviour::Http500After) => Answer::Http500,
+        Some(Behaviour::Http500After) => HTTP_500,
         Some(Behaviour::ResetAfter) => Answer::Reset,
         Some(Behaviour::NoAnswerAfter) => Answer::Silence,
         Some(Behaviour::TruncatedBody) => Answer::Truncated(taken),
@@ -200,7 +221,7 @@ fn after(behaviour: Option<Behaviour>, taken: Value) -> Answer {
 fn describe(answer: &Answer) -> String {
     match answer {
         Answer::Json(value) => format!("code {}", value.get("code").unwrap_or(&Value::Null)),
-        Answer::Http500 => "HTTP 500".into(),
+        Answer::Http(status) => format!("HTTP {}", status.as_u16()),
         Answer::Foreign => "a foreign page".into(),
         Answer::Truncated(_) => "half an answer".into(),
         Answer::Reset => "a broken connection".into(),

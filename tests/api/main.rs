@@ -7,10 +7,11 @@ mod support;
 
 mod access;
 mod audit;
-mod console;
+mod codes;
 mod conditional;
-mod dry_run;
+mod console;
 mod contract;
+mod dry_run;
 mod edge;
 mod field;
 mod idempotency;

@@ -143,6 +143,10 @@ impl Client {
                 break last.unwrap_or(End::NoBudget(no_place.retry_after));
             }
             self.figures.wait(call.priority, asked_at.elapsed());
+            if Instant::now() >= call.deadline {
+                // The process was stopped meanwhile: by now somebody else may look after this.
+                break last.unwrap_or(End::NoBudget(Duration::ZERO));
+            }
             attempts += 1;
             match self.attempt(&call, &mut upstream, &mut signed_anew).await {
                 Attempt::End(end) => break end,
@@ -276,8 +280,8 @@ fn judge(status: u16, answer: Option<Answer>, upstream: &mut Upstream) -> (Class
     let by_code =
         |answer: &Answer| classify(&answer.code, answer.code_desc.as_deref(), answer.message.as_deref());
     let (class, label) = match (status, &answer) {
-        (200, Some(answer)) => (by_code(answer), answer.code.clone()),
-        (200, None) => (Class::Unknown, "unreadable".to_owned()),
+        (200..=299, Some(answer)) => (by_code(answer), answer.code.clone()),
+        (200..=299, None) => (Class::Unknown, "unreadable".to_owned()),
         (429, _) => (Class::Rate, "http_429".to_owned()),
         (408 | 500.., _) => (Class::Unknown, format!("http_{status}")),
         // A front end that says no in its own words has not passed the call on; one that says yes is not believed.
@@ -289,7 +293,7 @@ fn judge(status: u16, answer: Option<Answer>, upstream: &mut Upstream) -> (Class
     };
     if answer.is_none() {
         upstream.message = Some(match status {
-            200 => "the answer is not one of the cloud's".to_owned(),
+            200..=299 => "the answer is not one of the cloud's".to_owned(),
             status => format!("HTTP {status}"),
         });
     }

@@ -42,6 +42,9 @@ const STRINGS: &[(&str, Class)] = &[
     ("UnknownParameter*", Class::Refused(Refusal::InvalidParameter)),
     ("RequestLimitExceeded*", Class::Rate),
     ("LimitExceeded.ActionLimited", Class::Rate),
+    // Quotas of things, not of calls: waiting does not help, and no parameter is wrong.
+    ("LimitExceeded*", Class::Refused(Refusal::Other)),
+    ("VpnConnLimitExceeded", Class::Refused(Refusal::Other)),
     ("AuthFailure.SignatureExpire", Class::Replay),
     ("AuthFailure*", Class::Refused(Refusal::Credentials)),
     ("UnauthorizedOperation*", Class::Refused(Refusal::Credentials)),
@@ -78,8 +81,10 @@ const NUMBERS: &[(i64, Class)] = &[
 #[must_use]
 pub fn classify(code: &str, code_desc: Option<&str>, message: Option<&str>) -> Class {
     let number = code.parse::<i64>().ok();
-    if number == Some(0) {
-        return Class::Success;
+    let known = NUMBERS.iter().find(|(known, _)| Some(*known) == number).map(|(_, class)| *class);
+    // No word beside them makes a success or a doubt into a refusal: a change might be sent twice.
+    if let Some(certain @ (Class::Success | Class::Unknown)) = known {
+        return certain;
     }
     if let Some(class) = code_desc.and_then(by_string).or_else(|| by_string(code)) {
         return class;
@@ -87,8 +92,7 @@ pub fn classify(code: &str, code_desc: Option<&str>, message: Option<&str>) -> C
     if let Some(class) = message.and_then(inside) {
         return class;
     }
-    let known = NUMBERS.iter().find(|(known, _)| Some(*known) == number);
-    known.map_or(Class::Refused(Refusal::Other), |(_, class)| *class)
+    known.unwrap_or(Class::Refused(Refusal::Other))
 }
 
 fn by_string(text: &str) -> Option<Class> {
@@ -144,5 +148,7 @@ mod tests {
         for code in ["6000", "5400", "ServiceUnavailable", "InternalError.ModuleError"] {
             assert_eq!(classify(code, None, None), Class::Unknown, "{code}");
         }
+        assert_eq!(classify("6000", Some("RequestLimitExceeded"), None), Class::Unknown);
+        assert_eq!(classify("5400", None, Some("InvalidParameter: one of them")), Class::Unknown);
     }
 }

@@ -50,8 +50,11 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 /// A connection of the writer that was not used for so long is asked first whether it still leads anywhere.
 const RESTED: Duration = Duration::from_secs(1);
 
-/// Connections of the core pool.
+/// Connections of the core pool. These and the writer's are opened beforehand: a pool that has not all of its
+/// connections tries to open one rather than wait for another, and fails while the server gives no more.
 const CORE_CONNECTIONS: u32 = 2;
+/// Connections of the writer, which uses one at a time.
+const WRITE_CONNECTIONS: u32 = 2;
 
 /// The ledger on PostgreSQL.
 pub(super) struct Postgres {
@@ -87,7 +90,9 @@ impl Postgres {
         // Every list comes in the order of an index. A bitmap loses the order, and has to collect all matches first.
         let listing = connect.clone().options([("enable_bitmapscan", "off")]);
         let pool = reading(options.connections, limit).connect_lazy_with(listing);
-        let core_pool = reading(CORE_CONNECTIONS, limit).connect_lazy_with(connect.clone());
+        let core_pool = reading(CORE_CONNECTIONS, limit)
+            .min_connections(CORE_CONNECTIONS)
+            .connect_lazy_with(connect.clone());
         // A process that is stopped in the middle of a batch, or cut off from the network, would keep the chain's head
         // locked for all others: the server ends such a transaction before the others' own limit is over.
         let longest_pause = (limit / 2).as_millis().max(1).to_string();
@@ -101,7 +106,8 @@ impl Postgres {
             ("idle_in_transaction_session_timeout", longest_pause.as_str()),
         ];
         let write_pool = PgPoolOptions::new()
-            .max_connections(2)
+            .max_connections(WRITE_CONNECTIONS)
+            .min_connections(WRITE_CONNECTIONS)
             .acquire_timeout(limit)
             .test_before_acquire(false)
             // One that rested may lead nowhere any more. It is better to know before a batch is sent into it.

@@ -12,11 +12,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::ConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::broadcast;
 
 use crate::domain::bucket::Bucket;
@@ -70,7 +70,16 @@ impl Sqlite {
                 .acquire_timeout(limit)
                 .test_before_acquire(false)
         };
-        let write_pool = pool(1).connect_with(connect.clone()).await.map_err(OpenError::Connect)?;
+        // After a full disk SQLite has rolled back by itself, and the connection would believe for ever that it is in the
+        // middle of a transaction.
+        let write_pool = pool(1).after_release(|connection, _| {
+            Box::pin(async move {
+                // Whatever was still to be rolled back has been when this answers.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
+        let write_pool = write_pool.connect_with(connect.clone()).await.map_err(OpenError::Connect)?;
         if options.migrate {
             MIGRATIONS.run(&write_pool).await.map_err(OpenError::Migrate)?;
         }

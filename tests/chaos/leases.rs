@@ -1,0 +1,145 @@
+//! Replicas that are stopped in the middle of their work, and wake when somebody else has taken over.
+
+use serde_json::json;
+
+use crate::field::{Field, Gateway, cloud_url, path, ranges, tunnel, until};
+use crate::proxy::Proxy;
+
+const SETTLED: &[&str] = &["requested", "outcome_unknown", "succeeded", "verification_confirmed"];
+
+/// A gateway whose way to the cloud can be held up.
+async fn behind_a_proxy(field: &Field) -> (Proxy, Gateway) {
+    let proxy = Proxy::to(field.simulator.address).await;
+    let url = ("TUNNELGATE_UPSTREAM_URL", cloud_url(proxy.address));
+    // Long enough that the gateway does not give up before it is stopped.
+    let gateway = field.gateway("sleeper", &[url, ("TUNNELGATE_UPSTREAM_TIMEOUT", "4s".into())]);
+    (proxy, gateway)
+}
+
+/// A change whose answer is not awaited.
+fn sent(
+    gateway: &Gateway,
+    path: String,
+    patch: serde_json::Value,
+) -> tokio::task::JoinHandle<(u16, serde_json::Value)> {
+    let consumer = gateway.consumer.clone();
+    tokio::spawn(async move {
+        let answer = consumer.patch(&path, &patch, &[]).await;
+        (answer.status, answer.json())
+    })
+}
+
+/// The only operation that there is.
+async fn only_operation(gateway: &Gateway) -> String {
+    let list = gateway.consumer.get("/operations", &[]).await.json();
+    assert_eq!(list["items"].as_array().expect("items").len(), 1, "{list}");
+    list["items"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+/// Stopped while it asks about a task: the other one finishes it, and what the sleeper learnt changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes() {
+    let field = Field::on_postgres().await;
+    let (proxy, sleeper) = behind_a_proxy(&field).await;
+    let id = sleeper.accepted(&tunnel(1), &ranges(1)).await;
+    proxy.hold_answers();
+    let polls = field.simulator.polls().len();
+    until("a poll", async || (field.simulator.polls().len() > polls).then_some(())).await;
+    sleeper.process.signal("-STOP");
+    // What it asked for lies ready for it when it wakes.
+    proxy.release_answers();
+    let other = field.gateway("other", &[]);
+    let ended = other.consumer.ended(&id).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+    let events = other.events(&id).await;
+
+    sleeper.process.signal("-CONT");
+    assert_eq!(sleeper.ready().await, 200);
+    // It follows operations again: this one is its own, from the request to the end.
+    let next = sleeper.accepted(&tunnel(2), &ranges(2)).await;
+    drop(other.process);
+    assert_eq!(sleeper.consumer.ended(&next).await["status"], "succeeded");
+    assert_eq!(sleeper.consumer.get(&format!("/operations/{id}"), &[]).await.json(), ended);
+    assert_eq!(sleeper.events(&id).await, events);
+    field.all_is_well(&sleeper.consumer, &[id, next]).await;
+}
+
+/// Stopped between the intent and the call: by the time it wakes somebody else holds the operation, so it sends nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opener_that_was_stopped_past_its_lease_sends_nothing_when_it_wakes() {
+    let field = Field::on_postgres().await;
+    let (proxy, sleeper) = behind_a_proxy(&field).await;
+    let other = field.gateway("other", &[]);
+    proxy.hold_answers();
+    // A partial group: the tunnel is read between the intent and the call.
+    let partial = json!({"peer_cidrs": ["10.9.9.0/24"], "ike": {"dh_group": "group24"}});
+    let answer = sent(&sleeper, tunnel(1), partial);
+    let id = until("the intent", async || {
+        let list = other.consumer.get("/operations?status=pending", &[]).await.json();
+        list["items"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    sleeper.process.signal("-STOP");
+    proxy.release_answers();
+    let ended = other.consumer.ended(&id).await;
+    assert_eq!(
+        (&ended["status"], &ended["error"]["code"]),
+        (&json!("failed"), &json!("not_applied")),
+        "{ended}"
+    );
+
+    sleeper.process.signal("-CONT");
+    let (status, body) = answer.await.expect("an answer");
+    assert_eq!(
+        (status, &body["status"]),
+        (200, &json!("failed")),
+        "the caller gets what became of it: {body}"
+    );
+    assert_eq!(field.received(), 0, "nothing was sent");
+    assert_eq!(other.events(&id).await, ["requested", "outcome_unknown", "failed"]);
+    field.all_is_well(&other.consumer, &[]).await;
+}
+
+/// Stopped in the middle of the call: the change has happened, and the other one finds out.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opener_that_was_stopped_in_the_middle_of_its_call_is_taken_over() {
+    let field = Field::on_postgres().await;
+    let (proxy, sleeper) = behind_a_proxy(&field).await;
+    let other = field.gateway("other", &[]);
+    proxy.hold_answers();
+    let answer = sent(&sleeper, tunnel(1), ranges(1));
+    until("the call", async || (field.received() == 1).then_some(())).await;
+    sleeper.process.signal("-STOP");
+    proxy.release_answers();
+    let id = only_operation(&other).await;
+    let ended = other.consumer.ended(&id).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+
+    sleeper.process.signal("-CONT");
+    let (status, body) = answer.await.expect("an answer");
+    assert_eq!((status, &body), (200, &ended), "the caller gets what became of it");
+    assert_eq!(other.events(&id).await, SETTLED);
+    field.all_is_well(&sleeper.consumer, &[id]).await;
+}
+
+/// Killed: the other one takes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_replica_held_is_taken_over() {
+    let field = Field::on_postgres().await;
+    let (proxy, mut killed) = behind_a_proxy(&field).await;
+    let other = field.gateway("other", &[]);
+    proxy.hold_answers();
+    let answer = sent(&killed, tunnel(1), ranges(1));
+    until("the call", async || (field.received() == 1).then_some(())).await;
+    killed.process.kill();
+    assert!(answer.await.is_err(), "nobody is there to answer");
+    let id = only_operation(&other).await;
+    let busy = other.consumer.patch(&tunnel(1), &ranges(2), &[]).await;
+    assert_eq!(busy.problem(), (409, "operation_in_progress".into()));
+    assert_eq!(busy.json()["operation_id"], id.as_str());
+    let seen = other.consumer.get(&format!("/operations/{id}"), &[("prefer", "wait=60")]).await.json();
+    assert_eq!(seen["status"], "succeeded", "{seen}");
+    assert_eq!(other.events(&id).await, SETTLED);
+    assert_eq!(field.received_for(&path("vpnx-load-1")).len(), 1);
+    field.all_is_well(&other.consumer, &[id]).await;
+}

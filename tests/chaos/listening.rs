@@ -1,0 +1,56 @@
+//! LISTEN that hears nothing: everything still ends, only a little later.
+
+use sqlx::{Connection, PgConnection, Row};
+
+use crate::field::{Field, by_way_of, ranges, server_address, tunnel, until};
+use crate::proxy::Proxy;
+
+/// The backends that listen, of this database.
+async fn listeners(connection: &mut PgConnection) -> Vec<i32> {
+    let rows = sqlx::query(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%' ORDER BY pid",
+    );
+    rows.fetch_all(connection).await.expect("the list").iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_ends_although_no_notification_ever_comes() {
+    let field = Field::on_postgres().await;
+    let proxy = Proxy::without_notifications(server_address(&field.url)).await;
+    let deaf = field.gateway("deaf", &[("DATABASE_URL", by_way_of(&field.url, proxy.address))]);
+    // The deaf one follows nothing: it takes no step of its own that it could know of.
+    let other = field.gateway("other", &[]);
+    let mut accepted = Vec::new();
+    for number in 0..5 {
+        let id = other.accepted(&tunnel(number), &ranges(number)).await;
+        let seen = deaf.consumer.get(&format!("/operations/{id}"), &[("prefer", "wait=30")]).await.json();
+        assert_eq!(seen["status"], "succeeded", "{seen}");
+        accepted.push(id);
+    }
+    field.all_is_well(&deaf.consumer, &accepted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_cut_off_listens_again() {
+    let field = Field::on_postgres().await;
+    let gateway = field.gateway("gateway", &[]);
+    let mut admin = PgConnection::connect(&field.url).await.expect("the database");
+    // The field's own ledger listens too.
+    let before = until("two listeners", async || {
+        Some(listeners(&mut admin).await).filter(|listeners| listeners.len() == 2)
+    })
+    .await;
+    for pid in &before {
+        sqlx::query("SELECT pg_terminate_backend($1)").bind(pid).execute(&mut admin).await.expect("ended");
+    }
+    // Meanwhile everything works.
+    let id = gateway.accepted(&tunnel(1), &ranges(1)).await;
+    let seen = gateway.consumer.get(&format!("/operations/{id}"), &[("prefer", "wait=30")]).await.json();
+    assert_eq!(seen["status"], "succeeded", "{seen}");
+    until("two new listeners", async || {
+        let now = listeners(&mut admin).await;
+        (now.len() == 2 && now.iter().all(|pid| !before.contains(pid))).then_some(())
+    })
+    .await;
+    field.all_is_well(&gateway.consumer, &[id]).await;
+}

@@ -1,0 +1,131 @@
+//! PostgreSQL goes away and comes back, while callers go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::sync::watch;
+
+use crate::field::{Field, Gateway, Server, ranges, tunnel, until};
+use crate::support::consumer::Consumer;
+
+/// Callers who change one tunnel after the other until they are stopped.
+struct Load {
+    stop: Arc<AtomicBool>,
+    /// Answers so far: taken, refused by an unavailable ledger.
+    counts: watch::Sender<(usize, usize)>,
+    callers: Vec<tokio::task::JoinHandle<Vec<String>>>,
+}
+
+impl Load {
+    fn of(consumer: &Consumer, callers: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let counts = watch::Sender::new((0, 0));
+        let next = Arc::new(AtomicUsize::new(10_000));
+        let callers = (0..callers)
+            .map(|_| {
+                let (consumer, stop) = (consumer.clone(), stop.clone());
+                let (counts, next) = (counts.clone(), next.clone());
+                tokio::spawn(async move {
+                    let mut accepted = Vec::new();
+                    while !stop.load(Ordering::Relaxed) {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let answer = consumer.patch(&tunnel(number), &ranges(number), &[]).await;
+                        if answer.status == 202 {
+                            accepted.push(answer.json()["id"].as_str().expect("an id").to_owned());
+                            counts.send_modify(|counts| counts.0 += 1);
+                        } else {
+                            assert_eq!(answer.problem(), (503, "ledger_unavailable".into()));
+                            assert!(answer.header("retry-after").is_some());
+                            counts.send_modify(|counts| counts.1 += 1);
+                        }
+                    }
+                    accepted
+                })
+            })
+            .collect();
+        Self { stop, counts, callers }
+    }
+
+    /// Waits for so many more of each.
+    async fn more(&self, taken: usize, refused: usize) {
+        let (was_taken, was_refused) = *self.counts.borrow();
+        until("answers", async || {
+            let (now_taken, now_refused) = *self.counts.borrow();
+            (now_taken >= was_taken + taken && now_refused >= was_refused + refused).then_some(())
+        })
+        .await;
+    }
+
+    async fn stop(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut accepted = Vec::new();
+        for caller in self.callers {
+            accepted.extend(caller.await.expect("a caller"));
+        }
+        accepted
+    }
+}
+
+const CALLERS: usize = 6;
+
+/// Nothing goes to the cloud while the ledger can't be written.
+async fn nothing_is_sent(field: &Field, gateway: &Gateway, load: &Load) {
+    // Whoever was under way when it began has an answer by then.
+    load.more(0, 2 * CALLERS).await;
+    let before = field.received();
+    assert_eq!(gateway.ready().await, 503);
+    load.more(0, 2 * CALLERS).await;
+    assert_eq!(field.received(), before, "nothing was sent meanwhile");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_and_starts_under_load_costs_503s_and_nothing_else() {
+    let server = Server::start();
+    let field = Field::on(&server.url).await;
+    let gateway = field.gateway("gateway", &[]);
+    let load = Load::of(&gateway.consumer, CALLERS);
+    load.more(CALLERS, 0).await;
+    // Once as an administrator would stop it, once as a crash does.
+    server.halt();
+    nothing_is_sent(&field, &gateway, &load).await;
+    server.resume();
+    load.more(2 * CALLERS, 0).await;
+    assert_eq!(gateway.ready().await, 200);
+    server.crash();
+    nothing_is_sent(&field, &gateway, &load).await;
+    server.resume();
+    load.more(2 * CALLERS, 0).await;
+    let accepted = load.stop().await;
+    field.all_is_well(&gateway.consumer, &accepted).await;
+}
+
+/// As after a failover that left this server behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_read_only_is_not_ready_and_nothing_is_sent() {
+    let server = Server::start();
+    let field = Field::on(&server.url).await;
+    let gateway = field.gateway("gateway", &[]);
+    let set = async |value: &str| {
+        let mut connection = PgConnection::connect(&server.url).await.expect("the server");
+        let sql = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
+        connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("a setting");
+        connection.close().await.expect("closed");
+        server.halt();
+        server.resume();
+    };
+    let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
+    gateway.consumer.ended(&accepted[0]).await;
+    set("on").await;
+    until("not ready", async || (gateway.ready().await == 503).then_some(())).await;
+    let before = field.received();
+    let refused = gateway.consumer.patch(&tunnel(2), &ranges(2), &[]).await;
+    assert_eq!(refused.problem(), (503, "ledger_unavailable".into()));
+    let read = gateway.consumer.get("/operations", &[]).await;
+    assert_eq!(read.status, 200, "what is there can be read");
+    assert_eq!(field.received(), before);
+    set("off").await;
+    accepted.push(gateway.accepts_again(100..1000).await);
+    assert_eq!(gateway.ready().await, 200);
+    field.all_is_well(&gateway.consumer, &accepted).await;
+}
