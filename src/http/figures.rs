@@ -75,6 +75,11 @@ impl Figures {
         let build: Family<Build, Gauge> =
             metrics.register("build_info", "1, with the version of the program", Family::default());
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
+        let waiting: Family<Waiting, Gauge> = Family::default();
+        for kind in ["wait", "stream"] {
+            // There from the start, at nothing.
+            drop(waiting.get_or_create(&Waiting { kind }));
+        }
         Self {
             requests: metrics.register(
                 "http_requests",
@@ -90,7 +95,7 @@ impl Figures {
             waiting: metrics.register(
                 "http_waiting_clients",
                 "Clients that wait for an operation: by Prefer: wait, or at a stream",
-                Family::default(),
+                waiting,
             ),
             refused: metrics.register(
                 "auth_refusals",

@@ -240,7 +240,6 @@ async fn by_last_step(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chance::{Chance, SystemChance};
 
     #[test]
     fn ids_lie_on_the_side_of_a_bound_on_which_their_times_lie() {
@@ -248,7 +247,8 @@ mod tests {
         for micros in [0, 1, 999, 1000, 1001, 5000] {
             let bound = at(micros);
             for made in [0, 500, 999, 1000, 1500, 2000, 4999, 5000, 6000].map(at) {
-                let id = SystemChance.id(made);
+                let millis = u64::try_from(made.as_micros() / 1000).expect("after 1970");
+                let id = uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid();
                 let (from, before) = (id_from(bound), id_before(bound));
                 assert!(made < bound || id >= from.id, "{made} from {bound}");
                 assert!(made >= bound || id < before.id, "{made} before {bound}");

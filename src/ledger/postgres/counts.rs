@@ -23,14 +23,22 @@ pub(super) async fn event_counts(
     filter: &EventFilter,
     bucket: Bucket,
 ) -> Result<Vec<EventCount>, LedgerError> {
-    let mut query = QueryBuilder::new("SELECT date_bin(make_interval(secs => ");
+    // Bucket by bucket: PostgreSQL can't guess how few buckets there are, and would sort all events to group them.
+    let mut query = QueryBuilder::new("WITH span AS (SELECT make_interval(secs => ");
     query.push_bind(bucket.length().as_secs_f64());
+    query.push(") AS length, coalesce(").push_bind(filter.created_after.map(Timestamp::to_offset));
+    query.push(", (SELECT min(occurred_at) FROM audit_events)) AS first, coalesce(");
+    query.push_bind(filter.created_before.map(Timestamp::to_offset));
     query.push(
-        "), e.occurred_at, 'epoch') AS stretch, e.event, count(*) AS events FROM audit_events e WHERE true",
+        ", (SELECT max(occurred_at) FROM audit_events)) AS last)
+         SELECT stretch, counted.event, counted.events
+         FROM span CROSS JOIN generate_series(date_bin(length, first, 'epoch'), last, length) stretch
+         CROSS JOIN LATERAL (SELECT e.event, count(*) AS events FROM audit_events e
+             WHERE e.occurred_at >= stretch AND e.occurred_at < stretch + length",
     );
     push_vpcs(&mut query, "e.vpc_id", vpcs);
     push_event_filter(&mut query, filter);
-    query.push(" GROUP BY 1, 2 ORDER BY 1, 2");
+    query.push(" GROUP BY e.event) counted ORDER BY 1, 2");
     let rows = query.build().fetch_all(pool).await.map_err(unavailable)?;
     let count = |row| -> Result<EventCount, LedgerError> {
         let events: i64 = Row::try_get(row, "events").map_err(unavailable)?;
