@@ -44,8 +44,14 @@ fn nothing_that_carries_a_secret_shows_it() {
     };
     let actor = Actor { name: "netops-ci".into(), kind: ActorKind::ApiKey };
     let principal = Principal { id: "1".into(), actor, grants: Vec::new(), expires_at: None };
-    let modify =
-        Modify { principal, path, patch: patch.clone(), origin: Origin::default(), idempotency_key: None };
+    let modify = Modify {
+        principal,
+        path,
+        patch: patch.clone(),
+        origin: Origin::default(),
+        idempotency_key: None,
+        if_match: None,
+    };
     let database = DatabaseArgs {
         database_url: Some(format!("postgres://tunnelgate:{CANARY}@db/tunnelgate").into()),
         database_url_file: None,
