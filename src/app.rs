@@ -20,7 +20,7 @@ use crate::http::{self, HttpState};
 use crate::ledger::{self, OpenError, Options};
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::service::ledger::Ledger;
+use crate::service::ledger::{Ledger, LedgerError};
 use crate::shutdown::Shutdown;
 use crate::tls::{Certificates, TlsError};
 use crate::tracker;
@@ -37,6 +37,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 pub enum StartError {
     #[error(transparent)]
     Ledger(#[from] OpenError),
+    #[error("the ledger could not be written")]
+    Unwritable(#[source] LedgerError),
     #[error("the cloud's client could not be set up")]
     Cloud(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
@@ -94,6 +96,10 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let certificates = settings.tls.map(Certificates::load).transpose()?.map(Arc::new);
         let ledger = open_ledger(&settings.database, settings.migrate, &metrics).await?;
+        if settings.migrate {
+            // Where others migrate, the tables may come later; here a ledger that takes nothing is a wrong setting.
+            ledger.ready().await.map_err(StartError::Unwritable)?;
+        }
         let World { clock, chance } = world;
         let cloud = v2::Client::new(settings.upstream, clock.clone(), chance.clone(), &metrics)
             .map_err(|error| StartError::Cloud(Box::new(error)))?;

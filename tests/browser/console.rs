@@ -81,7 +81,8 @@ fn ranges() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_moves_before_the_eyes_of_who_watches_and_its_timeline_tells_all() {
-    let desk = Desk::new("3s").await;
+    // Long enough to be seen running on a busy machine.
+    let desk = Desk::new("8s").await;
     let browser = &desk.browser;
     desk.open("").await;
     desk.sign_in(&desk.consumer.token).await;

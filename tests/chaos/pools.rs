@@ -44,7 +44,7 @@ async fn readers_that_use_up_their_pool_do_not_stop_changes() {
 async fn a_server_without_a_free_connection_is_lived_with() {
     let mut field = Field::on_postgres().await;
     let role = format!("role_{}", field.url.rsplit('_').next().expect("a name"));
-    field.execute(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 12")).await;
+    field.execute(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 20")).await;
     let grants = format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
     field.execute(&grants).await;
     let as_owner = field.url.clone();

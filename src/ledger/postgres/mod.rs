@@ -123,6 +123,8 @@ impl Postgres {
             .connect_lazy_with(connect.clone().options(writing));
         let pools = Pools::default().with("read", &pool).with("core", &core_pool).with("write", &write_pool);
         pools.register(metrics);
+        tokio::spawn(fill(core_pool.clone(), CORE_CONNECTIONS));
+        tokio::spawn(fill(write_pool.clone(), WRITE_CONNECTIONS));
         let store = Arc::new(apply::Store::new(write_pool, limit));
         let writer = Writer::start(store, limit, Figures::new(metrics));
         tokio::spawn(listen::run(connect, limit, writer.steps()));
@@ -131,6 +133,18 @@ impl Postgres {
             .await
             .map_err(|_| OpenError::Connect(sqlx::Error::PoolTimedOut))?;
         Ok(ledger)
+    }
+}
+
+/// Opens a pool's connections now: a server that later has no room for more still has these. If it has none now, they
+/// are opened when they are needed.
+async fn fill(pool: PgPool, connections: u32) {
+    let mut opened = Vec::new();
+    for _ in 0..connections {
+        match pool.acquire().await {
+            Ok(connection) => opened.push(connection),
+            Err(_) => return,
+        }
     }
 }
 
