@@ -25,7 +25,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// What checking a stretch of the chain showed.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
-#[schema(as = Verification)]
+#[schema(as = ChainVerification)]
 pub(super) enum VerificationView {
     /// Every event of the stretch is in its place, and every hash fits.
     Whole {

@@ -206,6 +206,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // The driver closes the browser with its session; killed alone it would leave it behind.
+        let _ = Command::new("curl").args(["-sS", "-m", "10", "-X", "DELETE", &self.session]).output();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }

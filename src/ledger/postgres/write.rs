@@ -89,15 +89,20 @@ fn head(query: &mut Query, before: Head, writes: &Writes, trust: Trust, has_keys
         query.push_bind(i64::try_from(writes.moved.len()).unwrap_or(i64::MAX));
     }
     if trust == Trust::Guessed && !writes.opened.is_empty() {
+        // Row by row: left to itself the planner may walk through all unfinished operations instead.
         query.push(
-            " AND NOT EXISTS (SELECT FROM opened w JOIN operations o ON o.tunnel_id = w.tunnel_id
-                              WHERE o.status IN ('pending', 'running', 'unknown'))",
+            " AND (SELECT count(*) FROM opened w CROSS JOIN LATERAL (
+                       SELECT FROM operations o
+                       WHERE o.tunnel_id = w.tunnel_id AND o.status IN ('pending', 'running', 'unknown') LIMIT 1
+                   ) AS busy) = 0",
         );
     }
     if trust == Trust::Guessed && has_keys {
         query.push(
-            " AND NOT EXISTS (SELECT FROM keyed w JOIN idempotency_keys k
-                              ON k.principal_id = w.principal_id AND k.key = w.key)",
+            " AND (SELECT count(*) FROM keyed w CROSS JOIN LATERAL (
+                       SELECT FROM idempotency_keys k
+                       WHERE k.principal_id = w.principal_id AND k.key = w.key LIMIT 1
+                   ) AS used) = 0",
         );
     }
     query.push(" RETURNING 1)");
