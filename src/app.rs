@@ -9,7 +9,7 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App as ActixApp, HttpServer, web};
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::chance::{Chance, SystemChance};
@@ -25,12 +25,15 @@ use crate::shutdown::Shutdown;
 use crate::tls::{Certificates, TlsError};
 use crate::tracker;
 
-/// The longest head and body of a request may take; slower callers are cut off.
+/// The longest that the head of a request may take; slower callers are cut off. Bodies have a limit of their own.
 const CLIENT_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a connection may be idle between two requests. Longer than load balancers keep theirs (60 s as a rule), so
 /// that it is they who close it, and never we just as a request comes in.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What is left for the tracker after the requests took all the time that a shutdown has.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Why the service could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +170,7 @@ impl App {
     pub async fn run(self) -> std::io::Result<()> {
         let handle = self.server.handle();
         let watchers = tokio::spawn(self.service.clone().look_for_watchers());
+        let forgetting = tokio::spawn(self.service.clone().forget_old_keys());
         let tracker = tokio::spawn(tracker::run(self.service, self.holder, self.shutdown.clone()));
         let stopper = tokio::spawn(stop_at(self.shutdown.clone(), self.shutdown_delay, handle));
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
@@ -176,23 +180,28 @@ impl App {
         info!("listening on {scheme}://{}", self.address);
         let served = self.server.await;
         self.shutdown.request();
-        let _ = stopper.await;
+        let until = stopper.await.unwrap_or_else(|_| Instant::now()) + self.shutdown_timeout;
         let finished = async {
             // Requests whose callers have hung up.
             self.shutdown.work_ended().await;
             let _ = tracker.await;
         };
-        if timeout(self.shutdown_timeout, finished).await.is_err() {
+        // One limit for all of it. What only has to be written still gets its moment.
+        if timeout_at(until.max(Instant::now() + LAST_MOMENT), finished).await.is_err() {
             warn!("not everything that was under way ended in time; its leases will run out");
         }
         watchers.abort();
+        forgetting.abort();
         info!("ended");
         served
     }
 }
 
-async fn stop_at(shutdown: Shutdown, delay: Duration, server: ServerHandle) {
+/// Stops the server when it is time to, and says since when it was being stopped.
+async fn stop_at(shutdown: Shutdown, delay: Duration, server: ServerHandle) -> Instant {
     shutdown.requested().await;
     let _ = timeout(delay, shutdown.requested_in_haste()).await;
+    let since = Instant::now();
     server.stop(true).await;
+    since
 }

@@ -6,6 +6,8 @@
 
 /// Puts the parts together; knows every concrete type.
 pub mod app;
+/// Errors with their causes.
+mod causes;
 /// Randomness, as an argument.
 pub mod chance;
 /// The command line.

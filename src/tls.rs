@@ -113,7 +113,7 @@ impl Certificates {
         let mut hangup = match signal(SignalKind::hangup()) {
             Ok(hangup) => hangup,
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "certificates won't be read again");
+                warn!(error = crate::causes::chain(&error), "certificates won't be read again");
                 return;
             }
         };
@@ -140,7 +140,7 @@ impl Certificates {
                     failures = failures.saturating_add(1);
                     if failures == 2 {
                         warn!(
-                            error = &error as &dyn std::error::Error,
+                            error = crate::causes::chain(&error),
                             "the certificate files can't be used; the old certificate stays"
                         );
                     }

@@ -23,6 +23,7 @@ pub async fn run(service: Service, holder: String, shutdown: Shutdown) {
     let mut retry = FIRST_RETRY;
     info!(holder, "the tracker follows operations");
     while !shutdown.is_requested() {
+        while looks.try_join_next().is_some() {}
         let free = CONCURRENCY.saturating_sub(looks.len());
         let wait = match claim(&service, &holder, free).await {
             Ok(Found::Due(claims)) => {
@@ -37,7 +38,7 @@ pub async fn run(service: Service, holder: String, shutdown: Shutdown) {
                 wait.max(SHORTEST_SLEEP)
             }
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "the tracker can't reach the ledger");
+                warn!(error = crate::causes::chain(&error), "the tracker can't reach the ledger");
                 let wait = retry;
                 retry = (retry * 2).min(LONGEST_RETRY);
                 wait
@@ -77,7 +78,7 @@ async fn look(service: Service, claim: Claim) {
         info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
     async {
         if let Err(error) = service.track(claim).await {
-            error!(error = &error as &dyn std::error::Error, "the look could not be written");
+            error!(error = crate::causes::chain(&error), "the look could not be written");
         }
     }
     .instrument(span)

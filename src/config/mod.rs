@@ -113,15 +113,16 @@ impl Settings {
         let secret_key = secrets
             .read("TENCENTCLOUD_SECRET_KEY", args.secret_key_file.as_deref())?
             .ok_or_else(|| required("TENCENTCLOUD_SECRET_KEY", "or TENCENTCLOUD_SECRET_KEY_FILE"))?;
-        let secret_id = match &args.secret_id {
-            Some(id) => id.clone(),
+        let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        let secret_id = match set(&args.secret_id) {
+            Some(id) => id,
             None => secrets
                 .read("TENCENTCLOUD_SECRET_ID", args.secret_id_file.as_deref())?
                 .map(|id| id.expose_secret().to_owned())
                 .ok_or_else(|| required("TENCENTCLOUD_SECRET_ID", "or TENCENTCLOUD_SECRET_ID_FILE"))?,
         };
-        let region = match &args.region {
-            Some(region) => region.clone(),
+        let region = match set(&args.region) {
+            Some(region) => region,
             None => secrets
                 .read("TENCENTCLOUD_REGION", args.region_file.as_deref())?
                 .map(|region| region.expose_secret().to_owned())
@@ -134,7 +135,7 @@ impl Settings {
                 None => FingerprintKey::derive(secret_key.expose_secret().as_bytes()),
             };
         let rules = rules(args)?;
-        let signed_host = args.signed_host.clone().unwrap_or(endpoint.host);
+        let signed_host = set(&args.signed_host).unwrap_or(endpoint.host);
         let upstream = v2::Settings {
             url: endpoint.url,
             signed_host,
@@ -188,8 +189,16 @@ fn rules(args: &ServeArgs) -> Result<Rules, InvalidSetting> {
             "must not be longer than TUNNELGATE_POLL_MAX_INTERVAL (--poll-max-interval)",
         ));
     }
+    if args.settle_window < args.upstream_timeout {
+        return Err(InvalidSetting::new(
+            "TUNNELGATE_SETTLE_WINDOW (--settle-window)",
+            "must not be shorter than TUNNELGATE_UPSTREAM_TIMEOUT (--upstream-timeout): until then a change may still \
+             be on its way",
+        ));
+    }
     Ok(Rules {
         merge_partial_groups: args.partial_groups == PartialGroups::Merge,
+        groups_go_together: args.param_style.mixes_groups(),
         upstream_timeout: args.upstream_timeout,
         poll_interval: args.poll_interval,
         poll_max_interval: args.poll_max_interval,

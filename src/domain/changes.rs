@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::fingerprint::FingerprintKey;
+use super::fingerprint::{FINGERPRINT_MEMBER, FingerprintKey};
 use super::ike::{Identity, IkePatch};
 use super::ipsec::IpsecPatch;
 use super::patch::{Patch, Ranges};
@@ -20,6 +20,12 @@ impl Changes {
     #[must_use]
     pub fn members(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// The fingerprint of the pre-shared key, if it is changed.
+    #[must_use]
+    pub fn key_fingerprint(&self) -> Option<&str> {
+        self.0.get("pre_shared_key")?.get(FINGERPRINT_MEMBER)?.as_str()
     }
 
     /// The changes that a patch asks for.

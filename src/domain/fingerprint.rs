@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::secret::PreSharedKey;
+use super::echo::readings;
+use super::secret::{MAX_PRE_SHARED_KEY_LENGTH, PreSharedKey};
 
 /// The HKDF label, so that this key can never be mistaken for another one derived from the same SecretKey.
 const DERIVATION_LABEL: &[u8] = b"tunnelgate fingerprint key v1";
@@ -59,6 +60,23 @@ impl FingerprintKey {
     #[must_use]
     pub fn stand_in(&self, key: &PreSharedKey) -> Value {
         json!({ FINGERPRINT_MEMBER: self.of_key(key) })
+    }
+
+    /// True if a text holds the key that this fingerprint was made of: every piece of it is tried.
+    #[must_use]
+    pub fn is_repeated(&self, text: &str, fingerprint: &str) -> bool {
+        let Some(wanted) = from_hex(fingerprint) else { return false };
+        let Ok(keyed) = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()) else { return false };
+        readings(text).iter().any(|reading| {
+            let bytes = reading.as_bytes();
+            (0..bytes.len()).any(|start| {
+                let mut mac = keyed.clone();
+                bytes[start..].iter().take(MAX_PRE_SHARED_KEY_LENGTH).any(|byte| {
+                    mac.update(&[*byte]);
+                    mac.clone().finalize().into_bytes()[..] == wanted
+                })
+            })
+        })
     }
 
     /// The fingerprint of a whole request, for `Idempotency-Key`; each part is length-prefixed, so that no two
@@ -118,6 +136,19 @@ mod tests {
         assert_eq!(one.of_key(&key), one.of_key(&PreSharedKey::from_cloud("tencenttest")));
         assert_ne!(one.of_key(&key), other.of_key(&key));
         assert_ne!(one.of_key(&key), one.of_key(&PreSharedKey::from_cloud("tencenttesT")));
+    }
+
+    #[test]
+    fn a_text_that_repeats_the_key_is_found_out() {
+        let fingerprints = FingerprintKey::derive(b"one");
+        let fingerprint = fingerprints.of_key(&PreSharedKey::from_cloud("canary/+&\"x"));
+        for text in
+            ["preSharedKey 'canary/+&\"x' is bad", "k=canary%2F%2B%26%22x&a=b", r#"{"k":"canary\/+&\"x"}"#]
+        {
+            assert!(fingerprints.is_repeated(text, &fingerprint), "{text}");
+        }
+        assert!(!fingerprints.is_repeated("canary/+& is another word", &fingerprint));
+        assert!(!FingerprintKey::derive(b"other").is_repeated("canary/+&\"x", &fingerprint));
     }
 
     #[test]

@@ -70,6 +70,14 @@ pub struct TunnelPath {
     pub tunnel_id: TunnelId,
 }
 
+impl TunnelPath {
+    /// True if the ids that name the tunnel are in the cloud's newer form, of which a thing has only one.
+    #[must_use]
+    pub fn is_unified(&self) -> bool {
+        self.vpc_id.as_str().starts_with("vpc-") && self.tunnel_id.as_str().starts_with("vpnx-")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

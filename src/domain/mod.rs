@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod chain;
 pub mod changes;
 pub mod cidr;
+pub mod echo;
 pub mod etag;
 pub mod event;
 pub mod fault;

@@ -1,6 +1,7 @@
 //! Bodies: JSON, read strictly.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -9,11 +10,14 @@ use futures_util::StreamExt;
 use secrecy::zeroize::Zeroizing;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout_at};
 
 use super::problem::{Problem, ProblemType};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
+/// The longest that a body may take; slower callers are cut off.
+const LIMIT: Duration = Duration::from_secs(30);
 /// The media types that a patch may come in; the first is the better one.
 pub const PATCH_TYPES: &[&str] = &["application/merge-patch+json", "application/json"];
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
@@ -36,7 +40,12 @@ pub(super) async fn patch(request: &HttpRequest, payload: &mut Payload) -> Resul
     };
     // It may hold a pre-shared key: wiped when dropped, and allocated once so that no copy is left behind.
     let mut body = Zeroizing::new(Vec::with_capacity(announced(request).unwrap_or(MAX_BODY)));
-    while let Some(chunk) = payload.next().await {
+    let until = Instant::now() + LIMIT;
+    let too_slow = |_| {
+        let detail = format!("the body was not whole after {} s", LIMIT.as_secs());
+        Problem::new(ProblemType::IncompleteBody, detail)
+    };
+    while let Some(chunk) = timeout_at(until, payload.next()).await.map_err(too_slow)? {
         let chunk = chunk.map_err(|_| Problem::of(ProblemType::IncompleteBody))?;
         if body.len() + chunk.len() > MAX_BODY {
             return Err(too_large());

@@ -32,7 +32,7 @@ pub(super) struct KnownKey {
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     /// Tunnels that operations are opened on.
-    pub(super) tunnels: Vec<String>,
+    pub(super) locks: Vec<String>,
     /// `(principal_id, key)`.
     pub(super) keys: Vec<(String, String)>,
     /// Operations that move on.
@@ -67,6 +67,7 @@ impl Context {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) operation: Operation,
+    pub(super) lock_id: String,
     pub(super) lease_until: Timestamp,
     pub(super) idempotency: Option<Idempotency>,
 }
@@ -108,7 +109,7 @@ pub(super) fn needs(steps: &[Step]) -> Needs {
     for step in steps {
         match step {
             Step::Open(opening) => {
-                needs.tunnels.push(opening.operation.tunnel.tunnel_id.as_str().to_owned());
+                needs.locks.push(opening.lock_id.clone());
                 if let Some(idempotency) = &opening.idempotency {
                     needs.keys.push((idempotency.principal_id.clone(), idempotency.key.clone()));
                 }
@@ -166,8 +167,7 @@ impl Deciding {
                 Written::KeyReused
             });
         }
-        let tunnel_id = operation.tunnel.tunnel_id.as_str().to_owned();
-        if let Some(other) = self.context.busy.get(&tunnel_id) {
+        if let Some(other) = self.context.busy.get(&opening.lock_id) {
             return Ok(Written::InProgress(*other));
         }
         self.chain(NewEvent {
@@ -175,7 +175,7 @@ impl Deciding {
             changes: Some(operation.changes.clone()),
             ..event_of(operation, opening.event_id, crate::domain::event::EventKind::Requested, now)
         })?;
-        self.context.busy.insert(tunnel_id, operation.id);
+        self.context.busy.insert(opening.lock_id.clone(), operation.id);
         self.context.tracked.insert(operation.id, (operation.status(), 0));
         if let (Some(key), Some(asked)) = (key, &opening.idempotency) {
             let known = KnownKey {
@@ -187,6 +187,7 @@ impl Deciding {
         }
         self.writes.opened.push(Opened {
             operation: operation.clone(),
+            lock_id: opening.lock_id.clone(),
             lease_until: opening.lease_until,
             idempotency: opening.idempotency.clone(),
         });
@@ -222,7 +223,7 @@ impl Deciding {
         match due_at {
             Some(_) => self.context.tracked.insert(id, (status, advance.fence)),
             None => {
-                self.context.busy.remove(operation.tunnel.tunnel_id.as_str());
+                self.context.busy.retain(|_, holder| *holder != id);
                 self.context.tracked.remove(&id)
             }
         };

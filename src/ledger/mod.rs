@@ -8,6 +8,7 @@ mod lists;
 mod pools;
 mod postgres;
 mod sqlite;
+mod unfinished;
 mod writer;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::domain::operation::OperationId;
@@ -19,6 +19,8 @@ use super::figures::Figures;
 const MAX_BATCH: usize = 256;
 /// Steps that may wait; beyond that, callers wait for a place.
 const QUEUE: usize = 4096;
+/// How long a store whose last batch failed counts as out of order, if nobody tries again meanwhile.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// What became of a batch as a whole.
 pub(super) enum BatchError {
@@ -48,6 +50,7 @@ struct Waiting {
 pub(super) struct Writer {
     queue: mpsc::Sender<Waiting>,
     steps: broadcast::Sender<OperationId>,
+    failed_at: watch::Receiver<Option<Instant>>,
     limit: Duration,
 }
 
@@ -56,9 +59,10 @@ impl Writer {
     pub(super) fn start(store: Arc<dyn BatchStore>, limit: Duration, figures: Figures) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let steps = broadcast::Sender::new(1024);
-        let task = Task { store, figures, steps: steps.clone(), limit };
+        let (failing, failed_at) = watch::channel(None);
+        let task = Task { store, figures, steps: steps.clone(), failing, limit };
         tokio::spawn(task.run(waiting));
-        Self { queue, steps, limit }
+        Self { queue, steps, failed_at, limit }
     }
 
     /// Writes one step; durable when this answers.
@@ -72,6 +76,15 @@ impl Writer {
             Ok(Ok(())) => answered.await.unwrap_or_else(|_| Err(gone())),
             Ok(Err(_)) => Err(gone()),
             Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
+        }
+    }
+
+    /// An error while the store is known to be out of order: its last batch failed just now. A probe can't tell by
+    /// itself, because a full disk or a table's own fault may refuse a batch and let a smaller write pass.
+    pub(super) fn ready(&self) -> Result<(), LedgerError> {
+        match *self.failed_at.borrow() {
+            Some(at) if at.elapsed() < DOUBT => Err(LedgerError::Unavailable("the last batch failed".into())),
+            _ => Ok(()),
         }
     }
 
@@ -95,6 +108,8 @@ struct Task {
     store: Arc<dyn BatchStore>,
     figures: Figures,
     steps: broadcast::Sender<OperationId>,
+    /// When the last batch failed; nothing once one was committed.
+    failing: watch::Sender<Option<Instant>>,
     limit: Duration,
 }
 
@@ -154,6 +169,7 @@ impl Task {
             Ok((written, operations)) => {
                 failpoint::at!("batch.committed");
                 self.figures.committed(&written, started.elapsed());
+                self.failing.send_if_modified(|failed_at| failed_at.take().is_some());
                 for operation in operations {
                     // Nobody may be listening.
                     let _ = self.steps.send(operation);
@@ -162,6 +178,9 @@ impl Task {
             }
             Err(error) => {
                 self.figures.failed();
+                if matches!(error, BatchError::Unavailable(_)) {
+                    self.failing.send_replace(Some(Instant::now()));
+                }
                 Err(error)
             }
         }

@@ -73,6 +73,7 @@ impl Service {
 
     async fn operation_in_progress(&self, request: &Modify) -> Result<Option<OperationId>, LedgerError> {
         let filter = OperationFilter {
+            vpc_id: Some(request.path.vpc_id.to_string()),
             tunnel_id: Some(request.path.tunnel_id.to_string()),
             ..OperationFilter::default()
         };

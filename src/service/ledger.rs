@@ -33,6 +33,8 @@ pub struct Opening {
     pub operation: Operation,
     pub origin: Origin,
     pub event_id: Uuid,
+    /// What it holds until it is final; nobody else gets it meanwhile.
+    pub lock_id: String,
     pub idempotency: Option<Idempotency>,
     /// Until then the opener alone deals with it (fencing token 0); after that a tracker takes it over.
     pub lease_until: Timestamp,
@@ -85,7 +87,7 @@ pub enum Written {
 /// Why the ledger could not do it. The details are for the log; a consumer is told `ledger_unavailable`.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// It could not be reached, was too slow, or refused; nothing was written.
+    /// It could not be reached, was too slow, or refused; nothing is known to have been written.
     #[error("the ledger is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A row does not hold what its columns promise.
@@ -249,6 +251,9 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// The newest event's place in the chain; `None` if there is no event.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError>;
+
+    /// Forgets up to `limit` idempotency keys that are older than that; says how many it were.
+    async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError>;
 
     /// How the unfinished work stands.
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError>;

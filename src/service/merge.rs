@@ -14,10 +14,11 @@ use super::cloud::TunnelChange;
 #[error("the cloud does not show the tunnel's {0}, so {1} can't be sent whole")]
 pub(super) struct Unshown(&'static str, &'static str);
 
-/// True if the patch touches only some fields of a group.
-pub(super) fn is_partial(patch: &Patch) -> bool {
+/// True if the patch touches only some fields of a group, or of both where they go together.
+pub(super) fn is_partial(patch: &Patch, together: bool) -> bool {
     patch.ike.as_ref().is_some_and(|ike| !ike.is_whole())
         || patch.ipsec.as_ref().is_some_and(|ipsec| !ipsec.is_whole())
+        || together && patch.ike.is_some() != patch.ipsec.is_some()
 }
 
 /// The change with every group just as the patch gives it.
@@ -36,15 +37,27 @@ pub(super) fn as_given(path: &TunnelPath, patch: &Patch) -> TunnelChange {
 ///
 /// # Errors
 /// If a setting that neither the patch nor the tunnel gives would be left to the cloud's default.
-pub(super) fn merged(path: &TunnelPath, patch: &Patch, tunnel: &Tunnel) -> Result<TunnelChange, Unshown> {
+pub(super) fn merged(
+    path: &TunnelPath,
+    patch: &Patch,
+    tunnel: &Tunnel,
+    together: bool,
+) -> Result<TunnelChange, Unshown> {
     let mut change = as_given(path, patch);
-    if let Some(ike) = &patch.ike {
-        let settings = overlay_ike(tunnel.ike.clone(), ike);
+    let both = together && (patch.ike.is_some() || patch.ipsec.is_some());
+    if both || patch.ike.is_some() {
+        let mut settings = tunnel.ike.clone();
+        if let Some(ike) = &patch.ike {
+            settings = overlay_ike(settings, ike);
+        }
         whole_ike(&settings)?;
         change.ike = Some(settings);
     }
-    if let Some(ipsec) = &patch.ipsec {
-        let settings = overlay_ipsec(tunnel.ipsec.clone(), ipsec);
+    if both || patch.ipsec.is_some() {
+        let mut settings = tunnel.ipsec.clone();
+        if let Some(ipsec) = &patch.ipsec {
+            settings = overlay_ipsec(settings, ipsec);
+        }
         whole_ipsec(&settings)?;
         change.ipsec = Some(settings);
     }

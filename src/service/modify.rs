@@ -12,10 +12,13 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{ErrorCode, Operation, OperationId, State, Transition};
 use crate::domain::patch::Patch;
 use crate::domain::principal::Principal;
+use crate::domain::tunnel::Tunnel;
 use crate::failpoint;
 
+use super::cloud::{Priority, ReadError, ReadFailure};
 use super::ledger::{Advance, Idempotency, LedgerError, Opening, Step, Written};
 use super::prepare::Unprepared;
+use super::tunnels::TunnelError;
 use super::{Service, outcome};
 
 /// The fencing token of the request that opened an operation.
@@ -63,6 +66,9 @@ pub enum ModifyError {
     /// The first request under this `Idempotency-Key` is still being sent.
     #[error("the first request with this Idempotency-Key is still being sent")]
     KeyInFlight(OperationId),
+    /// Which tunnel the path means could not be read: nothing was sent.
+    #[error(transparent)]
+    Unread(#[from] TunnelError),
     /// The ledger could not be written before the call: nothing was sent.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -108,6 +114,7 @@ impl Service {
 
     /// Commits the intent, before a byte goes to the cloud.
     async fn open(&self, request: &Modify, lease: Duration) -> Result<Opened, ModifyError> {
+        let lock_id = self.lock_id(&request.path).await?;
         let now = self.clock.now();
         let changes = Changes::of(&request.patch, &self.fingerprints);
         let operation = Operation {
@@ -126,6 +133,7 @@ impl Service {
             operation: operation.clone(),
             origin: request.origin.clone(),
             event_id: self.chance.id(now),
+            lock_id,
             idempotency: self.idempotency(request, &operation.changes),
             lease_until: now.plus(lease),
         };
@@ -141,6 +149,24 @@ impl Service {
             Written::Advanced(_) | Written::Stale | Written::Recorded => Err(ModifyError::Ledger(
                 LedgerError::Corrupt("an opening was answered like another step".into()),
             )),
+        }
+    }
+
+    /// What a change at this path holds. Only the cloud knows which tunnel an id of the older form means. A path that it
+    /// does not know holds itself, and is refused in the end.
+    async fn lock_id(&self, path: &TunnelPath) -> Result<String, TunnelError> {
+        let lock = |vpc: &str, tunnel: &str| format!("{vpc}/{tunnel}");
+        let as_written = lock(path.vpc_id.as_str(), path.tunnel_id.as_str());
+        if path.is_unified() {
+            return Ok(as_written);
+        }
+        match self.cloud.tunnel(path, Priority::Change).await {
+            Ok(Tunnel { vpc_ids, tunnel_ids, .. }) => Ok(match (vpc_ids.first(), tunnel_ids.first()) {
+                (Some(vpc), Some(tunnel)) => lock(vpc, tunnel),
+                _ => as_written,
+            }),
+            Err(ReadError { failure: ReadFailure::NotFound, .. }) => Ok(as_written),
+            Err(error) => Err(outcome::unreadable(&error).into()),
         }
     }
 
@@ -195,13 +221,13 @@ impl Service {
                     return self.as_it_is(operation).await;
                 }
                 Err(error) if Instant::now() + wait < until => {
-                    warn!(operation_id = %operation.id, error = &error as &dyn std::error::Error,
+                    warn!(operation_id = %operation.id, error = crate::causes::chain(&error),
                         "the cloud's answer could not be written; trying again");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(2));
                 }
                 Err(error) => {
-                    error!(operation_id = %operation.id, error = &error as &dyn std::error::Error,
+                    error!(operation_id = %operation.id, error = crate::causes::chain(&error),
                         "the cloud's answer could not be written; the tracker will read the tunnel");
                     return operation;
                 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::domain::echo::WITHHELD;
 use crate::domain::event::{Origin, Upstream};
 use crate::domain::operation::{ErrorCode, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
@@ -11,7 +12,7 @@ use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::Verification;
 use crate::failpoint;
 
-use super::cloud::{Priority, ReadError, ReadFailure, Refusal, TaskStatus};
+use super::cloud::{Priority, ReadError, ReadFailure, Refusal, TaskReport, TaskStatus};
 use super::ledger::{Advance, Claim, LedgerError, Step, Written};
 use super::{Service, outcome, verify};
 
@@ -134,28 +135,46 @@ impl Service {
         let answer = self.cloud.task(task_id).await;
         failpoint::at!("poll.answered");
         match answer {
-            Ok(report) => match report.status {
-                TaskStatus::Succeeded => self.read_back(claim, report.upstream).await,
-                TaskStatus::Failed => {
-                    let error = OperationError {
-                        upstream: outcome::words(&report.upstream),
-                        ..outcome::error(ErrorCode::TaskFailed)
-                    };
-                    step(Transition::Fail { error }, Some(report.upstream))
-                }
-                TaskStatus::Running => self.later_or_time_out(claim, Some(report.upstream)),
-                TaskStatus::Unrecognized => {
-                    warn!(operation_id = %claim.operation.id, "the cloud gave a task status that no document names");
-                    self.later_or_time_out(claim, Some(report.upstream))
-                }
-            },
+            Ok(TaskReport { status, upstream }) => {
+                self.follow(claim, status, self.without_key(claim, upstream)).await
+            }
             // The cloud has forgotten the task; the tunnel itself can still tell.
             Err(ReadError {
                 failure: ReadFailure::NotFound | ReadFailure::Refused(Refusal::InvalidParameter),
                 ..
             }) => self.settle(claim).await,
-            Err(error) => self.later_or_time_out(claim, Some(error.upstream)),
+            Err(error) => self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream))),
         }
+    }
+
+    async fn follow(&self, claim: &Claim, task: TaskStatus, upstream: Upstream) -> Next {
+        match task {
+            TaskStatus::Succeeded => self.read_back(claim, upstream).await,
+            TaskStatus::Failed => {
+                let error = OperationError {
+                    upstream: outcome::words(&upstream),
+                    ..outcome::error(ErrorCode::TaskFailed)
+                };
+                step(Transition::Fail { error }, Some(upstream))
+            }
+            TaskStatus::Running => self.later_or_time_out(claim, Some(upstream)),
+            TaskStatus::Unrecognized => {
+                warn!(operation_id = %claim.operation.id, "the cloud gave a task status that no document names");
+                self.later_or_time_out(claim, Some(upstream))
+            }
+        }
+    }
+
+    /// The cloud's words about a change, unless they repeat the pre-shared key that it set. Nobody here has that key
+    /// any more, so the words are held against its fingerprint.
+    fn without_key(&self, claim: &Claim, mut upstream: Upstream) -> Upstream {
+        let Some(fingerprint) = claim.operation.changes.key_fingerprint() else { return upstream };
+        for text in [&mut upstream.message, &mut upstream.code_desc].into_iter().flatten() {
+            if self.fingerprints.is_repeated(text, fingerprint) {
+                *text = WITHHELD.into();
+            }
+        }
+        upstream
     }
 
     /// The task ended well: reads the tunnel back, more than once if it does not look right at first.
@@ -188,13 +207,16 @@ impl Service {
         let tunnel = match tunnel {
             Ok(tunnel) => tunnel,
             Err(ReadError { failure: ReadFailure::NotFound, upstream }) if self.is_settled(claim) => {
+                let upstream = self.without_key(claim, upstream);
                 let error = OperationError {
                     detail: "the cloud has no such tunnel".into(),
                     ..outcome::error(ErrorCode::NotApplied)
                 };
                 return step(Transition::Fail { error }, Some(upstream));
             }
-            Err(error) => return self.later_or_time_out(claim, Some(error.upstream)),
+            Err(error) => {
+                return self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream)));
+            }
         };
         self.judge(claim, &tunnel)
     }
@@ -208,10 +230,10 @@ impl Service {
             let verification = comparison.verdict();
             return step(Transition::Succeed { verification }, Some(seen(None)));
         }
-        if !self.is_settled(claim) {
-            return LATER;
-        }
         let verdict = comparison.verdict();
+        if !self.is_settled(claim) {
+            return self.later_or_time_out(claim, Some(seen(Some(verdict))));
+        }
         if matches!(verdict, Verification::Diverged { .. }) {
             let error = outcome::error(ErrorCode::NotApplied);
             return step(Transition::Fail { error }, Some(seen(Some(verdict))));
@@ -223,9 +245,11 @@ impl Service {
         step(Transition::TimeOut { error }, Some(seen(Some(verdict))))
     }
 
-    /// True once a change that was sent without an answer can't turn up any more.
+    /// True once a change that was sent without an answer can't turn up any more. One that the cloud took can, for as
+    /// long as a task may last.
     fn is_settled(&self, claim: &Claim) -> bool {
-        self.age(claim.operation.updated_at) >= self.rules.settle_window
+        let is_taken = matches!(claim.operation.state, State::Running { .. });
+        !is_taken && self.age(claim.operation.updated_at) >= self.rules.settle_window
     }
 
     fn later_or_time_out(&self, claim: &Claim, upstream: Option<Upstream>) -> Next {

@@ -40,8 +40,12 @@ impl Watched {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All of them, without those that nobody watches any more: of two watchers that end at the same time neither may
+    /// have been the last to see.
     fn all(&self) -> Vec<OperationId> {
-        self.lock().keys().copied().collect()
+        let mut watched = self.lock();
+        watched.retain(|_, seen| seen.receiver_count() > 0);
+        watched.keys().copied().collect()
     }
 
     fn among(&self, which: HashSet<OperationId>) -> Vec<OperationId> {
@@ -125,7 +129,7 @@ impl Service {
             };
             if let Err(error) = self.look(&ids).await {
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = crate::causes::chain(&error),
                     "can't look for those who wait; looking again soon"
                 );
             }

@@ -6,6 +6,7 @@ words! {
     /// How a tunnel misbehaves, or what is the matter with it. Its id is `vpnx-` and this word.
     pub enum Behaviour {
         TaskFails = "task-fails",
+        TaskEchoesKey = "task-echoes-key",
         SlowTask = "slow-task",
         TaskNeverEnds = "task-never-ends",
         StrangeTaskStatus = "strange-task-status",
@@ -42,6 +43,7 @@ words! {
 /// What each does, for people.
 pub const BEHAVIOURS: &[(Behaviour, &str)] = &[
     (Behaviour::TaskFails, "the task ends as failed; the tunnel stays as it was"),
+    (Behaviour::TaskEchoesKey, "the task ends as failed, and its words repeat the pre-shared key"),
     (Behaviour::SlowTask, "the task takes five times as long"),
     (Behaviour::TaskNeverEnds, "the task runs for ever"),
     (Behaviour::StrangeTaskStatus, "the task's status is one that no document names"),

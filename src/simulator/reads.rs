@@ -28,6 +28,11 @@ pub(super) fn describe_task(cloud: &Cloud, params: &Params) -> Result<Answer, Re
         Some(Behaviour::TaskFails) if has_ended => {
             (json!(1), json!({"errorCode": 10013, "errorMsg": "the peer gateway refused the proposal"}))
         }
+        Some(Behaviour::TaskEchoesKey) if has_ended => {
+            let key = task.wanted.key.as_deref().unwrap_or_default();
+            let words = format!("the peer gateway refused preSharedKey \"{key}\"");
+            (json!(1), json!({"errorCode": 10013, "errorMsg": words}))
+        }
         _ if has_ended => (json!(0), json!([])),
         _ => (json!(2), json!([])),
     };

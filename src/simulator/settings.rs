@@ -19,6 +19,8 @@ pub(super) struct Wanted {
     /// what no document says, so that a gateway that sends groups in part is caught weakening a tunnel.
     pub(super) ike: Option<Fields>,
     pub(super) ipsec: Option<Fields>,
+    /// True if `IKESet` came in the plain style, in which it holds IPsec's cipher too.
+    pub(super) is_plain: bool,
 }
 
 const CIPHERS: &[&str] = &["3des-cbc", "aes-cbc-128", "aes-cbc-192", "aes-cbc-256", "des-cbc"];
@@ -80,6 +82,7 @@ pub(super) fn read(params: &Params) -> Result<Wanted, Refused> {
     for (key, value) in params {
         let mut parts = key.split('.');
         let (head, rest): (&str, Vec<&str>) = (parts.next().unwrap_or_default(), parts.collect());
+        wanted.is_plain |= head == "IKESet" && rest.len() == 1;
         match (head, rest.as_slice()) {
             (common, []) if COMMON.contains(&common) => {}
             ("vpnConnName", []) if (1..=60).contains(&value.chars().count()) => {
@@ -94,7 +97,10 @@ pub(super) fn read(params: &Params) -> Result<Wanted, Refused> {
                 has_ranges = true;
                 policies(key, value, &mut wanted)?;
             }
-            ("encryptAlgorithm", []) | ("IKESet", ["encryptAlgorithm"] | ["0", "encryptAlgorithm"]) => {
+            ("encryptAlgorithm", []) | ("IKESet", ["encryptAlgorithm"]) => {
+                if head == "IKESet" {
+                    wanted.ike.get_or_insert_default();
+                }
                 put(&mut wanted.ipsec, IPSEC, "encryptAlgorithm", value).ok_or_else(|| wrong(key))?;
             }
             ("IKESet", [field] | ["0", field]) => {

@@ -65,7 +65,7 @@ pub(super) struct Tunnel {
 pub(super) struct Task {
     pub(super) ends_at: Option<Timestamp>,
     pub(super) behaviour: Option<Behaviour>,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     tunnel: String,
     done: bool,
 }
@@ -276,7 +276,8 @@ impl State {
             if tunnel.task == Some(*id) {
                 tunnel.task = None;
             }
-            tunnel.has_failed = task.behaviour == Some(Behaviour::TaskFails);
+            tunnel.has_failed =
+                matches!(task.behaviour, Some(Behaviour::TaskFails | Behaviour::TaskEchoesKey));
             if !tunnel.has_failed {
                 carry_out(tunnel, &task.wanted, task.behaviour);
             }
@@ -326,5 +327,9 @@ fn carry_out(tunnel: &mut Tunnel, wanted: &Wanted, behaviour: Option<Behaviour>)
             // So it is shown.
             tunnel.ipsec.insert("integrityAlgorith".into(), json!("sha1"));
         }
+    }
+    let has_cipher = wanted.ipsec.as_ref().is_some_and(|ipsec| ipsec.contains_key("encryptAlgorithm"));
+    if wanted.is_plain && !has_cipher {
+        tunnel.ipsec.insert("encryptAlgorithm".into(), json!("3des-cbc"));
     }
 }

@@ -27,6 +27,13 @@ const STORIES: &[Story] = &[
     story("vpnx-slow-task", (202, "running"), Some("succeeded"), RAN, (1, 1)),
     story("vpnx-task-fails", (202, "running"), Some("failed"), &["requested", "submitted", "failed"], (1, 1)),
     story(
+        "vpnx-task-echoes-key",
+        (202, "running"),
+        Some("failed"),
+        &["requested", "submitted", "failed"],
+        (1, 1),
+    ),
+    story(
         "vpnx-task-never-ends",
         (202, "running"),
         Some("timed_out"),
@@ -118,6 +125,21 @@ async fn a_rate_limit_that_does_not_end_is_told_with_retry_after(field: Field) {
     assert!(field.received("vpnx-always-rate-limited").len() > 1, "it was tried again");
 }
 
+async fn a_task_that_repeats_the_key_does_not_get_it_into_the_log(field: Field) {
+    let secret = "canary/+\"key";
+    let patch = serde_json::json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": secret});
+    let answer = field.patch("vpnx-task-echoes-key", &patch).await.json();
+    let id = answer["id"].as_str().expect("an id").to_owned();
+    let ended = field.consumer.ended(&id).await;
+    assert_eq!(ended["error"]["upstream"]["message"], "(withheld: it repeats a secret)", "{ended}");
+    let events = field.consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.body;
+    assert!(events.contains("withheld") && !events.contains("canary"), "{events}");
+    // Words that don't repeat it are kept.
+    let answer = field.patch("vpnx-task-fails", &patch).await.json();
+    let ended = field.consumer.ended(answer["id"].as_str().expect("an id")).await;
+    assert_eq!(ended["error"]["upstream"]["message"], "the peer gateway refused the proposal", "{ended}");
+}
+
 async fn a_divergence_names_what_was_asked_and_what_is_there(field: Field) {
     let answer = field.patch("vpnx-diverged", &ranges()).await.json();
     let ended = field.consumer.ended(answer["id"].as_str().expect("an id")).await;
@@ -149,5 +171,6 @@ async fn a_cloud_that_can_not_be_reached_is_a_503_and_nothing_was_sent() {
 on_each_ledger!(
     every_misbehaviour_has_its_story,
     a_rate_limit_that_does_not_end_is_told_with_retry_after,
+    a_task_that_repeats_the_key_does_not_get_it_into_the_log,
     a_divergence_names_what_was_asked_and_what_is_there,
 );

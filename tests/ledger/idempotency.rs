@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::service::ledger::{IDEMPOTENCY_WINDOW, Step, Written};
 
 use crate::on_each_ledger;
@@ -44,6 +45,18 @@ async fn a_key_is_forgotten_after_a_day(bench: Bench) {
     assert_eq!(repeated, Written::Repeated(Box::new(second)), "the key now means the second");
 }
 
+async fn old_keys_are_removed_and_no_others(bench: Bench) {
+    let first = bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+    let second = bench.opened(with_key(opening("vpnx-2", at(10)), "b", 1)).await;
+    let forget = async |before| bench.ledger.forget_idempotency_keys(before, 10).await.expect("forgotten");
+    assert_eq!(forget(at(0)).await, 0, "not yet");
+    assert_eq!(forget(at(5)).await, 1);
+    let kept = write(&bench, with_key(opening("vpnx-3", at(11)), "b", 1)).await;
+    assert_eq!(kept, Written::Repeated(Box::new(second)));
+    assert_eq!(bench.ledger.operation(first.id, &VpcScope::All).await.expect("read"), Some(first));
+    bench.opened(with_key(opening("vpnx-3", at(12)), "a", 2)).await;
+}
+
 async fn a_refused_opening_does_not_use_the_key_up(bench: Bench) {
     let first = bench.opened(opening("vpnx-1", at(0))).await;
     let refused = write(&bench, with_key(opening("vpnx-1", at(1)), "a", 1)).await;
@@ -77,6 +90,7 @@ on_each_ledger!(
     the_same_request_gives_the_first_operation_as_it_is_now,
     another_request_under_the_key_is_refused,
     a_key_is_forgotten_after_a_day,
+    old_keys_are_removed_and_no_others,
     a_refused_opening_does_not_use_the_key_up,
     many_copies_at_once_are_one_operation,
 );

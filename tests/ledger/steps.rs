@@ -6,7 +6,7 @@ use tunnelgate::domain::verification::{Difference, Verification};
 use tunnelgate::service::ledger::{Step, Written};
 
 use crate::on_each_ledger;
-use crate::words::{Bench, advance, at, denied, error, opening, submit, succeed};
+use crate::words::{Bench, advance, at, denied, error, opening, opening_in, submit, succeed};
 
 async fn an_operation_reads_back_as_it_was_written(bench: Bench) {
     let opened = bench.opened(opening("vpnx-1", at(0))).await;
@@ -62,6 +62,8 @@ async fn one_change_at_a_time_on_one_tunnel(bench: Bench) {
     assert_eq!(second, Written::InProgress(first.id));
     assert_eq!(bench.kinds().await, ["requested"], "a refused opening leaves no event");
     bench.opened(opening("vpnx-2", at(1))).await;
+    // A path of another VPC that names the tunnel leads nowhere, and must not keep its owners from it.
+    bench.opened(opening_in("vpc-2", "vpnx-1", "netops", at(1))).await;
 
     let reject = Transition::Reject { error: error(ErrorCode::UpstreamFailed) };
     bench.advanced(advance(first, reject, 0, at(2))).await;

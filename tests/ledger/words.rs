@@ -118,6 +118,7 @@ pub fn opening_in(vpc: &str, tunnel: &str, requester: &str, now: Timestamp) -> O
         },
         origin: origin(),
         event_id: SystemChance.id(now),
+        lock_id: format!("{vpc}/{tunnel}"),
         idempotency: None,
         lease_until: now.plus(LEASE),
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::domain::secret::PreSharedKey;
 
-use super::mask::{cleaned, cleaned_code};
+use super::mask::{cleaned, cleaned_code, tidy};
 
 /// An answer that can't be read as one of the cloud's: never a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl fmt::Debug for Answer {
 /// A text or a number as text; nothing else counts.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(tidy(text)),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }

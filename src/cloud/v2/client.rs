@@ -212,7 +212,8 @@ impl Client {
         let credentials = &self.settings.credentials;
         let token = credentials.token.as_ref().map(ExposeSecret::expose_secret);
         let key = key.map(PreSharedKey::expose);
-        key.into_iter().chain(token).chain([credentials.secret_key.expose_secret()]).collect()
+        let credentials = [credentials.secret_key.expose_secret(), credentials.secret_id.as_str()];
+        key.into_iter().chain(token).chain(credentials).collect()
     }
 
     /// All parameters but the signature, in the order in which they are sent.

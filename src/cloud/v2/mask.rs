@@ -2,23 +2,31 @@
 
 use secrecy::zeroize::Zeroizing;
 
+use crate::domain::echo::{WITHHELD, readings};
 use crate::domain::fingerprint::hex;
 
 /// The longest text of the cloud that is kept, in characters.
 const MAX_TEXT: usize = 500;
 /// A shorter secret may stand in any text by chance, and proves nothing there.
 const TELLING: usize = 6;
-/// What stands for a text that is not kept.
-const WITHHELD: &str = "(withheld: it repeats a secret)";
 
 /// A text that may be stored and shown: without secrets and control characters, and not too long.
 pub(super) fn cleaned(mut text: String, secrets: &[&str]) -> String {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        // Where a short one was cut out, what stays would spell it.
+        if secret.len() < TELLING && text.contains(secret) {
+            return WITHHELD.into();
+        }
         text = text.replace(secret, "***");
     }
     if repeats(&text, secrets) {
         return WITHHELD.into();
     }
+    tidy(&text)
+}
+
+/// A text that any database takes: without control characters (PostgreSQL's JSON has no U+0000), and not too long.
+pub(super) fn tidy(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
 }
 
@@ -43,22 +51,10 @@ fn repeats(text: &str, secrets: &[&str]) -> bool {
     secrets.any(|secret| {
         let plain = Zeroizing::new(secret.replace('\\', ""));
         let hex = Zeroizing::new(hex(secret.as_bytes()));
-        readings.iter().any(|reading| [*secret, &**plain, &**hex].iter().any(|spelt| reading.contains(spelt)))
+        // A spelling that lost most of the secret stands in any text by chance, as a short secret does.
+        let spellings = [*secret, &**plain, &**hex].into_iter().filter(|spelt| spelt.len() >= TELLING);
+        spellings.into_iter().any(|spelt| readings.iter().any(|reading| reading.contains(spelt)))
     })
-}
-
-/// What a text may have been before somebody encoded it.
-fn readings(text: &str) -> Vec<Zeroizing<String>> {
-    let without_escapes = text.replace('\\', "");
-    let entities =
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    let html = entities.iter().fold(text.to_owned(), |text, (entity, plain)| text.replace(entity, plain));
-    let lower = text.to_ascii_lowercase();
-    let mut readings = vec![text.to_owned(), without_escapes, html, lower];
-    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        readings.extend([name.into_owned(), value.into_owned()]);
-    }
-    readings.into_iter().map(Zeroizing::new).collect()
 }
 
 #[cfg(test)]
@@ -93,11 +89,27 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_one_that_any_database_takes() {
+        assert_eq!(tidy("a\u{0}b"), "a b");
+        assert_eq!(tidy(&"ä".repeat(MAX_TEXT + 1)).chars().count(), MAX_TEXT);
+    }
+
+    #[test]
     fn a_short_secret_proves_nothing() {
         let code = |code: &str, secret: &str| cleaned_code(code.into(), &[secret]);
         assert_eq!(code("InvalidVpc.NotFound", "Vpc").as_deref(), Some("InvalidVpc.NotFound"));
         assert_eq!(code("4000", "0").as_deref(), Some("4000"));
         assert_eq!(code("tencenttest", "tencenttest"), None);
-        assert_eq!(code("the Vpc", "Vpc").as_deref(), Some("the ***"));
+        assert_eq!(code("the Vpc", "Vpc").as_deref(), Some(WITHHELD));
+        assert_eq!(cleaned("a parameter is missing".into(), &["a"]), WITHHELD);
+    }
+
+    #[test]
+    fn a_secret_of_escapes_does_not_stand_in_every_text() {
+        for secret in [r"\\\\\\", r"\\\\\0"] {
+            assert_eq!(cleaned_code("0".into(), &[secret]).as_deref(), Some("0"), "{secret}");
+            assert_eq!(cleaned("all is well".into(), &[secret]), "all is well", "{secret}");
+            assert_eq!(cleaned(format!("not {secret}"), &[secret]), "not ***");
+        }
     }
 }

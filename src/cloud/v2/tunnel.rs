@@ -65,7 +65,7 @@ fn all(entry: &Value, names: &[&str]) -> Vec<String> {
 fn list(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::Array(items) => Some(items.iter().filter_map(text).collect()),
-        Value::String(one) => Some(vec![one.clone()]),
+        Value::String(_) => Some(text(value).into_iter().collect()),
         _ => None,
     }
 }

@@ -22,6 +22,14 @@ words! {
     }
 }
 
+impl ParamStyle {
+    /// True if `ipsec`'s encryption is written into `ike`'s set, so that neither group is whole without the other.
+    #[must_use]
+    pub fn mixes_groups(self) -> bool {
+        self == Self::Plain
+    }
+}
+
 /// The parameter that holds the secret.
 pub const PRE_SHARED_KEY: &str = "preSharedKey";
 

@@ -143,6 +143,7 @@ impl From<ModifyError> for Problem {
             ModifyError::KeyInFlight(id) => {
                 Self::of(ProblemType::IdempotencyKeyInFlight).with_operation(id).with_retry_after(1)
             }
+            ModifyError::Unread(error) => error.into(),
             ModifyError::Ledger(error) => error.into(),
         }
     }
@@ -162,7 +163,7 @@ impl From<TunnelError> for Problem {
 
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
-        error!(error = &error as &dyn std::error::Error, "the ledger failed");
+        error!(error = crate::causes::chain(&error), "the ledger failed");
         match error {
             LedgerError::Unavailable(_) => {
                 Self::of(ProblemType::LedgerUnavailable).with_retry_after(RETRY_AFTER)

@@ -101,7 +101,7 @@ impl BatchStore for Store {
             match self.attempt(steps, deadline).await {
                 Err(Failure::Passing(error)) if attempt < ATTEMPTS && Instant::now() < deadline => {
                     warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = crate::causes::chain(&error),
                         "a batch failed for the moment; trying again"
                     );
                     attempt += 1;
@@ -173,7 +173,7 @@ impl Store {
     async fn find_out(&self, writes: &Writes, lost: sqlx::Error) -> Result<(), Failure> {
         let Some(last) = writes.events.last() else { return Ok(()) };
         warn!(
-            error = &lost as &dyn std::error::Error,
+            error = crate::causes::chain(&lost),
             seq = last.row.seq,
             "the answer to a commit was lost; looking"
         );

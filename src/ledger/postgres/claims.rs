@@ -1,14 +1,12 @@
 //! Sharing the unfinished work: leases with a fencing token.
 
-use std::collections::HashMap;
-
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::domain::operation::Status;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::OPERATION;
 use crate::ledger::unavailable;
+use crate::ledger::unfinished::{Group, backlog_of, readable};
 use crate::service::ledger::{Backlog, Claim, LedgerError};
 
 use super::read::{operation_row, optional_timestamp};
@@ -42,20 +40,19 @@ pub(super) async fn claim(
         .fetch_all(pool)
         .await
         .map_err(unavailable)?;
-    rows.iter()
-        .map(|row| {
-            let number = |column| -> Result<u32, LedgerError> {
-                let number: i32 = row.try_get(column).map_err(unavailable)?;
-                Ok(u32::try_from(number).unwrap_or_default())
-            };
-            Ok(Claim {
-                operation: operation_row(row)?.into_operation()?,
-                fence: row.try_get("fence").map_err(unavailable)?,
-                polls: number("polls")?,
-                read_backs: number("read_backs")?,
-            })
+    let claim = |row: &PgRow| -> Result<Claim, LedgerError> {
+        let number = |column| -> Result<u32, LedgerError> {
+            let number: i32 = row.try_get(column).map_err(unavailable)?;
+            Ok(u32::try_from(number).unwrap_or_default())
+        };
+        Ok(Claim {
+            operation: operation_row(row)?.into_operation()?,
+            fence: row.try_get("fence").map_err(unavailable)?,
+            polls: number("polls")?,
+            read_backs: number("read_backs")?,
         })
-        .collect()
+    };
+    Ok(rows.iter().map(claim).filter_map(readable).collect())
 }
 
 pub(super) async fn snooze(
@@ -91,20 +88,14 @@ pub(super) async fn backlog(pool: &PgPool, now: Timestamp) -> Result<Backlog, Le
                 min(greatest(t.due_at, t.lease_until)) AS due
          FROM tracking t JOIN operations o ON o.id = t.operation_id GROUP BY o.status",
     );
-    let mut backlog = Backlog::default();
-    let mut counts: HashMap<Status, u64> = HashMap::new();
+    let mut groups = Vec::new();
     for row in rows.fetch_all(pool).await.map_err(unavailable)? {
-        let status: &str = row.try_get("status").map_err(unavailable)?;
-        let count: i64 = row.try_get("operations").map_err(unavailable)?;
-        if let Some(status) = Status::from_word(status) {
-            counts.insert(status, u64::try_from(count).unwrap_or_default());
-        }
-        let oldest = optional_timestamp(&row, "oldest")?;
-        backlog.oldest = [backlog.oldest, oldest].into_iter().flatten().min();
-        let due = optional_timestamp(&row, "due")?.filter(|due| *due <= now);
-        backlog.oldest_due = [backlog.oldest_due, due].into_iter().flatten().min();
+        groups.push(Group {
+            status: row.try_get("status").map_err(unavailable)?,
+            operations: row.try_get("operations").map_err(unavailable)?,
+            oldest: optional_timestamp(&row, "oldest")?,
+            due: optional_timestamp(&row, "due")?,
+        });
     }
-    backlog.unfinished = counts.into_iter().collect();
-    backlog.unfinished.sort_unstable();
-    Ok(backlog)
+    Ok(backlog_of(groups, now))
 }

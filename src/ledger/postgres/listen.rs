@@ -27,10 +27,7 @@ pub(super) async fn run(connect: PgConnectOptions, limit: Duration, steps: broad
     let mut retry = FIRST_RETRY;
     loop {
         if let Err(error) = hear(&connect, limit, &steps, &mut retry).await {
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "not hearing of other replicas' steps; trying again"
-            );
+            warn!(error = crate::causes::chain(&error), "not hearing of other replicas' steps; trying again");
         }
         tokio::time::sleep(retry).await;
         retry = (retry * 2).min(LONGEST_RETRY);

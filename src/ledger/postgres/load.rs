@@ -21,12 +21,12 @@ pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<
     let hash: Vec<u8> = head.try_get("hash")?;
     let head = Head { seq: head.try_get("seq")?, hash: columns::hash(&hash, "chain_head")? };
     let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
-    if !needs.tunnels.is_empty() {
+    if !needs.locks.is_empty() {
         let rows = sqlx::query(
-            "SELECT tunnel_id, id FROM operations
-             WHERE tunnel_id = ANY($1) AND status IN ('pending', 'running', 'unknown')",
+            "SELECT lock_id, id FROM operations
+             WHERE lock_id = ANY($1) AND status IN ('pending', 'running', 'unknown')",
         );
-        for row in rows.bind(&needs.tunnels).fetch_all(&mut *connection).await? {
+        for row in rows.bind(&needs.locks).fetch_all(&mut *connection).await? {
             context.busy.insert(row.try_get(0)?, row.try_get(1)?);
         }
     }

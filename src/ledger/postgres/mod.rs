@@ -3,6 +3,7 @@
 mod apply;
 mod claims;
 mod counts;
+mod idempotency;
 mod keys;
 mod listen;
 mod lists;
@@ -35,7 +36,7 @@ use crate::service::ledger::{
 use super::figures::Figures;
 use super::pools::Pools;
 use super::writer::Writer;
-use super::{OpenError, Options, limited, unavailable};
+use super::{OpenError, Options, limited};
 
 /// A newer version's migrations are no obstacle: during a rolling upgrade the old replicas go on.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -129,9 +130,10 @@ impl Postgres {
         let writer = Writer::start(store, limit, Figures::new(metrics));
         tokio::spawn(listen::run(connect, limit, writer.steps()));
         let ledger = Self { pool, core_pool, writer, limit };
-        limited(limit, async { ledger.pool.acquire().await.map(drop).map_err(unavailable) })
-            .await
-            .map_err(|_| OpenError::Connect(sqlx::Error::PoolTimedOut))?;
+        match tokio::time::timeout(limit, ledger.pool.acquire()).await {
+            Ok(connection) => drop(connection.map_err(OpenError::Connect)?),
+            Err(_) => return Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
+        }
         Ok(ledger)
     }
 }
@@ -249,11 +251,16 @@ impl Ledger for Postgres {
         limited(self.limit, read::checkpoint(&self.pool)).await
     }
 
+    async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError> {
+        limited(self.limit, idempotency::forget(&self.core_pool, before, limit)).await
+    }
+
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
         limited(self.limit, claims::backlog(&self.core_pool, now)).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
+        self.writer.ready()?;
         limited(self.limit, read::ready(&self.pool, &MIGRATIONS)).await
     }
 

@@ -93,7 +93,7 @@ fn head(query: &mut Query, before: Head, writes: &Writes, trust: Trust, has_keys
         query.push(
             " AND (SELECT count(*) FROM opened w CROSS JOIN LATERAL (
                        SELECT FROM operations o
-                       WHERE o.tunnel_id = w.tunnel_id AND o.status IN ('pending', 'running', 'unknown') LIMIT 1
+                       WHERE o.lock_id = w.lock_id AND o.status IN ('pending', 'running', 'unknown') LIMIT 1
                    ) AS busy) = 0",
         );
     }
@@ -116,9 +116,9 @@ const INSERT_EVENTS: &str = ", inserted_events AS (
     FROM event WHERE EXISTS (SELECT FROM head))";
 
 const INSERT_OPENED: &str = ", inserted_operations AS (
-    INSERT INTO operations (id, status, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind, request_id,
-                            trace_id, created_at, updated_at)
-    SELECT id, 'pending', vpc_id, gateway_id, tunnel_id, changes::jsonb, requested_by, actor_kind, request_id,
+    INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind,
+                            request_id, trace_id, created_at, updated_at)
+    SELECT id, 'pending', lock_id, vpc_id, gateway_id, tunnel_id, changes::jsonb, requested_by, actor_kind, request_id,
            trace_id, created_at, created_at
     FROM opened WHERE EXISTS (SELECT FROM head)
 ), inserted_tracking AS (
@@ -172,6 +172,7 @@ fn opened_rows(query: &mut Query, opened: &[Opened]) {
     let operations = || opened.iter().map(|opened| &opened.operation);
     rows!(query, "opened",
         id: "uuid" = operations().map(|o| o.id),
+        lock_id: "text" = opened.iter().map(|o| o.lock_id.clone()),
         vpc_id: "text" = operations().map(|o| o.tunnel.vpc_id.as_str().to_owned()),
         gateway_id: "text" = operations().map(|o| o.tunnel.gateway_id.as_str().to_owned()),
         tunnel_id: "text" = operations().map(|o| o.tunnel.tunnel_id.as_str().to_owned()),

@@ -116,12 +116,12 @@ async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context
     let hash: Vec<u8> = head.try_get("hash")?;
     let head = Head { seq: head.try_get("seq")?, hash: columns::hash(&hash, "chain_head")? };
     let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
-    for tunnel in needs.tunnels {
+    for lock in needs.locks {
         let row = sqlx::query(
-            "SELECT id FROM operations WHERE tunnel_id = $1 AND status IN ('pending', 'running', 'unknown')",
+            "SELECT id FROM operations WHERE lock_id = $1 AND status IN ('pending', 'running', 'unknown')",
         );
-        if let Some(row) = row.bind(&tunnel).fetch_optional(&mut *connection).await? {
-            context.busy.insert(tunnel, read::uuid(&row, "id")?);
+        if let Some(row) = row.bind(&lock).fetch_optional(&mut *connection).await? {
+            context.busy.insert(lock, read::uuid(&row, "id")?);
         }
     }
     for id in needs.operations {
@@ -167,11 +167,12 @@ async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) ->
     let operation = &opened.operation;
     let (id, created_at) = (operation.id.to_string(), operation.created_at.to_string());
     sqlx::query(
-        "INSERT INTO operations (id, status, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind,
+        "INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind,
                                  request_id, trace_id, created_at, updated_at)
-         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
     )
     .bind(&id)
+    .bind(&opened.lock_id)
     .bind(operation.tunnel.vpc_id.as_str())
     .bind(operation.tunnel.gateway_id.as_str())
     .bind(operation.tunnel.tunnel_id.as_str())

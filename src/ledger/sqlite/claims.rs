@@ -1,14 +1,12 @@
 //! Sharing the unfinished work: leases with a fencing token.
 
-use std::collections::HashMap;
-
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::domain::operation::Status;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::OPERATION;
 use crate::ledger::unavailable;
+use crate::ledger::unfinished::{Group, backlog_of, readable};
 use crate::service::ledger::{Backlog, Claim, LedgerError};
 
 use super::read::{operation_row, optional_timestamp};
@@ -44,16 +42,19 @@ pub(super) async fn claim(
              FROM tracking t JOIN operations o ON o.id = t.operation_id WHERE t.operation_id = $1"
         );
         let row = sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_one(&mut *transaction).await;
-        let row = row.map_err(unavailable)?;
-        claims.push(Claim {
-            operation: operation_row(&row)?.into_operation()?,
-            fence: row.try_get("fence").map_err(unavailable)?,
-            polls: row.try_get("polls").map_err(unavailable)?,
-            read_backs: row.try_get("read_backs").map_err(unavailable)?,
-        });
+        claims.push(claim_of(&row.map_err(unavailable)?));
     }
     transaction.commit().await.map_err(unavailable)?;
-    Ok(claims)
+    Ok(claims.into_iter().filter_map(readable).collect())
+}
+
+fn claim_of(row: &SqliteRow) -> Result<Claim, LedgerError> {
+    Ok(Claim {
+        operation: operation_row(row)?.into_operation()?,
+        fence: row.try_get("fence").map_err(unavailable)?,
+        polls: row.try_get("polls").map_err(unavailable)?,
+        read_backs: row.try_get("read_backs").map_err(unavailable)?,
+    })
 }
 
 pub(super) async fn snooze(
@@ -89,20 +90,14 @@ pub(super) async fn backlog(pool: &SqlitePool, now: Timestamp) -> Result<Backlog
                 min(max(t.due_at, coalesce(t.lease_until, t.due_at))) AS due
          FROM tracking t JOIN operations o ON o.id = t.operation_id GROUP BY o.status",
     );
-    let mut backlog = Backlog::default();
-    let mut counts: HashMap<Status, u64> = HashMap::new();
+    let mut groups = Vec::new();
     for row in rows.fetch_all(pool).await.map_err(unavailable)? {
-        let status: &str = row.try_get("status").map_err(unavailable)?;
-        let count: i64 = row.try_get("operations").map_err(unavailable)?;
-        if let Some(status) = Status::from_word(status) {
-            counts.insert(status, u64::try_from(count).unwrap_or_default());
-        }
-        let oldest = optional_timestamp(&row, "oldest")?;
-        backlog.oldest = [backlog.oldest, oldest].into_iter().flatten().min();
-        let due = optional_timestamp(&row, "due")?.filter(|due| *due <= now);
-        backlog.oldest_due = [backlog.oldest_due, due].into_iter().flatten().min();
+        groups.push(Group {
+            status: row.try_get("status").map_err(unavailable)?,
+            operations: row.try_get("operations").map_err(unavailable)?,
+            oldest: optional_timestamp(&row, "oldest")?,
+            due: optional_timestamp(&row, "due")?,
+        });
     }
-    backlog.unfinished = counts.into_iter().collect();
-    backlog.unfinished.sort_unstable();
-    Ok(backlog)
+    Ok(backlog_of(groups, now))
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod claims;
 mod counts;
+mod idempotency;
 mod keys;
 mod lists;
 mod read;
@@ -171,11 +172,16 @@ impl Ledger for Sqlite {
         limited(self.limit, read::checkpoint(&self.pool)).await
     }
 
+    async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError> {
+        limited(self.limit, idempotency::forget(&self.write_pool, before, limit)).await
+    }
+
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
         limited(self.limit, claims::backlog(&self.pool, now)).await
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
+        self.writer.ready()?;
         limited(self.limit, read::ready(&self.pool, &self.write_pool, &MIGRATIONS)).await
     }
 

@@ -1,0 +1,37 @@
+//! What both ledgers make of their rows about unfinished operations.
+
+use tracing::error;
+
+use crate::causes::chain;
+use crate::domain::operation::Status;
+use crate::domain::timestamp::Timestamp;
+use crate::service::ledger::{Backlog, Claim, LedgerError};
+
+/// The claim, if its row can be read. A row that can't (a newer version may have written it) must not stop the others:
+/// it stays under its lease, and another replica may know better.
+pub(super) fn readable(claim: Result<Claim, LedgerError>) -> Option<Claim> {
+    claim.inspect_err(|error| error!(error = chain(error), "an unfinished operation can't be read")).ok()
+}
+
+/// The unfinished operations of one status.
+pub(super) struct Group {
+    pub(super) status: String,
+    pub(super) operations: i64,
+    pub(super) oldest: Option<Timestamp>,
+    pub(super) due: Option<Timestamp>,
+}
+
+/// The figures that `/metrics` shows of all of them.
+pub(super) fn backlog_of(groups: Vec<Group>, now: Timestamp) -> Backlog {
+    let mut backlog = Backlog::default();
+    for group in groups {
+        if let Some(status) = Status::from_word(&group.status) {
+            backlog.unfinished.push((status, u64::try_from(group.operations).unwrap_or_default()));
+        }
+        backlog.oldest = [backlog.oldest, group.oldest].into_iter().flatten().min();
+        let due = group.due.filter(|due| *due <= now);
+        backlog.oldest_due = [backlog.oldest_due, due].into_iter().flatten().min();
+    }
+    backlog.unfinished.sort_unstable();
+    backlog
+}
