@@ -4,6 +4,7 @@
 //! Canonical parameters → string to sign → signature → form. The string to sign holds the pre-shared key: it never
 //! leaves this file except for the tests of the stages, and can't be printed.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -59,16 +60,28 @@ impl fmt::Debug for Hidden {
     }
 }
 
+/// A parameter as it is signed.
+struct Canonical<'a> {
+    /// The key's first bytes as a number, which nearly always tells two keys apart.
+    head: u128,
+    key: Cow<'a, str>,
+    value: &'a str,
+}
+
 /// Parameters as they are signed: sorted by key, `_` in keys turned into `.`.
-fn canonical<'a>(params: &[(&'a str, &'a str)]) -> Vec<(std::borrow::Cow<'a, str>, &'a str)> {
-    let mut sorted: Vec<_> = params
-        .iter()
-        .map(|&(key, value)| match key.contains('_') {
-            true => (std::borrow::Cow::Owned(key.replace('_', ".")), value),
-            false => (std::borrow::Cow::Borrowed(key), value),
-        })
-        .collect();
-    sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+fn canonical<'a>(params: &[(&'a str, &'a str)]) -> Vec<Canonical<'a>> {
+    let canonical = |&(key, value): &(&'a str, &'a str)| {
+        let key = match key.as_bytes().contains(&b'_') {
+            true => Cow::Owned(key.replace('_', ".")),
+            false => Cow::Borrowed(key),
+        };
+        let mut head = [0; 16];
+        let length = key.len().min(head.len());
+        head[..length].copy_from_slice(&key.as_bytes()[..length]);
+        Canonical { head: u128::from_be_bytes(head), key, value }
+    };
+    let mut sorted: Vec<_> = params.iter().map(canonical).collect();
+    sorted.sort_unstable_by(|a, b| a.head.cmp(&b.head).then_with(|| a.key.cmp(&b.key)));
     sorted
 }
 
@@ -85,7 +98,7 @@ pub fn string_to_sign(target: Target<'_>, params: &[(&str, &str)]) -> Hidden {
     text.push_str(target.host);
     text.push_str(target.path);
     let mut separator = '?';
-    for (key, value) in canonical(params) {
+    for Canonical { key, value, .. } in canonical(params) {
         if target.method == Method::Post && value.starts_with('@') {
             continue;
         }
@@ -123,10 +136,73 @@ fn mac<M: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
 /// The body of the call: every parameter, and the signature last. Each value is encoded once.
 #[must_use]
 pub fn form(params: &[(&str, &str)], signature: &str) -> Hidden {
-    let length: usize = params.iter().map(|(key, value)| key.len() + value.len() + 8).sum();
-    // Room for the usual share of escapes, so that no copy of the key is left behind by a growing buffer.
-    let mut form = form_urlencoded::Serializer::new(String::with_capacity(length * 2 + 64));
-    form.extend_pairs(params);
-    form.append_pair(SIGNATURE, signature);
-    Hidden(Zeroizing::new(form.finish()))
+    let pairs = || params.iter().copied().chain([(SIGNATURE, signature)]);
+    // Room for all of it, so that no copy of the key is left behind by a growing buffer.
+    let length: usize = pairs().map(|(key, value)| encoded_length(key) + encoded_length(value) + 2).sum();
+    let length = length.saturating_sub(1);
+    let mut form = String::with_capacity(length);
+    for (key, value) in pairs() {
+        if !form.is_empty() {
+            form.push('&');
+        }
+        encode(key, &mut form);
+        form.push('=');
+        encode(value, &mut form);
+    }
+    Hidden(Zeroizing::new(form))
+}
+
+/// The bytes that stand for themselves in `application/x-www-form-urlencoded` (WHATWG URL, section 5.2).
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < plain.len() {
+        let b = byte as u8;
+        plain[byte] = b.is_ascii_alphanumeric() || matches!(b, b'*' | b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    plain
+};
+
+fn encoded_length(text: &str) -> usize {
+    let escaped = text.bytes().filter(|byte| !PLAIN[usize::from(*byte)] && *byte != b' ').count();
+    text.len() + escaped * 2
+}
+
+fn encode(text: &str, form: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !PLAIN[usize::from(byte)]) {
+        let (plain, after) = rest.split_at(at);
+        form.push_str(plain);
+        // A character of more than one byte is escaped byte by byte.
+        let end = after.chars().next().map_or(after.len(), char::len_utf8);
+        for byte in after[..end].bytes() {
+            match byte {
+                b' ' => form.push('+'),
+                _ => form.extend([
+                    '%',
+                    char::from(DIGITS[usize::from(byte >> 4)]),
+                    char::from(DIGITS[usize::from(byte & 15)]),
+                ]),
+            }
+        }
+        rest = &after[end..];
+    }
+    form.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_is_encoded_as_everybody_else_does() {
+        let all: String = (0..0x250).filter_map(char::from_u32).chain("上海\u{1F310}".chars()).collect();
+        let ours = form(&[("name", &all), ("empty", "")], "a+b/c=");
+        let mut theirs = form_urlencoded::Serializer::new(String::new());
+        theirs.extend_pairs([("name", all.as_str()), ("empty", ""), (SIGNATURE, "a+b/c=")]);
+        assert_eq!(ours.expose(), theirs.finish());
+        assert_eq!(ours.0.capacity(), ours.0.len(), "nothing grew");
+    }
 }
