@@ -4,6 +4,8 @@
 mod batch;
 mod columns;
 mod figures;
+#[macro_use]
+mod filters;
 mod lists;
 mod pools;
 mod postgres;

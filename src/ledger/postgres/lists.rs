@@ -15,12 +15,6 @@ use crate::service::ledger::{EventFilter, LedgerError, OperationFilter, Order};
 
 use super::read::{event_of, operation_row, push_scope};
 
-macro_rules! push_filters {
-    ($query:ident, $($value:expr => $sql:literal),+ $(,)?) => {
-        $(if let Some(value) = $value { $query.push(concat!(" AND ", $sql, " ")).push_bind(value); })+
-    };
-}
-
 /// The VPCs that fit one of the patterns, found in an index that begins with them: one step for each VPC there is.
 fn push_vpcs(query: &mut QueryBuilder<Postgres>, table: &str, patterns: &[VpcPattern]) {
     query.push(format!(

@@ -11,12 +11,6 @@ use crate::service::ledger::{EventCount, EventFilter, LedgerError};
 
 use super::read::push_vpcs;
 
-macro_rules! push_filters {
-    ($query:ident, $($value:expr => $sql:literal),+ $(,)?) => {
-        $(if let Some(value) = $value { $query.push(concat!(" AND ", $sql, " ")).push_bind(value); })+
-    };
-}
-
 pub(super) async fn event_counts(
     pool: &SqlitePool,
     vpcs: &VpcScope,
