@@ -16,12 +16,17 @@ use super::secret::{MAX_PRE_SHARED_KEY_LENGTH, PreSharedKey};
 const DERIVATION_LABEL: &[u8] = b"tunnelgate fingerprint key v1";
 /// No pre-shared key begins with it (it is not printable), so a request can't share a fingerprint with a key.
 const REQUEST_LABEL: &[u8] = b"\x00request\x00";
+/// Likewise, for the key's own id.
+const ID_LABEL: &[u8] = b"\x00id";
 /// The one member of the object that stands for a secret in `changes`.
 pub const FINGERPRINT_MEMBER: &str = "hmac_sha256";
 
 /// The key of the fingerprints; lives in memory only.
 #[derive(Clone)]
-pub struct FingerprintKey(SecretSlice<u8>);
+pub struct FingerprintKey {
+    key: SecretSlice<u8>,
+    id: String,
+}
 
 impl FingerprintKey {
     /// Derives the key from the cloud's SecretKey (HKDF-SHA256).
@@ -30,18 +35,30 @@ impl FingerprintKey {
         let mut key = vec![0; 32];
         // 32 bytes are far below HKDF's limit of 255 * 32, the only thing that can go wrong here.
         let _ = Hkdf::<Sha256>::new(None, secret_key).expand(DERIVATION_LABEL, &mut key);
-        Self(key.into())
+        Self::of(key)
     }
 
     /// Takes a key that the operator set, so that fingerprints stay comparable when credentials rotate.
     #[must_use]
     pub fn from_setting(key: &[u8]) -> Self {
-        Self(key.to_vec().into())
+        Self::of(key.to_vec())
+    }
+
+    fn of(key: Vec<u8>) -> Self {
+        let mut made = Self { key: key.into(), id: String::new() };
+        made.id = hex(&made.hmac(&[ID_LABEL])[..8]);
+        made
+    }
+
+    /// Tells keys apart, and nothing else about them.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
         // HMAC takes a key of any length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()) else {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) else {
             return [0; 32];
         };
         for part in parts {
@@ -66,7 +83,7 @@ impl FingerprintKey {
     #[must_use]
     pub fn is_repeated(&self, text: &str, fingerprint: &str) -> bool {
         let Some(wanted) = from_hex(fingerprint) else { return false };
-        let Ok(keyed) = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()) else { return false };
+        let Ok(keyed) = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) else { return false };
         readings(text).iter().any(|reading| {
             let bytes = reading.as_bytes();
             (0..bytes.len()).any(|start| {

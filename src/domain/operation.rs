@@ -228,6 +228,8 @@ pub struct Operation {
     pub id: OperationId,
     pub tunnel: TunnelPath,
     pub changes: Changes,
+    /// The id of the key that the fingerprints in `changes` were made with.
+    pub fingerprint_key_id: Option<String>,
     /// Who asked for it.
     pub requested_by: Actor,
     /// The id of the request that opened it: every event of the operation carries it.

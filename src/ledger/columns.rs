@@ -20,6 +20,7 @@ pub(super) struct OperationRow {
     pub(super) tunnel_id: String,
     pub(super) task_id: Option<String>,
     pub(super) changes: Value,
+    pub(super) fingerprint_key_id: Option<String>,
     pub(super) requested_by: String,
     pub(super) actor_kind: String,
     pub(super) request_id: Option<String>,
@@ -33,7 +34,7 @@ pub(super) struct OperationRow {
 
 /// The columns of `operations` in one place.
 pub(super) const OPERATION: &str = "o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.task_id, o.changes, \
-     o.requested_by, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, \
+     o.fingerprint_key_id, o.requested_by, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, \
      o.verification";
 
 /// The columns of `audit_events` in one place.
@@ -56,6 +57,7 @@ impl OperationRow {
                 tunnel_id: self.tunnel_id.parse().map_err(|_| corrupt("tunnel_id"))?,
             },
             changes: serde_json::from_value::<Changes>(self.changes).map_err(|_| corrupt("changes"))?,
+            fingerprint_key_id: self.fingerprint_key_id,
             requested_by: Actor {
                 name: self.requested_by,
                 kind: ActorKind::from_word(&self.actor_kind).ok_or_else(|| corrupt("actor_kind"))?,

@@ -61,7 +61,7 @@ impl Service {
             .map_err(|unprepared| unprepared.error)?;
         let shown = self.shown(&request.path, &tunnel);
         let changes = Changes::of(&request.patch, &self.fingerprints);
-        let comparison = verify::compare(&changes, &tunnel, &self.fingerprints);
+        let comparison = verify::compare(&changes, &tunnel, Some(&self.fingerprints));
         Ok(DryRun {
             etag: shown.etag(),
             merged: merged(&change, &self.fingerprints),

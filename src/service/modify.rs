@@ -120,6 +120,7 @@ impl Service {
         let operation = Operation {
             id: self.chance.id(now),
             tunnel: request.path.clone(),
+            fingerprint_key_id: Some(self.fingerprints.id().to_owned()),
             changes,
             requested_by: request.principal.actor.clone(),
             request_id: request.origin.request_id.clone(),

@@ -6,7 +6,8 @@ use tracing::{info, warn};
 
 use crate::domain::echo::WITHHELD;
 use crate::domain::event::{Origin, Upstream};
-use crate::domain::operation::{ErrorCode, OperationError, State, Transition};
+use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::Verification;
@@ -165,12 +166,19 @@ impl Service {
         }
     }
 
+    /// The key of an operation's fingerprints, unless the credentials that it came from have been replaced since.
+    fn fingerprints_of(&self, operation: &Operation) -> Option<&FingerprintKey> {
+        let id = operation.fingerprint_key_id.as_deref();
+        (id == Some(self.fingerprints.id())).then_some(&self.fingerprints)
+    }
+
     /// The cloud's words about a change, unless they repeat the pre-shared key that it set. Nobody here has that key
     /// any more, so the words are held against its fingerprint.
     fn without_key(&self, claim: &Claim, mut upstream: Upstream) -> Upstream {
         let Some(fingerprint) = claim.operation.changes.key_fingerprint() else { return upstream };
+        let fingerprints = self.fingerprints_of(&claim.operation);
         for text in [&mut upstream.message, &mut upstream.code_desc].into_iter().flatten() {
-            if self.fingerprints.is_repeated(text, fingerprint) {
+            if fingerprints.is_none_or(|key| key.is_repeated(text, fingerprint)) {
                 *text = WITHHELD.into();
             }
         }
@@ -186,7 +194,8 @@ impl Service {
         failpoint::at!("read-back.answered");
         let verification = match tunnel {
             Ok(tunnel) => {
-                let comparison = verify::compare(&operation.changes, &tunnel, &self.fingerprints);
+                let comparison =
+                    verify::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
                 if !comparison.differences.is_empty() && again {
                     return Next::Later { read_back: true };
                 }
@@ -222,7 +231,8 @@ impl Service {
     }
 
     fn judge(&self, claim: &Claim, tunnel: &Tunnel) -> Next {
-        let comparison = verify::compare(&claim.operation.changes, tunnel, &self.fingerprints);
+        let comparison =
+            verify::compare(&claim.operation.changes, tunnel, self.fingerprints_of(&claim.operation));
         if tunnel.is_moving() {
             return self.later_or_time_out(claim, None);
         }

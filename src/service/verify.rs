@@ -60,8 +60,13 @@ impl Comparison {
     }
 }
 
-/// Compares what was asked for with the tunnel as it is.
-pub(super) fn compare(changes: &Changes, tunnel: &Tunnel, fingerprints: &FingerprintKey) -> Comparison {
+/// Compares what was asked for with the tunnel as it is. Without the key of its fingerprint nobody can tell whether the
+/// pre-shared key is as asked.
+pub(super) fn compare(
+    changes: &Changes,
+    tunnel: &Tunnel,
+    fingerprints: Option<&FingerprintKey>,
+) -> Comparison {
     let mut comparison = Comparison::default();
     for (member, asked) in changes.members() {
         match (member.as_str(), asked) {
@@ -71,7 +76,8 @@ pub(super) fn compare(changes: &Changes, tunnel: &Tunnel, fingerprints: &Fingerp
                 comparison.field("/name".into(), asked, observed, same);
             }
             ("pre_shared_key", _) => {
-                let observed = tunnel.pre_shared_key.as_ref().map(|key| fingerprints.stand_in(key));
+                let observed = tunnel.pre_shared_key.as_ref().zip(fingerprints);
+                let observed = observed.map(|(key, fingerprints)| fingerprints.stand_in(key));
                 let same = observed.as_ref() == Some(asked);
                 comparison.field("/pre_shared_key".into(), asked, observed, same);
             }

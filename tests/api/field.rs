@@ -83,7 +83,13 @@ impl Field {
 
     /// Another replica on the same ledger, with the same consumer.
     pub async fn replica(&self) -> (Gateway, Consumer) {
-        let gateway = start(settings(&self.store, self.simulator.address), &self.world).await;
+        self.replica_with(|_| {}).await
+    }
+
+    pub async fn replica_with(&self, change: impl FnOnce(&mut Settings)) -> (Gateway, Consumer) {
+        let mut settings = settings(&self.store, self.simulator.address);
+        change(&mut settings);
+        let gateway = start(settings, &self.world).await;
         let consumer = Consumer::new(gateway.base.clone(), self.consumer.token.clone());
         (gateway, consumer)
     }

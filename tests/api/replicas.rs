@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use serde_json::json;
+use tunnelgate::domain::fingerprint::FingerprintKey;
+
 use crate::field::{Field, path, ranges};
 use crate::support::Store;
 
@@ -36,6 +39,22 @@ async fn what_one_replica_leaves_behind_another_finishes() {
     let ended = there.ended(operation["id"].as_str().expect("an id")).await;
     assert_eq!(ended["status"], "succeeded");
     assert_eq!(field.received("vpnx-slow-task").len(), 1);
+}
+
+/// The default key of the fingerprints comes from the cloud's credentials.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged() {
+    let field = Field::new(Store::postgres().await).await;
+    let (_other, there) = field
+        .replica_with(|settings| settings.fingerprint_key = FingerprintKey::derive(b"another SecretKey"))
+        .await;
+    let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"});
+    let operation = field.patch("vpnx-slow-task", &patch).await.json();
+    field.stop();
+    let ended = there.ended(operation["id"].as_str().expect("an id")).await;
+    assert_eq!(ended["status"], "succeeded");
+    assert_eq!(ended["verification"]["result"], "unavailable", "{ended}");
+    assert!(ended["verification"]["reason"].as_str().expect("why").contains("/pre_shared_key"), "{ended}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

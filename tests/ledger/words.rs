@@ -108,6 +108,7 @@ pub fn opening_in(vpc: &str, tunnel: &str, requester: &str, now: Timestamp) -> O
             id: SystemChance.id(now),
             tunnel: path(vpc, tunnel),
             changes: changes(),
+            fingerprint_key_id: Some("a key".into()),
             requested_by: Actor { name: requester.into(), kind: ActorKind::ApiKey },
             request_id: Some("req-1".into()),
             trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),

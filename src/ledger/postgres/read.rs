@@ -37,6 +37,7 @@ pub(super) fn operation_row(row: &PgRow) -> Result<OperationRow, LedgerError> {
             tunnel_id: row.try_get("tunnel_id")?,
             task_id: row.try_get("task_id")?,
             changes: row.try_get("changes")?,
+            fingerprint_key_id: row.try_get("fingerprint_key_id")?,
             requested_by: row.try_get("requested_by")?,
             actor_kind: row.try_get("actor_kind")?,
             request_id: row.try_get("request_id")?,

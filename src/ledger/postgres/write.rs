@@ -116,10 +116,10 @@ const INSERT_EVENTS: &str = ", inserted_events AS (
     FROM event WHERE EXISTS (SELECT FROM head))";
 
 const INSERT_OPENED: &str = ", inserted_operations AS (
-    INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind,
-                            request_id, trace_id, created_at, updated_at)
-    SELECT id, 'pending', lock_id, vpc_id, gateway_id, tunnel_id, changes::jsonb, requested_by, actor_kind, request_id,
-           trace_id, created_at, created_at
+    INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, fingerprint_key_id,
+                            requested_by, actor_kind, request_id, trace_id, created_at, updated_at)
+    SELECT id, 'pending', lock_id, vpc_id, gateway_id, tunnel_id, changes::jsonb, fingerprint_key_id, requested_by,
+           actor_kind, request_id, trace_id, created_at, created_at
     FROM opened WHERE EXISTS (SELECT FROM head)
 ), inserted_tracking AS (
     INSERT INTO tracking (operation_id, due_at, lease_until)
@@ -177,6 +177,7 @@ fn opened_rows(query: &mut Query, opened: &[Opened]) {
         gateway_id: "text" = operations().map(|o| o.tunnel.gateway_id.as_str().to_owned()),
         tunnel_id: "text" = operations().map(|o| o.tunnel.tunnel_id.as_str().to_owned()),
         changes: "text" = operations().map(|o| serde_json::json!(o.changes).to_string()),
+        fingerprint_key_id: "text" = operations().map(|o| o.fingerprint_key_id.clone()),
         requested_by: "text" = operations().map(|o| o.requested_by.name.clone()),
         actor_kind: "text" = operations().map(|o| o.requested_by.kind.as_str()),
         request_id: "text" = operations().map(|o| o.request_id.clone()),

@@ -167,9 +167,9 @@ async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) ->
     let operation = &opened.operation;
     let (id, created_at) = (operation.id.to_string(), operation.created_at.to_string());
     sqlx::query(
-        "INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind,
-                                 request_id, trace_id, created_at, updated_at)
-         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
+        "INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, fingerprint_key_id,
+                                 requested_by, actor_kind, request_id, trace_id, created_at, updated_at)
+         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
     )
     .bind(&id)
     .bind(&opened.lock_id)
@@ -177,6 +177,7 @@ async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) ->
     .bind(operation.tunnel.gateway_id.as_str())
     .bind(operation.tunnel.tunnel_id.as_str())
     .bind(serde_json::json!(operation.changes).to_string())
+    .bind(&operation.fingerprint_key_id)
     .bind(&operation.requested_by.name)
     .bind(operation.requested_by.kind.as_str())
     .bind(&operation.request_id)

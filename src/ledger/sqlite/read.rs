@@ -54,6 +54,7 @@ pub(super) fn operation_row(row: &SqliteRow) -> Result<OperationRow, LedgerError
         tunnel_id: text("tunnel_id")?,
         task_id: optional("task_id")?,
         changes: json(row, "changes")?.unwrap_or_default(),
+        fingerprint_key_id: optional("fingerprint_key_id")?,
         requested_by: text("requested_by")?,
         actor_kind: text("actor_kind")?,
         request_id: optional("request_id")?,
