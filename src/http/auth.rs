@@ -212,23 +212,26 @@ pub(super) async fn anybody(state: &HttpState, request: &HttpRequest) -> Result<
     principal(state, request).await
 }
 
-/// Makes sure that the caller may change tunnels of this VPC. A refusal is an event of the audit log; if that can't be
-/// written the answer is 503, so that nobody can probe rights unseen.
+/// True if the caller may change tunnels of this VPC.
+pub(super) fn may_change(principal: &Principal, vpc: &str) -> bool {
+    principal.vpcs(Scope::TunnelsWrite).is_some_and(|vpcs| vpcs.allows(vpc))
+}
+
+/// Makes sure that the caller may change this tunnel. A refusal is an event of the audit log; if that can't be written
+/// the answer is 503, so that nobody can probe rights unseen.
 pub(super) async fn writer_of(
     state: &HttpState,
     request: &HttpRequest,
     principal: &Principal,
-    vpc: &str,
-    path: Option<&TunnelPath>,
+    path: &TunnelPath,
 ) -> Result<(), Problem> {
-    let scope = Scope::TunnelsWrite;
-    if principal.vpcs(scope).is_some_and(|vpcs| vpcs.allows(vpc)) {
+    let vpc = path.vpc_id.as_str();
+    if may_change(principal, vpc) {
         return Ok(());
     }
-    if let Some(path) = path {
-        let (service, principal) = (state.service.clone(), principal.clone());
-        let (path, origin) = (path.clone(), origin(request));
-        state.run(async move { service.record_denied(&principal, &path, origin).await }).await??;
-    }
-    Err(forbidden(state, scope, &format!("for VPC {vpc}")))
+    let for_what = format!("for VPC {vpc}");
+    let (service, principal) = (state.service.clone(), principal.clone());
+    let (path, origin) = (path.clone(), origin(request));
+    state.run(async move { service.record_denied(&principal, &path, origin).await }).await??;
+    Err(forbidden(state, Scope::TunnelsWrite, &for_what))
 }

@@ -63,7 +63,14 @@ pub(super) async fn patch(
     let principal = auth::anybody(&state, &request).await?;
     let mut faults = Vec::new();
     let tunnel = path.parse(&mut faults);
-    auth::writer_of(&state, &request, &principal, &path.vpc_id, tunnel.as_ref()).await?;
+    match &tunnel {
+        Some(tunnel) => auth::writer_of(&state, &request, &principal, tunnel).await?,
+        // An event names a tunnel, so what is no tunnel's path can't be a 403 with its event.
+        None if !auth::may_change(&principal, &path.vpc_id) => {
+            return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
+        }
+        None => {}
+    }
     let is_dry_run = is_dry_run(&request)?;
     let if_match = conditional::if_match(&request)?;
     let document = body::patch(&request, &mut payload).await?;

@@ -77,6 +77,29 @@ async fn a_refused_change_is_an_event(field: Field) {
     assert_eq!(own.status, 202, "{}", own.body);
 }
 
+/// An event names a tunnel, so there is none of what is no tunnel's path; and no 403 without its event.
+async fn no_change_is_refused_for_want_of_rights_without_an_event(field: Field) {
+    let elsewhere = field.somebody("elsewhere", &[(Scope::TunnelsWrite, &["vpc-prod-*"])]).await;
+    let patch = serde_json::json!({"name": ""});
+    for (route, faults) in [
+        ("/vpcs/vpc-03vihbk9/gateways/a.b/tunnels/vpnx-branch01", 1),
+        ("/vpcs/a.b/gateways/a.b/tunnels/a.b", 3),
+    ] {
+        let answer = elsewhere.patch(route, &patch, &[]).await;
+        assert_eq!(answer.problem(), (422, "invalid_patch".into()), "{route}");
+        let errors = answer.json()["errors"].clone();
+        let errors = errors.as_array().expect("errors");
+        assert_eq!(errors.len(), faults, "{errors:?}");
+        assert!(errors.iter().all(|error| error["code"] == "invalid_id"), "{errors:?}");
+    }
+    // Whoever may change the VPC's tunnels is told the body's faults too.
+    let answer = elsewhere.patch("/vpcs/vpc-prod-1/gateways/a.b/tunnels/t", &patch, &[]).await;
+    let errors = answer.json()["errors"].clone();
+    assert!(errors.as_array().is_some_and(|errors| errors.len() > 1), "{errors}");
+    let log = field.consumer.get("/audit-events", &[]).await.json();
+    assert_eq!(log["items"], serde_json::json!([]));
+}
+
 async fn what_a_principal_may_not_see_looks_as_if_it_did_not_exist(field: Field) {
     let patterns: &[&str] = &["vpc-prod-*"];
     let limited =
@@ -110,5 +133,6 @@ on_each_ledger!(
     the_health_routes_and_the_documents_need_no_token,
     a_missing_scope_is_a_403_that_names_it,
     a_refused_change_is_an_event,
+    no_change_is_refused_for_want_of_rights_without_an_event,
     what_a_principal_may_not_see_looks_as_if_it_did_not_exist,
 );
