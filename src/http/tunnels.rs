@@ -101,18 +101,17 @@ pub(super) async fn patch(
         }
         _ => operation,
     };
-    let replayed = is_repeated.then_some((IDEMPOTENT_REPLAYED, header::HeaderValue::from_static("true")));
-    let mut response = match answer(&operation) {
-        Ok(response) => response,
-        Err(problem) => {
-            return Err(match replayed {
-                Some((name, value)) => problem.with_header(name, value),
-                None => problem,
-            });
-        }
-    };
-    if let Some((name, value)) = replayed {
-        response.headers_mut().insert(name, value);
+    let replayed = (IDEMPOTENT_REPLAYED, header::HeaderValue::from_static("true"));
+    if let State::Rejected { error } = &operation.state {
+        return Err(if is_repeated {
+            Problem::of_repeated(operation.id, error).with_header(replayed.0, replayed.1)
+        } else {
+            Problem::of_rejected(operation.id, error)
+        });
+    }
+    let mut response = answer(&operation);
+    if is_repeated {
+        response.headers_mut().insert(replayed.0, replayed.1);
     }
     if let Some(wait) = wait {
         applied(&mut response, wait);
@@ -127,21 +126,18 @@ pub(super) fn applied(response: &mut HttpResponse, wait: std::time::Duration) {
     }
 }
 
-/// 200 for an operation that has ended, 202 for one that is under way, its problem for one that was rejected.
-fn answer(operation: &Operation) -> Result<HttpResponse, Problem> {
-    if let State::Rejected { error } = &operation.state {
-        return Err(Problem::of_rejected(operation.id, error));
-    }
+/// 200 for an operation that has ended, 202 for one that is under way.
+fn answer(operation: &Operation) -> HttpResponse {
     let location = (header::LOCATION, format!("/operations/{}", operation.id));
     let view = OperationView::from(operation);
-    Ok(if operation.status().is_final() {
+    if operation.status().is_final() {
         HttpResponse::Ok().insert_header(location).json(view)
     } else {
         HttpResponse::Accepted()
             .insert_header(location)
             .insert_header((header::RETRY_AFTER, LOOK_AGAIN))
             .json(view)
-    })
+    }
 }
 
 /// Whether the change shall only be shown.

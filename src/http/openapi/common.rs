@@ -154,7 +154,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Retry-After",
             header(
                 whole().minimum(Some(0)),
-                "Seconds after which another try makes sense. Absent where waiting won't help.",
+                "Seconds after which another try makes sense. Absent where waiting won't help, and where an \
+                 `Idempotency-Key` repeats a refusal.",
                 json!(5),
             ),
         ),

@@ -121,6 +121,19 @@ impl Problem {
         Self::of_error(error, RETRY_AFTER).with_operation(id)
     }
 
+    /// The answer for such an operation when its request comes again under its `Idempotency-Key`. Waiting won't help, so
+    /// there is no `Retry-After`.
+    #[must_use]
+    pub fn of_repeated(id: OperationId, error: &OperationError) -> Self {
+        let mut problem = Self::of_rejected(id, error);
+        problem.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
+        problem.detail.push_str(
+            ". This is the answer to the first request with this Idempotency-Key: the key repeats it for 24 hours, \
+             use a new one to try again",
+        );
+        problem
+    }
+
     /// An error in the words of an operation; `retry_after` in seconds, where trying again may help.
     fn of_error(error: &OperationError, retry_after: u32) -> Self {
         let kind = ProblemType::from(error.code);

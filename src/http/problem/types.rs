@@ -25,7 +25,7 @@ pub struct Description {
 /// Declares the types and their table.
 macro_rules! problem_types {
     ($($variant:ident = $code:literal, $status:ident, title: $title:literal, detail: $detail:expr,
-        meaning: $meaning:literal, remedy: $remedy:literal;)+) => {
+        meaning: $meaning:literal, remedy: $remedy:expr;)+) => {
         /// What kind of problem it is.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProblemType { $($variant),+ }
@@ -58,6 +58,13 @@ macro_rules! of_error_code {
             TunnelUnreadable, PreconditionFailed, NotSent, AnswerLost, TaskFailed, NotApplied, TaskTimeout)
     };
     ($code:ident: $($variant:ident),+) => { match $code { $(ErrorCode::$variant => Self::$variant),+ } };
+}
+
+/// The remedy of a refusal that may be over when the same request comes again.
+macro_rules! with_a_new_key {
+    ($remedy:literal) => {
+        concat!($remedy, " If you sent an `Idempotency-Key`, take a new one: the old one repeats this refusal for 24 hours.")
+    };
 }
 
 problem_types! {
@@ -188,12 +195,12 @@ problem_types! {
         title: "the tunnel's state allows no change now",
         detail: usual_detail(ErrorCode::TunnelStateConflict),
         meaning: "The cloud is busy with this tunnel, perhaps for somebody who does not use this gateway. Nothing was changed.",
-        remedy: "Try again in a minute.";
+        remedy: with_a_new_key!("Try again in a minute.");
     UpstreamRateLimited = "upstream_rate_limited", TOO_MANY_REQUESTS,
         title: "the cloud limits the rate of calls",
         detail: usual_detail(ErrorCode::UpstreamRateLimited),
         meaning: "The cloud's quota or rate limit held through several tries. Nothing was changed.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamCredentials = "upstream_credentials", BAD_GATEWAY,
         title: "the cloud refuses the gateway",
         detail: usual_detail(ErrorCode::UpstreamCredentials),
@@ -203,7 +210,7 @@ problem_types! {
         title: "the cloud takes the call for a replay",
         detail: usual_detail(ErrorCode::UpstreamReplay),
         meaning: "The cloud took the gateway's call for expired or replayed, twice. Most often the gateway's clock is wrong. Nothing was changed.",
-        remedy: "Try again; if it stays, tell the gateway's operators to look at the clock.";
+        remedy: with_a_new_key!("Try again; if it stays, tell the gateway's operators to look at the clock.");
     UpstreamFailed = "upstream_failed", BAD_GATEWAY,
         title: "the cloud refuses the change",
         detail: usual_detail(ErrorCode::UpstreamFailed),
@@ -215,27 +222,27 @@ problem_types! {
         title: "the gateway's call budget is used up",
         detail: usual_detail(ErrorCode::CallBudget),
         meaning: "The gateway may call the cloud only so often, and no place was free in time. Nothing was sent.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamUnreachable = "upstream_unreachable", SERVICE_UNAVAILABLE,
         title: "the cloud can't be reached",
         detail: usual_detail(ErrorCode::UpstreamUnreachable),
         meaning: "The gateway got no connection to the cloud. Nothing was sent.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE,
         title: "the cloud is closed for maintenance",
         detail: usual_detail(ErrorCode::UpstreamUnavailable),
         meaning: "The cloud has closed this call for maintenance. Nothing was changed.",
-        remedy: "Try again after `Retry-After` seconds, and less and less often.";
+        remedy: with_a_new_key!("Try again after `Retry-After` seconds, and less and less often.");
     TunnelUnreadable = "tunnel_unreadable", SERVICE_UNAVAILABLE,
         title: "the tunnel can't be read",
         detail: usual_detail(ErrorCode::TunnelUnreadable),
         meaning: "The cloud gave no usable answer about the tunnel. A patch with `If-Match`, or with a part of `ike` or `ipsec` (which is merged with what the tunnel has, so that nothing falls back to a weak default), depends on it: nothing was sent.",
-        remedy: "Try again after `Retry-After` seconds. A patch that gives its groups whole, without `If-Match`, needs no look at the tunnel.";
+        remedy: with_a_new_key!("Try again after `Retry-After` seconds. A patch that gives its groups whole, without `If-Match`, needs no look at the tunnel.");
     NotSent = "not_sent", SERVICE_UNAVAILABLE,
         title: "the change was not sent",
         detail: usual_detail(ErrorCode::NotSent),
         meaning: "The gateway was held up for so long that it gave the change up rather than risk to send it twice. Nothing was sent.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     LedgerUnavailable = "ledger_unavailable", SERVICE_UNAVAILABLE,
         title: "the ledger is unavailable",
         detail: "the gateway's ledger can't be reached; nothing was sent to the cloud",
