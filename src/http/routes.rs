@@ -3,7 +3,6 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
 
 use super::problem::{Problem, ProblemType, pages};
@@ -86,7 +85,12 @@ fn table() -> Vec<Place> {
 
 /// Pages for people: not in the document.
 fn pages() -> Vec<Place> {
-    vec![at("/").get(console::page), at("/console/{file}").get(console::asset), at("/docs").get(to_docs)]
+    vec![
+        at("/").get(console::page),
+        at("/console/{file}").get(console::asset),
+        at("/docs").get(to_docs),
+        at("/docs/{file:.*}").get(openapi::ui::file),
+    ]
 }
 
 /// Adds the routes. The state has to be the app's data already, for [`super::observed`].
@@ -94,9 +98,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     for place in table().into_iter().chain(pages()) {
         config.service(place.resource());
     }
-    config
-        .service(web::scope("/docs").wrap(from_fn(openapi::framed)).service(openapi::swagger_ui()))
-        .default_service(web::to(nowhere));
+    config.default_service(web::to(nowhere));
 }
 
 async fn nowhere() -> Result<HttpResponse, Problem> {

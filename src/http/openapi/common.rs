@@ -115,6 +115,7 @@ const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("patch_tunnel", &["404", "409", "412", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
     ("list_tunnels", &["200"], &["Link"]),
     ("get_tunnel", &["200", "304"], &["ETag"]),
+    ("openapi_json", &["200", "304"], &["ETag"]),
     ("list_operations", &["200"], &["Link"]),
     ("list_audit_events", &["200"], &["Link"]),
     ("get_operation", &["200"], &["Preference-Applied"]),
@@ -217,9 +218,9 @@ fn headers() -> Vec<(&'static str, Header)> {
         (
             "ETag",
             header(
-                text().pattern(Some("^\"[0-9a-f]{32}\"$")),
-                "The tag of what is shown: it changes whenever anything of it does, the key's fingerprint included. Give \
-                 it as `If-Match` with a PATCH, or as `If-None-Match` when you look again.",
+                text().pattern(Some("^(W/)?\"[0-9a-f]{32}\"$")),
+                "The tag of what is shown: it changes whenever anything of it does. Give it as `If-None-Match` when you \
+                 look again. A tunnel's covers its key's fingerprint too, and goes as `If-Match` with a PATCH.",
                 json!(super::examples::ETAG),
             ),
         ),

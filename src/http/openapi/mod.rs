@@ -5,20 +5,16 @@ mod common;
 mod examples;
 mod paths;
 mod schemas;
+pub(super) mod ui;
 
-use super::problem::ProblemType;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use std::sync::LazyLock;
+
+use actix_web::{HttpRequest, HttpResponse};
 use common::Common;
 use utoipa::OpenApi;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// What the Swagger UI may load: what comes from here, and nothing else.
-const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+use super::asset::Asset;
+use super::problem::{Problem, ProblemType};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -85,29 +81,9 @@ pub fn document_json() -> String {
     text
 }
 
-pub(super) async fn serve() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document_json())
-}
-
-/// The Swagger UI, below `/docs/`.
-pub(super) fn swagger_ui() -> SwaggerUi {
-    let config = Config::from("/openapi.json")
-        .persist_authorization(false)
-        .display_request_duration(true)
-        .deep_linking(true)
-        .validator_url("none");
-    SwaggerUi::new("/{_:.*}").config(config)
-}
-
-/// Puts the page's policy around the Swagger UI.
-pub(super) async fn framed(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = next.call(request).await?;
-    let policy = HeaderValue::from_static(DOCS_POLICY);
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    Ok(response)
+pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    static DOCUMENT: LazyLock<Asset> = LazyLock::new(|| Asset::new("application/json", document_json()));
+    DOCUMENT.respond(&request)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::super::answers::problems;
 
+problems!(DocumentProblems: &[], InvalidHeader);
 problems!(ReadyProblems: &[], Internal, LedgerUnavailable, ShuttingDown);
 
 /// Alive?
@@ -26,6 +27,15 @@ pub(in super::super) fn readyz() {}
 pub(in super::super) fn metrics() {}
 
 /// This document
+///
+/// It changes with the gateway's version only.
 #[utoipa::path(get, path = "/openapi.json", tag = "health", operation_id = "openapi_json",
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer, or several: 304 if the document still is as it was.")
+    ),
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object),
+        (status = 304, description = "The document is as `If-None-Match` says"),
+        DocumentProblems
+    ))]
 pub(in super::super) fn openapi_json() {}
