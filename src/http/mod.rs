@@ -125,6 +125,6 @@ macro_rules! observe {
     };
 }
 
-pub use edge::compressed;
+pub use edge::{compressed, explained, headed};
 pub use request::observed;
 pub use routes::configure;

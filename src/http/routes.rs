@@ -3,7 +3,7 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::problem::{Problem, ProblemType, pages};
 use super::{
@@ -34,22 +34,32 @@ impl Place {
         self
     }
 
-    fn get<F, Args>(self, handler: F) -> Self
+    /// HEAD too: the same handler, and [`super::headed`] lets the body go.
+    fn get<F, Args>(mut self, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.on(Method::GET, handler)
+        let either = guard::Any(guard::Get()).or(guard::Head());
+        self.calls.push((Method::GET, web::route().guard(either).to(handler)));
+        self
+    }
+
+    /// What `Allow` says.
+    fn allowed(&self) -> String {
+        let methods = self.calls.iter().map(|(method, _)| match method {
+            &Method::GET => "GET, HEAD",
+            other => other.as_str(),
+        });
+        methods.collect::<Vec<_>>().join(", ")
     }
 
     /// The resource; other methods are refused with what it allows.
     fn resource(self) -> Resource {
-        let methods: Vec<&str> = self.calls.iter().map(|(method, _)| method.as_str()).collect();
-        let allowed = methods.join(", ");
+        let allowed = self.allowed();
         let refuse = move || {
-            let detail = format!("only {allowed} works here");
-            let problem = Problem::new(ProblemType::MethodNotAllowed, detail);
+            let problem = Problem::new(ProblemType::MethodNotAllowed, format!("allowed here: {allowed}"));
             let problem = match HeaderValue::from_str(&allowed) {
                 Ok(allowed) => problem.with_header(header::ALLOW, allowed),
                 Err(_) => problem,

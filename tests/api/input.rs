@@ -103,7 +103,7 @@ async fn an_id_that_is_none_is_told_with_the_rest(field: Field) {
 async fn other_methods_and_paths_are_problems_too(field: Field) {
     let put = field.consumer.raw("PUT", &path("vpnx-branch01"), "{}", &[MERGE_PATCH]).await;
     assert_eq!(put.problem(), (405, "method_not_allowed".into()));
-    assert_eq!(put.header("allow"), Some("GET, PATCH"));
+    assert_eq!(put.header("allow"), Some("GET, HEAD, PATCH"));
     let nowhere = field.consumer.get("/nowhere", &[]).await;
     assert_eq!(nowhere.problem(), (404, "no_such_path".into()));
 }

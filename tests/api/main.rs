@@ -14,6 +14,7 @@ mod contract;
 mod dry_run;
 mod edge;
 mod field;
+mod head;
 mod idempotency;
 mod input;
 mod lists;

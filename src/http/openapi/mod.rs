@@ -22,7 +22,8 @@ use super::problem::{Problem, ProblemType};
         title = "tunnelgate",
         description = "Changes Tencent Cloud VPN tunnels safely: each change is sent at most once, followed to its \
             end, read back, and written into an append-only audit log.\n\nAuthorize with an API key (`tg_…`), which \
-            the gateway's operators make with `tunnelgate keys create`; the sandbox prints one.",
+            the gateway's operators make with `tunnelgate keys create`; the sandbox prints one.\n\n\
+            Whatever answers GET answers HEAD too: with the same headers, and without the body.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(

@@ -112,9 +112,15 @@ problem_types! {
         remedy: "Compare the path with those at `/docs/`; mind the slashes at its end.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED,
         title: "method not allowed",
-        detail: "only PATCH works here",
+        detail: "allowed here: GET, HEAD, PATCH",
         meaning: "The path exists, but not with this method.",
         remedy: "Use a method that the `Allow` header of the answer names.";
+    CorsRefused = "cors_refused", BAD_REQUEST,
+        title: "this page may not call",
+        detail: "pages of this origin may not call",
+        meaning: "A browser asked (`OPTIONS`) whether a page of another host may make this call, and it may not: its \
+            origin is not among those that the gateway's operators name, or it wants a method or a header that no call uses.",
+        remedy: "`detail` says which. Ask the gateway's operators to name the page's origin in `TUNNELGATE_CORS_ORIGINS`, or call from a server.";
     NotFound = "not_found", NOT_FOUND,
         title: "not found",
         detail: "there is nothing here that you may see",
