@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::http::header;
+use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::{App as ActixApp, HttpServer, web};
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
@@ -31,6 +32,9 @@ const CLIENT_LIMIT: Duration = Duration::from_secs(30);
 /// How long a connection may be idle between two requests. Longer than load balancers keep theirs (60 s as a rule), so
 /// that it is they who close it, and never we just as a request comes in.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Where TLS is served: for a year browsers come back with TLS only, whatever address they are given (RFC 6797).
+const TLS_ONLY: (header::HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
 
 /// Why the service could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +127,7 @@ impl App {
         ));
         let edge = settings.edge;
         let listen = settings.listen;
+        let is_tls = certificates.is_some();
         let mut server = HttpServer::new(move || {
             let (has_origins, cors) = edge.cors();
             ActixApp::new()
@@ -131,6 +136,7 @@ impl App {
                 .wrap(from_fn(http::headed))
                 .wrap(Condition::new(has_origins, cors))
                 .wrap(from_fn(http::explained))
+                .wrap(Condition::new(is_tls, DefaultHeaders::new().add(TLS_ONLY)))
                 .wrap(crate::observe!())
                 .configure(http::configure)
         })

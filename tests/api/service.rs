@@ -5,7 +5,9 @@ use crate::on_each_ledger;
 use crate::support::consumer::Consumer;
 
 async fn the_health_routes_tell_how_it_stands(field: Field) {
-    assert_eq!(field.consumer.get("/livez", &[]).await.json()["status"], "alive");
+    let alive = field.consumer.get("/livez", &[]).await;
+    assert_eq!(alive.json()["status"], "alive");
+    assert_eq!(alive.header("strict-transport-security"), None, "not over plain HTTP");
     assert_eq!(field.consumer.get("/readyz", &[]).await.json()["status"], "ready");
 }
 
