@@ -34,7 +34,8 @@ impl Asset {
 
     /// The bytes, or 304 for whoever has them already.
     pub(super) fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-        let is_known = conditional::if_none_match(request)?.has(&self.tag);
+        let known = conditional::if_none_match(request).map_err(|fault| Problem::of_faults(vec![fault]))?;
+        let is_known = known.has(&self.tag);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             // Weak, because it may be packed on its way.

@@ -114,7 +114,7 @@ pub(super) async fn list(state: web::Data<HttpState>, request: HttpRequest) -> R
         query.finish()?;
         return stream_all(state, vpcs, filter, form).await;
     }
-    let (limit, after) = (query.limit(), query.cursor::<i64>()?);
+    let (limit, after) = (query.limit(), query.cursor::<i64>());
     query.finish()?;
     let service = state.service.clone();
     let found = async move { service.events(&vpcs, &filter, Order::NewestFirst, after, limit + 1).await };

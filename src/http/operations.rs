@@ -130,7 +130,7 @@ pub(super) async fn list(state: web::Data<HttpState>, request: HttpRequest) -> R
         created_after: query.moment("created_after"),
         created_before: query.moment("created_before"),
     };
-    let (limit, after) = (query.limit(), query.cursor::<OperationId>()?);
+    let (limit, after) = (query.limit(), query.cursor::<OperationId>());
     query.finish()?;
     let service = state.service.clone();
     // One more than asked for tells whether there is a next page.

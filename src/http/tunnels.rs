@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use crate::domain::etag::Precondition;
 use crate::domain::fault::Fault;
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, State};
@@ -71,11 +72,8 @@ pub(super) async fn patch(
         }
         None => {}
     }
-    let is_dry_run = is_dry_run(&request)?;
-    let if_match = conditional::if_match(&request)?;
+    let Asked { is_dry_run, if_match, idempotency_key } = asked(&request)?;
     let document = body::patch(&request, &mut payload).await?;
-    let idempotency_key =
-        headers::idempotency_key(&request).map_err(|fault| faults.push(fault)).ok().flatten();
     let patch = Patch::parse(&document).map_err(|more| faults.extend(more)).ok();
     drop(document);
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
@@ -140,8 +138,16 @@ fn answer(operation: &Operation) -> HttpResponse {
     }
 }
 
-/// Whether the change shall only be shown.
-fn is_dry_run(request: &HttpRequest) -> Result<bool, Problem> {
+/// What the query and the headers of a change say.
+struct Asked {
+    /// The change shall only be shown.
+    is_dry_run: bool,
+    if_match: Option<Precondition>,
+    idempotency_key: Option<String>,
+}
+
+/// Their faults are told together, before the body is looked at.
+fn asked(request: &HttpRequest) -> Result<Asked, Problem> {
     let mut query = Query::parse(request.query_string());
     let dry_run = query.value(
         "dry_run",
@@ -152,6 +158,8 @@ fn is_dry_run(request: &HttpRequest) -> Result<bool, Problem> {
             _ => None,
         },
     );
+    let if_match = query.header(conditional::if_match(request)).flatten();
+    let idempotency_key = query.header(headers::idempotency_key(request)).flatten();
     query.finish()?;
-    Ok(dry_run.unwrap_or(false))
+    Ok(Asked { is_dry_run: dry_run.unwrap_or(false), if_match, idempotency_key })
 }

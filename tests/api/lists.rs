@@ -107,6 +107,21 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(field: Field) {
     }
     let answer = field.consumer.get("/operations?cursor=abc", &[]).await;
     assert_eq!(answer.problem(), (400, "invalid_cursor".into()));
+    let fault = answer.json()["errors"][0].clone();
+    assert_eq!((&fault["pointer"], &fault["code"]), (&json!("query:cursor"), &json!("invalid_cursor")));
+    let answer = field.consumer.get("/audit-events?cursor=abc&limit=0&color=red", &[]).await;
+    assert_eq!(answer.problem(), (400, "invalid_query".into()), "one fault among others");
+    let errors = answer.json()["errors"].as_array().expect("errors").clone();
+    let codes: Vec<&str> = errors.iter().filter_map(|error| error["code"].as_str()).collect();
+    assert_eq!(codes, ["invalid", "invalid_cursor", "unknown_parameter"]);
+    let detail = errors[2]["detail"].as_str().expect("a detail");
+    assert!(
+        detail.contains("known are operation_id, event, vpc_id") && detail.contains("cursor"),
+        "{detail}"
+    );
+    let answer = field.consumer.get("/audit-events/checkpoint?seq=1", &[]).await.json();
+    let detail = answer["errors"][0]["detail"].as_str().expect("a detail");
+    assert!(detail.contains("takes no query parameters"), "{detail}");
 }
 
 async fn the_whole_log_is_the_same_in_every_form(field: Field) {

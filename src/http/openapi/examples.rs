@@ -156,6 +156,10 @@ pub(super) fn problem(kind: ProblemType) -> Value {
             example["errors"] = json!([{"pointer": "header:If-Match", "code": "invalid",
                 "detail": "must be * or a list of entity tags such as \"33a64df5\", as ETag has them"}]);
         }
+        ProblemType::InvalidCursor => {
+            example["errors"] = json!([{"pointer": "query:cursor", "code": kind.code(),
+                "detail": kind.describe().detail}]);
+        }
         ProblemType::OperationInProgress | ProblemType::IdempotencyKeyInFlight => {
             example["operation_id"] = json!(ID);
         }

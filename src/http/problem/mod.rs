@@ -92,6 +92,16 @@ impl Problem {
         Self::of(ProblemType::Internal)
     }
 
+    /// 400: faults of the query and of headers. The code is the query's where both are at fault.
+    pub fn of_faults(faults: Vec<Fault>) -> Self {
+        let kind = match faults.as_slice() {
+            [only] if only.code == ProblemType::InvalidCursor.code() => ProblemType::InvalidCursor,
+            all if all.iter().all(|fault| fault.pointer.starts_with("header:")) => ProblemType::InvalidHeader,
+            _ => ProblemType::InvalidQuery,
+        };
+        Self::of(kind).with_errors(faults)
+    }
+
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
         self.errors = errors;

@@ -82,9 +82,9 @@ problem_types! {
     InvalidQuery = "invalid_query", BAD_REQUEST,
         title: "the query can't be understood",
         detail: "the query can't be understood: see errors",
-        meaning: "A query parameter, or the header `Last-Event-ID`, is unknown, stands twice, or has a value that it \
-            can't have. An unknown one is refused, so that a slip of the pen never widens a search.",
-        remedy: "`errors` names every parameter that is wrong, and what it may be.";
+        meaning: "A query parameter is unknown, stands twice, or has a value that it can't have. An unknown one is \
+            refused, so that a slip of the pen never widens a search.",
+        remedy: "`errors` names every parameter that is wrong, and what it may be; where a header is wrong too, it names that as well.";
     InvalidCursor = "invalid_cursor", BAD_REQUEST,
         title: "the cursor can't be understood",
         detail: "take the cursor from next_cursor, unchanged",
@@ -93,8 +93,11 @@ problem_types! {
     InvalidHeader = "invalid_header", BAD_REQUEST,
         title: "a header can't be understood",
         detail: "a header can't be understood: see errors",
-        meaning: "`If-Match` or `If-None-Match` is neither `*` nor a list of entity tags. It is refused, because to ignore a condition would be worse.",
-        remedy: "Give the tag as `ETag` has it, with its quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
+        meaning: "A header has a value that it can't have: `If-Match` or `If-None-Match` is neither `*` nor a list of \
+            entity tags, `Idempotency-Key` is no key, or `Last-Event-ID` is no message's id. It is refused, because to \
+            ignore what it asks for would be worse.",
+        remedy: "`errors` names every header that is wrong, and what it may be. Give a tag as `ETag` has it, with its \
+            quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE,
         title: "the body is too large",
         detail: "a body has 65536 bytes at the most",
@@ -157,7 +160,7 @@ problem_types! {
     InvalidPatch = "invalid_patch", UNPROCESSABLE_ENTITY,
         title: "the patch is invalid",
         detail: "the patch can't be carried out as it is: see errors",
-        meaning: "The patch, an id in the path or a header breaks a rule. Nothing was sent to the cloud.",
+        meaning: "The patch, or an id in the path, breaks a rule. Nothing was sent to the cloud.",
         remedy: "`errors` names every fault at once, with a JSON pointer and the limit that was missed. Mend them all and send it again.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
         title: "the Idempotency-Key was used before",
