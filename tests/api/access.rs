@@ -28,8 +28,13 @@ async fn a_call_without_a_good_token_is_a_401(field: Field) {
         let answer = nobody.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
         assert_eq!(answer.problem(), (401, "unauthorized".into()));
     }
-    let basic = with("").get("/operations", &[("authorization", "Basic dTpw")]).await;
-    assert_eq!(basic.problem(), (401, "unauthorized".into()));
+    for other in ["Basic dTpw", &field.consumer.token, "Bearer", "Bearertg_0123"] {
+        let answer = with("").get("/operations", &[("authorization", other)]).await;
+        assert_eq!(answer.problem(), (401, "unauthorized".into()));
+        let detail = answer.json()["detail"].as_str().expect("a detail").to_owned();
+        assert!(detail.contains("send Authorization: Bearer tg_…"), "{other}: {detail}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"tunnelgate\""), "{other}");
+    }
     let log = field.consumer.get("/audit-events", &[]).await.json();
     assert_eq!(log["items"], serde_json::json!([]), "a stranger can't fill the log");
     assert!(field.simulator.journal().is_empty());
