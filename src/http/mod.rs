@@ -1,5 +1,6 @@
 //! The API that consumers speak: routes, authorization, problem details, OpenAPI.
 
+mod accept;
 mod asset;
 mod audit;
 mod auth;

@@ -161,6 +161,28 @@ async fn the_whole_log_is_the_same_in_every_form(field: Field) {
     assert_eq!(limit.problem(), (400, "invalid_query".into()), "a stream has no pages");
 }
 
+async fn the_form_that_is_preferred_is_given(field: Field) {
+    for (accept, given) in [
+        ("text/csv;q=0.5, application/x-ndjson", "application/x-ndjson"),
+        ("application/x-ndjson;q=0.2, text/csv;q=0.3", "text/csv; charset=utf-8; header=present"),
+        ("text/csv;q=0, */*", "application/json"),
+        ("text/csv;q=0", "application/json"),
+        ("text/csv, */*", "text/csv; charset=utf-8; header=present"),
+        ("image/png", "application/json"),
+    ] {
+        let answer = field.consumer.get("/audit-events", &[("accept", accept)]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(given)), "{accept}");
+    }
+    for (accept, given) in [
+        ("text/html;q=0.1, application/json", "application/json"),
+        ("application/json;q=0.1, text/html;q=0.2", "text/html; charset=utf-8"),
+        ("text/html;q=0, */*", "application/json"),
+    ] {
+        let answer = field.consumer.get("/problems", &[("accept", accept)]).await;
+        assert_eq!(answer.header("content-type"), Some(given), "{accept}");
+    }
+}
+
 async fn one_event_and_the_newest_one_can_be_read(field: Field) {
     let none = field.consumer.get("/audit-events/checkpoint", &[]).await;
     assert_eq!(none.problem(), (404, "not_found".into()));
@@ -184,5 +206,6 @@ on_each_ledger!(
     filters_narrow_the_lists,
     a_query_that_is_wrong_is_a_400_that_names_every_fault,
     the_whole_log_is_the_same_in_every_form,
+    the_form_that_is_preferred_is_given,
     one_event_and_the_newest_one_can_be_read,
 );

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Problem, ProblemType};
+use crate::http::accept;
 use crate::http::openapi::example;
 
 /// How long a page may be kept: the words change with the version only.
@@ -134,15 +135,7 @@ pub(in crate::http) async fn one(
 
 /// True for browsers: they name `text/html`.
 fn wants_html(request: &HttpRequest) -> bool {
-    let values = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
-    let named = values.flat_map(|value| value.split(',')).find_map(|range| {
-        match range.split(';').next().unwrap_or_default().trim() {
-            "text/html" => Some(true),
-            "application/json" | "*/*" => Some(false),
-            _ => None,
-        }
-    });
-    named.unwrap_or(false)
+    accept::preferred(request, &[("application/json", false), ("text/html", true)], false)
 }
 
 fn json(view: &impl Serialize) -> HttpResponse {
