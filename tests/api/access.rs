@@ -57,6 +57,19 @@ async fn a_missing_scope_is_a_403_that_names_it(field: Field) {
     assert_eq!(auditor.get("/audit-events", &[]).await.status, 200);
 }
 
+async fn what_tells_of_every_vpc_is_for_those_who_may_read_every_vpc(field: Field) {
+    field.consumer.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
+    let limited = field.somebody("limited", &[(Scope::AuditRead, &["vpc-03*"])]).await;
+    let auditor = field.somebody("auditor", &[(Scope::AuditRead, &[])]).await;
+    for route in ["/audit-events/checkpoint", "/audit-events/verification"] {
+        let refused = limited.get(route, &[]).await;
+        assert_eq!(refused.problem(), (403, "forbidden".into()), "{route}");
+        assert_eq!(refused.json()["detail"], "the scope audit:read for all VPCs is missing");
+        assert_eq!(auditor.get(route, &[]).await.status, 200, "{route}");
+    }
+    assert_eq!(limited.get("/audit-events", &[]).await.status, 200);
+}
+
 async fn a_refused_change_is_an_event(field: Field) {
     let reader = field.somebody("reader", &[(Scope::TunnelsRead, &[])]).await;
     let elsewhere = field.somebody("elsewhere", &[(Scope::TunnelsWrite, &["vpc-prod-*"])]).await;
@@ -137,6 +150,7 @@ on_each_ledger!(
     a_call_without_a_good_token_is_a_401,
     the_health_routes_and_the_documents_need_no_token,
     a_missing_scope_is_a_403_that_names_it,
+    what_tells_of_every_vpc_is_for_those_who_may_read_every_vpc,
     a_refused_change_is_an_event,
     no_change_is_refused_for_want_of_rights_without_an_event,
     what_a_principal_may_not_see_looks_as_if_it_did_not_exist,
