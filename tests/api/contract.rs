@@ -7,6 +7,7 @@ use tunnelgate::domain::operation::ErrorCode;
 
 use crate::field::{Field, path, ranges};
 use crate::on_each_ledger;
+use crate::schema::fits;
 use crate::support::consumer::{Answer, Consumer};
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -46,11 +47,27 @@ async fn made(field: &Field, method: &str, path: &str, call: &Value, id: &str) -
     field.consumer.raw(method, path, &body.unwrap_or_default(), &headers).await
 }
 
+/// The headers that a client may want to know of.
+fn headers_of_note(answer: &Answer) -> Vec<&'static str> {
+    let mut names =
+        vec!["Allow", "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-Id"];
+    names.retain(|name| answer.header(name).is_some());
+    if answer.header("cache-control") != Some("no-store") {
+        names.push("Cache-Control");
+    }
+    let vary = answer.header("vary").unwrap_or_default();
+    if vary.split(',').any(|name| name.trim() == "accept") {
+        names.push("Vary");
+    }
+    names
+}
+
 async fn every_described_call_answers_as_described_and_no_other_method_does(field: Field) {
     let first =
         field.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("prefer", "wait=30")]).await.json();
     let operation = first["id"].as_str().expect("an id");
-    for (path, item) in document(&field).await["paths"].as_object().expect("paths") {
+    let document = document(&field).await;
+    for (path, item) in document["paths"].as_object().expect("paths") {
         let calls = calls(item);
         let any = calls.values().next().expect("a call");
         let route = filled(path, any, operation);
@@ -74,15 +91,44 @@ async fn every_described_call_answers_as_described_and_no_other_method_does(fiel
             let media = answer.header("content-type").unwrap_or_default().split(';').next();
             let content = &described["content"][media.unwrap_or_default()];
             assert!(content.is_object(), "{method} {path} {} answers {media:?}", answer.status);
+            for name in headers_of_note(&answer) {
+                assert!(described["headers"][name].is_object(), "{method} {path} {}: {name}", answer.status);
+            }
             if method == "HEAD" {
                 assert_eq!(answer.body, "", "{path}");
             } else if answer.status == 405 {
                 assert!(content["examples"]["method_not_allowed"].is_object(), "{path}");
             } else {
                 assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.body);
+                if media == Some("application/json") {
+                    let fit = fits(&document, &content["schema"], &answer.json(), "");
+                    assert_eq!(fit, Ok(()), "{method} {path}");
+                }
             }
         }
     }
+}
+
+async fn every_example_fits_its_schema(field: Field) {
+    let document = document(&field).await;
+    let mut seen = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, call) in calls(item) {
+            let answers = call["responses"].as_object().expect("responses").values();
+            let contents =
+                answers.chain([&call["requestBody"]]).filter_map(|body| body["content"].as_object());
+            for (media, content) in contents.flatten() {
+                let named =
+                    content["examples"].as_object().into_iter().flatten().map(|(_, named)| &named["value"]);
+                for example in named.chain(content.get("example")) {
+                    seen += 1;
+                    let fit = fits(&document, &content["schema"], example, "");
+                    assert_eq!(fit, Ok(()), "{method} {path} {media}");
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
 }
 
 async fn every_changing_call_is_audited(field: Field) {
@@ -146,6 +192,7 @@ async fn every_type_of_problem_has_a_page_for_people_and_for_programs(field: Fie
 
 on_each_ledger!(
     every_described_call_answers_as_described_and_no_other_method_does,
+    every_example_fits_its_schema,
     every_changing_call_is_audited,
     every_type_of_problem_has_a_page_for_people_and_for_programs,
 );

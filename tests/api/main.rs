@@ -22,6 +22,7 @@ mod merging;
 mod metrics;
 mod misbehaviour;
 mod replicas;
+mod schema;
 mod service;
 mod stream;
 mod tunnels;

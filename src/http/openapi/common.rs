@@ -122,8 +122,10 @@ const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("patch_tunnel", &["202"], &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"]),
     ("patch_tunnel", &["404", "409", "412", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
     ("list_tunnels", &["200"], &["Link"]),
-    ("get_tunnel", &["200", "304"], &["ETag"]),
-    ("openapi_json", &["200", "304"], &["ETag"]),
+    ("get_tunnel", &["200", "304"], &["ETag", "Cache-Control"]),
+    ("openapi_json", &["200", "304"], &["ETag", "Cache-Control"]),
+    ("list_problem_types", &["200"], &["Cache-Control", "Vary"]),
+    ("get_problem_type", &["200"], &["Cache-Control", "Vary"]),
     ("list_operations", &["200"], &["Link"]),
     ("list_audit_events", &["200"], &["Link"]),
     ("get_operation", &["200"], &["Preference-Applied"]),
@@ -231,6 +233,23 @@ fn headers() -> Vec<(&'static str, Header)> {
                 "The tag of what is shown: it changes whenever anything of it does. Give it as `If-None-Match` when you \
                  look again. A tunnel's covers its key's fingerprint too, and goes as `If-Match` with a PATCH.",
                 json!(super::examples::ETAG),
+            ),
+        ),
+        (
+            "Cache-Control",
+            header(
+                text(),
+                "What a cache may do with the answer. Where none is described it is `no-store`.",
+                json!("private, no-cache"),
+            ),
+        ),
+        (
+            "Vary",
+            header(
+                text(),
+                "The headers of the request that the answer depends on; with `Accept-Encoding` where it may be packed, \
+                 and with those of CORS where pages of other hosts may call.",
+                json!("accept, accept-encoding"),
             ),
         ),
         (

@@ -42,25 +42,8 @@ use super::problem::{Problem, ProblemType};
         paths::problems::list_problem_types, paths::problems::get_problem_type,
         paths::service::livez, paths::service::readyz, paths::service::metrics, paths::service::openapi_json
     ),
-    components(schemas(
-        schemas::TunnelPatch, schemas::TunnelPage, schemas::PatchAnswer, schemas::OperationPage,
-        schemas::AuditEventPage,
-        super::operations::OperationView<'static>, super::operations::PathView<'static>,
-        super::dry_run::DryRunView<'static>, super::dry_run::FieldView<'static>,
-        super::dry_run::CallView<'static>, super::dry_run::ParameterView<'static>,
-        crate::domain::tunnel_view::TunnelView, crate::domain::tunnel_view::IkeView,
-        crate::domain::tunnel_view::IpsecView, crate::domain::tunnel_view::IdentityView,
-        crate::domain::tunnel_view::Amount, crate::domain::tunnel_view::Fingerprint,
-        super::stream::StepView,
-        super::event_view::EventSchema, super::audit::Checkpoint, super::counts::CountsView, super::counts::CountView,
-        super::verification::VerificationView, crate::domain::bucket::Bucket, super::problem::Problem,
-        super::problem::pages::TypeView, super::problem::pages::TypePage,
-        crate::domain::fault::Fault, crate::domain::operation::OperationError,
-        crate::domain::operation::UpstreamError, crate::domain::operation::ErrorCode,
-        crate::domain::operation::Status, crate::domain::verification::Verification,
-        crate::domain::verification::Difference, crate::domain::event::EventKind,
-        crate::domain::event::ActorKind
-    )),
+    // What no call's body leads to by itself.
+    components(schemas(super::problem::Problem, super::stream::StepView)),
     modifiers(&Common)
 )]
 struct Document;
@@ -77,6 +60,7 @@ pub fn document_json() -> String {
     if let Some(schema) = document.pointer_mut("/components/schemas/TunnelPatch") {
         *schema = schemas::tunnel_patch();
     }
+    schemas::require_nullable(&mut document["components"]["schemas"]);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
@@ -89,6 +73,10 @@ pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, Problem>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
     use super::*;
 
     /// The contract shows in review: a change of the document is a change of the checked-in file.
@@ -119,6 +107,79 @@ mod tests {
         let lifetime = &properties["ike"]["properties"]["sa_lifetime_seconds"];
         assert_eq!(lifetime["maximum"], *crate::domain::ike::SA_LIFETIME_SECONDS.end());
         assert_eq!(patch["additionalProperties"], false);
+    }
+
+    /// Whoever reads an answer need not tell `null` from absent: what may be `null` is always there, and what may be
+    /// absent is never `null`.
+    #[test]
+    fn what_may_be_null_is_required() {
+        fn walk(schema: &Value, found: &mut usize) {
+            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                if schemas::allows_null(property) {
+                    *found += 1;
+                    let required = schema["required"].as_array().expect("required members");
+                    assert!(required.contains(&json!(name)), "{name} in {schema}");
+                }
+            }
+            match schema {
+                Value::Object(members) => members.values().for_each(|member| walk(member, found)),
+                Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
+                _ => {}
+            }
+        }
+        let document: Value = serde_json::from_str(&document_json()).expect("JSON");
+        let schemas = &document["components"]["schemas"];
+        let mut found = 0;
+        walk(schemas, &mut found);
+        assert!(found > 30, "{found}");
+        for (name, member) in [
+            ("Problem", "upstream"),
+            ("Problem", "operation_id"),
+            ("IdentityView", "address"),
+            ("IdentityView", "fqdn"),
+        ] {
+            let property = &schemas[name]["properties"][member];
+            assert!(property.is_object() && !schemas::allows_null(property), "{name}.{member}: {property}");
+        }
+    }
+
+    /// The document is a map from names: of two views with one name it would show either.
+    #[test]
+    fn no_two_views_have_one_name() {
+        let mut shown: BTreeMap<String, Value> = BTreeMap::new();
+        for (name, schema) in schemas::registered() {
+            let schema = json!(schema);
+            let other = shown.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert_eq!(*other, schema, "two views are called {name}");
+        }
+        let document = json!(Document::openapi());
+        let described: BTreeMap<String, Value> =
+            serde_json::from_value(document["components"]["schemas"].clone()).expect("schemas");
+        let names = |schemas: &BTreeMap<String, Value>| schemas.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&shown), names(&described), "each view of a call belongs into schemas::registered");
+        assert!(shown == described);
+    }
+
+    #[test]
+    fn every_content_of_a_good_answer_has_a_schema_and_an_example() {
+        let document: Value = serde_json::from_str(&document_json()).expect("JSON");
+        for (path, calls) in document["paths"].as_object().expect("paths") {
+            for call in calls.as_object().expect("calls").values() {
+                let responses = call["responses"].as_object().expect("responses");
+                for (status, answer) in responses.iter().filter(|(status, _)| status.starts_with('2')) {
+                    for (media, content) in answer["content"].as_object().into_iter().flatten() {
+                        let place = format!("{path} {status} {media}");
+                        let has_example =
+                            ["example", "examples"].iter().any(|word| content.get(word).is_some());
+                        assert!(has_example, "{place}");
+                        // The document itself is described elsewhere; all that is no JSON is text.
+                        let schema = &content["schema"];
+                        let is_told = schema["$ref"].is_string() || schema["type"] == "string";
+                        assert!(is_told || path == "/openapi.json", "{place}: {schema}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

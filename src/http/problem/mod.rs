@@ -50,10 +50,11 @@ pub struct Problem {
     errors: Vec<Fault>,
     /// The cloud's own words, for a refusal by the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     upstream: Option<UpstreamError>,
     /// The operation that this is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<Uuid>, nullable = false)]
     operation_id: Option<OperationId>,
     #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,

@@ -37,7 +37,8 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
     responses(
         (status = 200, description = "A page, or a stream of all that match", content(
             (AuditEventPage = "application/json", example = json!(examples::events())),
-            (String = "application/x-ndjson"), (String = "text/csv"))),
+            (String = "application/x-ndjson", example = json!(examples::ndjson())),
+            (String = "text/csv", example = json!(examples::csv())))),
         ListProblems
     ))]
 pub(in super::super) fn list_audit_events() {}
