@@ -69,7 +69,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_is_in_the_distribution() {
+    fn every_part_is_in_the_distribution_and_the_page_loads_no_other() {
         assert_eq!(FILES.len(), PARTS.len() + 1, "{:?}", FILES.keys());
+        let page = serve(PAGE, Arc::new(Config::from("/"))).expect("the distribution").expect("the page");
+        let page = String::from_utf8(page.bytes.into_owned()).expect("text");
+        let links = page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1));
+        let links: Vec<&str> = links.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(links.len() > 4, "{links:?}");
+        for link in links {
+            assert!(PARTS.contains(&link.trim_start_matches("./")), "{link}");
+        }
     }
 }
