@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::http::header;
+use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::{App as ActixApp, HttpServer, web};
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
@@ -34,6 +35,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What is left for the tracker after the requests took all the time that a shutdown has.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// Where TLS is served: for a year browsers come back with TLS only, whatever address they are given (RFC 6797).
+const TLS_ONLY: (header::HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
 
 /// Why the service could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -126,12 +130,16 @@ impl App {
         ));
         let edge = settings.edge;
         let listen = settings.listen;
+        let is_tls = certificates.is_some();
         let mut server = HttpServer::new(move || {
             let (has_origins, cors) = edge.cors();
             ActixApp::new()
                 .app_data(state.clone())
                 .wrap(from_fn(http::compressed))
+                .wrap(from_fn(http::headed))
                 .wrap(Condition::new(has_origins, cors))
+                .wrap(from_fn(http::explained))
+                .wrap(Condition::new(is_tls, DefaultHeaders::new().add(TLS_ONLY)))
                 .wrap(crate::observe!())
                 .configure(http::configure)
         })

@@ -64,6 +64,7 @@ words! {
     /// What kind of caller a principal is.
     pub enum ActorKind {
         ApiKey = "api_key",
+        /// Kept for later: this version has API keys only.
         Oidc = "oidc",
     }
 }

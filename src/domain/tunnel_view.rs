@@ -78,10 +78,10 @@ pub struct IdentityView {
     #[schema(example = "address")]
     kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "203.0.113.10")]
+    #[schema(example = "203.0.113.10", nullable = false)]
     address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "idc.example.com")]
+    #[schema(example = "idc.example.com", nullable = false)]
     fqdn: Option<String>,
 }
 

@@ -28,6 +28,7 @@ pub enum Verification {
     Unavailable {
         /// Why it could not be told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         reason: Option<String>,
     },
 }

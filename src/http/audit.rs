@@ -1,6 +1,5 @@
 //! `GET /audit-events`, `/audit-events/{seq}` and `/audit-events/checkpoint`.
 
-use actix_web::http::header;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
@@ -18,7 +17,7 @@ use super::event_view::{self, EventView};
 use super::operations::Page;
 use super::problem::Problem;
 use super::query::{Query, cursor};
-use super::{HttpState, auth};
+use super::{HttpState, accept, auth};
 
 /// Events that a stream reads at a time; no connection is held between two reads.
 const BLOCK: u32 = 500;
@@ -49,26 +48,26 @@ enum Form {
 }
 
 impl Form {
-    const fn media_type(self) -> &'static str {
+    /// The media type without its parameters.
+    const fn essence(self) -> &'static str {
         match self {
             Self::Page => "application/json",
             Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv",
+        }
+    }
+
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Page | Self::Ndjson => self.essence(),
             Self::Csv => "text/csv; charset=utf-8; header=present",
         }
     }
 
-    /// The first form that `Accept` names; a page where it names none of them.
+    /// The form that `Accept` prefers.
     fn wanted(request: &HttpRequest) -> Self {
-        let values = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
-        let wanted = values.flat_map(|value| value.split(',')).find_map(|range| {
-            match range.split(';').next().unwrap_or_default().trim() {
-                "application/x-ndjson" => Some(Self::Ndjson),
-                "text/csv" => Some(Self::Csv),
-                "application/json" | "*/*" => Some(Self::Page),
-                _ => None,
-            }
-        });
-        wanted.unwrap_or(Self::Page)
+        let forms = [Self::Page, Self::Ndjson, Self::Csv].map(|form| (form.essence(), form));
+        accept::preferred(request, &forms, Self::Page)
     }
 
     fn line(self, event: &Event) -> Vec<u8> {
@@ -114,7 +113,7 @@ pub(super) async fn list(state: web::Data<HttpState>, request: HttpRequest) -> R
         query.finish()?;
         return stream_all(state, vpcs, filter, form).await;
     }
-    let (limit, after) = (query.limit(), query.cursor::<i64>()?);
+    let (limit, after) = (query.limit(), query.cursor::<i64>());
     query.finish()?;
     let service = state.service.clone();
     let found = async move { service.events(&vpcs, &filter, Order::NewestFirst, after, limit + 1).await };
@@ -189,7 +188,8 @@ pub(super) async fn checkpoint(
     state: web::Data<HttpState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    auth::reader(&state, &request, Scope::AuditRead).await?;
+    // It tells what happens in every VPC.
+    auth::reader_of_all(&state, &request, Scope::AuditRead).await?;
     Query::parse(request.query_string()).finish()?;
     let service = state.service.clone();
     let newest =

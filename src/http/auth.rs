@@ -135,15 +135,33 @@ async fn recognised(
     Ok(found)
 }
 
-fn unauthorized(state: &HttpState, reason: &'static str) -> Problem {
-    state.figures.refused(reason);
-    let (challenge, detail) = match reason {
-        "no_token" => ("Bearer realm=\"tunnelgate\"", "give a token: Authorization: Bearer tg_…"),
-        _ => (
+/// Why a caller is not recognised.
+#[derive(Clone, Copy)]
+enum Stranger {
+    NoToken,
+    /// `Authorization` holds something else.
+    NoBearer,
+    InvalidToken,
+}
+
+fn unauthorized(state: &HttpState, why: Stranger) -> Problem {
+    let (reason, challenge, detail) = match why {
+        Stranger::NoToken => {
+            ("no_token", "Bearer realm=\"tunnelgate\"", "give a token: Authorization: Bearer tg_…")
+        }
+        // No word of an error: RFC 6750 wants none where there was no bearer token.
+        Stranger::NoBearer => (
+            "no_token",
+            "Bearer realm=\"tunnelgate\"",
+            "Authorization holds no bearer token: send Authorization: Bearer tg_…",
+        ),
+        Stranger::InvalidToken => (
+            "invalid_token",
             "Bearer realm=\"tunnelgate\", error=\"invalid_token\"",
             "the token is unknown, has expired, or was revoked",
         ),
     };
+    state.figures.refused(reason);
     Problem::new(ProblemType::Unauthorized, detail)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
@@ -151,20 +169,20 @@ fn unauthorized(state: &HttpState, reason: &'static str) -> Problem {
 /// Who the bearer token stands for.
 async fn principal(state: &HttpState, request: &HttpRequest) -> Result<Principal, Problem> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
-        return Err(unauthorized(state, "no_token"));
+        return Err(unauthorized(state, Stranger::NoToken));
     };
     let token = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| SecretString::from(token.trim()))
     });
     let Some(token) = token else {
-        return Err(unauthorized(state, "invalid_token"));
+        return Err(unauthorized(state, Stranger::NoBearer));
     };
     let found = recognised(state, request, token).await?;
     let now = state.clock.now();
     let principal = found
         .filter(|principal| principal.expires_at.is_none_or(|end| now < end))
-        .ok_or_else(|| unauthorized(state, "invalid_token"))?;
+        .ok_or_else(|| unauthorized(state, Stranger::InvalidToken))?;
     count(state, request, &principal)?;
     Ok(principal)
 }
@@ -212,23 +230,26 @@ pub(super) async fn anybody(state: &HttpState, request: &HttpRequest) -> Result<
     principal(state, request).await
 }
 
-/// Makes sure that the caller may change tunnels of this VPC. A refusal is an event of the audit log; if that can't be
-/// written the answer is 503, so that nobody can probe rights unseen.
+/// True if the caller may change tunnels of this VPC.
+pub(super) fn may_change(principal: &Principal, vpc: &str) -> bool {
+    principal.vpcs(Scope::TunnelsWrite).is_some_and(|vpcs| vpcs.allows(vpc))
+}
+
+/// Makes sure that the caller may change this tunnel. A refusal is an event of the audit log; if that can't be written
+/// the answer is 503, so that nobody can probe rights unseen.
 pub(super) async fn writer_of(
     state: &HttpState,
     request: &HttpRequest,
     principal: &Principal,
-    vpc: &str,
-    path: Option<&TunnelPath>,
+    path: &TunnelPath,
 ) -> Result<(), Problem> {
-    let scope = Scope::TunnelsWrite;
-    if principal.vpcs(scope).is_some_and(|vpcs| vpcs.allows(vpc)) {
+    let vpc = path.vpc_id.as_str();
+    if may_change(principal, vpc) {
         return Ok(());
     }
-    if let Some(path) = path {
-        let (service, principal) = (state.service.clone(), principal.clone());
-        let (path, origin) = (path.clone(), origin(request));
-        state.run(async move { service.record_denied(&principal, &path, origin).await }).await??;
-    }
-    Err(forbidden(state, scope, &format!("for VPC {vpc}")))
+    let for_what = format!("for VPC {vpc}");
+    let (service, principal) = (state.service.clone(), principal.clone());
+    let (path, origin) = (path.clone(), origin(request));
+    state.run(async move { service.record_denied(&principal, &path, origin).await }).await??;
+    Err(forbidden(state, Scope::TunnelsWrite, &for_what))
 }

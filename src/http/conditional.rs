@@ -6,8 +6,6 @@ use actix_web::http::header::{self, HeaderName};
 use crate::domain::etag::{ETag, Precondition};
 use crate::domain::fault::Fault;
 
-use super::problem::{Problem, ProblemType};
-
 /// The most tags that one header may list.
 const MAX_TAGS: usize = 32;
 
@@ -26,7 +24,7 @@ enum Condition {
 }
 
 /// What `If-Match` demands; a weak tag never matches.
-pub(super) fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Problem> {
+pub(super) fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
     let condition = condition(request, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
     Ok(condition.map(|condition| match condition {
         Condition::Any => Precondition::Exists,
@@ -38,6 +36,7 @@ pub(super) fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Pr
 }
 
 /// The states that a caller has already (`If-None-Match`).
+#[derive(Default)]
 pub(super) struct Known(Option<Condition>);
 
 impl Known {
@@ -52,17 +51,13 @@ impl Known {
 }
 
 /// What `If-None-Match` says.
-pub(super) fn if_none_match(request: &HttpRequest) -> Result<Known, Problem> {
+pub(super) fn if_none_match(request: &HttpRequest) -> Result<Known, Fault> {
     condition(request, &header::IF_NONE_MATCH).map(Known).map_err(|Malformed| malformed("If-None-Match"))
 }
 
-fn malformed(name: &'static str) -> Problem {
+fn malformed(name: &'static str) -> Fault {
     let detail = "must be * or a list of entity tags such as \"33a64df5\", as ETag has them";
-    Problem::of(ProblemType::InvalidHeader).with_errors(vec![Fault::new(
-        format!("header:{name}"),
-        "invalid",
-        detail,
-    )])
+    Fault::new(format!("header:{name}"), "invalid", detail)
 }
 
 fn condition(request: &HttpRequest, name: &HeaderName) -> Result<Option<Condition>, Malformed> {

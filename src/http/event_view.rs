@@ -57,29 +57,24 @@ pub struct EventSchema {
     #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
     event: crate::domain::event::EventKind,
-    #[schema(required)]
     operation_id: Option<uuid::Uuid>,
-    /// Who asked for it: the API key's name, or the OIDC subject.
+    /// Who asked for it: the API key's name.
     #[schema(example = "netops-ci")]
     actor: String,
     actor_kind: crate::domain::event::ActorKind,
     /// Only in events that were written while the request lasted.
-    #[schema(required)]
     source_ip: Option<String>,
-    #[schema(required)]
     user_agent: Option<String>,
-    #[schema(required)]
     request_id: Option<String>,
-    #[schema(required)]
     trace_id: Option<String>,
     vpc_id: String,
     gateway_id: String,
     tunnel_id: String,
     /// What was asked for; a secret stands as its keyed fingerprint.
-    #[schema(value_type = Option<Object>, required)]
+    #[schema(value_type = Option<Object>)]
     changes: Option<Value>,
     /// What the cloud said.
-    #[schema(value_type = Option<Object>, required)]
+    #[schema(value_type = Option<Object>)]
     upstream: Option<Value>,
     /// The hash of the event before, in hex.
     prev_hash: String,
@@ -130,7 +125,8 @@ pub fn csv(event: &Event) -> Vec<u8> {
     ])
 }
 
-fn csv_line<T: AsRef<[u8]>>(fields: &[T]) -> Vec<u8> {
+/// A record of CSV.
+pub(super) fn csv_line<T: AsRef<[u8]>>(fields: &[T]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Writing to memory does not fail.
     let _ = writer.write_record(fields);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
+use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::HttpState;
 use super::problem::{Problem, ProblemType};
@@ -13,8 +15,34 @@ const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// The text format of Prometheus.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The process answers.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Alive {
+    #[schema(inline)]
+    status: AliveStatus,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AliveStatus {
+    Alive,
+}
+
+/// The process takes requests.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
+    #[schema(inline)]
+    status: ReadyStatus,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ReadyStatus {
+    Ready,
+}
+
 pub(super) async fn livez() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({"status": "alive"}))
+    HttpResponse::Ok().json(Alive { status: AliveStatus::Alive })
 }
 
 /// Ready: the ledger is migrated and can be written. Never the cloud: one bad day there must not take all replicas out.
@@ -24,7 +52,7 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
     }
     let service = state.service.clone();
     state.run(async move { service.ready().await }).await??;
-    Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
+    Ok(HttpResponse::Ok().json(Ready { status: ReadyStatus::Ready }))
 }
 
 /// The figures; those of the ledger's unfinished work cost one short query. Without the ledger they are missing, and all

@@ -1,5 +1,7 @@
 //! The API that consumers speak: routes, authorization, problem details, OpenAPI.
 
+mod accept;
+mod asset;
 mod audit;
 mod auth;
 mod body;
@@ -124,6 +126,6 @@ macro_rules! observe {
     };
 }
 
-pub use edge::compressed;
+pub use edge::{compressed, explained, headed};
 pub use request::observed;
 pub use routes::configure;

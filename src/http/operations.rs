@@ -39,12 +39,12 @@ pub(super) struct OperationView<'a> {
     status: Status,
     tunnel: PathView<'a>,
     /// The cloud's own asynchronous job, once there is one.
-    #[schema(example = "12614", required)]
+    #[schema(example = "12614")]
     task_id: Option<&'a str>,
     /// What was asked for; a secret stands as its keyed fingerprint.
     #[schema(value_type = Object)]
     changes: &'a Changes,
-    /// The API key's name, or the OIDC subject.
+    /// The API key's name.
     #[schema(example = "netops-ci")]
     requested_by: &'a str,
     #[schema(value_type = String, format = DateTime)]
@@ -52,13 +52,11 @@ pub(super) struct OperationView<'a> {
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     /// `null` while it is under way.
-    #[schema(value_type = Option<String>, format = DateTime, required)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
     /// Why it did not succeed, or why nobody knows yet.
-    #[schema(required)]
     error: Option<&'a OperationError>,
     /// What reading the tunnel back showed, once it has succeeded.
-    #[schema(required)]
     verification: Option<&'a Verification>,
 }
 
@@ -91,14 +89,18 @@ impl<'a> From<&'a Operation> for OperationView<'a> {
 }
 
 /// One page of a list.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(super) struct Page<T> {
     items: Vec<T>,
-    /// Give it as `cursor` to get the next page; `null` on the last.
     next_cursor: Option<String>,
 }
 
 impl<T: Serialize> Page<T> {
+    /// A list that has one page.
+    pub(super) fn only(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None }
+    }
+
     /// The answer with a page; `next` is where it ended, if there is more.
     pub(super) fn respond(items: Vec<T>, next: Option<String>, request: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::Ok();
@@ -130,7 +132,7 @@ pub(super) async fn list(state: web::Data<HttpState>, request: HttpRequest) -> R
         created_after: query.moment("created_after"),
         created_before: query.moment("created_before"),
     };
-    let (limit, after) = (query.limit(), query.cursor::<OperationId>()?);
+    let (limit, after) = (query.limit(), query.cursor::<OperationId>());
     query.finish()?;
     let service = state.service.clone();
     // One more than asked for tells whether there is a next page.

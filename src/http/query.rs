@@ -1,4 +1,5 @@
 //! Query parameters, read strictly: one that nobody knows is a fault, so that a slip of the pen never widens a search.
+//! The faults of headers are gathered with them: both are a 400, and are told together.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,12 +18,14 @@ pub const MAX_LIMIT: u32 = 200;
 /// The parameters of one request, taken out one by one.
 pub(super) struct Query {
     parameters: HashMap<String, String>,
+    /// What there is at this call, in the order in which it was asked for.
+    known: Vec<&'static str>,
     faults: Vec<Fault>,
 }
 
 impl Query {
     pub(super) fn parse(text: &str) -> Self {
-        let mut query = Self { parameters: HashMap::new(), faults: Vec::new() };
+        let mut query = Self { parameters: HashMap::new(), known: Vec::new(), faults: Vec::new() };
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if query.parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
                 query.fault(&name, "repeated", "stands more than once");
@@ -41,15 +44,21 @@ impl Query {
         self.parameters.contains_key(name)
     }
 
+    /// What a header says; notes what is wrong with it.
+    pub(super) fn header<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
+        read.map_err(|fault| self.faults.push(fault)).ok()
+    }
+
     /// A text, if it is given.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
         self.parameters.remove(name)
     }
 
     /// A value of some kind, if it is given; `what` it must be is told if it is not.
     pub(super) fn value<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         what: impl FnOnce() -> String,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
@@ -62,7 +71,7 @@ impl Query {
     }
 
     /// A moment.
-    pub(super) fn moment(&mut self, name: &str) -> Option<Timestamp> {
+    pub(super) fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         self.value(name, || "must be an RFC 3339 time such as 2026-01-31T08:00:00Z".into(), Timestamp::parse)
     }
 
@@ -74,23 +83,28 @@ impl Query {
     }
 
     /// Where the page before ended.
-    pub(super) fn cursor<T: std::str::FromStr>(&mut self) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text("cursor") else { return Ok(None) };
+    pub(super) fn cursor<T: std::str::FromStr>(&mut self) -> Option<T> {
+        let text = self.text("cursor")?;
         let place = read_cursor(&text).and_then(|place| place.parse().ok());
-        place.map(Some).ok_or_else(|| Problem::of(ProblemType::InvalidCursor))
+        if place.is_none() {
+            let described = ProblemType::InvalidCursor.describe();
+            self.fault("cursor", described.code, described.detail);
+        }
+        place
     }
 
     /// Ends the reading: what is left is unknown.
     pub(super) fn finish(mut self) -> Result<(), Problem> {
         let mut unknown: Vec<String> = self.parameters.keys().cloned().collect();
         unknown.sort();
+        let detail = match self.known.as_slice() {
+            [] => "is not known here: this call takes no query parameters".to_owned(),
+            known => format!("is not known here; known are {}", known.join(", ")),
+        };
         for name in unknown {
-            self.fault(&name, "unknown_parameter", "is not known here");
+            self.fault(&name, "unknown_parameter", detail.as_str());
         }
-        if self.faults.is_empty() {
-            return Ok(());
-        }
-        Err(Problem::of(ProblemType::InvalidQuery).with_errors(self.faults))
+        if self.faults.is_empty() { Ok(()) } else { Err(Problem::of_faults(self.faults)) }
     }
 }
 
@@ -114,9 +128,12 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back_and_nothing_else_is() {
         let mut query = Query::parse(&format!("cursor={}", cursor(&42)));
-        assert!(query.cursor::<i64>().is_ok_and(|place| place == Some(42)));
+        assert_eq!(query.cursor::<i64>(), Some(42));
+        assert!(query.finish().is_ok());
         for bad in ["cursor=42", "cursor=", "cursor=MTo", "cursor=%00"] {
-            assert!(Query::parse(bad).cursor::<i64>().is_err(), "{bad}");
+            let mut query = Query::parse(bad);
+            assert_eq!(query.cursor::<i64>(), None, "{bad}");
+            assert!(query.finish().is_err(), "{bad}");
         }
     }
 

@@ -3,8 +3,7 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::from_fn;
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::problem::{Problem, ProblemType, pages};
 use super::{
@@ -35,22 +34,32 @@ impl Place {
         self
     }
 
-    fn get<F, Args>(self, handler: F) -> Self
+    /// HEAD too: the same handler, and [`super::headed`] lets the body go.
+    fn get<F, Args>(mut self, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.on(Method::GET, handler)
+        let either = guard::Any(guard::Get()).or(guard::Head());
+        self.calls.push((Method::GET, web::route().guard(either).to(handler)));
+        self
+    }
+
+    /// What `Allow` says.
+    fn allowed(&self) -> String {
+        let methods = self.calls.iter().map(|(method, _)| match method {
+            &Method::GET => "GET, HEAD",
+            other => other.as_str(),
+        });
+        methods.collect::<Vec<_>>().join(", ")
     }
 
     /// The resource; other methods are refused with what it allows.
     fn resource(self) -> Resource {
-        let methods: Vec<&str> = self.calls.iter().map(|(method, _)| method.as_str()).collect();
-        let allowed = methods.join(", ");
+        let allowed = self.allowed();
         let refuse = move || {
-            let detail = format!("only {allowed} works here");
-            let problem = Problem::new(ProblemType::MethodNotAllowed, detail);
+            let problem = Problem::new(ProblemType::MethodNotAllowed, format!("allowed here: {allowed}"));
             let problem = match HeaderValue::from_str(&allowed) {
                 Ok(allowed) => problem.with_header(header::ALLOW, allowed),
                 Err(_) => problem,
@@ -86,7 +95,12 @@ fn table() -> Vec<Place> {
 
 /// Pages for people: not in the document.
 fn pages() -> Vec<Place> {
-    vec![at("/").get(console::page), at("/console/{file}").get(console::asset), at("/docs").get(to_docs)]
+    vec![
+        at("/").get(console::page),
+        at("/console/{file}").get(console::asset),
+        at("/docs").get(to_docs),
+        at("/docs/{file:.*}").get(openapi::ui::file),
+    ]
 }
 
 /// Adds the routes. The state has to be the app's data already, for [`super::observed`].
@@ -94,9 +108,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     for place in table().into_iter().chain(pages()) {
         config.service(place.resource());
     }
-    config
-        .service(web::scope("/docs").wrap(from_fn(openapi::framed)).service(openapi::swagger_ui()))
-        .default_service(web::to(nowhere));
+    config.default_service(web::to(nowhere));
 }
 
 async fn nowhere() -> Result<HttpResponse, Problem> {

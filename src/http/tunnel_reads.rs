@@ -23,8 +23,9 @@ pub(super) async fn one(
     path: web::Path<Path>,
 ) -> Result<HttpResponse, Problem> {
     let (_, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
-    Query::parse(request.query_string()).finish()?;
-    let known = conditional::if_none_match(&request)?;
+    let mut query = Query::parse(request.query_string());
+    let known = query.header(conditional::if_none_match(&request)).unwrap_or_default();
+    query.finish()?;
     // What can't be an id, and what may not be seen, looks like a tunnel that does not exist.
     let path = path.parse(&mut Vec::new()).filter(|path| vpcs.allows(path.vpc_id.as_str()));
     let path = path.ok_or_else(TunnelError::not_found)?;
@@ -43,7 +44,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let (_, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
     let mut query = Query::parse(request.query_string());
-    let (limit, after) = (query.limit() as usize, query.cursor::<String>()?);
+    let (limit, after) = (query.limit() as usize, query.cursor::<String>());
     query.finish()?;
     let vpc = path.0.parse::<VpcId>().ok().filter(|vpc| vpcs.allows(vpc.as_str()));
     let (Some(vpc), Ok(gateway)) = (vpc, path.1.parse::<GatewayId>()) else {

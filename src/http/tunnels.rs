@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use crate::domain::etag::Precondition;
 use crate::domain::fault::Fault;
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, State};
@@ -63,12 +64,16 @@ pub(super) async fn patch(
     let principal = auth::anybody(&state, &request).await?;
     let mut faults = Vec::new();
     let tunnel = path.parse(&mut faults);
-    auth::writer_of(&state, &request, &principal, &path.vpc_id, tunnel.as_ref()).await?;
-    let is_dry_run = is_dry_run(&request)?;
-    let if_match = conditional::if_match(&request)?;
+    match &tunnel {
+        Some(tunnel) => auth::writer_of(&state, &request, &principal, tunnel).await?,
+        // An event names a tunnel, so what is no tunnel's path can't be a 403 with its event.
+        None if !auth::may_change(&principal, &path.vpc_id) => {
+            return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
+        }
+        None => {}
+    }
+    let Asked { is_dry_run, if_match, idempotency_key } = asked(&request)?;
     let document = body::patch(&request, &mut payload).await?;
-    let idempotency_key =
-        headers::idempotency_key(&request).map_err(|fault| faults.push(fault)).ok().flatten();
     let patch = Patch::parse(&document).map_err(|more| faults.extend(more)).ok();
     drop(document);
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
@@ -94,18 +99,17 @@ pub(super) async fn patch(
         }
         _ => operation,
     };
-    let replayed = is_repeated.then_some((IDEMPOTENT_REPLAYED, header::HeaderValue::from_static("true")));
-    let mut response = match answer(&operation) {
-        Ok(response) => response,
-        Err(problem) => {
-            return Err(match replayed {
-                Some((name, value)) => problem.with_header(name, value),
-                None => problem,
-            });
-        }
-    };
-    if let Some((name, value)) = replayed {
-        response.headers_mut().insert(name, value);
+    let replayed = (IDEMPOTENT_REPLAYED, header::HeaderValue::from_static("true"));
+    if let State::Rejected { error } = &operation.state {
+        return Err(if is_repeated {
+            Problem::of_repeated(operation.id, error).with_header(replayed.0, replayed.1)
+        } else {
+            Problem::of_rejected(operation.id, error)
+        });
+    }
+    let mut response = answer(&operation);
+    if is_repeated {
+        response.headers_mut().insert(replayed.0, replayed.1);
     }
     if let Some(wait) = wait {
         applied(&mut response, wait);
@@ -120,25 +124,30 @@ pub(super) fn applied(response: &mut HttpResponse, wait: std::time::Duration) {
     }
 }
 
-/// 200 for an operation that has ended, 202 for one that is under way, its problem for one that was rejected.
-fn answer(operation: &Operation) -> Result<HttpResponse, Problem> {
-    if let State::Rejected { error } = &operation.state {
-        return Err(Problem::of_rejected(operation.id, error));
-    }
+/// 200 for an operation that has ended, 202 for one that is under way.
+fn answer(operation: &Operation) -> HttpResponse {
     let location = (header::LOCATION, format!("/operations/{}", operation.id));
     let view = OperationView::from(operation);
-    Ok(if operation.status().is_final() {
+    if operation.status().is_final() {
         HttpResponse::Ok().insert_header(location).json(view)
     } else {
         HttpResponse::Accepted()
             .insert_header(location)
             .insert_header((header::RETRY_AFTER, LOOK_AGAIN))
             .json(view)
-    })
+    }
 }
 
-/// Whether the change shall only be shown.
-fn is_dry_run(request: &HttpRequest) -> Result<bool, Problem> {
+/// What the query and the headers of a change say.
+struct Asked {
+    /// The change shall only be shown.
+    is_dry_run: bool,
+    if_match: Option<Precondition>,
+    idempotency_key: Option<String>,
+}
+
+/// Their faults are told together, before the body is looked at.
+fn asked(request: &HttpRequest) -> Result<Asked, Problem> {
     let mut query = Query::parse(request.query_string());
     let dry_run = query.value(
         "dry_run",
@@ -149,6 +158,8 @@ fn is_dry_run(request: &HttpRequest) -> Result<bool, Problem> {
             _ => None,
         },
     );
+    let if_match = query.header(conditional::if_match(request)).flatten();
+    let idempotency_key = query.header(headers::idempotency_key(request)).flatten();
     query.finish()?;
-    Ok(dry_run.unwrap_or(false))
+    Ok(Asked { is_dry_run: dry_run.unwrap_or(false), if_match, idempotency_key })
 }

@@ -28,8 +28,13 @@ async fn a_call_without_a_good_token_is_a_401(field: Field) {
         let answer = nobody.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
         assert_eq!(answer.problem(), (401, "unauthorized".into()));
     }
-    let basic = with("").get("/operations", &[("authorization", "Basic dTpw")]).await;
-    assert_eq!(basic.problem(), (401, "unauthorized".into()));
+    for other in ["Basic dTpw", &field.consumer.token, "Bearer", "Bearertg_0123"] {
+        let answer = with("").get("/operations", &[("authorization", other)]).await;
+        assert_eq!(answer.problem(), (401, "unauthorized".into()));
+        let detail = answer.json()["detail"].as_str().expect("a detail").to_owned();
+        assert!(detail.contains("send Authorization: Bearer tg_…"), "{other}: {detail}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"tunnelgate\""), "{other}");
+    }
     let log = field.consumer.get("/audit-events", &[]).await.json();
     assert_eq!(log["items"], serde_json::json!([]), "a stranger can't fill the log");
     assert!(field.simulator.journal().is_empty());
@@ -50,6 +55,19 @@ async fn a_missing_scope_is_a_403_that_names_it(field: Field) {
     assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("audit:read")));
     assert_eq!(auditor.get("/operations", &[]).await.problem(), (403, "forbidden".into()));
     assert_eq!(auditor.get("/audit-events", &[]).await.status, 200);
+}
+
+async fn what_tells_of_every_vpc_is_for_those_who_may_read_every_vpc(field: Field) {
+    field.consumer.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
+    let limited = field.somebody("limited", &[(Scope::AuditRead, &["vpc-03*"])]).await;
+    let auditor = field.somebody("auditor", &[(Scope::AuditRead, &[])]).await;
+    for route in ["/audit-events/checkpoint", "/audit-events/verification"] {
+        let refused = limited.get(route, &[]).await;
+        assert_eq!(refused.problem(), (403, "forbidden".into()), "{route}");
+        assert_eq!(refused.json()["detail"], "the scope audit:read for all VPCs is missing");
+        assert_eq!(auditor.get(route, &[]).await.status, 200, "{route}");
+    }
+    assert_eq!(limited.get("/audit-events", &[]).await.status, 200);
 }
 
 async fn a_refused_change_is_an_event(field: Field) {
@@ -75,6 +93,29 @@ async fn a_refused_change_is_an_event(field: Field) {
     let own =
         elsewhere.patch("/vpcs/vpc-prod-1/gateways/vpngw-prod1/tunnels/vpnx-prod1", &ranges(), &[]).await;
     assert_eq!(own.status, 202, "{}", own.body);
+}
+
+/// An event names a tunnel, so there is none of what is no tunnel's path; and no 403 without its event.
+async fn no_change_is_refused_for_want_of_rights_without_an_event(field: Field) {
+    let elsewhere = field.somebody("elsewhere", &[(Scope::TunnelsWrite, &["vpc-prod-*"])]).await;
+    let patch = serde_json::json!({"name": ""});
+    for (route, faults) in [
+        ("/vpcs/vpc-03vihbk9/gateways/a.b/tunnels/vpnx-branch01", 1),
+        ("/vpcs/a.b/gateways/a.b/tunnels/a.b", 3),
+    ] {
+        let answer = elsewhere.patch(route, &patch, &[]).await;
+        assert_eq!(answer.problem(), (422, "invalid_patch".into()), "{route}");
+        let errors = answer.json()["errors"].clone();
+        let errors = errors.as_array().expect("errors");
+        assert_eq!(errors.len(), faults, "{errors:?}");
+        assert!(errors.iter().all(|error| error["code"] == "invalid_id"), "{errors:?}");
+    }
+    // Whoever may change the VPC's tunnels is told the body's faults too.
+    let answer = elsewhere.patch("/vpcs/vpc-prod-1/gateways/a.b/tunnels/t", &patch, &[]).await;
+    let errors = answer.json()["errors"].clone();
+    assert!(errors.as_array().is_some_and(|errors| errors.len() > 1), "{errors}");
+    let log = field.consumer.get("/audit-events", &[]).await.json();
+    assert_eq!(log["items"], serde_json::json!([]));
 }
 
 async fn what_a_principal_may_not_see_looks_as_if_it_did_not_exist(field: Field) {
@@ -109,6 +150,8 @@ on_each_ledger!(
     a_call_without_a_good_token_is_a_401,
     the_health_routes_and_the_documents_need_no_token,
     a_missing_scope_is_a_403_that_names_it,
+    what_tells_of_every_vpc_is_for_those_who_may_read_every_vpc,
     a_refused_change_is_an_event,
+    no_change_is_refused_for_want_of_rights_without_an_event,
     what_a_principal_may_not_see_looks_as_if_it_did_not_exist,
 );

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use tunnelgate::domain::operation::ErrorCode;
 
-use crate::field::Field;
+use crate::field::{Field, path, ranges};
 use crate::on_each_ledger;
+use crate::schema::fits;
 use crate::support::consumer::{Answer, Consumer};
 
-const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 async fn document(field: &Field) -> Value {
     field.consumer.get("/openapi.json", &[]).await.json()
@@ -21,14 +22,14 @@ fn calls(item: &Value) -> BTreeMap<String, Value> {
     calls.map(|(method, call)| (method.to_uppercase(), call.clone())).collect()
 }
 
-/// The path with the examples of its parameters.
-fn filled(path: &str, call: &Value) -> String {
+/// The path with the examples of its parameters; where there is none, this operation is meant.
+fn filled(path: &str, call: &Value, operation: &str) -> String {
     let parameters = call["parameters"].as_array().expect("parameters").iter();
     parameters.filter(|parameter| parameter["in"] == "path").fold(path.to_owned(), |path, parameter| {
         let name = parameter["name"].as_str().expect("a name");
         let example = match &parameter["example"] {
             Value::String(text) => text.clone(),
-            Value::Null => "0199b3a1-7c1e-7d2f-9c1a-0123456789ab".into(),
+            Value::Null => operation.to_owned(),
             other => other.to_string(),
         };
         path.replace(&format!("{{{name}}}"), &example)
@@ -43,33 +44,91 @@ async fn made(field: &Field, method: &str, path: &str, call: &Value, id: &str) -
         headers.push(("content-type", media));
         content["example"].to_string()
     });
-    field.consumer.raw(method, &filled(path, call), &body.unwrap_or_default(), &headers).await
+    field.consumer.raw(method, path, &body.unwrap_or_default(), &headers).await
+}
+
+/// The headers that a client may want to know of.
+fn headers_of_note(answer: &Answer) -> Vec<&'static str> {
+    let mut names =
+        vec!["Allow", "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-Id"];
+    names.retain(|name| answer.header(name).is_some());
+    if answer.header("cache-control") != Some("no-store") {
+        names.push("Cache-Control");
+    }
+    let vary = answer.header("vary").unwrap_or_default();
+    if vary.split(',').any(|name| name.trim() == "accept") {
+        names.push("Vary");
+    }
+    names
 }
 
 async fn every_described_call_answers_as_described_and_no_other_method_does(field: Field) {
-    for (path, item) in document(&field).await["paths"].as_object().expect("paths") {
+    let first =
+        field.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("prefer", "wait=30")]).await.json();
+    let operation = first["id"].as_str().expect("an id");
+    let document = document(&field).await;
+    for (path, item) in document["paths"].as_object().expect("paths") {
         let calls = calls(item);
         let any = calls.values().next().expect("a call");
+        let route = filled(path, any, operation);
         for method in METHODS {
-            let Some(call) = calls.get(method) else {
-                let answer = field.consumer.raw(method, &filled(path, any), "", &[]).await;
-                assert_eq!(answer.problem(), (405, "method_not_allowed".into()), "{method} {path}");
-                let allowed: BTreeSet<&str> = answer.header("allow").expect("Allow").split(", ").collect();
-                assert_eq!(allowed, calls.keys().map(String::as_str).collect(), "{path}");
-                continue;
+            // HEAD is answered wherever GET is, and described with it.
+            let described = calls.get(if method == "HEAD" { "GET" } else { method });
+            let (call, answer) = match described {
+                Some(call) => (call, made(&field, method, &route, call, "walk").await),
+                None => {
+                    let answer = field.consumer.raw(method, &route, "", &[]).await;
+                    assert_eq!(answer.problem(), (405, "method_not_allowed".into()), "{method} {path}");
+                    let allowed = answer.header("allow").expect("Allow").split(", ");
+                    let mut known: BTreeSet<&str> = calls.keys().map(String::as_str).collect();
+                    known.insert("HEAD");
+                    assert_eq!(allowed.collect::<BTreeSet<_>>(), known, "{path}");
+                    (any, answer)
+                }
             };
-            let answer = made(&field, method, path, call, "walk").await;
             let described = &call["responses"][answer.status.to_string()];
             assert!(described.is_object(), "{method} {path} answers {}: {}", answer.status, answer.body);
             let media = answer.header("content-type").unwrap_or_default().split(';').next();
             let content = &described["content"][media.unwrap_or_default()];
             assert!(content.is_object(), "{method} {path} {} answers {media:?}", answer.status);
-            if answer.status >= 400 {
-                let (_, code) = answer.problem();
-                assert!(content["examples"][&code].is_object(), "{method} {path}: {code} is not described");
+            for name in headers_of_note(&answer) {
+                assert!(described["headers"][name].is_object(), "{method} {path} {}: {name}", answer.status);
+            }
+            if method == "HEAD" {
+                assert_eq!(answer.body, "", "{path}");
+            } else if answer.status == 405 {
+                assert!(content["examples"]["method_not_allowed"].is_object(), "{path}");
+            } else {
+                assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.body);
+                if media == Some("application/json") {
+                    let fit = fits(&document, &content["schema"], &answer.json(), "");
+                    assert_eq!(fit, Ok(()), "{method} {path}");
+                }
             }
         }
     }
+}
+
+async fn every_example_fits_its_schema(field: Field) {
+    let document = document(&field).await;
+    let mut seen = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, call) in calls(item) {
+            let answers = call["responses"].as_object().expect("responses").values();
+            let contents =
+                answers.chain([&call["requestBody"]]).filter_map(|body| body["content"].as_object());
+            for (media, content) in contents.flatten() {
+                let named =
+                    content["examples"].as_object().into_iter().flatten().map(|(_, named)| &named["value"]);
+                for example in named.chain(content.get("example")) {
+                    seen += 1;
+                    let fit = fits(&document, &content["schema"], example, "");
+                    assert_eq!(fit, Ok(()), "{method} {path} {media}");
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
 }
 
 async fn every_changing_call_is_audited(field: Field) {
@@ -78,7 +137,7 @@ async fn every_changing_call_is_audited(field: Field) {
         for (method, call) in calls(item).iter().filter(|(method, _)| *method != "GET") {
             changing += 1;
             let id = format!("audited-{changing}");
-            let answer = made(&field, method, path, call, &id).await;
+            let answer = made(&field, method, &filled(path, call, ""), call, &id).await;
             assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.body);
             let events = field.consumer.get("/audit-events", &[]).await.json();
             let events = events["items"].as_array().expect("items");
@@ -110,32 +169,30 @@ async fn every_type_of_problem_has_a_page_for_people_and_for_programs(field: Fie
     assert!(known.iter().all(|(code, _)| overview.contains(&format!("<code>{code}</code>"))));
     assert!(ErrorCode::ALL.iter().all(|code| known.iter().any(|(known, _)| known == code.as_str())));
 
-    // What the document says that calls answer is known, and the other way round.
+    // What the document says that calls and preflights answer is known, and the other way round.
+    let document = document(&field).await;
+    let items = document["paths"].as_object().expect("paths").values();
+    let calls: Vec<Value> = items.flat_map(|item| calls(item).into_values()).collect();
+    let mut responses: Vec<&Value> =
+        document["components"]["responses"].as_object().expect("some").values().collect();
+    responses
+        .extend(calls.iter().flat_map(|call| call["responses"].as_object().expect("responses").values()));
     let mut described = BTreeSet::new();
-    for item in document(&field).await["paths"].as_object().expect("paths").values() {
-        for call in calls(item).values() {
-            for (status, answer) in call["responses"].as_object().expect("responses") {
-                let examples = answer["content"]["application/problem+json"]["examples"].as_object();
-                for code in examples.into_iter().flatten().map(|(code, _)| code) {
-                    described.insert((code.clone(), status.parse::<u64>().ok()));
-                }
-            }
+    for response in responses {
+        let examples = response["content"]["application/problem+json"]["examples"].as_object();
+        for (code, example) in examples.into_iter().flatten() {
+            described.insert((code.clone(), example["value"]["status"].as_u64()));
         }
     }
-    // The first two belong to no call; the third is answered as soon as `If-Match` is taken.
-    let apart = ["method_not_allowed", "no_such_path", "precondition_failed"];
-    let answers: BTreeSet<_> = known
-        .into_iter()
-        .filter(|(code, status)| status.is_some() && !apart.contains(&code.as_str()))
-        .collect();
-    described.retain(|(code, _)| !apart.contains(&code.as_str()));
-    assert_eq!(described, answers);
+    known.retain(|(_, status)| status.is_some());
+    assert_eq!(described, known);
 
     assert_eq!(stranger.get("/problems/none-such", &[]).await.problem(), (404, "no_such_path".into()));
 }
 
 on_each_ledger!(
     every_described_call_answers_as_described_and_no_other_method_does,
+    every_example_fits_its_schema,
     every_changing_call_is_audited,
     every_type_of_problem_has_a_page_for_people_and_for_programs,
 );

@@ -113,12 +113,15 @@ async fn pages_of_the_named_origins_may_call() {
     let allowed = browser.raw("OPTIONS", &tunnel, "", &asked).await;
     assert_eq!(allowed.status, 200, "{}", allowed.body);
     assert_eq!(allowed.header("access-control-allow-origin"), Some(PAGE));
-    assert!(allowed.header("access-control-allow-methods").is_some_and(|methods| methods.contains("PATCH")));
     let headers = allowed.header("access-control-allow-headers").expect("headers").to_lowercase();
     for name in asked[2].1.split(',') {
         assert!(headers.contains(name), "{name} in {headers}");
     }
     assert_eq!(allowed.header("access-control-allow-credentials"), None);
+    let methods = allowed.header("access-control-allow-methods").expect("methods");
+    let mut methods: Vec<&str> = methods.split(',').map(str::trim).collect();
+    methods.sort_unstable();
+    assert_eq!(methods, ["GET", "HEAD", "PATCH"], "no call uses another");
 
     let answer = field.consumer.patch(&tunnel, &ranges(), &[("origin", PAGE)]).await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (202, Some(PAGE)));
@@ -136,6 +139,50 @@ async fn pages_of_the_named_origins_may_call() {
         let asked = [("origin", other), ("access-control-request-method", "PATCH")];
         let answer = browser.raw("OPTIONS", &tunnel, "", &asked).await;
         assert_eq!(answer.header("access-control-allow-origin"), None, "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_preflight_is_a_problem_that_says_why() {
+    let field = field(|settings| settings.edge.cors_origins = vec![PAGE.parse().expect("an origin")]).await;
+    let browser = Consumer::new(field.consumer.base.clone(), String::new());
+    for (origin, method, headers, why) in [
+        ("https://evil.example.com", "PATCH", "authorization", "origin"),
+        (PAGE, "POST", "authorization", "GET, HEAD and PATCH"),
+        (PAGE, "PATCH", "x-evil", "idempotency-key"),
+    ] {
+        let asked = [
+            ("origin", origin),
+            ("access-control-request-method", method),
+            ("access-control-request-headers", headers),
+        ];
+        let answer = browser.raw("OPTIONS", &path("vpnx-branch01"), "", &asked).await;
+        assert_eq!(answer.problem(), (400, "cors_refused".into()), "{method} {headers}");
+        assert!(
+            answer.json()["detail"].as_str().is_some_and(|detail| detail.contains(why)),
+            "{}",
+            answer.body
+        );
+        let vary = answer.header("vary").expect("Vary").to_lowercase();
+        assert!(vary.contains("origin") && vary.contains("access-control-request-method"), "{vary}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+}
+
+/// All of it in one line: a cache, or a middleware, that reads only the first must not miss the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_depends_on_stands_in_one_line() {
+    let field = field(|settings| settings.edge.cors_origins = vec![PAGE.parse().expect("an origin")]).await;
+    for encoding in ["identity", "gzip"] {
+        let headers = [("origin", PAGE), ("accept-encoding", encoding)];
+        let answer = field.consumer.get("/problems", &headers).await;
+        let lines: Vec<_> = answer.headers.get_all("vary").iter().collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let vary = answer.header("vary").expect("Vary").to_lowercase();
+        let names: Vec<&str> = vary.split(',').map(str::trim).collect();
+        for name in ["accept", "accept-encoding", "origin"] {
+            assert_eq!(names.iter().filter(|found| **found == name).count(), 1, "{name} in {vary}");
+        }
     }
 }
 

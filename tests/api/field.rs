@@ -56,6 +56,20 @@ pub fn ranges() -> Value {
     json!({"peer_cidrs": ["10.100.2.0/24"]})
 }
 
+/// A patch with every field but `security_policies`.
+pub fn every_field() -> Value {
+    json!({
+        "name": "größe", "pre_shared_key": "tencenttest", "peer_cidrs": ["10.100.2.7/24", "10.200.0.0/16"],
+        "ike": {
+            "encryption_algorithm": "aes-cbc-192", "authentication_algorithm": "sha", "exchange_mode": "aggressive",
+            "local_identity": {"type": "fqdn", "fqdn": "hq.example.com"},
+            "remote_identity": {"type": "address", "address": "203.0.113.77"},
+            "dh_group": "group5", "sa_lifetime_seconds": 604_800},
+        "ipsec": {
+            "encryption_algorithm": "none", "integrity_algorithm": "sha", "sa_lifetime_seconds": 180,
+            "sa_lifetime_kilobytes": 604_800, "pfs_dh_group": "none"}})
+}
+
 impl Field {
     pub async fn new(store: Store) -> Self {
         Self::with(store, |_| {}).await

@@ -31,6 +31,35 @@ async fn a_rejected_request_is_repeated_as_it_was(field: Field) {
     assert_eq!(field.received("vpnx-failed-5100").len(), 1);
 }
 
+/// Waiting won't help: the key gives the refusal again for a day.
+async fn a_refusal_that_would_pass_is_repeated_without_the_advice_to_wait(field: Field) {
+    let partial = json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"dh_group": "group24"}});
+    for (tunnel, patch, refusal) in [
+        ("vpnx-always-rate-limited", ranges(), (429, "upstream_rate_limited".to_owned())),
+        ("vpnx-unreadable", partial, (503, "tunnel_unreadable".to_owned())),
+    ] {
+        let key = [("idempotency-key", tunnel)];
+        let first = field.consumer.patch(&path(tunnel), &patch, &key).await;
+        assert_eq!(first.problem(), refusal);
+        assert!(first.header("retry-after").is_some());
+        let again = field.consumer.patch(&path(tunnel), &patch, &key).await;
+        assert_eq!((again.problem(), again.header("idempotent-replayed")), (refusal.clone(), Some("true")));
+        assert_eq!(again.header("retry-after"), None, "{tunnel}");
+        assert_eq!(again.json()["operation_id"], first.json()["operation_id"]);
+        let detail = again.json()["detail"].as_str().expect("a detail").to_owned();
+        assert!(detail.contains("24 hours") && detail.contains("use a new one"), "{detail}");
+        let anew = field
+            .consumer
+            .patch(&path(tunnel), &patch, &[("idempotency-key", &format!("new-{tunnel}"))])
+            .await;
+        assert_eq!((anew.problem(), anew.header("idempotent-replayed")), (refusal, None));
+        assert_ne!(anew.json()["operation_id"], first.json()["operation_id"]);
+        let page = format!("/problems/{}", anew.problem().1.replace('_', "-"));
+        let remedy = field.consumer.get(&page, &[]).await.json()["remedy"].to_string();
+        assert!(remedy.contains("`Idempotency-Key`, take a new one"), "{remedy}");
+    }
+}
+
 async fn another_request_under_the_key_is_a_422(field: Field) {
     let with_key = |secret: &str| json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": secret});
     let key = [("idempotency-key", "one")];
@@ -66,7 +95,7 @@ async fn a_key_that_is_none_is_told(field: Field) {
     for key in ["a b", "\"open", "\"\"", long.as_str()] {
         let answer =
             field.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("idempotency-key", key)]).await;
-        assert_eq!(answer.problem(), (422, "invalid_patch".into()), "{key}");
+        assert_eq!(answer.problem(), (400, "invalid_header".into()), "{key}");
         assert_eq!(answer.json()["errors"][0]["pointer"], "header:Idempotency-Key");
     }
     assert!(field.simulator.journal().is_empty());
@@ -75,6 +104,7 @@ async fn a_key_that_is_none_is_told(field: Field) {
 on_each_ledger!(
     the_same_request_gives_the_first_operation_again,
     a_rejected_request_is_repeated_as_it_was,
+    a_refusal_that_would_pass_is_repeated_without_the_advice_to_wait,
     another_request_under_the_key_is_a_422,
     while_the_first_is_being_sent_a_copy_is_a_409,
     a_key_that_is_none_is_told,

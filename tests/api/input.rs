@@ -90,6 +90,29 @@ async fn a_patch_that_can_not_be_sent_is_a_422_that_says_why(field: Field) {
     assert_eq!(operations["items"], json!([]), "nothing is kept of it");
 }
 
+/// Before the body is looked at: it is no JSON here.
+async fn the_faults_of_the_query_and_of_headers_are_told_at_once(field: Field) {
+    let odd = [MERGE_PATCH, ("if-match", "x"), ("idempotency-key", "a b")];
+    for (query, code, told) in [
+        ("?dry_run=1&colour=red", "invalid_query", 4),
+        ("?dry_run=true", "invalid_header", 2),
+        ("", "invalid_header", 2),
+    ] {
+        let route = format!("{}{query}", path("vpnx-branch01"));
+        let answer = field.consumer.raw("PATCH", &route, "{", &odd).await;
+        assert_eq!(answer.problem(), (400, code.into()), "{query}");
+        let faults = pointers(&answer.json());
+        assert_eq!(faults.len(), told, "{faults:?}");
+        for pointer in ["header:If-Match", "header:Idempotency-Key"] {
+            assert!(faults.iter().any(|(found, _)| found == pointer), "{pointer} in {faults:?}");
+        }
+    }
+    let route = format!("{}?colour=red", path("vpnx-branch01"));
+    let answer = field.consumer.get(&route, &[("if-none-match", "x")]).await;
+    assert_eq!(answer.problem(), (400, "invalid_query".into()));
+    assert_eq!(pointers(&answer.json()).len(), 2);
+}
+
 async fn an_id_that_is_none_is_told_with_the_rest(field: Field) {
     let route = format!("/vpcs/vpc%20x/gateways/{}/tunnels/a%3Ab", "g".repeat(65));
     let answer = field.consumer.patch(&route, &json!({"name": ""}), &[]).await;
@@ -103,7 +126,7 @@ async fn an_id_that_is_none_is_told_with_the_rest(field: Field) {
 async fn other_methods_and_paths_are_problems_too(field: Field) {
     let put = field.consumer.raw("PUT", &path("vpnx-branch01"), "{}", &[MERGE_PATCH]).await;
     assert_eq!(put.problem(), (405, "method_not_allowed".into()));
-    assert_eq!(put.header("allow"), Some("GET, PATCH"));
+    assert_eq!(put.header("allow"), Some("GET, HEAD, PATCH"));
     let nowhere = field.consumer.get("/nowhere", &[]).await;
     assert_eq!(nowhere.problem(), (404, "no_such_path".into()));
 }
@@ -125,6 +148,7 @@ on_each_ledger!(
     a_body_beyond_the_limit_is_a_413,
     every_fault_of_a_patch_is_told_at_once,
     a_patch_that_can_not_be_sent_is_a_422_that_says_why,
+    the_faults_of_the_query_and_of_headers_are_told_at_once,
     an_id_that_is_none_is_told_with_the_rest,
     other_methods_and_paths_are_problems_too,
     a_request_id_comes_back_if_it_is_sane,

@@ -30,16 +30,9 @@ async fn pages_follow_each_other(field: Field) {
     let mut next = "/operations?limit=2".to_owned();
     loop {
         let answer = field.consumer.get(&next, &[]).await;
-        let page = answer.json();
-        seen.extend(ids(&page));
-        let link = answer.header("link").map(str::to_owned);
-        let Some(cursor) = page["next_cursor"].as_str() else {
-            assert_eq!(link, None);
-            break;
-        };
-        let link = link.expect("a link");
-        next = link.strip_prefix('<').and_then(|l| l.split_once('>')).expect("a link").0.to_owned();
-        assert!(link.ends_with("rel=\"next\"") && next.contains(&format!("cursor={cursor}")), "{link}");
+        seen.extend(ids(&answer.json()));
+        let Some(route) = answer.next_page() else { break };
+        next = route;
     }
     assert_eq!(seen, expected);
 }
@@ -107,6 +100,21 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(field: Field) {
     }
     let answer = field.consumer.get("/operations?cursor=abc", &[]).await;
     assert_eq!(answer.problem(), (400, "invalid_cursor".into()));
+    let fault = answer.json()["errors"][0].clone();
+    assert_eq!((&fault["pointer"], &fault["code"]), (&json!("query:cursor"), &json!("invalid_cursor")));
+    let answer = field.consumer.get("/audit-events?cursor=abc&limit=0&color=red", &[]).await;
+    assert_eq!(answer.problem(), (400, "invalid_query".into()), "one fault among others");
+    let errors = answer.json()["errors"].as_array().expect("errors").clone();
+    let codes: Vec<&str> = errors.iter().filter_map(|error| error["code"].as_str()).collect();
+    assert_eq!(codes, ["invalid", "invalid_cursor", "unknown_parameter"]);
+    let detail = errors[2]["detail"].as_str().expect("a detail");
+    assert!(
+        detail.contains("known are operation_id, event, vpc_id") && detail.contains("cursor"),
+        "{detail}"
+    );
+    let answer = field.consumer.get("/audit-events/checkpoint?seq=1", &[]).await.json();
+    let detail = answer["errors"][0]["detail"].as_str().expect("a detail");
+    assert!(detail.contains("takes no query parameters"), "{detail}");
 }
 
 async fn the_whole_log_is_the_same_in_every_form(field: Field) {
@@ -146,6 +154,28 @@ async fn the_whole_log_is_the_same_in_every_form(field: Field) {
     assert_eq!(limit.problem(), (400, "invalid_query".into()), "a stream has no pages");
 }
 
+async fn the_form_that_is_preferred_is_given(field: Field) {
+    for (accept, given) in [
+        ("text/csv;q=0.5, application/x-ndjson", "application/x-ndjson"),
+        ("application/x-ndjson;q=0.2, text/csv;q=0.3", "text/csv; charset=utf-8; header=present"),
+        ("text/csv;q=0, */*", "application/json"),
+        ("text/csv;q=0", "application/json"),
+        ("text/csv, */*", "text/csv; charset=utf-8; header=present"),
+        ("image/png", "application/json"),
+    ] {
+        let answer = field.consumer.get("/audit-events", &[("accept", accept)]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(given)), "{accept}");
+    }
+    for (accept, given) in [
+        ("text/html;q=0.1, application/json", "application/json"),
+        ("application/json;q=0.1, text/html;q=0.2", "text/html; charset=utf-8"),
+        ("text/html;q=0, */*", "application/json"),
+    ] {
+        let answer = field.consumer.get("/problems", &[("accept", accept)]).await;
+        assert_eq!(answer.header("content-type"), Some(given), "{accept}");
+    }
+}
+
 async fn one_event_and_the_newest_one_can_be_read(field: Field) {
     let none = field.consumer.get("/audit-events/checkpoint", &[]).await;
     assert_eq!(none.problem(), (404, "not_found".into()));
@@ -169,5 +199,6 @@ on_each_ledger!(
     filters_narrow_the_lists,
     a_query_that_is_wrong_is_a_400_that_names_every_fault,
     the_whole_log_is_the_same_in_every_form,
+    the_form_that_is_preferred_is_given,
     one_event_and_the_newest_one_can_be_read,
 );

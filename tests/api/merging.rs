@@ -44,22 +44,7 @@ async fn a_whole_group_needs_no_read(field: Field) {
     assert_eq!(answer.status, 202, "{}", answer.body);
 }
 
-async fn every_field_reads_back_as_it_was_asked_for(field: Field) {
-    let whole = json!({
-        "name": "größe", "pre_shared_key": "tencenttest", "peer_cidrs": ["10.100.2.7/24", "10.200.0.0/16"],
-        "ike": {
-            "encryption_algorithm": "aes-cbc-192", "authentication_algorithm": "sha", "exchange_mode": "aggressive",
-            "local_identity": {"type": "fqdn", "fqdn": "hq.example.com"},
-            "remote_identity": {"type": "address", "address": "203.0.113.77"},
-            "dh_group": "group5", "sa_lifetime_seconds": 604_800},
-        "ipsec": {
-            "encryption_algorithm": "none", "integrity_algorithm": "sha", "sa_lifetime_seconds": 180,
-            "sa_lifetime_kilobytes": 604_800, "pfs_dh_group": "none"}});
-    let answer = field.consumer.patch(&path("vpnx-branch01"), &whole, &[("prefer", "wait=30")]).await;
-    let operation = answer.json();
-    assert_eq!(operation["verification"], json!({"result": "confirmed"}), "{operation}");
-    let fingerprint = &operation["changes"]["pre_shared_key"]["hmac_sha256"];
-    assert!(fingerprint.as_str().is_some_and(|hex| hex.len() == 64), "{operation}");
+async fn a_single_policy_reads_back_as_it_was_asked_for(field: Field) {
     let policies =
         json!({"security_policies": [{"local_cidr": "10.0.0.0/24", "peer_cidrs": ["172.16.0.0/16"]}]});
     let answer = field.consumer.patch(&path("vpnx-branch02"), &policies, &[("prefer", "wait=30")]).await;
@@ -80,5 +65,5 @@ on_each_ledger!(
     what_the_patch_leaves_open_is_sent_as_the_tunnel_has_it,
     a_tunnel_that_can_not_be_read_is_left_alone,
     a_whole_group_needs_no_read,
-    every_field_reads_back_as_it_was_asked_for,
+    a_single_policy_reads_back_as_it_was_asked_for,
 );

@@ -153,6 +153,9 @@ async fn http_2_and_http_1_1_are_spoken_over_tls_1_2_and_1_3() {
         assert!(is_ok && text.ends_with(&format!(" {version} 200")), "{flags:?}: {text}");
         assert!(text.starts_with("{\"items\":[]"), "{text}");
     }
+    let (is_ok, heads) = authority.curl(&["--http2", "--head", "-H", &bearer, &url]);
+    assert!(is_ok && heads.starts_with("HTTP/2 200"), "{heads}");
+    assert!(heads.contains("strict-transport-security: max-age=31536000\r\n"), "{heads}");
     let args: Vec<&str> =
         ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"].iter().chain(&asked).copied().collect();
     let (is_ok, text) = authority.curl(&args);

@@ -30,6 +30,20 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Where the next page of a list is; the link and the cursor say the same.
+    pub fn next_page(&self) -> Option<String> {
+        let page = self.json();
+        let link = self.header("link");
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            assert_eq!(link, None);
+            return None;
+        };
+        let link = link.expect("a link");
+        let (next, relation) = link.strip_prefix('<').and_then(|l| l.split_once('>')).expect("a link");
+        assert!(relation == "; rel=\"next\"" && next.contains(&format!("cursor={cursor}")), "{link}");
+        Some(next.to_owned())
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e} in {}: {}", self.status, self.body))
     }

@@ -4,7 +4,9 @@ use actix_http::encoding::Encoder;
 use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding, Header, HeaderMap};
+use actix_web::http::header::{
+    self, AcceptEncoding, ContentEncoding, Encoding, Header, HeaderMap, HeaderValue,
+};
 use actix_web::middleware::Next;
 
 /// Shorter answers would hardly get shorter, in bytes.
@@ -35,13 +37,24 @@ pub async fn compressed(
     let response = next.call(request).await?;
     let is_worth_it = is_packed(response.headers(), response.response().body().size());
     let encoding = if wanted && is_worth_it { ContentEncoding::Gzip } else { ContentEncoding::Identity };
-    Ok(response.map_body(|head, body| {
-        if is_worth_it && !wanted {
-            // A cache has to know that it could have been otherwise.
-            head.headers_mut().append(header::VARY, header::HeaderValue::from_static("accept-encoding"));
-        }
-        Encoder::response(encoding, head, body)
-    }))
+    let mut response = response.map_body(|head, body| Encoder::response(encoding, head, body));
+    if is_worth_it {
+        // A cache has to know that it could have been otherwise.
+        vary_by_encoding(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Says so in one line with what is there already: the CORS middleware keeps only the first.
+fn vary_by_encoding(headers: &mut HeaderMap) {
+    const NAME: &str = "accept-encoding";
+    let lines = headers.get_all(header::VARY).filter_map(|value| value.to_str().ok());
+    let names = lines.flat_map(|line| line.split(',')).map(str::trim);
+    let mut names: Vec<&str> = names.filter(|name| !name.eq_ignore_ascii_case(NAME)).collect();
+    names.push(NAME);
+    if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
+        headers.insert(header::VARY, value);
+    }
 }
 
 fn wants_gzip(request: &ServiceRequest) -> bool {
@@ -66,7 +79,7 @@ fn is_packed(headers: &HeaderMap, size: BodySize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderName;
 
     use super::*;
 

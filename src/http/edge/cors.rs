@@ -2,8 +2,15 @@
 
 use std::fmt;
 
-use actix_cors::Cors;
+use actix_cors::{Cors, CorsError};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, Uri};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError};
+
+use crate::http::problem::{Problem, ProblemType};
 
 /// How long a browser may remember what is allowed, in seconds.
 const REMEMBERED: usize = 600;
@@ -74,11 +81,34 @@ impl fmt::Display for WebOrigin {
 /// Lets pages of these origins call. Never with cookies: callers have tokens.
 pub(super) fn middleware(origins: &[WebOrigin]) -> Cors {
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::PATCH, Method::POST])
+        .allowed_methods([Method::GET, Method::HEAD, Method::PATCH])
         .allowed_headers(SENT.iter().copied())
         .expose_headers(READ.iter().copied())
         .max_age(REMEMBERED);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(&origin.0))
+}
+
+/// What the answer to a preflight depends on.
+const ASKED: HeaderValue =
+    HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
+
+/// Around that middleware: its refusals are problems like all others, for whoever looks at them in the browser's tools.
+pub async fn explained(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let response = next.call(request).await?;
+    let Some(refusal) = response.response().error().and_then(Error::as_error::<CorsError>) else {
+        return Ok(response.map_into_left_body());
+    };
+    let detail = match refusal {
+        CorsError::OriginNotAllowed => "pages of this origin may not call".to_owned(),
+        CorsError::MethodNotAllowed => "pages may use GET, HEAD and PATCH".to_owned(),
+        CorsError::HeadersNotAllowed => format!("pages may send these headers: {}", SENT.join(", ")),
+        other => other.to_string(),
+    };
+    let problem = Problem::new(ProblemType::CorsRefused, detail).with_header(header::VARY, ASKED);
+    Ok(response.into_response(problem.error_response()).map_into_right_body())
 }
 
 #[cfg(test)]

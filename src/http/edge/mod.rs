@@ -1,15 +1,17 @@
 //! What stands between the callers and the routes: who is believed about addresses, how often somebody may call, which
-//! pages of other hosts may call, and how answers are packed.
+//! pages of other hosts may call, how answers are packed, and which have no body.
 
 mod compress;
 mod cors;
+mod head;
 pub mod limit;
 pub mod source;
 
 use ipnet::IpNet;
 
 pub use compress::compressed;
-pub use cors::{InvalidOrigin, WebOrigin};
+pub use cors::{InvalidOrigin, WebOrigin, explained};
+pub use head::headed;
 
 use limit::Quota;
 use source::ForwardedHeader;

@@ -44,7 +44,8 @@ pub(super) fn responses(types: &[ProblemType]) -> BTreeMap<String, RefOr<Respons
     by_status.into_iter().map(|(status, types)| (status.to_string(), response(&types).into())).collect()
 }
 
-fn response(types: &[ProblemType]) -> Response {
+/// One response for these types; they have one status.
+pub(super) fn response(types: &[ProblemType]) -> Response {
     let description = match types {
         [only] => only.describe().meaning.to_owned(),
         several => {

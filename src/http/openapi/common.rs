@@ -12,9 +12,11 @@ use utoipa::openapi::{
 
 use super::super::body::PATCH_TYPES;
 use super::super::headers::MAX_IDEMPOTENCY_KEY;
+use super::super::problem::ProblemType;
 use super::super::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use super::super::request::MAX_REQUEST_ID;
 use super::super::verification::{DEFAULT_EVENTS, MAX_EVENTS};
+use super::answers;
 use crate::domain::ids::ID_PATTERN;
 
 pub(super) struct Common;
@@ -29,6 +31,9 @@ impl Modify for Common {
         for (name, parameter) in parameters() {
             components.parameters.insert(name.into(), parameter.into());
         }
+        // It answers a browser's preflight, which is no call of the document's.
+        let refusal = answers::response(&[ProblemType::CorsRefused]);
+        components.responses.insert("CorsRefused".into(), refusal.into());
         for item in document.paths.paths.values_mut() {
             for operation in operations(item) {
                 complete(operation);
@@ -57,13 +62,15 @@ fn complete(operation: &mut Operation) {
         parameters.push(RefOr::Ref(Ref::new(format!("#/components/parameters/{name}"))));
     }
     let call = operation.operation_id.clone().unwrap_or_default();
+    let other_method = answers::response(&[ProblemType::MethodNotAllowed]);
+    operation.responses.responses.insert("405".into(), other_method.into());
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         let of_status = ON_STATUS.iter().filter(|(on, _)| on == status).map(|(_, name)| *name);
         let own = ON_CALL.iter().filter(|(of, on, _)| *of == call && on.contains(&status.as_str()));
         let names = of_status.chain(own.flat_map(|(_, _, names)| names.iter().copied()));
-        // Whoever is not recognised has no limit to be told of.
-        let is_counted = operation.security.is_some() && status != "401";
+        // Whoever is not recognised, or not asked for a token, has no limit to be told of.
+        let is_counted = operation.security.is_some() && !["401", "405"].contains(&status.as_str());
         let limits: &[&str] = if is_counted { &["RateLimit-Policy", "RateLimit"] } else { &[] };
         for name in names.chain(limits.iter().copied()).chain(["X-Request-Id"]) {
             let component = Ref::new(format!("#/components/headers/{}", component(name)));
@@ -102,6 +109,7 @@ fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
 const ON_STATUS: &[(&str, &str)] = &[
     ("401", "WWW-Authenticate"),
     ("403", "WWW-Authenticate"),
+    ("405", "Allow"),
     ("409", "Retry-After"),
     ("415", "Accept-Patch"),
     ("429", "Retry-After"),
@@ -114,7 +122,10 @@ const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("patch_tunnel", &["202"], &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"]),
     ("patch_tunnel", &["404", "409", "412", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
     ("list_tunnels", &["200"], &["Link"]),
-    ("get_tunnel", &["200", "304"], &["ETag"]),
+    ("get_tunnel", &["200", "304"], &["ETag", "Cache-Control"]),
+    ("openapi_json", &["200", "304"], &["ETag", "Cache-Control"]),
+    ("list_problem_types", &["200"], &["Cache-Control", "Vary"]),
+    ("get_problem_type", &["200"], &["Cache-Control", "Vary"]),
     ("list_operations", &["200"], &["Link"]),
     ("list_audit_events", &["200"], &["Link"]),
     ("get_operation", &["200"], &["Preference-Applied"]),
@@ -154,7 +165,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Retry-After",
             header(
                 whole().minimum(Some(0)),
-                "Seconds after which another try makes sense. Absent where waiting won't help.",
+                "Seconds after which another try makes sense. Absent where waiting won't help, and where an \
+                 `Idempotency-Key` repeats a refusal.",
                 json!(5),
             ),
         ),
@@ -185,6 +197,7 @@ fn headers() -> Vec<(&'static str, Header)> {
                 json!("Bearer realm=\"tunnelgate\", error=\"invalid_token\""),
             ),
         ),
+        ("Allow", header(text(), "The methods that there are at this path.", json!("GET, HEAD, PATCH"))),
         (
             "Accept-Patch",
             header(
@@ -216,10 +229,27 @@ fn headers() -> Vec<(&'static str, Header)> {
         (
             "ETag",
             header(
-                text().pattern(Some("^\"[0-9a-f]{32}\"$")),
-                "The tag of what is shown: it changes whenever anything of it does, the key's fingerprint included. Give \
-                 it as `If-Match` with a PATCH, or as `If-None-Match` when you look again.",
+                text().pattern(Some("^(W/)?\"[0-9a-f]{32}\"$")),
+                "The tag of what is shown: it changes whenever anything of it does. Give it as `If-None-Match` when you \
+                 look again. A tunnel's covers its key's fingerprint too, and goes as `If-Match` with a PATCH.",
                 json!(super::examples::ETAG),
+            ),
+        ),
+        (
+            "Cache-Control",
+            header(
+                text(),
+                "What a cache may do with the answer. Where none is described it is `no-store`.",
+                json!("private, no-cache"),
+            ),
+        ),
+        (
+            "Vary",
+            header(
+                text(),
+                "The headers of the request that the answer depends on; with `Accept-Encoding` where it may be packed, \
+                 and with those of CORS where pages of other hosts may call.",
+                json!("accept, accept-encoding"),
             ),
         ),
         (

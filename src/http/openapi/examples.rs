@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::event_view::{COLUMNS, csv_header, csv_line};
 use super::super::problem::pages::TypeView;
 use super::super::problem::{Problem, ProblemType};
 use crate::domain::event::EventKind;
@@ -110,6 +111,39 @@ pub(super) fn event() -> Value {
     })
 }
 
+/// An event as a line of NDJSON.
+pub(super) fn ndjson() -> String {
+    format!("{}\n", event())
+}
+
+/// The same as CSV, with its header.
+pub(super) fn csv() -> String {
+    let event = event();
+    let fields = COLUMNS.iter().map(|column| match &event[*column] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    });
+    let lines = [csv_header(), csv_line(&fields.collect::<Vec<_>>())].concat();
+    String::from_utf8(lines).unwrap_or_default()
+}
+
+/// One figure.
+pub(super) const METRICS: &str = "\
+# HELP tunnelgate_auth_refusals Callers that were refused: no token, an invalid one, too few rights, or too often.
+# TYPE tunnelgate_auth_refusals counter
+tunnelgate_auth_refusals_total{reason=\"no_token\"} 3
+# EOF
+";
+
+/// The beginning of a page.
+pub(super) const PAGE: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Problems · tunnelgate</title>…</html>";
+
+/// A document with nothing in it.
+pub(super) fn document() -> Value {
+    json!({"openapi": "3.1.0", "info": {"title": "tunnelgate", "version": env!("CARGO_PKG_VERSION")}, "paths": {}})
+}
+
 const HASH: &str = "0b03f1d0a3c55b5be2a9c6f1d3c1b6f0c7c2f9d6c1f5a4d6b2e0a7f9c3d5c09c";
 
 pub(super) fn events() -> Value {
@@ -155,6 +189,10 @@ pub(super) fn problem(kind: ProblemType) -> Value {
         ProblemType::InvalidHeader => {
             example["errors"] = json!([{"pointer": "header:If-Match", "code": "invalid",
                 "detail": "must be * or a list of entity tags such as \"33a64df5\", as ETag has them"}]);
+        }
+        ProblemType::InvalidCursor => {
+            example["errors"] = json!([{"pointer": "query:cursor", "code": kind.code(),
+                "detail": kind.describe().detail}]);
         }
         ProblemType::OperationInProgress | ProblemType::IdempotencyKeyInFlight => {
             example["operation_id"] = json!(ID);

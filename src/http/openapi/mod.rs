@@ -5,20 +5,16 @@ mod common;
 mod examples;
 mod paths;
 mod schemas;
+pub(super) mod ui;
 
-use super::problem::ProblemType;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use std::sync::LazyLock;
+
+use actix_web::{HttpRequest, HttpResponse};
 use common::Common;
 use utoipa::OpenApi;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// What the Swagger UI may load: what comes from here, and nothing else.
-const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+use super::asset::Asset;
+use super::problem::{Problem, ProblemType};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,7 +22,8 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
         title = "tunnelgate",
         description = "Changes Tencent Cloud VPN tunnels safely: each change is sent at most once, followed to its \
             end, read back, and written into an append-only audit log.\n\nAuthorize with an API key (`tg_…`), which \
-            the gateway's operators make with `tunnelgate keys create`; the sandbox prints one.",
+            the gateway's operators make with `tunnelgate keys create`; the sandbox prints one.\n\n\
+            Whatever answers GET answers HEAD too: with the same headers, and without the body.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
@@ -45,25 +42,8 @@ const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
         paths::problems::list_problem_types, paths::problems::get_problem_type,
         paths::service::livez, paths::service::readyz, paths::service::metrics, paths::service::openapi_json
     ),
-    components(schemas(
-        schemas::TunnelPatch, schemas::TunnelPage, schemas::PatchAnswer, schemas::OperationPage,
-        schemas::AuditEventPage,
-        super::operations::OperationView<'static>, super::operations::PathView<'static>,
-        super::dry_run::DryRunView<'static>, super::dry_run::FieldView<'static>,
-        super::dry_run::CallView<'static>, super::dry_run::ParameterView<'static>,
-        crate::domain::tunnel_view::TunnelView, crate::domain::tunnel_view::IkeView,
-        crate::domain::tunnel_view::IpsecView, crate::domain::tunnel_view::IdentityView,
-        crate::domain::tunnel_view::Amount, crate::domain::tunnel_view::Fingerprint,
-        super::stream::StepView,
-        super::event_view::EventSchema, super::audit::Checkpoint, super::counts::CountsView, super::counts::CountView,
-        super::verification::VerificationView, crate::domain::bucket::Bucket, super::problem::Problem,
-        super::problem::pages::TypeView, super::problem::pages::TypePage,
-        crate::domain::fault::Fault, crate::domain::operation::OperationError,
-        crate::domain::operation::UpstreamError, crate::domain::operation::ErrorCode,
-        crate::domain::operation::Status, crate::domain::verification::Verification,
-        crate::domain::verification::Difference, crate::domain::event::EventKind,
-        crate::domain::event::ActorKind
-    )),
+    // What no call's body leads to by itself.
+    components(schemas(super::problem::Problem, super::stream::StepView)),
     modifiers(&Common)
 )]
 struct Document;
@@ -80,38 +60,23 @@ pub fn document_json() -> String {
     if let Some(schema) = document.pointer_mut("/components/schemas/TunnelPatch") {
         *schema = schemas::tunnel_patch();
     }
+    schemas::require_nullable(&mut document["components"]["schemas"]);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
 }
 
-pub(super) async fn serve() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document_json())
-}
-
-/// The Swagger UI, below `/docs/`.
-pub(super) fn swagger_ui() -> SwaggerUi {
-    let config = Config::from("/openapi.json")
-        .persist_authorization(false)
-        .display_request_duration(true)
-        .deep_linking(true)
-        .validator_url("none");
-    SwaggerUi::new("/{_:.*}").config(config)
-}
-
-/// Puts the page's policy around the Swagger UI.
-pub(super) async fn framed(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = next.call(request).await?;
-    let policy = HeaderValue::from_static(DOCS_POLICY);
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    Ok(response)
+pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    static DOCUMENT: LazyLock<Asset> = LazyLock::new(|| Asset::new("application/json", document_json()));
+    DOCUMENT.respond(&request)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
     use super::*;
 
     /// The contract shows in review: a change of the document is a change of the checked-in file.
@@ -142,6 +107,79 @@ mod tests {
         let lifetime = &properties["ike"]["properties"]["sa_lifetime_seconds"];
         assert_eq!(lifetime["maximum"], *crate::domain::ike::SA_LIFETIME_SECONDS.end());
         assert_eq!(patch["additionalProperties"], false);
+    }
+
+    /// Whoever reads an answer need not tell `null` from absent: what may be `null` is always there, and what may be
+    /// absent is never `null`.
+    #[test]
+    fn what_may_be_null_is_required() {
+        fn walk(schema: &Value, found: &mut usize) {
+            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                if schemas::allows_null(property) {
+                    *found += 1;
+                    let required = schema["required"].as_array().expect("required members");
+                    assert!(required.contains(&json!(name)), "{name} in {schema}");
+                }
+            }
+            match schema {
+                Value::Object(members) => members.values().for_each(|member| walk(member, found)),
+                Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
+                _ => {}
+            }
+        }
+        let document: Value = serde_json::from_str(&document_json()).expect("JSON");
+        let schemas = &document["components"]["schemas"];
+        let mut found = 0;
+        walk(schemas, &mut found);
+        assert!(found > 30, "{found}");
+        for (name, member) in [
+            ("Problem", "upstream"),
+            ("Problem", "operation_id"),
+            ("IdentityView", "address"),
+            ("IdentityView", "fqdn"),
+        ] {
+            let property = &schemas[name]["properties"][member];
+            assert!(property.is_object() && !schemas::allows_null(property), "{name}.{member}: {property}");
+        }
+    }
+
+    /// The document is a map from names: of two views with one name it would show either.
+    #[test]
+    fn no_two_views_have_one_name() {
+        let mut shown: BTreeMap<String, Value> = BTreeMap::new();
+        for (name, schema) in schemas::registered() {
+            let schema = json!(schema);
+            let other = shown.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert_eq!(*other, schema, "two views are called {name}");
+        }
+        let document = json!(Document::openapi());
+        let described: BTreeMap<String, Value> =
+            serde_json::from_value(document["components"]["schemas"].clone()).expect("schemas");
+        let names = |schemas: &BTreeMap<String, Value>| schemas.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&shown), names(&described), "each view of a call belongs into schemas::registered");
+        assert!(shown == described);
+    }
+
+    #[test]
+    fn every_content_of_a_good_answer_has_a_schema_and_an_example() {
+        let document: Value = serde_json::from_str(&document_json()).expect("JSON");
+        for (path, calls) in document["paths"].as_object().expect("paths") {
+            for call in calls.as_object().expect("calls").values() {
+                let responses = call["responses"].as_object().expect("responses");
+                for (status, answer) in responses.iter().filter(|(status, _)| status.starts_with('2')) {
+                    for (media, content) in answer["content"].as_object().into_iter().flatten() {
+                        let place = format!("{path} {status} {media}");
+                        let has_example =
+                            ["example", "examples"].iter().any(|word| content.get(word).is_some());
+                        assert!(has_example, "{place}");
+                        // The document itself is described elsewhere; all that is no JSON is text.
+                        let schema = &content["schema"];
+                        let is_told = schema["$ref"].is_string() || schema["type"] == "string";
+                        assert!(is_told || path == "/openapi.json", "{place}: {schema}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

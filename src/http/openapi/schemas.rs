@@ -4,15 +4,20 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
-use utoipa::openapi::schema::Schema;
-use utoipa::openapi::{Object, RefOr};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{Object, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::super::dry_run::DryRunView;
+use super::super::event_view::EventSchema;
+use super::super::operations::{OperationView, Page};
+use super::super::problem::pages::TypeView;
 use super::examples;
 use crate::domain::ike::{self, DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, MAX_FQDN_LENGTH};
 use crate::domain::ipsec::{self, IpsecEncryption, IpsecIntegrity, PfsDhGroup};
 use crate::domain::name::MAX_NAME_LENGTH;
 use crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH;
+use crate::domain::tunnel_view::TunnelView;
 
 fn words(words: &[&str], description: &str) -> Value {
     json!({"type": "string", "enum": words, "description": description})
@@ -126,33 +131,67 @@ impl ToSchema for TunnelPatch {
     }
 }
 
-/// One page of operations.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "describes a page to the OpenAPI document")]
-pub(super) struct OperationPage {
-    items: Vec<super::super::operations::OperationView<'static>>,
-    /// Give it as `cursor` to get the next page; `null` on the last.
-    #[schema(required)]
-    next_cursor: Option<String>,
+/// A page of operations.
+pub(super) type OperationPage = Page<OperationView<'static>>;
+/// A page of events.
+pub(super) type AuditEventPage = Page<EventSchema>;
+/// A page of tunnels.
+pub(super) type TunnelPage = Page<TunnelView>;
+/// A page of types of problems.
+pub(super) type ProblemTypePage = Page<TypeView>;
+
+impl<T: ToSchema> PartialSchema for Page<T> {
+    fn schema() -> RefOr<Schema> {
+        let cursor = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("Give it as `cursor` to get the next page; `null` on the last."));
+        ObjectBuilder::new()
+            .description(Some("One page of a list."))
+            .property("items", ArrayBuilder::new().items(Ref::from_schema_name(T::name())))
+            .required("items")
+            .property("next_cursor", cursor)
+            .into()
+    }
 }
 
-/// One page of events.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "describes a page to the OpenAPI document")]
-pub(super) struct AuditEventPage {
-    items: Vec<super::super::event_view::EventSchema>,
-    /// Give it as `cursor` to get the next page; `null` on the last.
-    #[schema(required)]
-    next_cursor: Option<String>,
+impl<T: ToSchema> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
-/// One page of tunnels.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "describes a page to the OpenAPI document")]
-pub(super) struct TunnelPage {
-    items: Vec<crate::domain::tunnel_view::TunnelView>,
-    /// Give it as `cursor` to get the next page; `null` on the last.
-    next_cursor: Option<String>,
+/// Makes required what may be `null`: serde leaves nothing out that it is not told to leave out, and what it is told so
+/// is described as never `null`.
+pub(super) fn require_nullable(schema: &mut Value) {
+    let names = schema["properties"].as_object().into_iter().flatten();
+    let nullable: Vec<Value> =
+        names.filter(|(_, property)| allows_null(property)).map(|(name, _)| json!(name)).collect();
+    if !nullable.is_empty() {
+        let members = schema["required"].as_array().into_iter().flatten();
+        let mut required: Vec<Value> = members.cloned().collect();
+        required.extend(nullable.into_iter().filter(|name| !required.contains(name)).collect::<Vec<_>>());
+        schema["required"] = required.into();
+    }
+    match schema {
+        Value::Object(members) => members.values_mut().for_each(require_nullable),
+        Value::Array(items) => items.iter_mut().for_each(require_nullable),
+        _ => {}
+    }
+}
+
+/// True if the type of a schema allows `null`.
+pub(super) fn allows_null(schema: &Value) -> bool {
+    let is_null = |kind: &Value| kind == "null";
+    let kinds = &schema["type"];
+    let either = ["oneOf", "anyOf"].iter().filter_map(|word| schema[word].as_array()).flatten();
+    is_null(kinds)
+        || kinds.as_array().is_some_and(|kinds| kinds.iter().any(is_null))
+        || either.into_iter().any(allows_null)
 }
 
 /// What a PATCH answers: the operation, or with `dry_run=true` what it would do.
@@ -160,6 +199,55 @@ pub(super) struct TunnelPage {
 #[serde(untagged)]
 #[allow(dead_code, reason = "describes an answer to the OpenAPI document")]
 pub(super) enum PatchAnswer {
-    Operation(super::super::operations::OperationView<'static>),
-    DryRun(super::super::dry_run::DryRunView<'static>),
+    Operation(OperationView<'static>),
+    DryRun(DryRunView<'static>),
+}
+
+#[cfg(test)]
+use {
+    super::super::audit::Checkpoint,
+    super::super::counts::CountsView,
+    super::super::health::{Alive, Ready},
+    super::super::problem::Problem,
+    super::super::stream::StepView,
+    super::super::verification::VerificationView,
+    crate::domain::bucket::Bucket,
+    crate::domain::event::EventKind,
+    crate::domain::operation::Status,
+};
+
+/// What each view of a call, and each that it leads to, registers, with everything that stands twice.
+#[cfg(test)]
+pub(super) fn registered() -> Vec<(String, RefOr<Schema>)> {
+    fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+    let mut schemas = Vec::new();
+    macro_rules! add {
+        ($($view:ty),+ $(,)?) => { $(add::<$view>(&mut schemas);)+ };
+    }
+    add!(
+        TunnelPatch,
+        TunnelPage,
+        TunnelView,
+        PatchAnswer,
+        OperationPage,
+        OperationView,
+        StepView,
+        Status,
+        AuditEventPage,
+        EventSchema,
+        EventKind,
+        Checkpoint,
+        Bucket,
+        CountsView,
+        VerificationView,
+        Problem,
+        ProblemTypePage,
+        TypeView,
+        Alive,
+        Ready,
+    );
+    schemas
 }

@@ -50,10 +50,11 @@ pub struct Problem {
     errors: Vec<Fault>,
     /// The cloud's own words, for a refusal by the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     upstream: Option<UpstreamError>,
     /// The operation that this is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<Uuid>, nullable = false)]
     operation_id: Option<OperationId>,
     #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -92,6 +93,16 @@ impl Problem {
         Self::of(ProblemType::Internal)
     }
 
+    /// 400: faults of the query and of headers. The code is the query's where both are at fault.
+    pub fn of_faults(faults: Vec<Fault>) -> Self {
+        let kind = match faults.as_slice() {
+            [only] if only.code == ProblemType::InvalidCursor.code() => ProblemType::InvalidCursor,
+            all if all.iter().all(|fault| fault.pointer.starts_with("header:")) => ProblemType::InvalidHeader,
+            _ => ProblemType::InvalidQuery,
+        };
+        Self::of(kind).with_errors(faults)
+    }
+
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<Fault>) -> Self {
         self.errors = errors;
@@ -119,6 +130,19 @@ impl Problem {
     #[must_use]
     pub fn of_rejected(id: OperationId, error: &OperationError) -> Self {
         Self::of_error(error, RETRY_AFTER).with_operation(id)
+    }
+
+    /// The answer for such an operation when its request comes again under its `Idempotency-Key`. Waiting won't help, so
+    /// there is no `Retry-After`.
+    #[must_use]
+    pub fn of_repeated(id: OperationId, error: &OperationError) -> Self {
+        let mut problem = Self::of_rejected(id, error);
+        problem.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
+        problem.detail.push_str(
+            ". This is the answer to the first request with this Idempotency-Key: the key repeats it for 24 hours, \
+             use a new one to try again",
+        );
+        problem
     }
 
     /// An error in the words of an operation; `retry_after` in seconds, where trying again may help.

@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Problem, ProblemType};
+use crate::http::accept;
 use crate::http::openapi::example;
+use crate::http::operations::Page;
 
 /// How long a page may be kept: the words change with the version only.
 const CACHING: &str = "public, max-age=3600";
@@ -47,7 +49,6 @@ pub(in crate::http) struct TypeView {
     #[schema(example = "operation_in_progress")]
     code: &'static str,
     /// The HTTP status that it comes with; `null` for one that only stands in an operation's `error`.
-    #[schema(required)]
     status: Option<u16>,
     /// The type in a few words.
     title: &'static str,
@@ -71,20 +72,10 @@ impl From<ProblemType> for TypeView {
     }
 }
 
-/// Every type of problem.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ProblemTypePage)]
-pub(in crate::http) struct TypePage {
-    items: Vec<TypeView>,
-    /// Always `null`: they all are on one page.
-    #[schema(required)]
-    next_cursor: Option<String>,
-}
-
 pub(in crate::http) async fn list(request: HttpRequest) -> HttpResponse {
     if !wants_html(&request) {
         let items = ProblemType::ALL.iter().copied().map(TypeView::from).collect();
-        return json(&TypePage { items, next_cursor: None });
+        return json(&Page::only(items));
     }
     let mut rows = String::new();
     for kind in ProblemType::ALL {
@@ -134,15 +125,7 @@ pub(in crate::http) async fn one(
 
 /// True for browsers: they name `text/html`.
 fn wants_html(request: &HttpRequest) -> bool {
-    let values = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
-    let named = values.flat_map(|value| value.split(',')).find_map(|range| {
-        match range.split(';').next().unwrap_or_default().trim() {
-            "text/html" => Some(true),
-            "application/json" | "*/*" => Some(false),
-            _ => None,
-        }
-    });
-    named.unwrap_or(false)
+    accept::preferred(request, &[("application/json", false), ("text/html", true)], false)
 }
 
 fn json(view: &impl Serialize) -> HttpResponse {

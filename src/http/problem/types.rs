@@ -25,7 +25,7 @@ pub struct Description {
 /// Declares the types and their table.
 macro_rules! problem_types {
     ($($variant:ident = $code:literal, $status:ident, title: $title:literal, detail: $detail:expr,
-        meaning: $meaning:literal, remedy: $remedy:literal;)+) => {
+        meaning: $meaning:literal, remedy: $remedy:expr;)+) => {
         /// What kind of problem it is.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProblemType { $($variant),+ }
@@ -60,6 +60,13 @@ macro_rules! of_error_code {
     ($code:ident: $($variant:ident),+) => { match $code { $(ErrorCode::$variant => Self::$variant),+ } };
 }
 
+/// The remedy of a refusal that may be over when the same request comes again.
+macro_rules! with_a_new_key {
+    ($remedy:literal) => {
+        concat!($remedy, " If you sent an `Idempotency-Key`, take a new one: the old one repeats this refusal for 24 hours.")
+    };
+}
+
 problem_types! {
     // The request's form.
     InvalidJson = "invalid_json", BAD_REQUEST,
@@ -75,9 +82,9 @@ problem_types! {
     InvalidQuery = "invalid_query", BAD_REQUEST,
         title: "the query can't be understood",
         detail: "the query can't be understood: see errors",
-        meaning: "A query parameter, or the header `Last-Event-ID`, is unknown, stands twice, or has a value that it \
-            can't have. An unknown one is refused, so that a slip of the pen never widens a search.",
-        remedy: "`errors` names every parameter that is wrong, and what it may be.";
+        meaning: "A query parameter is unknown, stands twice, or has a value that it can't have. An unknown one is \
+            refused, so that a slip of the pen never widens a search.",
+        remedy: "`errors` names every parameter that is wrong, and what it may be; where a header is wrong too, it names that as well.";
     InvalidCursor = "invalid_cursor", BAD_REQUEST,
         title: "the cursor can't be understood",
         detail: "take the cursor from next_cursor, unchanged",
@@ -86,8 +93,11 @@ problem_types! {
     InvalidHeader = "invalid_header", BAD_REQUEST,
         title: "a header can't be understood",
         detail: "a header can't be understood: see errors",
-        meaning: "`If-Match` or `If-None-Match` is neither `*` nor a list of entity tags. It is refused, because to ignore a condition would be worse.",
-        remedy: "Give the tag as `ETag` has it, with its quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
+        meaning: "A header has a value that it can't have: `If-Match` or `If-None-Match` is neither `*` nor a list of \
+            entity tags, `Idempotency-Key` is no key, or `Last-Event-ID` is no message's id. It is refused, because to \
+            ignore what it asks for would be worse.",
+        remedy: "`errors` names every header that is wrong, and what it may be. Give a tag as `ETag` has it, with its \
+            quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE,
         title: "the body is too large",
         detail: "a body has 65536 bytes at the most",
@@ -105,9 +115,15 @@ problem_types! {
         remedy: "Compare the path with those at `/docs/`; mind the slashes at its end.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED,
         title: "method not allowed",
-        detail: "only PATCH works here",
+        detail: "allowed here: GET, HEAD, PATCH",
         meaning: "The path exists, but not with this method.",
         remedy: "Use a method that the `Allow` header of the answer names.";
+    CorsRefused = "cors_refused", BAD_REQUEST,
+        title: "this page may not call",
+        detail: "pages of this origin may not call",
+        meaning: "A browser asked (`OPTIONS`) whether a page of another host may make this call, and it may not: its \
+            origin is not among those that the gateway's operators name, or it wants a method or a header that no call uses.",
+        remedy: "`detail` says which. Ask the gateway's operators to name the page's origin in `TUNNELGATE_CORS_ORIGINS`, or call from a server.";
     NotFound = "not_found", NOT_FOUND,
         title: "not found",
         detail: "there is nothing here that you may see",
@@ -144,7 +160,7 @@ problem_types! {
     InvalidPatch = "invalid_patch", UNPROCESSABLE_ENTITY,
         title: "the patch is invalid",
         detail: "the patch can't be carried out as it is: see errors",
-        meaning: "The patch, an id in the path or a header breaks a rule. Nothing was sent to the cloud.",
+        meaning: "The patch, or an id in the path, breaks a rule. Nothing was sent to the cloud.",
         remedy: "`errors` names every fault at once, with a JSON pointer and the limit that was missed. Mend them all and send it again.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
         title: "the Idempotency-Key was used before",
@@ -188,12 +204,12 @@ problem_types! {
         title: "the tunnel's state allows no change now",
         detail: usual_detail(ErrorCode::TunnelStateConflict),
         meaning: "The cloud is busy with this tunnel, perhaps for somebody who does not use this gateway. Nothing was changed.",
-        remedy: "Try again in a minute.";
+        remedy: with_a_new_key!("Try again in a minute.");
     UpstreamRateLimited = "upstream_rate_limited", TOO_MANY_REQUESTS,
         title: "the cloud limits the rate of calls",
         detail: usual_detail(ErrorCode::UpstreamRateLimited),
         meaning: "The cloud's quota or rate limit held through several tries. Nothing was changed.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamCredentials = "upstream_credentials", BAD_GATEWAY,
         title: "the cloud refuses the gateway",
         detail: usual_detail(ErrorCode::UpstreamCredentials),
@@ -203,7 +219,7 @@ problem_types! {
         title: "the cloud takes the call for a replay",
         detail: usual_detail(ErrorCode::UpstreamReplay),
         meaning: "The cloud took the gateway's call for expired or replayed, twice. Most often the gateway's clock is wrong. Nothing was changed.",
-        remedy: "Try again; if it stays, tell the gateway's operators to look at the clock.";
+        remedy: with_a_new_key!("Try again; if it stays, tell the gateway's operators to look at the clock.");
     UpstreamFailed = "upstream_failed", BAD_GATEWAY,
         title: "the cloud refuses the change",
         detail: usual_detail(ErrorCode::UpstreamFailed),
@@ -215,27 +231,27 @@ problem_types! {
         title: "the gateway's call budget is used up",
         detail: usual_detail(ErrorCode::CallBudget),
         meaning: "The gateway may call the cloud only so often, and no place was free in time. Nothing was sent.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamUnreachable = "upstream_unreachable", SERVICE_UNAVAILABLE,
         title: "the cloud can't be reached",
         detail: usual_detail(ErrorCode::UpstreamUnreachable),
         meaning: "The gateway got no connection to the cloud. Nothing was sent.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE,
         title: "the cloud is closed for maintenance",
         detail: usual_detail(ErrorCode::UpstreamUnavailable),
         meaning: "The cloud has closed this call for maintenance. Nothing was changed.",
-        remedy: "Try again after `Retry-After` seconds, and less and less often.";
+        remedy: with_a_new_key!("Try again after `Retry-After` seconds, and less and less often.");
     TunnelUnreadable = "tunnel_unreadable", SERVICE_UNAVAILABLE,
         title: "the tunnel can't be read",
         detail: usual_detail(ErrorCode::TunnelUnreadable),
         meaning: "The cloud gave no usable answer about the tunnel. A patch with `If-Match`, or with a part of `ike` or `ipsec` (which is merged with what the tunnel has, so that nothing falls back to a weak default), depends on it: nothing was sent.",
-        remedy: "Try again after `Retry-After` seconds. A patch that gives its groups whole, without `If-Match`, needs no look at the tunnel.";
+        remedy: with_a_new_key!("Try again after `Retry-After` seconds. A patch that gives its groups whole, without `If-Match`, needs no look at the tunnel.");
     NotSent = "not_sent", SERVICE_UNAVAILABLE,
         title: "the change was not sent",
         detail: usual_detail(ErrorCode::NotSent),
         meaning: "The gateway was held up for so long that it gave the change up rather than risk to send it twice. Nothing was sent.",
-        remedy: "Send the same request again after `Retry-After` seconds.";
+        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     LedgerUnavailable = "ledger_unavailable", SERVICE_UNAVAILABLE,
         title: "the ledger is unavailable",
         detail: "the gateway's ledger can't be reached; nothing was sent to the cloud",

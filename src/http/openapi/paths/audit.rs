@@ -37,7 +37,8 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
     responses(
         (status = 200, description = "A page, or a stream of all that match", content(
             (AuditEventPage = "application/json", example = json!(examples::events())),
-            (String = "application/x-ndjson"), (String = "text/csv"))),
+            (String = "application/x-ndjson", example = json!(examples::ndjson())),
+            (String = "text/csv", example = json!(examples::csv())))),
         ListProblems
     ))]
 pub(in super::super) fn list_audit_events() {}
@@ -55,7 +56,8 @@ pub(in super::super) fn get_audit_event() {}
 /// The newest event's place in the chain
 ///
 /// Keep it where the database's owner can't write: `tunnelgate audit verify --checkpoint FILE` then notices a log whose
-/// tail was cut off, or that was written anew.
+/// tail was cut off, or that was written anew. Needs `audit:read` for all VPCs, because it tells what happens in all of
+/// them.
 #[utoipa::path(get, path = "/audit-events/checkpoint", tag = "audit", operation_id = "get_checkpoint",
     security(("bearer" = ["audit:read"])),
     responses(

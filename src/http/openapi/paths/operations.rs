@@ -8,6 +8,7 @@ use crate::domain::operation::Status;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(OneProblems: CALLER, InvalidQuery, NotFound);
+problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound);
 
 /// List operations
 ///
@@ -63,6 +64,6 @@ pub(in super::super) fn get_operation() {}
     responses(
         (status = 200, description = "The messages", body = String, content_type = "text/event-stream", example = json!(examples::messages())),
         (status = 204, description = "The operation has ended and you have seen its end: do not connect again"),
-        OneProblems
+        StreamProblems
     ))]
 pub(in super::super) fn stream_operation() {}

@@ -1,8 +1,9 @@
 //! What the types of problems mean.
 
-use super::super::super::problem::pages::{TypePage, TypeView};
+use super::super::super::problem::pages::TypeView;
 use super::super::answers::problems;
 use super::super::examples;
+use super::super::schemas::ProblemTypePage;
 
 problems!(OneProblems: &[], NoSuchPath);
 
@@ -11,7 +12,7 @@ problems!(OneProblems: &[], NoSuchPath);
 /// What every error answer can be. A page for browsers, JSON for everybody else.
 #[utoipa::path(get, path = "/problems", tag = "problems", operation_id = "list_problem_types",
     responses((status = 200, description = "All of them", content(
-        (TypePage = "application/json", example = json!(examples::problem_types())), (String = "text/html")))))]
+        (ProblemTypePage = "application/json", example = json!(examples::problem_types())), (String = "text/html", example = json!(examples::PAGE))))))]
 pub(in super::super) fn list_problem_types() {}
 
 /// Look at a type of problem
@@ -21,7 +22,7 @@ pub(in super::super) fn list_problem_types() {}
     params(("slug" = String, Path, description = "The code, with dashes", example = "operation-in-progress")),
     responses(
         (status = 200, description = "What it means, and what to do", content(
-            (TypeView = "application/json", example = json!(examples::problem_type())), (String = "text/html"))),
+            (TypeView = "application/json", example = json!(examples::problem_type())), (String = "text/html", example = json!(examples::PAGE)))),
         OneProblems
     ))]
 pub(in super::super) fn get_problem_type() {}

@@ -71,7 +71,7 @@ pub(in super::super) fn get_tunnel() {}
         ("tunnel_id" = String, Path, description = "The VPN tunnel on it", example = "vpnx-ol6bcqp0"),
         ("dry_run" = Option<bool>, Query, description = "`true`: shows what the change would do, and the call to the cloud with its secrets masked. Nothing that changes anything is sent, nothing is stored, no Idempotency-Key is taken, and `Prefer` has no effect. An operation that is under way on the tunnel is named in the answer."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the tunnel's GET, or several, or `*` (it exists): if the tunnel has changed since, 412 and nothing is sent. A weak tag never matches."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating safe: the same key with the same request gives the first operation again (`Idempotent-Replayed: true`), for 24 hours; with another request 422. Visible ASCII characters, bare or quoted."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating safe: the same key with the same request gives the first operation again (`Idempotent-Replayed: true`), for 24 hours; with another request 422. A first operation that was refused is repeated as its refusal, without `Retry-After`, even if the reason is over by now: to try again after a 409, 429, 502 or 503 take a new key. Visible ASCII characters, bare or quoted."),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end.")
     ),
     request_body(content(

@@ -1,0 +1,83 @@
+//! The Swagger UI at `/docs/`: the files of its distribution, embedded, and the one that names our document.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa_swagger_ui::{Config, serve};
+
+use crate::http::asset::Asset;
+use crate::http::problem::{Problem, ProblemType};
+
+/// The page itself.
+const PAGE: &str = "index.html";
+/// What the page loads.
+const PARTS: &[&str] = &[
+    "favicon-16x16.png",
+    "favicon-32x32.png",
+    "index.css",
+    "swagger-initializer.js",
+    "swagger-ui-bundle.js",
+    "swagger-ui-standalone-preset.js",
+    "swagger-ui.css",
+];
+
+/// The page may load what comes from here, and nothing else, and no other page may hold it.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+static FILES: LazyLock<BTreeMap<&str, Asset>> = LazyLock::new(|| {
+    let config = Config::from("/openapi.json")
+        .persist_authorization(false)
+        .display_request_duration(true)
+        .deep_linking(true)
+        .validator_url("none");
+    let config = Arc::new(config);
+    let file = |name: &'static str| {
+        let file = serve(name, config.clone()).ok().flatten()?;
+        Some((name, Asset::new(file.content_type, file.bytes.into_owned())))
+    };
+    PARTS.iter().chain([&PAGE]).copied().filter_map(file).collect()
+});
+
+pub(in crate::http) async fn file(
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let name = if name.is_empty() { PAGE } else { name.as_str() };
+    let file = FILES.get(name).ok_or_else(|| Problem::of(ProblemType::NoSuchPath))?;
+    let mut response = file.respond(&request)?;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, value);
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_in_the_distribution_and_the_page_loads_no_other() {
+        assert_eq!(FILES.len(), PARTS.len() + 1, "{:?}", FILES.keys());
+        let page = serve(PAGE, Arc::new(Config::from("/"))).expect("the distribution").expect("the page");
+        let page = String::from_utf8(page.bytes.into_owned()).expect("text");
+        let links = page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1));
+        let links: Vec<&str> = links.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(links.len() > 4, "{links:?}");
+        for link in links {
+            assert!(PARTS.contains(&link.trim_start_matches("./")), "{link}");
+        }
+    }
+}
