@@ -75,8 +75,7 @@ problem_types! {
     InvalidQuery = "invalid_query", BAD_REQUEST,
         title: "the query can't be understood",
         detail: "the query can't be understood: see errors",
-        meaning: "A query parameter, or the header `Last-Event-ID`, is unknown, stands twice, or has a value that it \
-            can't have. An unknown one is refused, so that a slip of the pen never widens a search.",
+        meaning: "A query parameter is unknown, stands twice, or has a value that it can't have. An unknown one is refused, so that a slip of the pen never widens a search.",
         remedy: "`errors` names every parameter that is wrong, and what it may be.";
     InvalidCursor = "invalid_cursor", BAD_REQUEST,
         title: "the cursor can't be understood",
@@ -86,8 +85,10 @@ problem_types! {
     InvalidHeader = "invalid_header", BAD_REQUEST,
         title: "a header can't be understood",
         detail: "a header can't be understood: see errors",
-        meaning: "`If-Match` or `If-None-Match` is neither `*` nor a list of entity tags. It is refused, because to ignore a condition would be worse.",
-        remedy: "Give the tag as `ETag` has it, with its quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
+        meaning: "`If-Match` or `If-None-Match` is neither `*` nor a list of entity tags, or `Last-Event-ID` is no message's id. \
+            It is refused, because to ignore it would be worse.",
+        remedy: "`errors` names the header. Give a tag as `ETag` has it, with its quotes: \
+            `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`; give a message's `id` as the stream has it.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE,
         title: "the body is too large",
         detail: "a body has 65536 bytes at the most",

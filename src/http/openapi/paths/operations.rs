@@ -8,6 +8,7 @@ use crate::domain::operation::Status;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(OneProblems: CALLER, InvalidQuery, NotFound);
+problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound);
 
 /// List operations
 ///
@@ -50,9 +51,10 @@ pub(in super::super) fn get_operation() {}
 /// `submitted`, …), its `data` an `OperationStep`. When the operation has ended, a last message with the event `end`
 /// holds the `Operation`, and the stream is closed.
 ///
-/// A client that lost the connection goes on with `Last-Event-ID`. A stream is also closed after five minutes, when the
-/// token expires, and when the gateway shuts down: a message `end` is the only end of the operation. Comments (lines
-/// that begin with `:`) keep the connection alive and mean nothing.
+/// A client that lost the connection goes on with `Last-Event-ID`; an id that is no message of this operation begins at the
+/// beginning. A stream is also closed after five minutes, when the token expires or is revoked (noticed within 20 seconds),
+/// and when the gateway shuts down: a message `end` is the only end of the operation. Comments (lines that begin with `:`)
+/// keep the connection alive and mean nothing.
 #[utoipa::path(get, path = "/operations/{id}/stream", tag = "operations", operation_id = "stream_operation",
     security(("bearer" = ["tunnels:read"])),
     params(
@@ -63,6 +65,6 @@ pub(in super::super) fn get_operation() {}
     responses(
         (status = 200, description = "The messages", body = String, content_type = "text/event-stream", example = json!(examples::messages())),
         (status = 204, description = "The operation has ended and you have seen its end: do not connect again"),
-        OneProblems
+        StreamProblems
     ))]
 pub(in super::super) fn stream_operation() {}
