@@ -104,6 +104,7 @@ impl EdgeArgs {
                 Forwarded::XForwardedFor => ForwardedHeader::XForwardedFor,
                 Forwarded::Forwarded => ForwardedHeader::Forwarded,
             },
+            ..Edge::default()
         })
     }
 

@@ -1,18 +1,20 @@
 //! `GET /operations/{id}/stream`: an operation's steps as server-sent events, those that were and those that come.
 
+pub(super) mod place;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{self, ContentEncoding, HeaderName};
+use actix_web::http::header::{self, HeaderName};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::stream;
 use serde::Serialize;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 use utoipa::ToSchema;
 
 use crate::domain::event::{Event, EventKind, Upstream};
-use crate::domain::fault::Fault;
+use crate::domain::ids::VpcId;
 use crate::domain::operation::{OperationId, Status, UpstreamError};
 use crate::domain::principal::Scope;
 use crate::domain::timestamp::Timestamp;
@@ -22,15 +24,13 @@ use crate::shutdown::Shutdown;
 
 use super::figures::UnderWay;
 use super::operations::OperationView;
-use super::problem::{Problem, ProblemType};
-use super::query::Query;
+use super::problem::Problem;
 use super::{HttpState, auth};
+use place::Place;
 
 /// The media type of server-sent events.
 pub const MEDIA_TYPE: &str = "text/event-stream";
-/// Silence that proxies bear: after that a comment is sent.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The longest life of a stream: after that the client comes again, and what it may see is looked at anew.
+/// The longest life of a stream: after that the client comes again, perhaps to another replica.
 const LONGEST: Duration = Duration::from_secs(300);
 /// How soon a client comes again, in milliseconds, and what chance adds, so that not all come at once.
 const RETRY_MILLIS: u64 = 1000;
@@ -38,7 +38,6 @@ const RETRY_SPREAD_MILLIS: u64 = 2000;
 /// The id of the last message: a client that comes again with it has seen everything.
 const END: &str = "end";
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// nginx, for one, keeps an answer back to fill its buffer, unless this says no.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -55,11 +54,13 @@ pub(super) struct StepView {
     /// Where the operation stood after this step.
     status: Status,
     /// The cloud's own asynchronous job, in the step that began it.
-    #[schema(example = "12614")]
+    #[schema(example = "12614", required)]
     task_id: Option<String>,
     /// The cloud's own words, in a step that is not a good one.
+    #[schema(required)]
     upstream: Option<UpstreamError>,
     /// What reading the tunnel back showed, in the step that tells it.
+    #[schema(required)]
     verification: Option<Verification>,
 }
 
@@ -86,44 +87,29 @@ impl StepView {
     }
 }
 
-/// What a client has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Every step up to this one.
-    After(i64),
-    /// The end too.
-    End,
+/// Who follows a stream: looked up again at each heartbeat, because a key can be revoked meanwhile.
+struct Caller {
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+    vpc: VpcId,
 }
 
-fn place(text: &str) -> Option<Place> {
-    if text == END {
-        return Some(Place::End);
+impl Caller {
+    /// A ledger that can't be asked has revoked nothing: then the stream goes on, and the next heartbeat asks again.
+    async fn may_still_read(&self) -> bool {
+        match auth::reader(&self.state, &self.request, Scope::TunnelsRead).await {
+            Ok((_, vpcs)) => vpcs.allows(self.vpc.as_str()),
+            Err(problem) => problem.status_code().is_server_error(),
+        }
     }
-    text.parse().ok().filter(|seq| *seq >= 0).map(Place::After)
 }
 
-/// Where the client's last stream broke off; the header is what a client sends that connects again by itself.
-fn last_seen(request: &HttpRequest) -> Result<Place, Problem> {
-    let mut query = Query::parse(request.query_string());
-    let what = || "must be the id of a message of this stream".to_owned();
-    let asked = query.value("last_event_id", what, place);
-    query.finish()?;
-    let Some(header) = request.headers().get(LAST_EVENT_ID) else {
-        return Ok(asked.unwrap_or(Place::After(0)));
-    };
-    header.to_str().ok().and_then(place).ok_or_else(|| {
-        Problem::of(ProblemType::InvalidQuery).with_errors(vec![Fault::new(
-            "header:Last-Event-ID",
-            "invalid",
-            what(),
-        )])
-    })
-}
-
-/// A stream under way. It touches no database: it is told by the watcher.
+/// A stream under way. Its steps cost no look into the database: it is told by the watcher.
 struct Telling {
     watcher: Watcher,
     shutdown: Shutdown,
+    caller: Caller,
+    beat: Interval,
     /// Not told yet.
     sight: Option<Arc<Sight>>,
     /// The newest step that was told.
@@ -145,10 +131,17 @@ impl Telling {
                 return Some(Bytes::from(std::mem::take(&mut self.text)));
             }
             tokio::select! {
-                sight = self.watcher.changed() => self.sight = Some(sight),
-                () = sleep(HEARTBEAT) => self.text.push_str(":\n\n"),
-                () = sleep_until(self.until) => return None,
+                biased;
                 () = self.shutdown.requested() => return None,
+                () = sleep_until(self.until) => return None,
+                // Before any news: a client that read nothing for long may be nobody by now.
+                _ = self.beat.tick() => {
+                    if !self.caller.may_still_read().await {
+                        return None;
+                    }
+                    self.text.push_str(":\n\n");
+                }
+                sight = self.watcher.changed() => self.sight = Some(sight),
             }
         }
         (!self.text.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.text)))
@@ -180,26 +173,29 @@ pub(super) async fn stream(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let (principal, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
-    let place = last_seen(&request)?;
+    let place = place::last_seen(&request)?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let watcher = state.service.watch(id);
     let service = state.service.clone();
     let sight = state.run(async move { service.sight(id, &vpcs).await }).await??;
     let sight = sight.ok_or_else(Problem::not_found)?;
-    let told = match place {
-        Place::After(seq) => seq,
+    if place == Place::End && sight.operation.status().is_final() {
         // Tells a browser's EventSource, which connects again by itself, to leave it at that.
-        Place::End if sight.operation.status().is_final() => return Ok(HttpResponse::NoContent().finish()),
-        Place::End => 0,
-    };
+        return Ok(HttpResponse::NoContent().finish());
+    }
     let now = state.clock.now();
     let limit = principal.expires_at.map_or(LONGEST, |end| end.since(now).min(LONGEST));
     let retry = RETRY_MILLIS + state.chance.word() % RETRY_SPREAD_MILLIS;
+    let heartbeat = state.edge.heartbeat;
+    let mut beat = interval_at(Instant::now() + heartbeat, heartbeat);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let telling = Telling {
         watcher,
         shutdown: state.shutdown.clone(),
+        caller: Caller { state: state.clone(), request, vpc: sight.operation.tunnel.vpc_id.clone() },
+        beat,
+        told: place.among(&sight.events),
         sight: Some(Arc::new(sight)),
-        told,
         text: format!("retry: {retry}\n\n"),
         until: Instant::now() + limit,
         has_ended: false,
@@ -212,22 +208,5 @@ pub(super) async fn stream(
         .content_type(MEDIA_TYPE)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((X_ACCEL_BUFFERING, "no"))
-        // A compressor would hold messages back.
-        .insert_header(ContentEncoding::Identity)
         .streaming(messages))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_step_or_the_end() {
-        assert_eq!(place("0"), Some(Place::After(0)));
-        assert_eq!(place("42"), Some(Place::After(42)));
-        assert_eq!(place("end"), Some(Place::End));
-        for bad in ["", "-1", "END", "4 ", "99999999999999999999"] {
-            assert_eq!(place(bad), None, "{bad}");
-        }
-    }
 }

@@ -1,9 +1,11 @@
 //! `GET /operations/{id}/stream`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tunnelgate::domain::principal::Scope;
+use tunnelgate::http::edge::limit::Quota;
 
 use crate::field::{Field, path, ranges};
 use crate::on_each_ledger;
@@ -27,8 +29,9 @@ const WHOLE: [&str; 5] = ["requested", "submitted", "succeeded", "verification_c
 
 async fn a_stream_tells_what_was_what_comes_and_the_end(field: Field) {
     let id = started(&field, "vpnx-branch01").await;
-    let messages = field.consumer.messages(&stream(&id), &[]).await;
+    let messages = field.consumer.messages(&stream(&id), &[("accept-encoding", "gzip, br")]).await;
     let headers = messages.response.headers().clone();
+    assert_eq!(headers.get("content-encoding"), None, "\"identity\" is no value of this header");
     for (name, value) in
         [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")]
     {
@@ -70,10 +73,23 @@ async fn a_client_goes_on_where_it_stopped(field: Field) {
     let after = field.consumer.get(&stream(&id), &[("last-event-id", "end")]).await;
     assert_eq!((after.status, after.body.as_str()), (204, ""));
     let odd = field.consumer.get(&stream(&id), &[("last-event-id", "yesterday")]).await;
-    assert_eq!(odd.problem(), (400, "invalid_query".into()));
+    assert_eq!(odd.problem(), (400, "invalid_header".into()));
     assert_eq!(odd.json()["errors"][0]["pointer"], "header:Last-Event-ID");
     let odd = field.consumer.get(&format!("{}?last_event_id=-1&since=3", stream(&id)), &[]).await;
     assert_eq!(odd.json()["errors"].as_array().map(Vec::len), Some(2));
+}
+
+async fn an_id_of_another_stream_hides_nothing(field: Field) {
+    let id = started(&field, "vpnx-branch01").await;
+    let whole = field.consumer.messages(&stream(&id), &[]).await.rest().await;
+    let other = started(&field, "vpnx-branch02").await;
+    let others = field.consumer.messages(&stream(&other), &[]).await.rest().await;
+    for (own, foreign, messages) in [(&id, &others, &whole), (&other, &whole, &others)] {
+        for message in &foreign[..4] {
+            let place = [("last-event-id", message.id.as_str())];
+            assert_eq!(&field.consumer.messages(&stream(own), &place).await.rest().await, messages);
+        }
+    }
 }
 
 async fn every_end_has_its_step_and_the_clouds_words(field: Field) {
@@ -113,6 +129,42 @@ async fn a_stream_shows_no_more_than_the_operation_and_only_to_those_who_may_see
     field.until_waiting("stream", 0).await;
 }
 
+/// What is told by a stream is told to somebody who may still hear it.
+async fn a_stream_ends_soon_after_its_key_was_revoked(store: Store) {
+    let field = Field::with(store, |settings| {
+        settings.rules.task_timeout = Duration::from_secs(600);
+        settings.edge.heartbeat = Duration::from_millis(50);
+        // Far fewer than heartbeats come: looking again is no request of the caller's.
+        let count = NonZeroU32::new(10).expect("some");
+        settings.edge.rate_limit = Some(Quota { count, window: Duration::from_secs(3600) });
+    })
+    .await;
+    let id = started(&field, "vpnx-task-never-ends").await;
+    let reader = field.somebody("reader", &[(Scope::TunnelsRead, &[])]).await;
+    let mut theirs = reader.messages(&stream(&id), &[]).await;
+    let mut ours = field.consumer.messages(&stream(&id), &[]).await;
+    for messages in [&mut theirs, &mut ours] {
+        assert_eq!(messages.next().await.expect("a step").event, "requested");
+        assert_eq!(messages.next().await.expect("a step").event, "submitted");
+    }
+    field.revoke("reader").await;
+    assert_eq!(theirs.next().await, None, "closed, and not broken off");
+    assert_eq!(reader.get(&stream(&id), &[]).await.problem(), (401, "unauthorized".into()));
+    field.until_waiting("stream", 1).await;
+    drop(ours);
+    field.until_waiting("stream", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_ends_its_stream_on_sqlite() {
+    a_stream_ends_soon_after_its_key_was_revoked(Store::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_ends_its_stream_on_postgres() {
+    a_stream_ends_soon_after_its_key_was_revoked(Store::postgres().await).await;
+}
+
 async fn a_shutdown_ends_waits_and_streams_at_once(store: Store) {
     let field = Field::with(store, |settings| settings.rules.task_timeout = Duration::from_secs(600)).await;
     let id = started(&field, "vpnx-task-never-ends").await;
@@ -144,6 +196,7 @@ async fn a_shutdown_ends_them_on_postgres() {
 on_each_ledger!(
     a_stream_tells_what_was_what_comes_and_the_end,
     a_client_goes_on_where_it_stopped,
+    an_id_of_another_stream_hides_nothing,
     every_end_has_its_step_and_the_clouds_words,
     a_stream_shows_no_more_than_the_operation_and_only_to_those_who_may_see_it,
 );

@@ -1,88 +1,16 @@
 //! The console at `/`: what somebody sees who looks at it, with a mouse and without.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::driver::{Browser, ENTER};
-use crate::process::{Process, run};
-use crate::support::consumer::{Consumer, PATIENCE};
-
-const GATEWAY: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/";
-
-/// A gateway with a simulated cloud, and a browser in front of it.
-struct Desk {
-    folder: tempfile::TempDir,
-    browser: Browser,
-    /// May do everything.
-    consumer: Consumer,
-    _sandbox: Process,
-}
-
-impl Desk {
-    async fn new(task_duration: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let args = ["sandbox", "--listen", "127.0.0.1:0", "--keep", ".", "--task-duration", task_duration];
-        let mut sandbox = Process::start(folder.path(), "sandbox", &args, &[]);
-        let base = sandbox.address();
-        let token = key(folder.path(), "netops-ci", &["tunnels:read", "tunnels:write", "audit:read"]);
-        let consumer = Consumer::new(base, token);
-        Self { folder, browser: Browser::start().await, consumer, _sandbox: sandbox }
-    }
-
-    async fn open(&self, hash: &str) {
-        self.browser.open(&format!("{}/{hash}", self.consumer.base)).await;
-    }
-
-    /// Gives a token to the page.
-    async fn sign_in(&self, token: &str) {
-        self.browser.type_into("#token", token).await;
-        self.browser.click(".sign-in button").await;
-    }
-
-    /// Asks for a change; its operation's id.
-    async fn change(&self, tunnel: &str, patch: &Value) -> String {
-        let answer = self.consumer.patch(&format!("{GATEWAY}{tunnel}"), patch, &[]).await.json();
-        let id = answer["id"].as_str().or_else(|| answer["operation_id"].as_str());
-        id.unwrap_or_else(|| panic!("{answer}")).to_owned()
-    }
-
-    /// The page asked nobody else, and the browser had nothing to complain about.
-    async fn was_clean(&self) {
-        let base = &self.consumer.base;
-        let asked = self.browser.requested().await;
-        assert!(asked.len() > 10, "{asked:?}");
-        for address in asked {
-            let is_ours = address.starts_with(base)
-                || ["data:", "blob:", "chrome:"].iter().any(|s| address.starts_with(s));
-            assert!(is_ours, "it asked {address}");
-            assert!(!address.contains("tg_"), "a token stands in {address}");
-        }
-        let complaints = self.browser.complaints().await;
-        assert!(complaints.is_empty(), "{complaints:#?}");
-    }
-}
-
-/// A new key's token.
-fn key(folder: &Path, name: &str, scopes: &[&str]) -> String {
-    let mut args = vec!["keys", "create", "--name", name];
-    for scope in scopes {
-        args.extend(["--scope", scope]);
-    }
-    let made = run(folder, &args, &[("DATABASE_URL", "sqlite:tunnelgate.db")]);
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).expect("text").trim().to_owned()
-}
-
-fn ranges() -> Value {
-    json!({"peer_cidrs": ["10.100.2.0/24"]})
-}
+use crate::desk::{Desk, key, ranges, revoke};
+use crate::driver::ENTER;
+use crate::support::consumer::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_moves_before_the_eyes_of_who_watches_and_its_timeline_tells_all() {
     // Long enough to be seen running on a busy machine.
-    let desk = Desk::new("8s").await;
+    let desk = Desk::new("10s").await;
     let browser = &desk.browser;
     desk.open("").await;
     desk.sign_in(&desk.consumer.token).await;
@@ -236,12 +164,25 @@ async fn a_token_shows_what_it_may_and_is_forgotten() {
     let reader = key(desk.folder.path(), "reader", &["tunnels:read"]);
     let hash = format!("#/operations/{id}");
     desk.open(&hash).await;
+    desk.sign_in("tg_ключ").await;
+    browser.text(".sign-in .bad", |text| text.starts_with("That is no token: it holds characters")).await;
+    browser.script("document.querySelector('#token').value = ''").await;
     desk.sign_in("tg_nobody").await;
     browser.text(".sign-in .bad", |text| text.contains("does not know this token")).await;
     browser.script("document.querySelector('#token').value = ''").await;
     desk.sign_in(&reader).await;
-    browser.text(".columns .notice", |text| text.contains("audit:read")).await;
-    browser.text("[data-event=succeeded]", |text| !text.is_empty()).await;
+    browser.text(".columns .note-below", |text| text.contains("audit:read")).await;
+    // Every step, with its number in a log that this key may not read.
+    for (event, word) in [
+        ("requested", "#1"),
+        ("submitted", "Task"),
+        ("succeeded", "#3"),
+        ("verification_confirmed", "as asked"),
+    ] {
+        browser.text(&format!("[data-event={event}]"), |text| text.contains(word)).await;
+    }
+    browser.until_true("return document.querySelectorAll('.timeline > li').length === 4").await;
+    assert_eq!(browser.script("return document.querySelectorAll('.timeline a').length").await, 0);
     for section in ["#/audit", "#/chain"] {
         browser.click(&format!("nav a[href='{section}']")).await;
         browser.text(".notice", |text| text.contains("lacks the scope audit:read")).await;
@@ -249,9 +190,7 @@ async fn a_token_shows_what_it_may_and_is_forgotten() {
 
     browser.click("nav a[href='#/operations']").await;
     browser.text(".list tbody", |text| text.contains("vpnx-branch01")).await;
-    let revoke = ["keys", "revoke", "--name", "reader"];
-    let revoked = run(desk.folder.path(), &revoke, &[("DATABASE_URL", "sqlite:tunnelgate.db")]);
-    assert!(revoked.status.success());
+    revoke(desk.folder.path(), "reader");
     browser.text(".sign-in .warn", |text| text.contains("expired or was revoked")).await;
 
     desk.sign_in(&desk.consumer.token).await;

@@ -8,5 +8,9 @@ mod process;
 mod support;
 
 mod console;
+mod desk;
 mod driver;
+mod following;
+mod limit;
+mod relay;
 mod swagger_ui;

@@ -52,6 +52,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "list.js": JAVASCRIPT,
         "operations.js": JAVASCRIPT,
         "operation.js": JAVASCRIPT,
+        "timeline.js": JAVASCRIPT,
+        "stream.js": JAVASCRIPT,
         "audit.js": JAVASCRIPT,
         "chart.js": JAVASCRIPT,
         "chain.js": JAVASCRIPT,

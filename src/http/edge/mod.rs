@@ -7,6 +7,8 @@ mod head;
 pub mod limit;
 pub mod source;
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 
 pub use compress::compressed;
@@ -16,8 +18,11 @@ pub use head::headed;
 use limit::Quota;
 use source::ForwardedHeader;
 
-/// The settings of the edge. Everything is off by default.
-#[derive(Debug, Clone, Default)]
+/// Silence that proxies bear.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The settings of the edge. What can be off is off by default.
+#[derive(Debug, Clone)]
 pub struct Edge {
     /// What one principal may ask for, in this process; `None` = as much as it likes.
     pub rate_limit: Option<Quota>,
@@ -29,6 +34,21 @@ pub struct Edge {
     pub trusted_proxies: Vec<IpNet>,
     /// Where they say so.
     pub forwarded_header: ForwardedHeader,
+    /// How often a stream gives a sign of life, and looks whether its caller may still see it.
+    pub heartbeat: Duration,
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self {
+            rate_limit: None,
+            sign_in_limit: None,
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
+            heartbeat: HEARTBEAT,
+        }
+    }
 }
 
 impl Edge {

@@ -15,6 +15,7 @@ use super::super::headers::MAX_IDEMPOTENCY_KEY;
 use super::super::problem::ProblemType;
 use super::super::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use super::super::request::MAX_REQUEST_ID;
+use super::super::stream::place;
 use super::super::verification::{DEFAULT_EVENTS, MAX_EVENTS};
 use super::answers;
 use crate::domain::ids::ID_PATTERN;
@@ -100,6 +101,9 @@ fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
         }
         (ParameterIn::Header, "Idempotency-Key") => {
             text().min_length(Some(1)).max_length(Some(MAX_IDEMPOTENCY_KEY)).pattern(Some("^[!-~]+$"))
+        }
+        (ParameterIn::Header, "Last-Event-ID") | (ParameterIn::Query, "last_event_id") => {
+            text().pattern(Some(place::PATTERN))
         }
         _ => return None,
     })

@@ -4,6 +4,7 @@
 let token = null;
 let whenRefused = () => {};
 let skew = 0;
+let pace = 0;
 
 /** An answer that is no success, or no answer at all. Its message is a sentence for people. */
 export class Failure extends Error {
@@ -11,9 +12,16 @@ export class Failure extends Error {
     super(message);
     Object.assign(this, { status, code, requestId, faults, retryAfter });
   }
+
+  /** Milliseconds until it makes sense to ask again. A limit that is used up says so itself. */
+  pause(otherwise) { return this.status === 429 ? 1000 * Math.max(1, this.retryAfter) : Math.max(otherwise, 1000 * this.retryAfter); }
 }
 
-export function signIn(secret) { token = secret; }
+/** Takes a token. One that no header can carry is refused here: the browser would only say that it can't send it. */
+export function signIn(secret) {
+  if (/[^\x21-\x7e]/.test(secret)) throw new Failure("That is no token: it holds characters that no token has.");
+  token = secret;
+}
 export function signOut() { token = null; }
 export function isSignedIn() { return token !== null; }
 
@@ -28,6 +36,14 @@ function learnClock(response) {
   const difference = theirs - Date.now();
   // The header counts whole seconds.
   if (Number.isFinite(difference)) skew = Math.abs(difference) > 2000 ? difference : 0;
+}
+
+/** A wait between two looks that leaves most of the token's rate limit to others: a quarter of it at the most is spent. */
+export function gentle(milliseconds) { return Math.max(milliseconds, pace); }
+
+function learnPace(response) {
+  const [, count, seconds] = /"default";q=(\d+);w=(\d+)/.exec(response.headers.get("ratelimit-policy") ?? "") ?? [];
+  if (Number(count) > 0) pace = 4 * 1000 * seconds / count;
 }
 
 function sentence(text) {
@@ -48,7 +64,7 @@ async function failureOf(response) {
 }
 
 /** The response of a GET, once it is known to be a success. */
-export async function ask(path, parameters = {}, { signal, accept = "application/json" } = {}) {
+export async function ask(path, parameters = {}, { signal, accept = "application/json", headers = {} } = {}) {
   const address = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined && value !== null && value !== "") address.searchParams.set(name, value);
@@ -56,13 +72,14 @@ export async function ask(path, parameters = {}, { signal, accept = "application
   const used = token;
   let response;
   try {
-    response = await fetch(address, { headers: { authorization: `Bearer ${used}`, accept }, signal,
+    response = await fetch(address, { headers: { ...headers, authorization: `Bearer ${used}`, accept }, signal,
       cache: "no-store", credentials: "omit", redirect: "error" });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Failure("The gateway can't be reached.");
   }
   learnClock(response);
+  learnPace(response);
   if (response.ok) return response;
   const failure = await failureOf(response);
   // Only the token in use can end the session: a late answer for an earlier one says nothing about it.

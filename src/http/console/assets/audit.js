@@ -59,6 +59,8 @@ function downloads(view, values) {
       if (!view.signal.aborted) told.textContent = error.message;
     }
     button.disabled = false;
+    // Disabled it lost the focus.
+    if (document.activeElement === document.body) button.focus();
   }
   const button = (text, accept, name) =>
     h("button", { type: "button", onclick: (event) => take(event.currentTarget, accept, name) }, text);
@@ -102,7 +104,13 @@ export function audit(view) {
     const { event, created_after, created_before, ...others } = values;
     const counts = await get("audit-events/counts", { ...others, bucket: chosen.bucket, created_after: startOf(chosen, now()) }, { signal: view.signal });
     if (!isWanted()) return;
-    paint = () => put(picture, chart(counts, chosen, Object.values(others).some(Boolean), picture.clientWidth));
+    paint = () => {
+      // The table below the chart stays open, and keeps the focus.
+      const [isOpen, hadFocus] = [picture.querySelector("details")?.open, picture.contains(document.activeElement)];
+      put(picture, chart(counts, chosen, Object.values(others).some(Boolean), picture.clientWidth));
+      picture.querySelector("details").open = Boolean(isOpen);
+      if (hadFocus) picture.querySelector("summary").focus();
+    };
     paint();
   });
 

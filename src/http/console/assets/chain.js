@@ -116,13 +116,15 @@ export async function chain(view) {
   async function look() {
     try {
       newest = await get("audit-events/checkpoint", {}, { signal: view.signal });
+      const hadFocus = place.contains(document.activeElement);
       put(place, h("h2", {}, "Newest checkpoint"),
         h("dl", { class: "facts" }, h("div", {}, h("dt", {}, "Event"), h("dd", {}, h("a", { href: `#/audit/${newest.seq}` }, number(newest.seq)))),
           h("div", {}, h("dt", {}, "At"), h("dd", {}, when(newest.at))),
           h("div", { class: "wide" }, h("dt", {}, "SHA-256"), h("dd", {}, h("code", { class: "hash" }, newest.hash)))),
         h("p", {}, h("button", { type: "button", onclick: () => save(`${JSON.stringify(newest)}\n`, `checkpoint-${newest.seq}.json`, "application/json") }, "Save it"),
-          " ", h("button", { type: "button", onclick: look }, "Refresh"),
+          " ", h("button", { type: "button", class: "refresh", onclick: look }, "Refresh"),
           h("span", { class: "muted beside" }, "Keep it where the database's owner can't write.")));
+      if (hadFocus) place.querySelector(".refresh").focus();
       if (rest.childElementCount === 0) rest.append(checker(view, () => newest), comparison(view));
     } catch (error) {
       if (view.signal.aborted) return;

@@ -32,19 +32,33 @@ export function put(element, ...children) {
   element.replaceChildren(...present(children));
 }
 
-/** Says something to those who hear the page rather than see it. */
+let unsaid = [];
+
+/** Says something to those who hear the page rather than see it. What comes together is said together. */
 export function announce(text) {
-  document.getElementById("announcer").textContent = text;
+  unsaid.push(text);
+  if (unsaid.length > 1) return;
+  setTimeout(() => {
+    document.getElementById("announcer").textContent = unsaid.join(". ");
+    unsaid = [];
+  }, 100);
 }
 
-/** What went wrong, as a sentence, with a way to try again. */
+/** What went wrong, as a sentence, with a way to try again: not before the gateway would listen. */
 export function failure(error, retry) {
-  return h("div", { class: "notice bad", role: "alert" },
-    h("p", {}, error.message),
+  const pause = error.status === 429 ? error.retryAfter : 0;
+  const again = retry && h("button", { type: "button", disabled: pause > 0, onclick: () => {
+    // The button goes: the focus must not go with it.
+    document.querySelector("main h1")?.focus();
+    retry();
+  } }, "Try again");
+  if (again) setTimeout(() => { again.disabled = false; }, 1000 * pause);
+  return h("div", { class: pause > 0 ? "notice warn" : "notice bad", role: "alert" },
+    h("p", {}, error.message, pause > 0 && ` The gateway asks for a pause of ${pause} s.`),
     error.faults?.length > 0 && h("ul", {}, error.faults.map((fault) => h("li", {}, `${fault.pointer} ${fault.detail}`))),
     error.requestId && h("p", { class: "muted" }, "Request ", h("code", {}, error.requestId),
       " – the gateway's log says more under this id."),
-    retry && h("button", { type: "button", onclick: retry }, "Try again"));
+    again);
 }
 
 /** Saves bytes or a text as a file. */
@@ -60,4 +74,14 @@ export function pause(milliseconds, signal) {
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
   });
+}
+
+/** Waits while nobody looks at the page, or ends early with the signal. */
+export async function untilVisible(signal) {
+  while (document.hidden && !signal.aborted) {
+    await new Promise((resolve) => {
+      document.addEventListener("visibilitychange", resolve, { once: true, signal });
+      signal.addEventListener("abort", resolve, { once: true });
+    });
+  }
 }

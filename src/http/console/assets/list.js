@@ -1,6 +1,6 @@
 // What the lists share: filters, rows that keep their place and focus, pages, and keeping up to date.
 
-import { h, pause } from "./dom.js";
+import { h, pause, untilVisible } from "./dom.js";
 
 /** The parameters after "?" in the address's hash. */
 export function parametersOf(hash) {
@@ -111,14 +111,17 @@ export class Pager {
   /** The page is there; `next` is the cursor of the one after it. */
   reached(next) {
     this.#next = next;
+    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
     this.newest.disabled = this.newer.disabled = this.isFirst;
     this.older.disabled = next === null;
     this.element.hidden = this.isFirst && next === null;
+    // A button that can't be pressed any more loses the focus: another one of them takes it.
+    if (focused?.disabled) this.element.querySelector("button:enabled")?.focus();
   }
 }
 
 /** Does a task again and again while the page is looked at: `task` answers with the milliseconds until the next time, or
- *  null to end. After a failure the waits grow. `wake` does it at once. */
+ *  null to end. After a failure the waits grow, and are told to `failed`. `wake` does it at once. */
 export function keepUp(signal, task, failed) {
   let wakeUp = () => {};
   const wake = () => wakeUp();
@@ -132,8 +135,9 @@ export function keepUp(signal, task, failed) {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        wait = Math.max(Math.min(30_000, 2000 * 2 ** failures), 1000 * (error.retryAfter ?? 0));
-        failed(error);
+        const longer = Math.min(30_000, 2000 * 2 ** failures);
+        wait = error.pause?.(longer) ?? longer;
+        failed(error, wait);
       }
       const sleep = new AbortController();
       wakeUp = () => sleep.abort();
@@ -141,12 +145,7 @@ export function keepUp(signal, task, failed) {
       if (wait === null) await new Promise((resolve) => sleep.signal.addEventListener("abort", resolve, { once: true }));
       else await pause(wait, sleep.signal);
       signal.removeEventListener("abort", wakeUp);
-      while (document.hidden && !signal.aborted) {
-        await new Promise((resolve) => {
-          document.addEventListener("visibilitychange", resolve, { once: true });
-          signal.addEventListener("abort", resolve, { once: true });
-        });
-      }
+      await untilVisible(signal);
     }
   }
   run();

@@ -31,7 +31,7 @@ function fresh(title) {
   leave = new AbortController();
   document.title = title ? `${title} – tunnelgate` : "tunnelgate";
   put(main);
-  return { root: main, signal: leave.signal };
+  return { root: main, signal: leave.signal, mayReadLog: missing.audit === null };
 }
 
 function refusal(view, route) {
@@ -101,6 +101,8 @@ function askForToken(reason) {
       button.disabled = false;
       const unknown = "The gateway does not know this token, or it has expired or was revoked.";
       put(said, h("p", { class: "notice bad" }, error.status === 401 ? unknown : error.message));
+      input.setAttribute("aria-invalid", "true");
+      input.focus();
       input.select();
     }
   }

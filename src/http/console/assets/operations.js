@@ -1,13 +1,14 @@
 // The list of operations, newest first, as they move.
 
-import { get } from "./api.js";
+import { gentle, get } from "./api.js";
 import { announce, failure, h, put } from "./dom.js";
 import { Pager, Rows, cell, filterBar, keepUp, parametersOf, rememberIn, table } from "./list.js";
-import { between, lasting, when } from "./time.js";
+import { between, lasting, until, when } from "./time.js";
 import { STATUSES, fields, isFinal, statusOf, words } from "./words.js";
 
-const BUSY = 1500;
-const CALM = 4000;
+// How often it is looked, at the most: the key's rate limit may make it less.
+const BUSY = 3000;
+const CALM = 5000;
 
 const FILTERS = [
   { name: "status", label: "Status", options: Object.keys(STATUSES) },
@@ -75,15 +76,15 @@ export function operations(view) {
     put(live, h("span", { class: "dot", "aria-hidden": "true" }), pager.isFirst
       ? `Live. ${moving === 0 ? "Nothing under way" : `${moving} under way`}${isFiltered ? " among these" : ""}.`
       : "An older page: what is new appears on the newest one.");
-    return moving > 0 ? BUSY : CALM;
+    return gentle(moving > 0 ? BUSY : CALM);
   }
 
   view.root.append(
     h("div", { class: "head" }, h("h1", { tabindex: "-1" }, "Operations"), live),
     filterBar(FILTERS, values, changed), trouble, list.element, empty, pager.element);
-  const wake = keepUp(view.signal, look, (error) => {
+  const wake = keepUp(view.signal, look, (error, wait) => {
     live.className = "live";
-    put(live, "Not up to date.");
+    put(live, h("span", {}, "Not up to date. Looking again ", until(wait), "."));
     put(trouble, failure(error, () => wake()));
   });
 }

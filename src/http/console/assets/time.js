@@ -47,12 +47,24 @@ export function lasting(start) {
   return h("span", { "data-lasting": start }, duration(now() - Date.parse(start)));
 }
 
+/** In how many seconds something comes, counted down. */
+export function until(milliseconds) {
+  const moment = Date.now() + milliseconds;
+  return h("span", { "data-until": moment }, countdown(moment));
+}
+
+function countdown(moment) {
+  const seconds = Math.ceil((moment - Date.now()) / 1000);
+  return seconds > 0 ? `in ${seconds} s` : "now";
+}
+
 function tick() {
   if (document.hidden) return;
   for (const element of document.querySelectorAll("[data-since]")) element.textContent = relative(element.dataset.since);
   for (const element of document.querySelectorAll("[data-lasting]")) {
     element.textContent = duration(now() - Date.parse(element.dataset.lasting));
   }
+  for (const element of document.querySelectorAll("[data-until]")) element.textContent = countdown(Number(element.dataset.until));
 }
 
 setInterval(tick, 1000);

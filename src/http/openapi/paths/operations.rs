@@ -51,9 +51,10 @@ pub(in super::super) fn get_operation() {}
 /// `submitted`, …), its `data` an `OperationStep`. When the operation has ended, a last message with the event `end`
 /// holds the `Operation`, and the stream is closed.
 ///
-/// A client that lost the connection goes on with `Last-Event-ID`. A stream is also closed after five minutes, when the
-/// token expires, and when the gateway shuts down: a message `end` is the only end of the operation. Comments (lines
-/// that begin with `:`) keep the connection alive and mean nothing.
+/// A client that lost the connection goes on with `Last-Event-ID`; an id that is no message of this operation begins at the
+/// beginning. A stream is also closed after five minutes, when the token expires or is revoked (noticed within 20 seconds),
+/// and when the gateway shuts down: a message `end` is the only end of the operation. Comments (lines that begin with `:`)
+/// keep the connection alive and mean nothing.
 #[utoipa::path(get, path = "/operations/{id}/stream", tag = "operations", operation_id = "stream_operation",
     security(("bearer" = ["tunnels:read"])),
     params(

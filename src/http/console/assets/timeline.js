@@ -1,0 +1,67 @@
+// The steps of one operation, in the order in which they happened. A step is added to those that are there, and nothing is
+// drawn anew: the focus and a selection stay.
+
+import { h, put } from "./dom.js";
+import { between, exact, lasting } from "./time.js";
+import { EVENTS, STATUSES, cloudWords, differences, icon, words } from "./words.js";
+
+export class Timeline {
+  #steps = new Map(); #events = new Map(); #first = null; #last = null; #linksToLog;
+  #title = h("h3"); #says = h("p"); #since = h("p", { class: "times" });
+  #moving = h("li", { class: "moving" }, h("div", { class: "mark" }, icon("moving")),
+    h("div", { class: "step" }, this.#title, this.#says, this.#since));
+  element = h("ol", { class: "timeline" });
+
+  /** `linksToLog`: the reader may read the audit log, so each step leads to its event. */
+  constructor(linksToLog) { this.#linksToLog = linksToLog; }
+
+  has(seq) { return this.#steps.has(seq); }
+
+  /** Adds a step; `isNew` marks one that happened while somebody looked. */
+  add(step, isNew) {
+    const known = EVENTS[step.event] ?? { tone: "quiet", says: "" };
+    const said = h("div", {}, cloudWords({ ...step.upstream, task_id: step.task_id }));
+    const from = h("span", { class: "muted" });
+    const seq = this.#linksToLog
+      ? h("a", { class: "seq", href: `#/audit/${step.seq}`, "aria-label": `Event ${step.seq} of the audit log` }, `#${step.seq}`)
+      : h("span", { class: "seq muted", title: `Event ${step.seq} of the audit log` }, `#${step.seq}`);
+    const [first, before] = [this.#first ?? step, this.#last];
+    const element = h("li", { class: isNew ? `${known.tone} new` : known.tone, "data-event": step.event },
+      h("div", { class: "mark" }, icon(known.tone)),
+      h("div", { class: "step" },
+        h("h3", {}, words(step.event), seq),
+        h("p", {}, known.says),
+        h("p", { class: "times" }, h("time", { datetime: step.at }, `${exact(step.at)} UTC`),
+          before && h("span", { class: "gap" }, `+${between(before.at, step.at)}`),
+          before && before !== first && h("span", { class: "muted" }, `${between(first.at, step.at)} after the start`), from),
+        said,
+        // In the operation's own words above, unless it failed after reading back.
+        step.verification?.result === "diverged" && step.event !== "verification_diverged" && differences(step.verification.differences)));
+    this.element.insertBefore(element, this.#moving.isConnected ? this.#moving : null);
+    this.#steps.set(step.seq, { said, from });
+    [this.#first, this.#last] = [first, step];
+    if (this.#events.has(step.seq)) this.enrich(this.#events.get(step.seq));
+  }
+
+  /** Adds what only the audit log tells of a step: where it was asked for, and every answer of the cloud. */
+  enrich(event) {
+    this.#events.set(event.seq, event);
+    const step = this.#steps.get(event.seq);
+    if (!step) return;
+    put(step.said, cloudWords(event.upstream));
+    put(step.from, event.source_ip && `from ${event.source_ip}${event.user_agent ? ` (${event.user_agent})` : ""}`);
+  }
+
+  /** It goes on: says how it stands, and since when. */
+  moves(status, since) {
+    const title = status === "unknown" ? "finding out" : "under way";
+    if (this.#title.textContent !== title) this.#title.textContent = title;
+    const says = STATUSES[status]?.says ?? "";
+    if (this.#says.textContent !== says) this.#says.textContent = says;
+    put(this.#since, "for ", lasting(this.#last?.at ?? since));
+    if (!this.#moving.isConnected) this.element.append(this.#moving);
+  }
+
+  /** Nothing more will come. */
+  ends() { this.#moving.remove(); }
+}

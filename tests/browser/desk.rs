@@ -1,0 +1,84 @@
+//! A gateway and somebody who looks at its console.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::driver::Browser;
+use crate::process::{Process, run};
+use crate::support::consumer::Consumer;
+
+const GATEWAY: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/";
+
+/// A gateway with a simulated cloud, and a browser in front of it.
+pub struct Desk {
+    pub folder: tempfile::TempDir,
+    pub browser: Browser,
+    /// May do everything.
+    pub consumer: Consumer,
+    _sandbox: Process,
+}
+
+impl Desk {
+    pub async fn new(task_duration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = ["sandbox", "--listen", "127.0.0.1:0", "--keep", ".", "--task-duration", task_duration];
+        let mut sandbox = Process::start(folder.path(), "sandbox", &args, &[]);
+        let base = sandbox.address();
+        let token = key(folder.path(), "netops-ci", &["tunnels:read", "tunnels:write", "audit:read"]);
+        let consumer = Consumer::new(base, token);
+        Self { folder, browser: Browser::start().await, consumer, _sandbox: sandbox }
+    }
+
+    pub async fn open(&self, hash: &str) {
+        self.browser.open(&format!("{}/{hash}", self.consumer.base)).await;
+    }
+
+    /// Gives a token to the page.
+    pub async fn sign_in(&self, token: &str) {
+        self.browser.type_into("#token", token).await;
+        self.browser.click(".sign-in button").await;
+    }
+
+    /// Asks for a change; its operation's id.
+    pub async fn change(&self, tunnel: &str, patch: &Value) -> String {
+        let answer = self.consumer.patch(&format!("{GATEWAY}{tunnel}"), patch, &[]).await.json();
+        let id = answer["id"].as_str().or_else(|| answer["operation_id"].as_str());
+        id.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// The page asked nobody else, and the browser had nothing to complain about.
+    pub async fn was_clean(&self) {
+        let base = &self.consumer.base;
+        let asked = self.browser.requested().await;
+        assert!(asked.len() > 10, "{asked:?}");
+        for address in asked {
+            let is_ours = address.starts_with(base)
+                || ["data:", "blob:", "chrome:", "chrome-untrusted:"].iter().any(|s| address.starts_with(s));
+            assert!(is_ours, "it asked {address}");
+            assert!(!address.contains("tg_"), "a token stands in {address}");
+        }
+        let complaints = self.browser.complaints().await;
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    }
+}
+
+/// A new key's token.
+pub fn key(folder: &Path, name: &str, scopes: &[&str]) -> String {
+    let mut args = vec!["keys", "create", "--name", name];
+    for scope in scopes {
+        args.extend(["--scope", scope]);
+    }
+    let made = run(folder, &args, &[("DATABASE_URL", "sqlite:tunnelgate.db")]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).expect("text").trim().to_owned()
+}
+
+pub fn revoke(folder: &Path, name: &str) {
+    let args = ["keys", "revoke", "--name", name];
+    assert!(run(folder, &args, &[("DATABASE_URL", "sqlite:tunnelgate.db")]).status.success());
+}
+
+pub fn ranges() -> Value {
+    json!({"peer_cidrs": ["10.100.2.0/24"]})
+}
