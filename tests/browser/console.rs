@@ -217,10 +217,20 @@ async fn nothing_sticks_out_at_any_width_and_words_can_be_read_in_both_schemes()
     for id in &ids {
         desk.consumer.ended(id).await;
     }
-    desk.change("vpnx-task-never-ends", &json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "k"})).await;
+    let patch = json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "k"});
+    let open = desk.change("vpnx-task-never-ends", &patch).await;
     desk.open("").await;
+    for scheme in ["light", "dark"] {
+        browser.script("document.querySelector('#token').value = ''").await;
+        desk.sign_in("nobody").await;
+        browser.text(".sign-in .bad", |text| !text.is_empty()).await;
+        browser.script(&format!("document.documentElement.dataset.theme = '{scheme}'")).await;
+        assert_eq!(browser.script(include_str!("contrast.js")).await, json!([]), "signing in, {scheme}");
+    }
+    browser.script("document.querySelector('#token').value = ''").await;
     desk.sign_in(&desk.consumer.token).await;
     browser.text(".list tbody", |text| text.contains("vpnx-task-never-ends")).await;
+    browser.script("delete document.documentElement.dataset.theme").await;
     browser.resize(1400, 560).await;
     let picture = browser.screenshot().await;
     assert!(picture.starts_with(b"\x89PNG") && picture.len() < 200_000, "{} bytes", picture.len());
@@ -228,7 +238,8 @@ async fn nothing_sticks_out_at_any_width_and_words_can_be_read_in_both_schemes()
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/console.png");
         std::fs::write(file, picture).expect("the file can be written");
     }
-    for hash in ["#/operations", &format!("#/operations/{}", ids[2]), "#/audit", "#/audit/1", "#/chain"] {
+    let (diverged, open) = (format!("#/operations/{}", ids[2]), format!("#/operations/{open}"));
+    for hash in ["#/operations", &diverged, &open, "#/audit", "#/audit/1", "#/chain"] {
         browser.script(&format!("location.hash = '{hash}'")).await;
         browser
             .until_true(

@@ -58,7 +58,7 @@ export class Timeline {
     if (this.#title.textContent !== title) this.#title.textContent = title;
     const says = STATUSES[status]?.says ?? "";
     if (this.#says.textContent !== says) this.#says.textContent = says;
-    put(this.#since, "for ", lasting(this.#last?.at ?? since));
+    put(this.#since, h("span", {}, "for ", lasting(this.#last?.at ?? since)));
     if (!this.#moving.isConnected) this.element.append(this.#moving);
   }
 
