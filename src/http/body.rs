@@ -169,6 +169,20 @@ mod tests {
         );
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_end_is_cut_off_after_its_limit() -> Result<(), actix_web::Error> {
+        let request =
+            TestRequest::default().insert_header(("content-type", PATCH_TYPES[0])).to_http_request();
+        let mut nothing: actix_web::dev::Payload =
+            actix_web::dev::Payload::Stream { payload: Box::pin(futures_util::stream::pending()) };
+        let mut payload = <Payload as actix_web::FromRequest>::from_request(&request, &mut nothing).await?;
+        let started = Instant::now();
+        let problem = patch(&request, &mut payload).await.err().map(|problem| problem.to_string());
+        assert_eq!(problem.as_deref(), Some("400 incomplete_body"));
+        assert_eq!(started.elapsed(), LIMIT);
+        Ok(())
+    }
+
     #[test]
     fn an_error_names_the_place_and_not_the_content() {
         let error = strict(r#"{"pre_shared_key":"canary" "#).expect_err("not JSON");

@@ -116,11 +116,24 @@ async fn the_backlog_tells_how_the_work_stands(bench: Bench) {
     assert_eq!(backlog.unfinished, [(Status::Pending, 1)]);
 }
 
+async fn an_operation_that_can_not_be_read_does_not_hold_up_the_others(bench: Bench) {
+    bench.opened(opening("vpnx-bad", at(0))).await;
+    let good = bench.opened(opening("vpnx-good", at(1))).await;
+    bench
+        .store
+        .execute("UPDATE operations SET gateway_id = 'no id' WHERE tunnel_id = 'vpnx-bad'")
+        .await
+        .expect("spoilt");
+    let claims = bench.claim(at(40), 10).await;
+    assert_eq!(claims.iter().map(|claim| claim.operation.id).collect::<Vec<_>>(), [good.id]);
+}
+
 on_each_ledger!(
     the_opener_s_lease_keeps_trackers_away_until_it_ends,
     a_tracker_that_slept_past_its_lease_changes_nothing,
     a_snooze_counts_and_gives_the_lease_back,
     the_oldest_due_comes_first_and_no_more_than_asked,
     no_operation_is_held_by_two,
+    an_operation_that_can_not_be_read_does_not_hold_up_the_others,
     the_backlog_tells_how_the_work_stands,
 );
