@@ -1,13 +1,17 @@
 //! What a change would do: everything up to the call, and not the call. Nothing is stored.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::domain::changes::Changes;
 use crate::domain::etag::ETag;
 use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::ids::TunnelPath;
 use crate::domain::operation::OperationId;
 use crate::domain::patch::Ranges;
 use crate::domain::principal::VpcScope;
+use crate::domain::tunnel::Tunnel;
 use crate::domain::tunnel_view::{IkeView, IpsecView, TunnelView};
 
 use super::cloud::{Preview, Priority, TunnelChange};
@@ -53,7 +57,6 @@ impl Service {
     /// # Errors
     /// Where the change would be refused before anything is sent.
     pub async fn dry_run(&self, request: &Modify) -> Result<DryRun, TunnelError> {
-        let in_progress = self.operation_in_progress(request).await?;
         let read = self.cloud.tunnel(&request.path, Priority::Read).await;
         let tunnel = read.map_err(|error| outcome::unreadable(&error))?;
         let change = self
@@ -67,19 +70,32 @@ impl Service {
             merged: merged(&change, &self.fingerprints),
             fields: fields(&changes, &shown, &comparison),
             call: self.cloud.preview(&change),
-            in_progress,
+            in_progress: self.operation_in_progress(&request.path, &tunnel).await?,
         })
     }
 
-    async fn operation_in_progress(&self, request: &Modify) -> Result<Option<OperationId>, LedgerError> {
-        let filter = OperationFilter {
-            vpc_id: Some(request.path.vpc_id.to_string()),
-            tunnel_id: Some(request.path.tunnel_id.to_string()),
-            ..OperationFilter::default()
-        };
-        let newest = self.ledger.operations(&VpcScope::All, &filter, None, NEWEST).await?;
-        let unfinished = newest.iter().find(|operation| !operation.status().is_final());
-        Ok(unfinished.map(|operation| operation.id))
+    /// Found under every id that the cloud has for the tunnel: a change holds it whatever it was called in its path.
+    async fn operation_in_progress(
+        &self,
+        path: &TunnelPath,
+        tunnel: &Tunnel,
+    ) -> Result<Option<OperationId>, LedgerError> {
+        let mut tunnel_ids: HashSet<&str> = tunnel.tunnel_ids.iter().map(String::as_str).collect();
+        tunnel_ids.insert(path.tunnel_id.as_str());
+        for tunnel_id in tunnel_ids {
+            let filter =
+                OperationFilter { tunnel_id: Some(tunnel_id.to_owned()), ..OperationFilter::default() };
+            let newest = self.ledger.operations(&VpcScope::All, &filter, None, NEWEST).await?;
+            let unfinished = newest.iter().find(|operation| {
+                let vpc = &operation.tunnel.vpc_id;
+                let is_here = *vpc == path.vpc_id || tunnel.vpc_ids.iter().any(|id| id == vpc.as_str());
+                is_here && !operation.status().is_final()
+            });
+            if let Some(operation) = unfinished {
+                return Ok(Some(operation.id));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -12,6 +12,8 @@ async fn both_forms_of_its_ids_mean_one_tunnel(field: Field) {
     let second = field.consumer.patch(older, &ranges(), &[]).await;
     assert_eq!(second.problem(), (409, "operation_in_progress".into()));
     assert_eq!(second.json()["operation_id"], first.json()["id"]);
+    let dry = field.consumer.patch(&format!("{older}?dry_run=true"), &ranges(), &[]).await;
+    assert_eq!(dry.json()["operation_in_progress"], first.json()["id"], "{}", dry.body);
     field.consumer.ended(first.json()["id"].as_str().expect("an id")).await;
     let third = field.consumer.patch(older, &ranges(), &[("prefer", "wait=30")]).await;
     assert_eq!(third.json()["status"], "succeeded", "{}", third.body);
