@@ -2,11 +2,11 @@
 \set n random(1, 9000000000000000)
 BEGIN;
 SELECT seq FROM chain_head FOR UPDATE \gset
-INSERT INTO operations (id, status, vpc_id, gateway_id, tunnel_id, changes, requested_by, actor_kind, request_id,
-                        created_at, updated_at)
-VALUES (gen_random_uuid(), 'pending', 'vpc-bench', 'vpngw-bench', 'vpnx-' || :n, '{"peer_cidrs": ["10.100.2.0/24"],
+INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, fingerprint_key_id, requested_by,
+                        actor_kind, request_id, created_at, updated_at)
+VALUES (gen_random_uuid(), 'pending', 'vpc-bench/vpnx-' || :n, 'vpc-bench', 'vpngw-bench', 'vpnx-' || :n, '{"peer_cidrs": ["10.100.2.0/24"],
         "pre_shared_key": {"hmac_sha256": "10ade1a4aa9b33fa0333c1c6fb5ff86da936d1a3f8f350bcbd856a82cedace6e"}}',
-        'bench', 'api_key', '01a21282-8665-746f-952c-1b2913735d9a', now(), now()) RETURNING id \gset
+        '5f1d7a84c5ae4b1c', 'bench', 'api_key', '01a21282-8665-746f-952c-1b2913735d9a', now(), now()) RETURNING id \gset
 INSERT INTO tracking (operation_id, due_at) VALUES (:id::uuid, now() + interval '1 hour');
 INSERT INTO audit_events (seq, id, occurred_at, event, operation_id, actor, actor_kind, source_ip, request_id, vpc_id,
                           gateway_id, tunnel_id, changes, prev_hash, hash)
