@@ -6,13 +6,13 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock .clippy.toml rustfmt.toml ./
 COPY migrations migrations
 COPY src src
-RUN cargo build --release --locked --bin tunnelgate
+RUN cargo build --profile dist --locked --bin tunnelgate
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home --home-dir /var/lib/tunnelgate --shell /usr/sbin/nologin tunnelgate
-COPY --from=build /src/target/release/tunnelgate /usr/local/bin/tunnelgate
+COPY --from=build /src/target/dist/tunnelgate /usr/local/bin/tunnelgate
 USER 10001
 WORKDIR /var/lib/tunnelgate
 ENV TUNNELGATE_LISTEN=0.0.0.0:8080 TUNNELGATE_LOG_FORMAT=json

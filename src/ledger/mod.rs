@@ -7,6 +7,7 @@ mod figures;
 #[macro_use]
 mod filters;
 mod lists;
+mod migrations;
 mod pools;
 mod postgres;
 mod sqlite;

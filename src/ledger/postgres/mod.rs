@@ -13,11 +13,10 @@ mod sqlstate;
 mod write;
 
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::broadcast;
@@ -36,14 +35,7 @@ use crate::service::ledger::{
 use super::figures::Figures;
 use super::pools::Pools;
 use super::writer::Writer;
-use super::{OpenError, Options, limited};
-
-/// A newer version's migrations are no obstacle: during a rolling upgrade the old replicas go on.
-static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrations = sqlx::migrate!("migrations/postgres");
-    migrations.set_ignore_missing(true);
-    migrations
-});
+use super::{OpenError, Options, limited, migrations};
 
 /// The time limit of all migrations together: an index on a large table takes its time.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
@@ -168,7 +160,8 @@ async fn migrate(connect: &PgConnectOptions, limit: Duration) -> Result<(), Open
     let pool =
         PgPoolOptions::new().max_connections(1).acquire_timeout(limit).connect_lazy_with(connect.clone());
     let mut connection = pool.acquire().await.map_err(OpenError::Connect)?;
-    let migrated = tokio::time::timeout(MIGRATION_LIMIT, MIGRATIONS.run(&mut *connection)).await;
+    let migrated =
+        tokio::time::timeout(MIGRATION_LIMIT, migrations::FOR_POSTGRES.run(&mut *connection)).await;
     drop(connection);
     pool.close().await;
     match migrated {
@@ -261,7 +254,7 @@ impl Ledger for Postgres {
 
     async fn ready(&self) -> Result<(), LedgerError> {
         self.writer.ready()?;
-        limited(self.limit, read::ready(&self.pool, &MIGRATIONS)).await
+        limited(self.limit, read::ready(&self.pool, &migrations::FOR_POSTGRES)).await
     }
 
     fn steps(&self) -> broadcast::Receiver<OperationId> {

@@ -9,11 +9,10 @@ mod lists;
 mod read;
 
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -34,14 +33,7 @@ use crate::service::ledger::{
 use super::figures::Figures;
 use super::pools::Pools;
 use super::writer::Writer;
-use super::{OpenError, Options, limited};
-
-/// A newer version's migrations are no obstacle: during a rolling upgrade the old replicas go on.
-static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrations = sqlx::migrate!("migrations/sqlite");
-    migrations.set_ignore_missing(true);
-    migrations
-});
+use super::{OpenError, Options, limited, migrations};
 
 /// The ledger on SQLite.
 pub(super) struct Sqlite {
@@ -82,7 +74,7 @@ impl Sqlite {
         });
         let write_pool = write_pool.connect_with(connect.clone()).await.map_err(OpenError::Connect)?;
         if options.migrate {
-            MIGRATIONS.run(&write_pool).await.map_err(OpenError::Migrate)?;
+            migrations::FOR_SQLITE.run(&write_pool).await.map_err(OpenError::Migrate)?;
         }
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
         Pools::default().with("read", &pool).with("write", &write_pool).register(metrics);
@@ -182,7 +174,7 @@ impl Ledger for Sqlite {
 
     async fn ready(&self) -> Result<(), LedgerError> {
         self.writer.ready()?;
-        limited(self.limit, read::ready(&self.pool, &self.write_pool, &MIGRATIONS)).await
+        limited(self.limit, read::ready(&self.pool, &self.write_pool, &migrations::FOR_SQLITE)).await
     }
 
     fn steps(&self) -> broadcast::Receiver<OperationId> {

@@ -1,0 +1,72 @@
+//! The migrations of each store, embedded in the binary.
+//!
+//! `sqlx::migrate!` would do the same, but its crate compiles PostgreSQL's and SQLite's drivers a second time for the
+//! compiler; nothing else here needs it.
+
+use std::sync::LazyLock;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// Number, description, SQL.
+type Source = (i64, &'static str, &'static str);
+
+macro_rules! sources {
+    ($store:literal, $($number:literal $name:literal $file:literal),* $(,)?) => {
+        &[$(($number, $name, include_str!(concat!("../../migrations/", $store, "/", $file)))),*]
+    };
+}
+
+const POSTGRES: &[Source] = sources!(
+    "postgres",
+    1 "ledger" "0001_ledger.sql",
+    2 "lists" "0002_lists.sql",
+    3 "counts" "0003_counts.sql",
+    4 "lock and key" "0004_lock_and_key.sql",
+    5 "events of an actor" "0005_events_of_an_actor.sql",
+);
+
+const SQLITE: &[Source] = sources!(
+    "sqlite",
+    1 "ledger" "0001_ledger.sql",
+    2 "lists" "0002_lists.sql",
+    3 "counts" "0003_counts.sql",
+    4 "lock and key" "0004_lock_and_key.sql",
+    5 "events of an actor" "0005_events_of_an_actor.sql",
+);
+
+pub(super) static FOR_POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(POSTGRES));
+pub(super) static FOR_SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(SQLITE));
+
+/// Migrations of a newer version are ignored: during a rolling upgrade the old replicas keep running.
+fn migrator(sources: &[Source]) -> Migrator {
+    let migrations = sources
+        .iter()
+        .map(|&(number, name, sql)| {
+            Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect();
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_migrations_folder_is_embedded() {
+        for (store, sources) in [("postgres", POSTGRES), ("sqlite", SQLITE)] {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(store);
+            let mut files: Vec<_> = std::fs::read_dir(folder)
+                .expect("the migrations folder")
+                .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("a migration"))
+                .collect();
+            let mut embedded: Vec<_> = sources.iter().map(|(_, _, sql)| (*sql).to_owned()).collect();
+            files.sort();
+            embedded.sort();
+            assert_eq!(files, embedded, "{store}");
+        }
+    }
+}
