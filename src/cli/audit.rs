@@ -16,7 +16,7 @@ use crate::domain::event::Event;
 use crate::domain::fingerprint::{from_hex, hex};
 use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
-use crate::http::event_view;
+use crate::http::audit::view as event_view;
 use crate::metrics::Metrics;
 use crate::service::audit::{self, Verdict};
 use crate::service::ledger::{Checkpoint, EventFilter, Order};

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::etag::ETag;
 use crate::domain::fingerprint::hex;
 
-use super::conditional;
+use super::input::conditional;
 use super::problem::Problem;
 
 /// Bytes of the SHA-256 that make a tag.

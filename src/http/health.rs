@@ -7,8 +7,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::HttpState;
 use super::problem::{Problem, ProblemType};
+use super::state::HttpState;
 
 /// The longest that a scrape waits for the ledger.
 const LOOK_LIMIT: Duration = Duration::from_secs(1);

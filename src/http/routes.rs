@@ -6,9 +6,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::problem::{Problem, ProblemType, pages};
-use super::{
-    audit, console, counts, health, openapi, operations, stream, tunnel_reads, tunnels, verification,
-};
+use super::{audit, console, health, openapi, operations, tunnels};
 
 const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
@@ -74,16 +72,16 @@ impl Place {
 /// What the OpenAPI document describes. Where two paths match, the first one answers.
 fn table() -> Vec<Place> {
     vec![
-        at(TUNNELS).get(tunnel_reads::list),
-        at(TUNNEL).get(tunnel_reads::one).on(Method::PATCH, tunnels::patch),
-        at("/operations").get(operations::list),
-        at("/operations/{id}").get(operations::one),
-        at("/operations/{id}/stream").get(stream::stream),
-        at("/audit-events").get(audit::list),
-        at("/audit-events/checkpoint").get(audit::checkpoint),
-        at("/audit-events/counts").get(counts::counts),
-        at("/audit-events/verification").get(verification::verify),
-        at("/audit-events/{seq}").get(audit::one),
+        at(TUNNELS).get(tunnels::read::list),
+        at(TUNNEL).get(tunnels::read::one).on(Method::PATCH, tunnels::change::patch),
+        at("/operations").get(operations::read::list),
+        at("/operations/{id}").get(operations::read::one),
+        at("/operations/{id}/stream").get(operations::stream::stream),
+        at("/audit-events").get(audit::read::list),
+        at("/audit-events/checkpoint").get(audit::checkpoint::checkpoint),
+        at("/audit-events/counts").get(audit::counts::counts),
+        at("/audit-events/verification").get(audit::chain::verify),
+        at("/audit-events/{seq}").get(audit::read::one),
         at("/problems").get(pages::list),
         at("/problems/{slug}").get(pages::one),
         at("/livez").get(health::livez),

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use tunnelgate::http::event_view::COLUMNS;
+use tunnelgate::http::audit::view::COLUMNS;
 
 use crate::serve::{Field, TUNNEL};
 use crate::support::Store;

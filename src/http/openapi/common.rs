@@ -10,15 +10,15 @@ use utoipa::openapi::{
     Components, Header, HeaderBuilder, Object, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required, Schema,
 };
 
-use super::super::body::PATCH_TYPES;
-use super::super::headers::MAX_IDEMPOTENCY_KEY;
-use super::super::problem::ProblemType;
-use super::super::query::{DEFAULT_LIMIT, MAX_LIMIT};
-use super::super::request::MAX_REQUEST_ID;
-use super::super::stream::place;
-use super::super::verification::{DEFAULT_EVENTS, MAX_EVENTS};
 use super::answers;
 use crate::domain::ids::ID_PATTERN;
+use crate::http::audit::chain::{DEFAULT_EVENTS, MAX_EVENTS};
+use crate::http::input::body::PATCH_TYPES;
+use crate::http::input::headers::MAX_IDEMPOTENCY_KEY;
+use crate::http::input::query::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::http::operations::last_event_id;
+use crate::http::problem::ProblemType;
+use crate::http::request_id::MAX_REQUEST_ID;
 
 pub(super) struct Common;
 
@@ -103,7 +103,7 @@ fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
             text().min_length(Some(1)).max_length(Some(MAX_IDEMPOTENCY_KEY)).pattern(Some("^[!-~]+$"))
         }
         (ParameterIn::Header, "Last-Event-ID") | (ParameterIn::Query, "last_event_id") => {
-            text().pattern(Some(place::PATTERN))
+            text().pattern(Some(last_event_id::PATTERN))
         }
         _ => return None,
     })

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::event_view::{COLUMNS, csv_header, csv_line};
-use super::super::problem::pages::TypeView;
-use super::super::problem::{Problem, ProblemType};
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
+use crate::http::audit::view::{COLUMNS, csv_header, csv_line};
+use crate::http::problem::pages::TypeView;
+use crate::http::problem::{Problem, ProblemType};
 
 const ID: &str = "0199b3a1-7c1e-7d2f-9c1a-0123456789ab";
 const OPENED: &str = "2026-01-31T08:00:00.000000Z";

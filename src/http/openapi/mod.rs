@@ -43,7 +43,7 @@ use super::problem::{Problem, ProblemType};
         paths::service::livez, paths::service::readyz, paths::service::metrics, paths::service::openapi_json
     ),
     // What no call's body leads to by itself.
-    components(schemas(super::problem::Problem, super::stream::StepView)),
+    components(schemas(super::problem::Problem, super::operations::stream::StepView)),
     modifiers(&Common)
 )]
 struct Document;

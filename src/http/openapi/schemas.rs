@@ -8,16 +8,17 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, T
 use utoipa::openapi::{Object, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::super::dry_run::DryRunView;
-use super::super::event_view::EventSchema;
-use super::super::operations::{OperationView, Page};
-use super::super::problem::pages::TypeView;
 use super::examples;
 use crate::domain::ike::{self, DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, MAX_FQDN_LENGTH};
 use crate::domain::ipsec::{self, IpsecEncryption, IpsecIntegrity, PfsDhGroup};
 use crate::domain::name::MAX_NAME_LENGTH;
 use crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH;
 use crate::domain::tunnel_view::TunnelView;
+use crate::http::audit::view::EventSchema;
+use crate::http::operations::view::OperationView;
+use crate::http::page::Page;
+use crate::http::problem::pages::TypeView;
+use crate::http::tunnels::dry_run::DryRunView;
 
 fn words(words: &[&str], description: &str) -> Value {
     json!({"type": "string", "enum": words, "description": description})
@@ -205,15 +206,15 @@ pub(super) enum PatchAnswer {
 
 #[cfg(test)]
 use {
-    super::super::audit::Checkpoint,
-    super::super::counts::CountsView,
-    super::super::health::{Alive, Ready},
-    super::super::problem::Problem,
-    super::super::stream::StepView,
-    super::super::verification::VerificationView,
     crate::domain::bucket::Bucket,
     crate::domain::event::EventKind,
     crate::domain::operation::Status,
+    crate::http::audit::chain::VerificationView,
+    crate::http::audit::checkpoint::Checkpoint,
+    crate::http::audit::counts::CountsView,
+    crate::http::health::{Alive, Ready},
+    crate::http::operations::stream::StepView,
+    crate::http::problem::Problem,
 };
 
 /// What each view of a call, and each that it leads to, registers, with everything that stands twice.

@@ -18,7 +18,7 @@ use crate::service::ledger::LedgerError;
 use crate::service::modify::ModifyError;
 use crate::service::tunnels::TunnelError;
 
-use super::request;
+use super::request_id;
 
 pub use types::{Description, ProblemType};
 
@@ -70,7 +70,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
-            request_id: request::current_id(),
+            request_id: request_id::current_id(),
             errors: Vec::new(),
             upstream: None,
             operation_id: None,

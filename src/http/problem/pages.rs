@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Problem, ProblemType};
-use crate::http::accept;
+use crate::http::input::accept;
 use crate::http::openapi::example;
-use crate::http::operations::Page;
+use crate::http::page::Page;
 
 /// How long a page may be kept: the words change with the version only.
 const CACHING: &str = "public, max-age=3600";

@@ -328,7 +328,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::http::body::MAX_BODY;
+    use crate::http::input::body::MAX_BODY;
 
     #[test]
     fn codes_are_snake_case_and_stand_once_and_every_word_is_there() {

@@ -1,15 +1,15 @@
 //! Reading the audit log.
 
-use super::super::super::audit::Checkpoint;
-use super::super::super::counts::CountsView;
-use super::super::super::event_view::EventSchema;
-use super::super::super::verification::VerificationView;
 use super::super::answers::{CALLER, problems};
 use super::super::examples;
 use super::super::schemas::AuditEventPage;
 use crate::domain::bucket::Bucket;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
+use crate::http::audit::chain::VerificationView;
+use crate::http::audit::checkpoint::Checkpoint;
+use crate::http::audit::counts::CountsView;
+use crate::http::audit::view::EventSchema;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(CountProblems: CALLER, InvalidQuery);

@@ -1,10 +1,10 @@
 //! Following what became of a change.
 
-use super::super::super::operations::OperationView;
 use super::super::answers::{CALLER, problems};
 use super::super::examples;
 use super::super::schemas::OperationPage;
 use crate::domain::operation::Status;
+use crate::http::operations::view::OperationView;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(OneProblems: CALLER, InvalidQuery, NotFound);

@@ -1,9 +1,9 @@
 //! What the types of problems mean.
 
-use super::super::super::problem::pages::TypeView;
 use super::super::answers::problems;
 use super::super::examples;
 use super::super::schemas::ProblemTypePage;
+use crate::http::problem::pages::TypeView;
 
 problems!(OneProblems: &[], NoSuchPath);
 

@@ -1,8 +1,8 @@
 //! For the operators of the gateway, and for those who read its document.
 
-use super::super::super::health::{Alive, Ready};
 use super::super::answers::problems;
 use super::super::examples;
+use crate::http::health::{Alive, Ready};
 
 problems!(DocumentProblems: &[], InvalidHeader);
 problems!(ReadyProblems: &[], Internal, LedgerUnavailable, ShuttingDown);

@@ -1,11 +1,11 @@
 //! Reading and changing tunnels.
 
-use super::super::super::operations::OperationView;
 use super::super::answers::{CALLER, problems};
 use super::super::examples;
 use super::super::schemas::{PatchAnswer, TunnelPage, TunnelPatch};
 use crate::domain::operation::Status;
 use crate::domain::tunnel_view::TunnelView;
+use crate::http::operations::view::OperationView;
 
 problems!(PatchProblems: CALLER, InvalidJson, IncompleteBody, InvalidQuery, InvalidHeader,
     PreconditionFailed,

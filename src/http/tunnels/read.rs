@@ -7,22 +7,24 @@ use crate::domain::ids::{GatewayId, VpcId};
 use crate::domain::principal::Scope;
 use crate::service::tunnels::TunnelError;
 
-use super::operations::Page;
-use super::problem::Problem;
-use super::query::{Query, cursor};
-use super::tunnels::Path;
-use super::{HttpState, auth, conditional};
+use super::path::Path;
+use crate::http::auth::rights;
+use crate::http::input::conditional;
+use crate::http::input::query::{Query, cursor};
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 
 /// A client may keep it, if it asks each time whether it still holds.
 const REVALIDATE: (header::HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 
-pub(super) async fn one(
+pub async fn one(
     state: web::Data<HttpState>,
     request: HttpRequest,
     path: web::Path<Path>,
 ) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
+    let (_, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
     let mut query = Query::parse(request.query_string());
     let known = query.header(conditional::if_none_match(&request)).unwrap_or_default();
     query.finish()?;
@@ -37,12 +39,12 @@ pub(super) async fn one(
     Ok(if known.has(&etag) { response.finish() } else { response.json(tunnel) })
 }
 
-pub(super) async fn list(
+pub async fn list(
     state: web::Data<HttpState>,
     request: HttpRequest,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
+    let (_, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
     let mut query = Query::parse(request.query_string());
     let (limit, after) = (query.limit() as usize, query.cursor::<String>());
     query.finish()?;

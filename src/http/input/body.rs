@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
-use super::problem::{Problem, ProblemType};
+use crate::http::problem::{Problem, ProblemType};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -26,7 +26,7 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 ///
 /// # Errors
 /// 415, 413 or 400.
-pub(super) async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value, Problem> {
+pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value, Problem> {
     if !has_patch_type(request) {
         let detail = format!("send one of {}, in UTF-8", PATCH_TYPES.join(", "));
         let accepted = HeaderValue::from_static("application/merge-patch+json, application/json");

@@ -47,7 +47,7 @@ fn thousandths(text: &str) -> Option<u16> {
 
 /// The form that the caller prefers: the one with the highest weight, then the one that is named first. The first form
 /// stands where the header is missing or names none of them.
-pub(super) fn preferred<T: Copy>(request: &HttpRequest, forms: &[(&str, T)], usual: T) -> T {
+pub fn preferred<T: Copy>(request: &HttpRequest, forms: &[(&str, T)], usual: T) -> T {
     let values = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range> =
         values.flat_map(|value| value.split(',')).map(|text| Range::parse(text.trim())).collect();

@@ -126,7 +126,7 @@ pub fn csv(event: &Event) -> Vec<u8> {
 }
 
 /// A record of CSV.
-pub(super) fn csv_line<T: AsRef<[u8]>>(fields: &[T]) -> Vec<u8> {
+pub fn csv_line<T: AsRef<[u8]>>(fields: &[T]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     // Writing to memory does not fail.
     let _ = writer.write_record(fields);

@@ -1,7 +1,5 @@
 //! `GET /operations/{id}/stream`: an operation's steps as server-sent events, those that were and those that come.
 
-pub(super) mod place;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,11 +20,12 @@ use crate::domain::verification::Verification;
 use crate::service::watch::{Sight, Watcher};
 use crate::shutdown::Shutdown;
 
-use super::figures::UnderWay;
-use super::operations::OperationView;
-use super::problem::Problem;
-use super::{HttpState, auth};
-use place::Place;
+use super::last_event_id::{self, END, Place};
+use super::view::OperationView;
+use crate::http::auth::rights;
+use crate::http::metrics::UnderWay;
+use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 
 /// The media type of server-sent events.
 pub const MEDIA_TYPE: &str = "text/event-stream";
@@ -35,8 +34,6 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// How soon a client comes again, in milliseconds, and what chance adds, so that not all come at once.
 const RETRY_MILLIS: u64 = 1000;
 const RETRY_SPREAD_MILLIS: u64 = 2000;
-/// The id of the last message: a client that comes again with it has seen everything.
-const END: &str = "end";
 
 /// nginx, for one, keeps an answer back to fill its buffer, unless this says no.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -44,7 +41,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// One step of an operation: what happened, and where the operation stood after it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OperationStep)]
-pub(super) struct StepView {
+pub struct StepView {
     /// The step's place in the audit log; the message's `id` too.
     #[schema(example = 2)]
     seq: i64,
@@ -97,7 +94,7 @@ struct Caller {
 impl Caller {
     /// A ledger that can't be asked has revoked nothing: then the stream goes on, and the next heartbeat asks again.
     async fn may_still_read(&self) -> bool {
-        match auth::reader(&self.state, &self.request, Scope::TunnelsRead).await {
+        match rights::reader(&self.state, &self.request, Scope::TunnelsRead).await {
             Ok((_, vpcs)) => vpcs.allows(self.vpc.as_str()),
             Err(problem) => problem.status_code().is_server_error(),
         }
@@ -167,13 +164,13 @@ fn message(id: &impl std::fmt::Display, event: &str, data: &impl Serialize) -> S
     format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
 }
 
-pub(super) async fn stream(
+pub async fn stream(
     state: web::Data<HttpState>,
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let (principal, vpcs) = auth::reader(&state, &request, Scope::TunnelsRead).await?;
-    let place = place::last_seen(&request)?;
+    let (principal, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
+    let place = last_event_id::last_seen(&request)?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let watcher = state.service.watch(id);
     let service = state.service.clone();

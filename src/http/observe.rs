@@ -6,43 +6,19 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
 use tracing::{Instrument, debug, info, info_span};
 
 use crate::domain::event::Origin;
 
-use super::HttpState;
 use super::edge::limit::Standing;
+use super::request_id::{CURRENT, RequestId, X_REQUEST_ID, sane_id};
+use super::state::HttpState;
 
-/// The header that carries a request's id, both ways.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is taken over from a caller, in characters.
-pub const MAX_REQUEST_ID: usize = 128;
 /// What is kept of a user agent, in characters.
 const MAX_USER_AGENT: usize = 256;
-
-tokio::task_local! {
-    static CURRENT: String;
-}
-
-/// The id of the request that is being answered.
-pub fn current_id() -> String {
-    CURRENT.try_with(Clone::clone).unwrap_or_default()
-}
-
-/// The id under which a request was let in.
-#[derive(Clone)]
-struct RequestId(String);
-
-/// A caller's id, if it is sane: it goes into logs, headers and the ledger.
-fn sane_id(value: &HeaderValue) -> Option<String> {
-    let text = value.to_str().ok()?;
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:/+=-".contains(&b);
-    let is_sane = (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(allowed);
-    is_sane.then(|| text.to_owned())
-}
 
 /// The trace id of a W3C `traceparent`.
 fn trace_id(value: &HeaderValue) -> Option<String> {
@@ -134,15 +110,6 @@ mod tests {
 
     fn value(text: &str) -> HeaderValue {
         HeaderValue::from_str(text).expect("a header value")
-    }
-
-    #[test]
-    fn only_a_sane_request_id_is_taken_over() {
-        assert_eq!(sane_id(&value("ci/42:a.b-c_d")), Some("ci/42:a.b-c_d".into()));
-        let long = "a".repeat(MAX_REQUEST_ID + 1);
-        for text in ["", "two words", "a\"b", "<x>", &long] {
-            assert_eq!(sane_id(&value(text)), None, "{text}");
-        }
     }
 
     #[test]

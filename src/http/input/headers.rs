@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::HttpRequest;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::fault::Fault;
 
@@ -15,7 +15,7 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// How long the caller would wait (RFC 7240); a preference that can't be read is no preference.
-pub(super) fn wait(request: &HttpRequest) -> Option<Duration> {
+pub fn wait(request: &HttpRequest) -> Option<Duration> {
     let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
         let (name, value) = preference.split_once('=')?;
@@ -24,8 +24,15 @@ pub(super) fn wait(request: &HttpRequest) -> Option<Duration> {
     })
 }
 
+/// Says which wait was granted.
+pub fn applied(response: &mut HttpResponse, wait: Duration) {
+    if let Ok(value) = HeaderValue::from_str(&format!("wait={}", wait.as_secs())) {
+        response.headers_mut().insert(PREFERENCE_APPLIED, value);
+    }
+}
+
 /// The `Idempotency-Key`: bare, or as a quoted string (the IETF draft's form).
-pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Fault> {
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Fault> {
     let mut values = request.headers().get_all("idempotency-key");
     let Some(value) = values.next() else { return Ok(None) };
     let fault = || {

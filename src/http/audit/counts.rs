@@ -9,9 +9,11 @@ use crate::domain::principal::Scope;
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger;
 
-use super::problem::Problem;
-use super::query::Query;
-use super::{HttpState, audit, auth};
+use super::filter::filter;
+use crate::http::auth::rights;
+use crate::http::input::query::Query;
+use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 
 /// Buckets of one answer at the most.
 pub const MAX_BUCKETS: u64 = 1000;
@@ -21,7 +23,7 @@ pub const DEFAULT_BUCKETS: u32 = 24;
 /// Events of one kind in one bucket.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventCount)]
-pub(super) struct CountView {
+pub struct CountView {
     /// When the bucket begins: a whole multiple of its length since 1970-01-01T00:00:00Z.
     #[schema(value_type = String, format = DateTime)]
     from: Timestamp,
@@ -34,7 +36,7 @@ pub(super) struct CountView {
 /// Events counted by time and kind.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventCounts)]
-pub(super) struct CountsView {
+pub struct CountsView {
     bucket: Bucket,
     /// Inclusive: the first bucket may be cut by it.
     #[schema(value_type = String, format = DateTime)]
@@ -52,13 +54,10 @@ impl From<ledger::EventCount> for CountView {
     }
 }
 
-pub(super) async fn counts(
-    state: web::Data<HttpState>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = auth::reader(&state, &request, Scope::AuditRead).await?;
+pub async fn counts(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (_, vpcs) = rights::reader(&state, &request, Scope::AuditRead).await?;
     let mut query = Query::parse(request.query_string());
-    let mut filter = audit::filter(&mut query);
+    let mut filter = filter(&mut query);
     let bucket =
         query.value("bucket", || format!("must be one of {}", Bucket::WORDS.join(", ")), Bucket::from_word);
     let bucket = bucket.unwrap_or(Bucket::Hour);

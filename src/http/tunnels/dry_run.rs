@@ -9,14 +9,14 @@ use crate::domain::operation::OperationId;
 use crate::service::dry_run::{DryRun, Field};
 use crate::service::modify::Modify;
 
-use super::HttpState;
-use super::operations::PathView;
-use super::problem::Problem;
+use super::path::PathView;
+use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 
 /// What a change would do. Nothing was sent that changes anything, and nothing was stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRun)]
-pub(super) struct DryRunView<'a> {
+pub struct DryRunView<'a> {
     tunnel: PathView<'a>,
     /// The tunnel's tag now: with it as `If-Match` the change is made to this state of the tunnel or not at all.
     #[schema(example = "\"5f0c7127b6d5c1bd44d6a4b9ad2a2ab0\"")]
@@ -36,7 +36,7 @@ pub(super) struct DryRunView<'a> {
 /// A field of the patch beside what the tunnel has.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRunField)]
-pub(super) struct FieldView<'a> {
+pub struct FieldView<'a> {
     /// JSON pointer into the patch.
     #[schema(example = "/ike/dh_group")]
     pointer: &'a str,
@@ -52,7 +52,7 @@ pub(super) struct FieldView<'a> {
 /// The call to the cloud, as it would be sent.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRunCall)]
-pub(super) struct CallView<'a> {
+pub struct CallView<'a> {
     #[schema(example = "POST")]
     method: &'a str,
     /// The host that is signed.
@@ -68,7 +68,7 @@ pub(super) struct CallView<'a> {
 /// One parameter of the form.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRunParameter)]
-pub(super) struct ParameterView<'a> {
+pub struct ParameterView<'a> {
     #[schema(example = "IKESet.0.dhGroupName")]
     name: &'a str,
     #[schema(example = "group14")]
@@ -82,7 +82,7 @@ impl<'a> From<&'a Field> for FieldView<'a> {
     }
 }
 
-pub(super) async fn answer(state: &web::Data<HttpState>, request: Modify) -> Result<HttpResponse, Problem> {
+pub async fn answer(state: &web::Data<HttpState>, request: Modify) -> Result<HttpResponse, Problem> {
     let service = state.service.clone();
     let path = request.path.clone();
     let DryRun { etag, merged, fields, call, in_progress } =

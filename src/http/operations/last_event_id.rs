@@ -6,19 +6,20 @@ use actix_web::http::header::HeaderName;
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 
-use super::super::problem::{Problem, ProblemType};
-use super::super::query::Query;
-use super::END;
+use crate::http::input::query::Query;
+use crate::http::problem::{Problem, ProblemType};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// More digits than a place in the log will ever have, and fewer than don't fit.
 const MAX_DIGITS: usize = 18;
+/// The id of the last message: a client that comes again with it has seen everything.
+pub const END: &str = "end";
 /// The ids of messages.
-pub(in crate::http) const PATTERN: &str = "^(end|[0-9]{1,18})$";
+pub const PATTERN: &str = "^(end|[0-9]{1,18})$";
 
 /// What a client has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub enum Place {
     /// Every step up to this one.
     After(i64),
     /// The end too.
@@ -37,7 +38,7 @@ impl Place {
 
     /// The newest of these steps that the client has. A place that is none of them is one of another stream: taken at its
     /// word it would hide steps that the client never saw.
-    pub(super) fn among(self, events: &[Event]) -> i64 {
+    pub fn among(self, events: &[Event]) -> i64 {
         match self {
             Self::After(seq) if events.iter().any(|event| event.row.seq == seq) => seq,
             Self::After(_) | Self::End => 0,
@@ -46,7 +47,7 @@ impl Place {
 }
 
 /// Reads it from the header, which a client sends that connects again by itself, or else from the query.
-pub(super) fn last_seen(request: &HttpRequest) -> Result<Place, Problem> {
+pub fn last_seen(request: &HttpRequest) -> Result<Place, Problem> {
     let mut query = Query::parse(request.query_string());
     let what = || "must be the id of a message of this stream".to_owned();
     let asked = query.value("last_event_id", what, Place::parse);

@@ -10,10 +10,11 @@ use crate::domain::fingerprint;
 use crate::domain::principal::Scope;
 use crate::service::audit::{Checked, Segment};
 
-use super::audit::Checkpoint;
-use super::problem::{Problem, ProblemType};
-use super::query::Query;
-use super::{HttpState, auth};
+use super::checkpoint::Checkpoint;
+use crate::http::auth::rights;
+use crate::http::input::query::Query;
+use crate::http::problem::{Problem, ProblemType};
+use crate::http::state::HttpState;
 
 /// Events that one call checks, unless `max_events` says otherwise.
 pub const DEFAULT_EVENTS: u32 = 10_000;
@@ -26,7 +27,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 #[schema(as = ChainVerification)]
-pub(super) enum VerificationView {
+pub enum VerificationView {
     /// Every event of the stretch is in its place, and every hash fits.
     Whole {
         /// Events that were checked.
@@ -58,11 +59,8 @@ impl From<Checked> for VerificationView {
     }
 }
 
-pub(super) async fn verify(
-    state: web::Data<HttpState>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
-    auth::reader_of_all(&state, &request, Scope::AuditRead).await?;
+pub async fn verify(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    rights::reader_of_all(&state, &request, Scope::AuditRead).await?;
     let mut query = Query::parse(request.query_string());
     // Each makes sense with the other only.
     match (query.has("after_seq"), query.has("after_hash")) {

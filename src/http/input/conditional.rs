@@ -24,7 +24,7 @@ enum Condition {
 }
 
 /// What `If-Match` demands; a weak tag never matches.
-pub(super) fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
+pub fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
     let condition = condition(request, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
     Ok(condition.map(|condition| match condition {
         Condition::Any => Precondition::Exists,
@@ -37,11 +37,11 @@ pub(super) fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fa
 
 /// The states that a caller has already (`If-None-Match`).
 #[derive(Default)]
-pub(super) struct Known(Option<Condition>);
+pub struct Known(Option<Condition>);
 
 impl Known {
     /// True if this state is among them; a weak tag counts like a strong one.
-    pub(super) fn has(&self, current: &ETag) -> bool {
+    pub fn has(&self, current: &ETag) -> bool {
         match &self.0 {
             None => false,
             Some(Condition::Any) => true,
@@ -51,7 +51,7 @@ impl Known {
 }
 
 /// What `If-None-Match` says.
-pub(super) fn if_none_match(request: &HttpRequest) -> Result<Known, Fault> {
+pub fn if_none_match(request: &HttpRequest) -> Result<Known, Fault> {
     condition(request, &header::IF_NONE_MATCH).map(Known).map_err(|Malformed| malformed("If-None-Match"))
 }
 

@@ -2,22 +2,22 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 
 use crate::domain::etag::Precondition;
-use crate::domain::fault::Fault;
-use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, State};
 use crate::domain::patch::Patch;
 use crate::domain::principal::VpcScope;
 use crate::service::modify::{Modified, Modify};
 
-use super::headers::{self, PREFERENCE_APPLIED};
-use super::operations::OperationView;
-use super::problem::{Problem, ProblemType};
-use super::query::Query;
-use super::request::origin;
-use super::{HttpState, auth, body, conditional, dry_run};
+use super::dry_run;
+use super::path::Path;
+use crate::http::auth::rights;
+use crate::http::input::query::Query;
+use crate::http::input::{body, conditional, headers};
+use crate::http::observe::origin;
+use crate::http::operations::view::OperationView;
+use crate::http::problem::{Problem, ProblemType};
+use crate::http::state::HttpState;
 
 /// What `Retry-After` says of an operation that is under way, in seconds.
 const LOOK_AGAIN: u32 = 2;
@@ -25,49 +25,19 @@ const LOOK_AGAIN: u32 = 2;
 /// Says that the answer is one that was given before under this `Idempotency-Key`.
 const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
 
-/// A tunnel's path as it came.
-#[derive(Deserialize)]
-pub(super) struct Path {
-    vpc_id: String,
-    gateway_id: String,
-    tunnel_id: String,
-}
-
-impl Path {
-    pub(super) fn parse(&self, faults: &mut Vec<Fault>) -> Option<TunnelPath> {
-        // Each is looked at, so that every fault is told.
-        let vpc_id = id(&self.vpc_id, "vpc_id", faults);
-        let gateway_id = id(&self.gateway_id, "gateway_id", faults);
-        let tunnel_id = id(&self.tunnel_id, "tunnel_id", faults);
-        Some(TunnelPath { vpc_id: vpc_id?, gateway_id: gateway_id?, tunnel_id: tunnel_id? })
-    }
-}
-
-fn id<T: std::str::FromStr<Err: std::fmt::Display>>(
-    text: &str,
-    name: &str,
-    faults: &mut Vec<Fault>,
-) -> Option<T> {
-    text.parse()
-        .map_err(|error: T::Err| {
-            faults.push(Fault::new(format!("path:{name}"), "invalid_id", error.to_string()))
-        })
-        .ok()
-}
-
-pub(super) async fn patch(
+pub async fn patch(
     state: web::Data<HttpState>,
     request: HttpRequest,
     path: web::Path<Path>,
     mut payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let principal = auth::anybody(&state, &request).await?;
+    let principal = rights::anybody(&state, &request).await?;
     let mut faults = Vec::new();
     let tunnel = path.parse(&mut faults);
     match &tunnel {
-        Some(tunnel) => auth::writer_of(&state, &request, &principal, tunnel).await?,
+        Some(tunnel) => rights::writer_of(&state, &request, &principal, tunnel).await?,
         // An event names a tunnel, so what is no tunnel's path can't be a 403 with its event.
-        None if !auth::may_change(&principal, &path.vpc_id) => {
+        None if !rights::may_change(&principal, &path.vpc_id) => {
             return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
         }
         None => {}
@@ -112,16 +82,9 @@ pub(super) async fn patch(
         response.headers_mut().insert(replayed.0, replayed.1);
     }
     if let Some(wait) = wait {
-        applied(&mut response, wait);
+        headers::applied(&mut response, wait);
     }
     Ok(response)
-}
-
-/// Says which wait was granted.
-pub(super) fn applied(response: &mut HttpResponse, wait: std::time::Duration) {
-    if let Ok(value) = header::HeaderValue::from_str(&format!("wait={}", wait.as_secs())) {
-        response.headers_mut().insert(PREFERENCE_APPLIED, value);
-    }
 }
 
 /// 200 for an operation that has ended, 202 for one that is under way.

@@ -45,7 +45,7 @@ struct Waiting {
 
 /// The figures of the API.
 #[derive(Debug, Clone)]
-pub(super) struct Figures {
+pub struct Figures {
     requests: Family<Answer, Counter>,
     seconds: Family<Answer, Histogram>,
     in_flight: Gauge,
@@ -58,7 +58,7 @@ pub(super) struct Figures {
 }
 
 /// Counts something as under way until it is dropped, however it ends.
-pub(super) struct UnderWay(Gauge);
+pub struct UnderWay(Gauge);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
@@ -71,7 +71,7 @@ fn histogram() -> Histogram {
 }
 
 impl Figures {
-    pub(super) fn new(metrics: &Metrics) -> Self {
+    pub fn new(metrics: &Metrics) -> Self {
         let build: Family<Build, Gauge> =
             metrics.register("build_info", "1, with the version of the program", Family::default());
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
@@ -125,19 +125,19 @@ impl Figures {
         }
     }
 
-    pub(super) fn begin(&self) -> UnderWay {
+    pub fn begin(&self) -> UnderWay {
         self.in_flight.inc();
         UnderWay(self.in_flight.clone())
     }
 
     /// Counts a client that waits for an operation, until the answer is dropped.
-    pub(super) fn waits(&self, kind: &'static str) -> UnderWay {
+    pub fn waits(&self, kind: &'static str) -> UnderWay {
         let waiting = self.waiting.get_or_create(&Waiting { kind }).clone();
         waiting.inc();
         UnderWay(waiting)
     }
 
-    pub(super) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
         // Methods are the caller's to invent; labels are not.
         let method = match method {
             "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
@@ -149,7 +149,7 @@ impl Figures {
     }
 
     /// How the unfinished work stands, from the ledger.
-    pub(super) fn unfinished(&self, work: &Unfinished) {
+    pub fn unfinished(&self, work: &Unfinished) {
         self.ledger_up.set(1);
         for status in Status::ALL.iter().filter(|status| !status.is_final()) {
             let count =
@@ -162,14 +162,14 @@ impl Figures {
     }
 
     /// Figures that nobody knows now are missing rather than old.
-    pub(super) fn ledger_is_down(&self) {
+    pub fn ledger_is_down(&self) {
         self.ledger_up.set(0);
         self.unfinished.clear();
         self.oldest.clear();
         self.lag.clear();
     }
 
-    pub(super) fn refused(&self, reason: &'static str) {
+    pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Refusal { reason }).inc();
     }
 }

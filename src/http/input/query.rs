@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::domain::fault::Fault;
 use crate::domain::timestamp::Timestamp;
 
-use super::problem::{Problem, ProblemType};
+use crate::http::problem::{Problem, ProblemType};
 
 /// Items a page, unless `limit` says otherwise.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -16,7 +16,7 @@ pub const DEFAULT_LIMIT: u32 = 50;
 pub const MAX_LIMIT: u32 = 200;
 
 /// The parameters of one request, taken out one by one.
-pub(super) struct Query {
+pub struct Query {
     parameters: HashMap<String, String>,
     /// What there is at this call, in the order in which it was asked for.
     known: Vec<&'static str>,
@@ -24,7 +24,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    pub(super) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let mut query = Self { parameters: HashMap::new(), known: Vec::new(), faults: Vec::new() };
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if query.parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
@@ -35,28 +35,28 @@ impl Query {
     }
 
     /// Notes what is wrong with a parameter.
-    pub(super) fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
+    pub fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         self.faults.push(Fault::new(format!("query:{name}"), code, detail));
     }
 
     /// True if it is given, and has not been taken out.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.parameters.contains_key(name)
     }
 
     /// What a header says; notes what is wrong with it.
-    pub(super) fn header<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
+    pub fn header<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
         read.map_err(|fault| self.faults.push(fault)).ok()
     }
 
     /// A text, if it is given.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.parameters.remove(name)
     }
 
     /// A value of some kind, if it is given; `what` it must be is told if it is not.
-    pub(super) fn value<T>(
+    pub fn value<T>(
         &mut self,
         name: &'static str,
         what: impl FnOnce() -> String,
@@ -71,19 +71,19 @@ impl Query {
     }
 
     /// A moment.
-    pub(super) fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
+    pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         self.value(name, || "must be an RFC 3339 time such as 2026-01-31T08:00:00Z".into(), Timestamp::parse)
     }
 
     /// The page's size.
-    pub(super) fn limit(&mut self) -> u32 {
+    pub fn limit(&mut self) -> u32 {
         let parse = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
         let limit = self.value("limit", || format!("must be a whole number from 1 to {MAX_LIMIT}"), parse);
         limit.unwrap_or(DEFAULT_LIMIT)
     }
 
     /// Where the page before ended.
-    pub(super) fn cursor<T: std::str::FromStr>(&mut self) -> Option<T> {
+    pub fn cursor<T: std::str::FromStr>(&mut self) -> Option<T> {
         let text = self.text("cursor")?;
         let place = read_cursor(&text).and_then(|place| place.parse().ok());
         if place.is_none() {
@@ -94,7 +94,7 @@ impl Query {
     }
 
     /// Ends the reading: what is left is unknown.
-    pub(super) fn finish(mut self) -> Result<(), Problem> {
+    pub fn finish(mut self) -> Result<(), Problem> {
         let mut unknown: Vec<String> = self.parameters.keys().cloned().collect();
         unknown.sort();
         let detail = match self.known.as_slice() {
@@ -112,7 +112,7 @@ impl Query {
 const CURSOR_VERSION: &str = "1:";
 
 /// A place in a list as an opaque text.
-pub(super) fn cursor(place: &impl std::fmt::Display) -> String {
+pub fn cursor(place: &impl std::fmt::Display) -> String {
     URL_SAFE_NO_PAD.encode(format!("{CURSOR_VERSION}{place}"))
 }
 

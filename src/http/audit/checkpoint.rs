@@ -1,0 +1,42 @@
+//! `GET /audit-events/checkpoint`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::fingerprint::hex;
+use crate::domain::principal::Scope;
+use crate::domain::timestamp::Timestamp;
+use crate::service::ledger;
+
+use crate::http::auth::rights;
+use crate::http::input::query::Query;
+use crate::http::problem::Problem;
+use crate::http::state::HttpState;
+
+/// An event's place in the chain.
+#[derive(Serialize, ToSchema)]
+pub struct Checkpoint {
+    #[schema(example = 4)]
+    seq: i64,
+    /// Its hash, in hex.
+    hash: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+impl From<ledger::Checkpoint> for Checkpoint {
+    fn from(place: ledger::Checkpoint) -> Self {
+        Self { seq: place.seq, hash: hex(&place.hash), at: place.at }
+    }
+}
+
+pub async fn checkpoint(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    // It tells what happens in every VPC.
+    rights::reader_of_all(&state, &request, Scope::AuditRead).await?;
+    Query::parse(request.query_string()).finish()?;
+    let service = state.service.clone();
+    let newest =
+        state.run(async move { service.checkpoint().await }).await??.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(Checkpoint::from(newest)))
+}

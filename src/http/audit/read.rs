@@ -1,0 +1,49 @@
+//! `GET /audit-events` and `/audit-events/{seq}`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::domain::principal::Scope;
+use crate::service::ledger::Order;
+
+use super::export::{self, Form};
+use super::filter::filter;
+use super::view::EventView;
+use crate::http::auth::rights;
+use crate::http::input::query::{Query, cursor};
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::state::HttpState;
+
+pub async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (_, vpcs) = rights::reader(&state, &request, Scope::AuditRead).await?;
+    let form = Form::wanted(&request);
+    let mut query = Query::parse(request.query_string());
+    let filter = filter(&mut query);
+    if form != Form::Page {
+        query.finish()?;
+        return export::stream_all(state, vpcs, filter, form).await;
+    }
+    let (limit, after) = (query.limit(), query.cursor::<i64>());
+    query.finish()?;
+    let service = state.service.clone();
+    let found = async move { service.events(&vpcs, &filter, Order::NewestFirst, after, limit + 1).await };
+    let mut events = state.run(found).await??;
+    let has_more = events.len() > limit as usize;
+    events.truncate(limit as usize);
+    let next = events.last().filter(|_| has_more).map(|last| cursor(&last.row.seq));
+    Ok(Page::respond(events.iter().map(EventView::from).collect(), next, &request))
+}
+
+pub async fn one(
+    state: web::Data<HttpState>,
+    request: HttpRequest,
+    seq: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (_, vpcs) = rights::reader(&state, &request, Scope::AuditRead).await?;
+    Query::parse(request.query_string()).finish()?;
+    let seq: i64 = seq.parse().map_err(|_| Problem::not_found())?;
+    let service = state.service.clone();
+    let event = state.run(async move { service.event(seq, &vpcs).await }).await??;
+    let event = event.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(EventView::from(&event)))
+}

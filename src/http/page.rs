@@ -1,0 +1,34 @@
+//! Lists, a page at a time.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+/// One page of a list.
+#[derive(Serialize)]
+pub struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+impl<T: Serialize> Page<T> {
+    /// A list that has one page.
+    pub fn only(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None }
+    }
+
+    /// The answer with a page; `next` is where it ended, if there is more.
+    pub fn respond(items: Vec<T>, next: Option<String>, request: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::Ok();
+        if let Some(cursor) = &next {
+            let others = form_urlencoded::parse(request.query_string().as_bytes())
+                .filter(|(name, _)| name != "cursor");
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(others)
+                .append_pair("cursor", cursor)
+                .finish();
+            response.insert_header((header::LINK, format!("<{}?{query}>; rel=\"next\"", request.path())));
+        }
+        response.json(Self { items, next_cursor: next })
+    }
+}

@@ -1,0 +1,46 @@
+//! The id of a request.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+
+/// The header that carries a request's id, both ways.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id that is taken over from a caller, in characters.
+pub const MAX_REQUEST_ID: usize = 128;
+tokio::task_local! {
+    pub static CURRENT: String;
+}
+
+/// The id of the request that is being answered.
+pub fn current_id() -> String {
+    CURRENT.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// The id under which a request was let in.
+#[derive(Clone)]
+pub struct RequestId(pub String);
+
+/// A caller's id, if it is sane: it goes into logs, headers and the ledger.
+pub fn sane_id(value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok()?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:/+=-".contains(&b);
+    let is_sane = (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(allowed);
+    is_sane.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> HeaderValue {
+        HeaderValue::from_str(text).expect("a header value")
+    }
+
+    #[test]
+    fn only_a_sane_request_id_is_taken_over() {
+        assert_eq!(sane_id(&value("ci/42:a.b-c_d")), Some("ci/42:a.b-c_d".into()));
+        let long = "a".repeat(MAX_REQUEST_ID + 1);
+        for text in ["", "two words", "a\"b", "<x>", &long] {
+            assert_eq!(sane_id(&value(text)), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and what is below it.
+
+pub mod change;
+pub mod dry_run;
+pub mod path;
+pub mod read;
