@@ -39,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ledger", &["service", "domain", "metrics", "failpoint"]),
     ("tracker", &["service", "shutdown"]),
     ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown"]),
-    ("simulator", &["cloud", "domain", "clock", "chance"]),
+    ("simulator", &["domain", "clock", "chance"]),
 ];
 
 /// Where each foreign library may be named.

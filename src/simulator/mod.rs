@@ -1,55 +1,28 @@
 //! A simulated cloud, as strict as the real one: it checks signatures, nonces, timestamps, parameters and ids, keeps
-//! real state, and has tunnels whose names say how they misbehave. It is a simulation: nothing leaves this machine.
+//! the state of its tunnels, and has tunnels whose ids say how they misbehave. It makes no calls of its own, and uses
+//! none of the gateway's code for the cloud's API, so that each side checks the other.
 
 mod behaviour;
-mod reads;
-mod settings;
+mod cloud;
 mod state;
-mod v2;
-mod verify;
+mod tunnel;
+pub mod v2;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
-use secrecy::SecretString;
 use tokio::task::JoinHandle;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
 
+use cloud::Cloud;
+
 pub use behaviour::{BEHAVIOURS, Behaviour, SPELT, Spelt};
+pub use cloud::Options;
 pub use state::{Entry, Poll};
-
-/// How the simulated cloud is set up.
-#[derive(Clone)]
-pub struct Options {
-    /// Port 0 takes a free one.
-    pub listen: SocketAddr,
-    pub secret_id: String,
-    pub secret_key: SecretString,
-    /// Only with temporary credentials.
-    pub token: Option<SecretString>,
-    /// The host that has to be signed; `None` = the one in the request's `Host`.
-    pub signed_host: Option<String>,
-    /// How long a task takes.
-    pub task_duration: Duration,
-}
-
-/// What the server's requests share.
-struct Cloud {
-    options: Options,
-    clock: Arc<dyn Clock>,
-    state: Mutex<state::State>,
-}
-
-impl Cloud {
-    fn state(&self) -> MutexGuard<'_, state::State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A running simulated cloud.
 pub struct Simulator {
@@ -62,15 +35,14 @@ pub struct Simulator {
 /// Starts the simulated cloud.
 ///
 /// # Errors
-/// If it can't listen there.
+/// If `options.listen` is not available.
 pub async fn start(
     options: Options,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> std::io::Result<Simulator> {
     let listen = options.listen;
-    let state = Mutex::new(state::State::new(&*chance));
-    let cloud = Arc::new(Cloud { options, clock, state });
+    let cloud = Arc::new(Cloud::new(options, clock, &*chance));
     let shared = web::Data::from(cloud.clone());
     let server = HttpServer::new(move || {
         App::new()
@@ -89,19 +61,19 @@ pub async fn start(
 }
 
 impl Simulator {
-    /// Every `ModifyVpnConnEx` that was received so far, oldest first.
+    /// Every `ModifyVpnConnEx` received so far, oldest first.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.cloud.state().journal.clone()
     }
 
-    /// Every `DescribeVpcTaskResult` that was received so far, oldest first.
+    /// Every `DescribeVpcTaskResult` received so far, oldest first.
     #[must_use]
     pub fn polls(&self) -> Vec<Poll> {
         self.cloud.state().polls.clone()
     }
 
-    /// Stops it; hanging requests are cut off.
+    /// Stops the server and cuts off open requests.
     pub async fn stop(self) {
         self.server.stop(false).await;
         let _ = self.task.await;

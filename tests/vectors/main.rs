@@ -1,13 +1,16 @@
-//! Signatures made by the cloud's own SDK, stage by stage: a failure names the entry and the stage. Another folder of
-//! vectors is taken from `TUNNELGATE_VECTORS`.
+//! Signatures made by the cloud's own SDK, held against the gateway's signer and the simulated cloud's, stage by stage:
+//! a failure names the entry and the stage. `TUNNELGATE_VECTORS` names another folder of vectors.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use tunnelgate::cloud::v2::sign::{Method, SignatureMethod, Target, form, signature, string_to_sign};
+use tunnelgate::simulator;
 
 #[derive(Deserialize)]
 struct Vector {
@@ -28,12 +31,17 @@ impl Vector {
         Target { method, host: &self.host, path: &self.path }
     }
 
+    fn received(&self) -> simulator::v2::signature::Request<'_> {
+        let Self { method, host, path, params, .. } = self;
+        simulator::v2::signature::Request { method, host, path, params }
+    }
+
     /// Anything but exactly `HmacSHA256` means SHA-1.
     fn signature_method(&self) -> SignatureMethod {
         SignatureMethod::from_word(&self.signature_method).unwrap_or(SignatureMethod::HmacSha1)
     }
 
-    /// The parameters in an order that is not the sorted one.
+    /// The parameters in an unsorted order.
     fn pairs(&self) -> Vec<(&str, &str)> {
         self.params.iter().rev().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
@@ -63,6 +71,16 @@ fn the_signature_is_the_sdk_s() {
         let text = string_to_sign(vector.target(), &vector.pairs());
         let signed = signature(vector.signature_method(), &vector.secret_key, &text);
         assert_eq!(signed, vector.signature, "signature of {}", vector.name);
+    }
+}
+
+#[test]
+fn the_simulated_cloud_expects_the_sdk_s_signature() {
+    for vector in vectors() {
+        let request = vector.received();
+        assert_eq!(request.string_to_sign(), vector.string_to_sign, "string to sign of {}", vector.name);
+        let expected = STANDARD.encode(request.signature(&vector.secret_key));
+        assert_eq!(expected, vector.signature, "signature of {}", vector.name);
     }
 }
 

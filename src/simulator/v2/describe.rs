@@ -1,25 +1,27 @@
-//! The actions that only read.
+//! The actions that read: `DescribeVpnConn` and `DescribeVpcTaskResult`.
 
 use serde_json::{Value, json};
 
-use super::Cloud;
-use super::behaviour::Behaviour;
-use super::settings::COMMON;
-use super::state::{Poll, Tunnel};
-use super::v2::{Answer, HTTP_500};
-use super::verify::{Params, Refused, refused};
+use crate::simulator::behaviour::Behaviour;
+use crate::simulator::cloud::Cloud;
+use crate::simulator::state::Poll;
+use crate::simulator::tunnel::Tunnel;
 
-/// The parameters of `DescribeVpnConn` beside the common ones.
+use super::answer::{Answer, HTTP_500, Refused, refused};
+use super::common::{COMMON, Params};
+
+/// The parameters of `DescribeVpnConn` apart from the common ones.
 const FILTERS: &[&str] = &["vpnConnName", "offset", "limit", "orderField", "orderDirection"];
 
-pub(super) fn describe_task(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
+/// Answers `DescribeVpcTaskResult`.
+pub(super) fn task(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
     let id = params.get("taskId").and_then(|id| id.parse::<i64>().ok());
-    let id = id.ok_or_else(|| refused(4000, "taskId is missing or no number"))?;
+    let id = id.ok_or_else(|| refused(4000, "taskId is missing or not a number"))?;
     let now = cloud.clock.now();
     let mut state = cloud.state();
     let region = params.get("Region").cloned().unwrap_or_default();
-    state.note_poll(Poll { received_at: now, task_id: id, region });
-    state.pass(now);
+    state.record_poll(Poll { received_at: now, task_id: id, region });
+    state.advance(now);
     let task = state.tasks.get(&id).ok_or_else(|| refused(5000, "the task does not exist"))?;
     let has_ended = task.ends_at.is_some_and(|end| end <= now);
     let (status, output) = match task.behaviour {
@@ -29,9 +31,9 @@ pub(super) fn describe_task(cloud: &Cloud, params: &Params) -> Result<Answer, Re
             (json!(1), json!({"errorCode": 10013, "errorMsg": "the peer gateway refused the proposal"}))
         }
         Some(Behaviour::TaskEchoesKey) if has_ended => {
-            let key = task.wanted.key.as_deref().unwrap_or_default();
-            let words = format!("the peer gateway refused preSharedKey \"{key}\"");
-            (json!(1), json!({"errorCode": 10013, "errorMsg": words}))
+            let key = task.change.key.as_deref().unwrap_or_default();
+            let message = format!("the peer gateway refused preSharedKey \"{key}\"");
+            (json!(1), json!({"errorCode": 10013, "errorMsg": message}))
         }
         _ if has_ended => (json!(0), json!([])),
         _ => (json!(2), json!([])),
@@ -40,9 +42,10 @@ pub(super) fn describe_task(cloud: &Cloud, params: &Params) -> Result<Answer, Re
                            "data": {"status": status, "output": output}})))
 }
 
-pub(super) fn describe_tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
-    let known = |name: &str| COMMON.contains(&name) || FILTERS.contains(&name);
-    if let Some(name) = params.keys().find(|name| !known(name)) {
+/// Answers `DescribeVpnConn`.
+pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
+    let is_known = |name: &str| COMMON.contains(&name) || FILTERS.contains(&name);
+    if let Some(name) = params.keys().find(|name| !is_known(name)) {
         return Err(refused(4000, format!("(100001)parameter {name} is unknown")));
     }
     let number = |name: &str, default: usize, max: usize| -> Result<usize, Refused> {
@@ -58,20 +61,20 @@ pub(super) fn describe_tunnels(cloud: &Cloud, params: &Params) -> Result<Answer,
     let order =
         (word("orderField", ["createTime", "vpnConnName"])?, word("orderDirection", ["desc", "asc"])?);
     let mut state = cloud.state();
-    state.pass(cloud.clock.now());
+    state.advance(cloud.clock.now());
     if let Some(id) = params.get("vpnConnId") {
-        // Makes those of load tests.
+        // Creates a tunnel of a load test at its first read.
         let _ = state.find(id);
     }
-    let fits = |tunnel: &&Tunnel| {
+    let matches = |tunnel: &&Tunnel| {
         params.get("vpcId").is_none_or(|id| tunnel.is_in(id))
             && params.get("vpnGwId").is_none_or(|id| tunnel.is_on(id))
             && params.get("vpnConnId").is_none_or(|id| tunnel.is(id))
             && params.get("vpnConnName").is_none_or(|name| tunnel.name.contains(name))
     };
-    let mut found: Vec<&Tunnel> = state.tunnels.values().filter(fits).collect();
-    let asked_for = found.first().filter(|_| params.contains_key("vpnConnId"));
-    match asked_for.and_then(|tunnel| tunnel.behaviour()) {
+    let mut found: Vec<&Tunnel> = state.tunnels.values().filter(matches).collect();
+    let only = found.first().filter(|_| params.contains_key("vpnConnId"));
+    match only.and_then(|tunnel| tunnel.behaviour()) {
         Some(Behaviour::Unreadable) => return Ok(HTTP_500),
         Some(Behaviour::AlwaysRateLimited) => {
             return Err(refused(4400, "more requests than the quota allows"));
@@ -89,7 +92,7 @@ pub(super) fn describe_tunnels(cloud: &Cloud, params: &Params) -> Result<Answer,
     Ok(Answer::Json(json!({"code": 0, "message": "", "totalCount": found.len(), "data": page})))
 }
 
-/// A tunnel as the cloud shows it.
+/// A tunnel as an entry of `data`.
 fn entry(tunnel: &Tunnel) -> Value {
     let mut entry = json!({
         "vpcId": tunnel.vpc.1, "unVpcId": tunnel.vpc.0, "vpcName": "simulated", "vpcCidrBlock": "10.0.0.0/16",

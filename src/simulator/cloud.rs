@@ -1,0 +1,44 @@
+//! The simulated cloud behind all its API versions.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+
+use super::state::State;
+
+/// The settings of the simulated cloud.
+#[derive(Clone)]
+pub struct Options {
+    /// Port 0 means any free port.
+    pub listen: SocketAddr,
+    pub secret_id: String,
+    pub secret_key: SecretString,
+    /// Only with temporary credentials.
+    pub token: Option<SecretString>,
+    /// The host that the signature covers; `None` means the `Host` of the request.
+    pub signed_host: Option<String>,
+    /// From the start of a task to its end.
+    pub task_duration: Duration,
+}
+
+/// The settings, clock and state that all requests share.
+pub(super) struct Cloud {
+    pub(super) options: Options,
+    pub(super) clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+impl Cloud {
+    pub(super) fn new(options: Options, clock: Arc<dyn Clock>, chance: &dyn Chance) -> Self {
+        Self { options, clock, state: Mutex::new(State::new(chance)) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
