@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::json;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 
-use crate::field::{Field, path, ranges};
+use crate::harness::{Harness, path, ranges};
 use crate::support::Store;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_change_at_a_time_on_one_tunnel_across_replicas() {
-    let field = Field::new(Store::postgres().await).await;
-    let (_other, there) = field.replica().await;
-    let first = field.patch("vpnx-slow-task", &ranges()).await;
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_other, there) = harness.replica().await;
+    let first = harness.patch("vpnx-slow-task", &ranges()).await;
     assert_eq!(first.status, 202);
     let second = there.patch(&path("vpnx-slow-task"), &ranges(), &[]).await;
     assert_eq!(second.problem(), (409, "operation_in_progress".into()));
@@ -22,9 +22,9 @@ async fn one_change_at_a_time_on_one_tunnel_across_replicas() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_on_one_replica_sees_what_another_finished() {
-    let field = Field::new(Store::postgres().await).await;
-    let (_other, there) = field.replica().await;
-    let operation = field.patch("vpnx-branch01", &ranges()).await.json();
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_other, there) = harness.replica().await;
+    let operation = harness.patch("vpnx-branch01", &ranges()).await.json();
     let id = operation["id"].as_str().expect("an id");
     let seen = there.get(&format!("/operations/{id}"), &[("prefer", "wait=30")]).await.json();
     assert_eq!(seen["status"], "succeeded");
@@ -32,25 +32,25 @@ async fn a_wait_on_one_replica_sees_what_another_finished() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_replica_leaves_behind_another_finishes() {
-    let field = Field::new(Store::postgres().await).await;
-    let (_other, there) = field.replica().await;
-    let operation = field.patch("vpnx-slow-task", &ranges()).await.json();
-    field.stop();
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_other, there) = harness.replica().await;
+    let operation = harness.patch("vpnx-slow-task", &ranges()).await.json();
+    harness.stop();
     let ended = there.ended(operation["id"].as_str().expect("an id")).await;
     assert_eq!(ended["status"], "succeeded");
-    assert_eq!(field.received("vpnx-slow-task").len(), 1);
+    assert_eq!(harness.received("vpnx-slow-task").len(), 1);
 }
 
 /// The default key of the fingerprints comes from the cloud's credentials.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged() {
-    let field = Field::new(Store::postgres().await).await;
-    let (_other, there) = field
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_other, there) = harness
         .replica_with(|settings| settings.fingerprint_key = FingerprintKey::derive(b"another SecretKey"))
         .await;
     let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"});
-    let operation = field.patch("vpnx-slow-task", &patch).await.json();
-    field.stop();
+    let operation = harness.patch("vpnx-slow-task", &patch).await.json();
+    harness.stop();
     let ended = there.ended(operation["id"].as_str().expect("an id")).await;
     assert_eq!(ended["status"], "succeeded");
     assert_eq!(ended["verification"]["result"], "unavailable", "{ended}");
@@ -59,11 +59,11 @@ async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call() {
-    let field = Field::new(Store::postgres().await).await;
-    let (_other, there) = field.replica().await;
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_other, there) = harness.replica().await;
     let (tunnel, patch, key) = (path("vpnx-branch01"), ranges(), [("idempotency-key", "one")]);
     let copies = (0..50).map(|number| {
-        let consumer = if number % 2 == 0 { &field.consumer } else { &there };
+        let consumer = if number % 2 == 0 { &harness.consumer } else { &there };
         consumer.patch(&tunnel, &patch, &key)
     });
     let answers = futures_util::future::join_all(copies).await;
@@ -85,14 +85,14 @@ async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call() {
         .iter()
         .filter(|answer| answer.status == 202 && answer.header("idempotent-replayed").is_none());
     assert_eq!(fresh.count(), 1);
-    assert_eq!(field.received("vpnx-branch01").len(), 1);
+    assert_eq!(harness.received("vpnx-branch01").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_on_one_replica_tells_the_steps_of_another() {
-    let field = Field::new(Store::postgres().await).await;
-    let (_other, there) = field.replica().await;
-    let operation = field.patch("vpnx-branch01", &ranges()).await.json();
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_other, there) = harness.replica().await;
+    let operation = harness.patch("vpnx-branch01", &ranges()).await.json();
     let id = operation["id"].as_str().expect("an id");
     let messages = there.messages(&format!("/operations/{id}/stream"), &[]).await.rest().await;
     let kinds: Vec<&str> = messages.iter().map(|message| message.event.as_str()).collect();
@@ -102,13 +102,13 @@ async fn a_stream_on_one_replica_tells_the_steps_of_another() {
 /// Without LISTEN/NOTIFY another replica's steps are found by looking again.
 #[tokio::test(flavor = "multi_thread")]
 async fn waits_and_streams_end_where_nothing_is_heard_of_the_other_replica() {
-    let field = Field::new(Store::postgres().await).await;
-    let (_other, there) = field.replica().await;
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_other, there) = harness.replica().await;
     let deafen = "DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
                   WHERE datname = current_database() AND query LIKE 'LISTEN%'; END $$";
-    let operation = field.patch("vpnx-branch01", &ranges()).await.json();
+    let operation = harness.patch("vpnx-branch01", &ranges()).await.json();
     let id = operation["id"].as_str().expect("an id").to_owned();
-    field.store.execute(deafen).await.expect("the listeners are gone");
+    harness.store.execute(deafen).await.expect("the listeners are gone");
     let (path, route) = (format!("/operations/{id}/stream"), format!("/operations/{id}"));
     let stream = async { there.messages(&path, &[]).await.rest().await };
     let wait = there.get(&route, &[("prefer", "wait=30")]);
@@ -120,28 +120,28 @@ async fn waits_and_streams_end_where_nothing_is_heard_of_the_other_replica() {
 /// Two connections for what consumers read, and fifty who wait: the pool is free for others.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_holds_no_database_connection() {
-    let field = Field::with(Store::postgres().await, |settings| {
+    let harness = Harness::with(Store::postgres().await, |settings| {
         settings.database.connections = 2;
         settings.rules.task_timeout = Duration::from_secs(600);
     })
     .await;
-    let operation = field.patch("vpnx-task-never-ends", &ranges()).await.json();
+    let operation = harness.patch("vpnx-task-never-ends", &ranges()).await.json();
     let id = operation["id"].as_str().expect("an id").to_owned();
     let mut streams = Vec::new();
     for _ in 0..25 {
-        let mut messages = field.consumer.messages(&format!("/operations/{id}/stream"), &[]).await;
+        let mut messages = harness.consumer.messages(&format!("/operations/{id}/stream"), &[]).await;
         messages.next().await.expect("a step");
         streams.push(messages);
     }
     let waits = (0..25).map(|_| {
-        let (consumer, route) = (field.consumer.clone(), format!("/operations/{id}"));
+        let (consumer, route) = (harness.consumer.clone(), format!("/operations/{id}"));
         tokio::spawn(async move { consumer.get(&route, &[("prefer", "wait=60")]).await })
     });
     let waits: Vec<_> = waits.collect();
-    field.until_waiting("wait", 25).await;
-    assert_eq!(field.consumer.get("/operations", &[]).await.status, 200);
+    harness.until_waiting("wait", 25).await;
+    assert_eq!(harness.consumer.get("/operations", &[]).await.status, 200);
     // A shutdown ends them all.
-    field.stop();
+    harness.stop();
     for wait in waits {
         let answer = wait.await.expect("an answer");
         assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("running")));

@@ -8,7 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use tunnelgate::http::audit::view::COLUMNS;
 
-use crate::serve::{Field, TUNNEL};
+use crate::installation::Installation;
+use crate::serve::TUNNEL;
 use crate::support::Store;
 use crate::support::consumer::Consumer;
 
@@ -34,9 +35,9 @@ fn recomputed(export: &[u8]) -> Output {
 }
 
 /// A gateway's log with a change that went well and one with words from all over the world.
-async fn some_events(field: &Field) -> Consumer {
-    let token = field.token();
-    let mut gateway = field.serve("gateway");
+async fn some_events(installation: &Installation) -> Consumer {
+    let token = installation.token();
+    let mut gateway = installation.serve("gateway");
     let consumer = Consumer::new(gateway.address(), token);
     let patch = json!({"name": "上海 \u{1F310} \"office\" \\ ü", "peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "q"});
     let answer = consumer.patch(TUNNEL, &patch, &[("user-agent", "netops/1 (é)")]).await;
@@ -49,9 +50,9 @@ async fn some_events(field: &Field) -> Consumer {
 }
 
 async fn an_auditor_can_recompute_an_export(store: Store) {
-    let field = Field::new(store).await;
-    some_events(&field).await;
-    let export = field.run(&["audit", "export", "--format", "ndjson"]);
+    let installation = Installation::new(store).await;
+    some_events(&installation).await;
+    let export = installation.run(&["audit", "export", "--format", "ndjson"]);
     assert!(export.status.success());
     let checked = recomputed(&export.stdout);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
@@ -64,18 +65,18 @@ async fn an_auditor_can_recompute_an_export(store: Store) {
 }
 
 async fn verify_says_whole_broken_or_could_not_look(store: Store) {
-    let field = Field::new(store).await;
-    some_events(&field).await;
-    let whole = field.run(&["audit", "verify"]);
+    let installation = Installation::new(store).await;
+    some_events(&installation).await;
+    let whole = installation.run(&["audit", "verify"]);
     assert_eq!(whole.status.code(), Some(0));
     let told = String::from_utf8(whole.stdout).expect("text");
     assert!(told.starts_with("whole: 6 events, newest seq 6 hash "), "{told}");
 
     let hash = told.trim().rsplit(' ').next().expect("a hash");
-    let kept = field.path().join("kept.json");
+    let kept = installation.path().join("kept.json");
     let checkpoint =
         |seq: u32| format!(r#"{{"seq":{seq},"hash":"{hash}","at":"2026-01-01T00:00:00.000000Z"}}"#);
-    let verify = || field.run(&["audit", "verify", "--checkpoint", "kept.json"]);
+    let verify = || installation.run(&["audit", "verify", "--checkpoint", "kept.json"]);
     std::fs::write(&kept, checkpoint(6)).expect("written");
     assert_eq!(verify().status.code(), Some(0));
     std::fs::write(&kept, checkpoint(7)).expect("written");
@@ -85,18 +86,22 @@ async fn verify_says_whole_broken_or_could_not_look(store: Store) {
     std::fs::write(&kept, "{}").expect("written");
     assert_eq!(verify().status.code(), Some(2), "a checkpoint that is none");
 
-    let disarm = if field.store.is_postgres() {
+    let disarm = if installation.store.is_postgres() {
         "ALTER TABLE audit_events DISABLE TRIGGER USER"
     } else {
         "DROP TRIGGER audit_events_no_update"
     };
-    field.store.execute(disarm).await.expect(disarm);
-    field.store.execute("UPDATE audit_events SET actor = 'nobody' WHERE seq = 3").await.expect("changed");
-    let broken = field.run(&["audit", "verify"]);
+    installation.store.execute(disarm).await.expect(disarm);
+    installation
+        .store
+        .execute("UPDATE audit_events SET actor = 'nobody' WHERE seq = 3")
+        .await
+        .expect("changed");
+    let broken = installation.run(&["audit", "verify"]);
     assert_eq!(broken.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&broken.stdout).starts_with("broken at seq 3: "));
 
-    let nowhere = field.run(&["audit", "verify", "--database-url", "sqlite:no/such/folder/ledger.db"]);
+    let nowhere = installation.run(&["audit", "verify", "--database-url", "sqlite:no/such/folder/ledger.db"]);
     assert_eq!(nowhere.status.code(), Some(2));
 }
 
@@ -110,13 +115,13 @@ fn says_the_same(column: &str, exported: &str, stored: &str) -> bool {
 }
 
 async fn an_export_is_the_table(store: Store) {
-    let field = Field::new(store).await;
-    some_events(&field).await;
-    let rows = field.store.audit_rows().await;
+    let installation = Installation::new(store).await;
+    some_events(&installation).await;
+    let rows = installation.store.audit_rows().await;
     assert_eq!(rows.len(), 6);
     assert!(rows.iter().any(|row| row[14].is_some()) && rows.iter().any(|row| row[15].is_some()));
 
-    let ndjson = field.run(&["audit", "export", "--format", "ndjson"]);
+    let ndjson = installation.run(&["audit", "export", "--format", "ndjson"]);
     let text = String::from_utf8(ndjson.stdout).expect("text");
     assert_eq!(text.lines().count(), rows.len());
     for (line, row) in text.lines().zip(&rows) {
@@ -133,8 +138,10 @@ async fn an_export_is_the_table(store: Store) {
         }
     }
 
-    assert!(field.run(&["audit", "export", "--format", "csv", "--output", "log.csv"]).status.success());
-    let mut reader = csv::Reader::from_path(field.path().join("log.csv")).expect("the file");
+    assert!(
+        installation.run(&["audit", "export", "--format", "csv", "--output", "log.csv"]).status.success()
+    );
+    let mut reader = csv::Reader::from_path(installation.path().join("log.csv")).expect("the file");
     assert_eq!(reader.headers().expect("a header").iter().collect::<Vec<_>>(), COLUMNS);
     let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
     assert_eq!(records.len(), rows.len());
@@ -147,7 +154,7 @@ async fn an_export_is_the_table(store: Store) {
     }
 }
 
-crate::on_each_ledger!(
+on_each_ledger!(
     an_auditor_can_recompute_an_export,
     verify_says_whole_broken_or_could_not_look,
     an_export_is_the_table,
@@ -156,18 +163,18 @@ crate::on_each_ledger!(
 /// The service with the rights of the document, and nothing more.
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_not_too_many() {
-    let field = Field::new(Store::postgres().await).await;
-    assert!(field.run(&["migrate"]).status.success());
-    let token = field.token();
-    let mut owner = PgConnection::connect(field.store.url()).await.expect("the database");
+    let installation = Installation::new(Store::postgres().await).await;
+    assert!(installation.run(&["migrate"]).status.success());
+    let token = installation.token();
+    let mut owner = PgConnection::connect(installation.store.url()).await.expect("the database");
     let role = format!("service_{}", &token[3..15]);
     let document = include_str!("../../docs/postgres-roles.md");
     let grants = blocks(document, "sql")[1].replace("TO tunnelgate;", &format!("TO {role};"));
     let create = format!("CREATE ROLE {role} LOGIN; {grants}");
     owner.execute(AssertSqlSafe(create)).await.expect("the documented statements");
 
-    let url = field.store.url().replace("postgres@", &format!("{role}@"));
-    let mut gateway = field.serve_with("gateway", &["serve", "--no-migrate", "--database-url", &url]);
+    let url = installation.store.url().replace("postgres@", &format!("{role}@"));
+    let mut gateway = installation.serve_with("gateway", &["serve", "--no-migrate", "--database-url", &url]);
     let consumer = Consumer::new(gateway.address(), token);
     assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
     let patch = json!({"peer_cidrs": ["10.100.2.0/24"]});
@@ -176,7 +183,7 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
     let ended = consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
     assert!(gateway.terminate().success());
-    let verified = field.run(&["audit", "verify", "--database-url", &url]);
+    let verified = installation.run(&["audit", "verify", "--database-url", &url]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 
     let mut service = PgConnection::connect(&url).await.expect("the role may log in");

@@ -11,8 +11,8 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::installation::Installation;
 use crate::process::Process;
-use crate::serve::Field;
 use crate::support::Store;
 use crate::support::consumer::PATIENCE;
 
@@ -61,9 +61,9 @@ impl Authority {
         ]
     }
 
-    fn serve(&self, field: &Field) -> Process {
+    fn serve(&self, installation: &Installation) -> Process {
         let flags = self.flags();
-        field.serve_with("gateway", &flags.iter().map(String::as_str).collect::<Vec<_>>())
+        installation.serve_with("gateway", &flags.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn connect(&self, address: &str, protocols: &[&str]) -> Connection {
@@ -134,11 +134,11 @@ impl Connection {
 
 #[tokio::test]
 async fn http_2_and_http_1_1_are_spoken_over_tls_1_2_and_1_3() {
-    let field = Field::new(Store::sqlite()).await;
-    let authority = Authority::new(field.path());
+    let installation = Installation::new(Store::sqlite()).await;
+    let authority = Authority::new(installation.path());
     authority.issue();
-    let token = field.token();
-    let mut gateway = authority.serve(&field);
+    let token = installation.token();
+    let mut gateway = authority.serve(&installation);
     let address = gateway.address();
     assert!(address.starts_with("https://"), "{address}");
 
@@ -173,10 +173,10 @@ async fn http_2_and_http_1_1_are_spoken_over_tls_1_2_and_1_3() {
 
 #[tokio::test]
 async fn a_new_certificate_is_taken_up_without_dropping_connections() {
-    let field = Field::new(Store::sqlite()).await;
-    let authority = Authority::new(field.path());
+    let installation = Installation::new(Store::sqlite()).await;
+    let authority = Authority::new(installation.path());
     let first = authority.issue();
-    let mut gateway = authority.serve(&field);
+    let mut gateway = authority.serve(&installation);
     let address = gateway.address();
     let mut open = authority.connect(&address, &["http/1.1"]);
     assert_eq!(open.certificate(), first);
@@ -219,12 +219,12 @@ async fn a_new_certificate_is_taken_up_without_dropping_connections() {
 
 #[tokio::test]
 async fn wrong_files_stop_the_start_with_one_clear_line() {
-    let field = Field::new(Store::sqlite()).await;
-    let authority = Authority::new(field.path());
+    let installation = Installation::new(Store::sqlite()).await;
+    let authority = Authority::new(installation.path());
     authority.issue();
     let (certificate, key) =
         (authority.certificate_file.display().to_string(), authority.key_file.display().to_string());
-    let foreign = field.path().join("foreign.key").display().to_string();
+    let foreign = installation.path().join("foreign.key").display().to_string();
     std::fs::write(&foreign, KeyPair::generate().expect("a key").serialize_pem()).expect("written");
     let cases: &[(&[&str], &str)] = &[
         (&["--tls-cert-file", &certificate], "TUNNELGATE_TLS_KEY_FILE (--tls-key-file): is missing"),
@@ -242,7 +242,7 @@ async fn wrong_files_stop_the_start_with_one_clear_line() {
     ];
     for (flags, expected) in cases {
         let args: Vec<&str> = ["serve", "--log", "error"].iter().chain(*flags).copied().collect();
-        let output = field.run(&args);
+        let output = installation.run(&args);
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{told}");
         assert!(told.contains(expected) && told.lines().count() == 1, "{flags:?}: {told}");

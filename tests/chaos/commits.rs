@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::field::{Field, Gateway, by_way_of, ranges, server_address, tunnel, until};
+use crate::cluster::{Cluster, Gateway, by_way_of, ranges, server_address, tunnel, until};
 use crate::proxy::{AtCommit, Proxy};
 
 const WHOLE: &[&str] = &["requested", "submitted", "succeeded", "verification_confirmed"];
 
-async fn behind_a_proxy(field: &Field, name: &str) -> (Proxy, Gateway) {
-    let proxy = Proxy::to_postgres(server_address(&field.url)).await;
-    let gateway = field.gateway(name, &[("DATABASE_URL", by_way_of(&field.url, proxy.address))]);
+async fn behind_a_proxy(cluster: &Cluster, name: &str) -> (Proxy, Gateway) {
+    let proxy = Proxy::to_postgres(server_address(&cluster.url)).await;
+    let gateway = cluster.gateway(name, &[("DATABASE_URL", by_way_of(&cluster.url, proxy.address))]);
     (proxy, gateway)
 }
 
@@ -17,8 +17,8 @@ async fn behind_a_proxy(field: &Field, name: &str) -> (Proxy, Gateway) {
 /// of it, and after it has answered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_guessed() {
-    let field = Field::on_postgres().await;
-    let (proxy, gateway) = behind_a_proxy(&field, "gateway").await;
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, gateway) = behind_a_proxy(&cluster, "gateway").await;
     let mut accepted = Vec::new();
     for (number, (place, cut)) in
         (0..3).flat_map(|place| [(place, AtCommit::CutBefore), (place, AtCommit::CutAfter)]).enumerate()
@@ -33,14 +33,14 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_guessed() {
     }
     let log = gateway.process.stderr();
     assert!(log.contains("the answer to a commit was lost; looking"), "{log}");
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 /// Many at once, so that whole batches are lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_whose_commits_are_cut_off_under_load_are_whole_or_not_there() {
-    let field = Field::on_postgres().await;
-    let (proxy, gateway) = behind_a_proxy(&field, "gateway").await;
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, gateway) = behind_a_proxy(&cluster, "gateway").await;
     let cuts = [AtCommit::CutAfter, AtCommit::Pass, AtCommit::CutBefore, AtCommit::Pass];
     proxy.at_commits(cuts.into_iter().cycle().take(24));
     let changes = (0..60).map(|number| {
@@ -56,15 +56,15 @@ async fn batches_whose_commits_are_cut_off_under_load_are_whole_or_not_there() {
     }
     proxy.at_commits([]);
     assert!(!accepted.is_empty());
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 /// A replica is cut off just as it holds the lock of the chain's head.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_cut_off_in_the_middle_of_a_batch_blocks_nobody() {
-    let field = Field::on_postgres().await;
-    let (proxy, cut_off) = behind_a_proxy(&field, "cut-off").await;
-    let other = field.gateway("other", &[]);
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, cut_off) = behind_a_proxy(&cluster, "cut-off").await;
+    let other = cluster.gateway("other", &[]);
     // It knows the caller already, so that nothing but the batch is under way.
     assert_eq!(cut_off.consumer.get("/operations", &[]).await.status, 200);
     proxy.at_commits([AtCommit::Freeze]);
@@ -76,24 +76,24 @@ async fn a_replica_that_is_cut_off_in_the_middle_of_a_batch_blocks_nobody() {
 
     let mut accepted = vec![other.accepted(&tunnel(2), &ranges(2)).await];
     assert_eq!(lost.await.expect("an answer").problem(), (503, "ledger_unavailable".into()));
-    assert_eq!(field.received_for(&tunnel(1)).len(), 0, "nothing was sent");
+    assert_eq!(cluster.received_for(&tunnel(1)).len(), 0, "nothing was sent");
     assert_eq!(cut_off.ready().await, 503);
 
     proxy.thaw();
     until("readiness", async || (cut_off.ready().await == 200).then_some(())).await;
     accepted.push(cut_off.accepts_again(10..1000).await);
-    field.all_is_well(&other.consumer, &accepted).await;
+    cluster.all_is_well(&other.consumer, &accepted).await;
 }
 
 /// A network that swallows everything must not use up the pools for the many minutes that TCP would wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_swallows_everything_is_survived() {
-    let field = Field::on_postgres().await;
-    let (proxy, gateway) = behind_a_proxy(&field, "gateway").await;
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, gateway) = behind_a_proxy(&cluster, "gateway").await;
     let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
     for round in 0..2 {
         proxy.freeze();
-        let before = field.received();
+        let before = cluster.received();
         let swallowed = (0..20).map(|number| {
             let (gateway, number) = (&gateway, 100 + round * 100 + number);
             async move { gateway.consumer.patch(&tunnel(number), &ranges(number), &[]).await }
@@ -104,7 +104,7 @@ async fn a_network_that_swallows_everything_is_survived() {
         for answer in changes.iter().chain(&reads) {
             assert_eq!(answer.problem(), (503, "ledger_unavailable".into()));
         }
-        assert_eq!(field.received(), before, "nothing was sent");
+        assert_eq!(cluster.received(), before, "nothing was sent");
         proxy.thaw();
         let from = 1000 + round * 1000;
         accepted.push(gateway.accepts_again(from..from + 1000).await);
@@ -113,16 +113,16 @@ async fn a_network_that_swallows_everything_is_survived() {
         })
         .await;
     }
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 /// A slow network is no broken one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_network_only_takes_longer() {
-    let field = Field::on_postgres().await;
-    let (proxy, gateway) = behind_a_proxy(&field, "gateway").await;
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, gateway) = behind_a_proxy(&cluster, "gateway").await;
     proxy.slow_down(Duration::from_millis(60));
     let id = gateway.accepted(&tunnel(1), &ranges(1)).await;
     assert_eq!(gateway.consumer.ended(&id).await["status"], "succeeded");
-    field.all_is_well(&gateway.consumer, &[id]).await;
+    cluster.all_is_well(&gateway.consumer, &[id]).await;
 }

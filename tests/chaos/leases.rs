@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use crate::field::{Field, Gateway, cloud_url, path, ranges, tunnel, until};
+use crate::cluster::{Cluster, Gateway, cloud_url, path, ranges, tunnel, until};
 use crate::proxy::Proxy;
 
 const SETTLED: &[&str] = &["requested", "outcome_unknown", "succeeded", "verification_confirmed"];
 
 /// A gateway whose way to the cloud can be held up.
-async fn behind_a_proxy(field: &Field) -> (Proxy, Gateway) {
-    let proxy = Proxy::to(field.simulator.address).await;
+async fn behind_a_proxy(cluster: &Cluster) -> (Proxy, Gateway) {
+    let proxy = Proxy::to(cluster.simulator.address).await;
     let url = ("TUNNELGATE_UPSTREAM_URL", cloud_url(proxy.address));
     // Long enough that the gateway does not give up before it is stopped.
-    let gateway = field.gateway("sleeper", &[url, ("TUNNELGATE_UPSTREAM_TIMEOUT", "4s".into())]);
+    let gateway = cluster.gateway("sleeper", &[url, ("TUNNELGATE_UPSTREAM_TIMEOUT", "4s".into())]);
     (proxy, gateway)
 }
 
@@ -39,16 +39,16 @@ async fn only_operation(gateway: &Gateway) -> String {
 /// Stopped while it asks about a task: the other one finishes it, and what the sleeper learnt changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes() {
-    let field = Field::on_postgres().await;
-    let (proxy, sleeper) = behind_a_proxy(&field).await;
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, sleeper) = behind_a_proxy(&cluster).await;
     let id = sleeper.accepted(&tunnel(1), &ranges(1)).await;
     proxy.hold_answers();
-    let polls = field.simulator.polls().len();
-    until("a poll", async || (field.simulator.polls().len() > polls).then_some(())).await;
+    let polls = cluster.simulator.polls().len();
+    until("a poll", async || (cluster.simulator.polls().len() > polls).then_some(())).await;
     sleeper.process.signal("-STOP");
     // What it asked for lies ready for it when it wakes.
     proxy.release_answers();
-    let other = field.gateway("other", &[]);
+    let other = cluster.gateway("other", &[]);
     let ended = other.consumer.ended(&id).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
     let events = other.events(&id).await;
@@ -61,15 +61,15 @@ async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes
     assert_eq!(sleeper.consumer.ended(&next).await["status"], "succeeded");
     assert_eq!(sleeper.consumer.get(&format!("/operations/{id}"), &[]).await.json(), ended);
     assert_eq!(sleeper.events(&id).await, events);
-    field.all_is_well(&sleeper.consumer, &[id, next]).await;
+    cluster.all_is_well(&sleeper.consumer, &[id, next]).await;
 }
 
 /// Stopped between the intent and the call: by the time it wakes somebody else holds the operation, so it sends nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opener_that_was_stopped_past_its_lease_sends_nothing_when_it_wakes() {
-    let field = Field::on_postgres().await;
-    let (proxy, sleeper) = behind_a_proxy(&field).await;
-    let other = field.gateway("other", &[]);
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, sleeper) = behind_a_proxy(&cluster).await;
+    let other = cluster.gateway("other", &[]);
     proxy.hold_answers();
     // A partial group: the tunnel is read between the intent and the call.
     let partial = json!({"peer_cidrs": ["10.9.9.0/24"], "ike": {"dh_group": "group24"}});
@@ -95,20 +95,20 @@ async fn an_opener_that_was_stopped_past_its_lease_sends_nothing_when_it_wakes()
         (200, &json!("failed")),
         "the caller gets what became of it: {body}"
     );
-    assert_eq!(field.received(), 0, "nothing was sent");
+    assert_eq!(cluster.received(), 0, "nothing was sent");
     assert_eq!(other.events(&id).await, ["requested", "outcome_unknown", "failed"]);
-    field.all_is_well(&other.consumer, &[]).await;
+    cluster.all_is_well(&other.consumer, &[]).await;
 }
 
 /// Stopped in the middle of the call: the change has happened, and the other one finds out.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opener_that_was_stopped_in_the_middle_of_its_call_is_taken_over() {
-    let field = Field::on_postgres().await;
-    let (proxy, sleeper) = behind_a_proxy(&field).await;
-    let other = field.gateway("other", &[]);
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, sleeper) = behind_a_proxy(&cluster).await;
+    let other = cluster.gateway("other", &[]);
     proxy.hold_answers();
     let answer = sent(&sleeper, tunnel(1), ranges(1));
-    until("the call", async || (field.received() == 1).then_some(())).await;
+    until("the call", async || (cluster.received() == 1).then_some(())).await;
     sleeper.process.signal("-STOP");
     proxy.release_answers();
     let id = only_operation(&other).await;
@@ -119,18 +119,18 @@ async fn an_opener_that_was_stopped_in_the_middle_of_its_call_is_taken_over() {
     let (status, body) = answer.await.expect("an answer");
     assert_eq!((status, &body), (200, &ended), "the caller gets what became of it");
     assert_eq!(other.events(&id).await, SETTLED);
-    field.all_is_well(&sleeper.consumer, &[id]).await;
+    cluster.all_is_well(&sleeper.consumer, &[id]).await;
 }
 
 /// Killed: the other one takes over.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_replica_held_is_taken_over() {
-    let field = Field::on_postgres().await;
-    let (proxy, mut killed) = behind_a_proxy(&field).await;
-    let other = field.gateway("other", &[]);
+    let cluster = Cluster::on_postgres().await;
+    let (proxy, mut killed) = behind_a_proxy(&cluster).await;
+    let other = cluster.gateway("other", &[]);
     proxy.hold_answers();
     let answer = sent(&killed, tunnel(1), ranges(1));
-    until("the call", async || (field.received() == 1).then_some(())).await;
+    until("the call", async || (cluster.received() == 1).then_some(())).await;
     killed.process.kill();
     assert!(answer.await.is_err(), "nobody is there to answer");
     let id = only_operation(&other).await;
@@ -140,6 +140,6 @@ async fn what_a_killed_replica_held_is_taken_over() {
     let seen = other.consumer.get(&format!("/operations/{id}"), &[("prefer", "wait=60")]).await.json();
     assert_eq!(seen["status"], "succeeded", "{seen}");
     assert_eq!(other.events(&id).await, SETTLED);
-    assert_eq!(field.received_for(&path("vpnx-load-1")).len(), 1);
-    field.all_is_well(&other.consumer, &[id]).await;
+    assert_eq!(cluster.received_for(&path("vpnx-load-1")).len(), 1);
+    cluster.all_is_well(&other.consumer, &[id]).await;
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::field::{Field, by_way_of, ranges, server_address, tunnel, until};
+use crate::cluster::{Cluster, by_way_of, ranges, server_address, tunnel, until};
 use crate::proxy::Proxy;
 
 /// The backends that listen, of this database.
@@ -15,11 +15,11 @@ async fn listeners(connection: &mut PgConnection) -> Vec<i32> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_ends_although_no_notification_ever_comes() {
-    let field = Field::on_postgres().await;
-    let proxy = Proxy::without_notifications(server_address(&field.url)).await;
-    let deaf = field.gateway("deaf", &[("DATABASE_URL", by_way_of(&field.url, proxy.address))]);
+    let cluster = Cluster::on_postgres().await;
+    let proxy = Proxy::without_notifications(server_address(&cluster.url)).await;
+    let deaf = cluster.gateway("deaf", &[("DATABASE_URL", by_way_of(&cluster.url, proxy.address))]);
     // The deaf one follows nothing: it takes no step of its own that it could know of.
-    let other = field.gateway("other", &[]);
+    let other = cluster.gateway("other", &[]);
     let mut accepted = Vec::new();
     for number in 0..5 {
         let id = other.accepted(&tunnel(number), &ranges(number)).await;
@@ -27,15 +27,15 @@ async fn a_wait_ends_although_no_notification_ever_comes() {
         assert_eq!(seen["status"], "succeeded", "{seen}");
         accepted.push(id);
     }
-    field.all_is_well(&deaf.consumer, &accepted).await;
+    cluster.all_is_well(&deaf.consumer, &accepted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_is_cut_off_listens_again() {
-    let field = Field::on_postgres().await;
-    let gateway = field.gateway("gateway", &[]);
-    let mut admin = PgConnection::connect(&field.url).await.expect("the database");
-    // The field's own ledger listens too.
+    let cluster = Cluster::on_postgres().await;
+    let gateway = cluster.gateway("gateway", &[]);
+    let mut admin = PgConnection::connect(&cluster.url).await.expect("the database");
+    // The cluster's own ledger listens too.
     let before = until("two listeners", async || {
         Some(listeners(&mut admin).await).filter(|listeners| listeners.len() == 2)
     })
@@ -52,5 +52,5 @@ async fn a_listener_that_is_cut_off_listens_again() {
         (now.len() == 2 && now.iter().all(|pid| !before.contains(pid))).then_some(())
     })
     .await;
-    field.all_is_well(&gateway.consumer, &[id]).await;
+    cluster.all_is_well(&gateway.consumer, &[id]).await;
 }

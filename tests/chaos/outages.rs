@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::watch;
 
-use crate::field::{Field, Gateway, Server, ranges, tunnel, until};
+use crate::cluster::{Cluster, Gateway, Server, ranges, tunnel, until};
 use crate::support::consumer::Consumer;
 
 /// Callers who change one tunnel after the other until they are stopped.
@@ -70,42 +70,42 @@ impl Load {
 const CALLERS: usize = 6;
 
 /// Nothing goes to the cloud while the ledger can't be written.
-async fn nothing_is_sent(field: &Field, gateway: &Gateway, load: &Load) {
+async fn nothing_is_sent(cluster: &Cluster, gateway: &Gateway, load: &Load) {
     // Whoever was under way when it began has an answer by then.
     load.more(0, 2 * CALLERS).await;
-    let before = field.received();
+    let before = cluster.received();
     assert_eq!(gateway.ready().await, 503);
     load.more(0, 2 * CALLERS).await;
-    assert_eq!(field.received(), before, "nothing was sent meanwhile");
+    assert_eq!(cluster.received(), before, "nothing was sent meanwhile");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_and_starts_under_load_costs_503s_and_nothing_else() {
     let server = Server::start();
-    let field = Field::on(&server.url).await;
-    let gateway = field.gateway("gateway", &[]);
+    let cluster = Cluster::on_url(&server.url).await;
+    let gateway = cluster.gateway("gateway", &[]);
     let load = Load::of(&gateway.consumer, CALLERS);
     load.more(CALLERS, 0).await;
     // Once as an administrator would stop it, once as a crash does.
     server.halt();
-    nothing_is_sent(&field, &gateway, &load).await;
+    nothing_is_sent(&cluster, &gateway, &load).await;
     server.resume();
     load.more(2 * CALLERS, 0).await;
     assert_eq!(gateway.ready().await, 200);
     server.crash();
-    nothing_is_sent(&field, &gateway, &load).await;
+    nothing_is_sent(&cluster, &gateway, &load).await;
     server.resume();
     load.more(2 * CALLERS, 0).await;
     let accepted = load.stop().await;
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 /// As after a failover that left this server behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_read_only_is_not_ready_and_nothing_is_sent() {
     let server = Server::start();
-    let field = Field::on(&server.url).await;
-    let gateway = field.gateway("gateway", &[]);
+    let cluster = Cluster::on_url(&server.url).await;
+    let gateway = cluster.gateway("gateway", &[]);
     let set = async |value: &str| {
         let mut connection = PgConnection::connect(&server.url).await.expect("the server");
         let sql = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
@@ -118,14 +118,14 @@ async fn a_server_that_comes_back_read_only_is_not_ready_and_nothing_is_sent() {
     gateway.consumer.ended(&accepted[0]).await;
     set("on").await;
     until("not ready", async || (gateway.ready().await == 503).then_some(())).await;
-    let before = field.received();
+    let before = cluster.received();
     let refused = gateway.consumer.patch(&tunnel(2), &ranges(2), &[]).await;
     assert_eq!(refused.problem(), (503, "ledger_unavailable".into()));
     let read = gateway.consumer.get("/operations", &[]).await;
     assert_eq!(read.status, 200, "what is there can be read");
-    assert_eq!(field.received(), before);
+    assert_eq!(cluster.received(), before);
     set("off").await;
     accepted.push(gateway.accepts_again(100..1000).await);
     assert_eq!(gateway.ready().await, 200);
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
-use crate::field::{Field, ranges, server_address, tunnel, until};
+use crate::cluster::{Cluster, ranges, server_address, tunnel, until};
 
 async fn count(connection: &mut PgConnection, sql: &str) -> i64 {
     let sql = AssertSqlSafe(sql.to_owned());
@@ -12,18 +12,18 @@ async fn count(connection: &mut PgConnection, sql: &str) -> i64 {
 /// Slow reads hold the only connection for reads: changes go through, further reads are told in time.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_use_up_their_pool_do_not_stop_changes() {
-    let field = Field::on_postgres().await;
+    let cluster = Cluster::on_postgres().await;
     let one = ("TUNNELGATE_DATABASE_CONNECTIONS", "1".to_owned());
-    let gateway = field.gateway("gateway", &[one, ("TUNNELGATE_DATABASE_TIMEOUT", "8s".into())]);
+    let gateway = cluster.gateway("gateway", &[one, ("TUNNELGATE_DATABASE_TIMEOUT", "8s".into())]);
     // Only `/readyz` reads this table.
-    let mut blocker = PgConnection::connect(&field.url).await.expect("the database");
+    let mut blocker = PgConnection::connect(&cluster.url).await.expect("the database");
     let mut blocking = blocker.begin().await.expect("a transaction");
     blocking.execute("LOCK TABLE _sqlx_migrations IN ACCESS EXCLUSIVE MODE").await.expect("the lock");
     let slow = tokio::spawn({
         let consumer = gateway.consumer.clone();
         async move { consumer.get("/readyz", &[]).await }
     });
-    let mut admin = PgConnection::connect(&field.url).await.expect("the database");
+    let mut admin = PgConnection::connect(&cluster.url).await.expect("the database");
     until("a slow read", async || {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         (count(&mut admin, sql).await > 0).then_some(())
@@ -36,22 +36,22 @@ async fn readers_that_use_up_their_pool_do_not_stop_changes() {
     assert_eq!(slow.await.expect("an answer").problem(), (503, "ledger_unavailable".into()));
     blocking.rollback().await.expect("rolled back");
     until("readiness", async || (gateway.ready().await == 200).then_some(())).await;
-    field.all_is_well(&gateway.consumer, &[change]).await;
+    cluster.all_is_well(&gateway.consumer, &[change]).await;
 }
 
 /// The server gives no more connections: those that are open go on, and new ones come about once there is room.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_a_free_connection_is_lived_with() {
-    let mut field = Field::on_postgres().await;
-    let role = format!("role_{}", field.url.rsplit('_').next().expect("a name"));
-    field.execute(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 20")).await;
+    let mut cluster = Cluster::on_postgres().await;
+    let role = format!("role_{}", cluster.url.rsplit('_').next().expect("a name"));
+    cluster.execute(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 20")).await;
     let grants = format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
-    field.execute(&grants).await;
-    let as_owner = field.url.clone();
+    cluster.execute(&grants).await;
+    let as_owner = cluster.url.clone();
     let database = as_owner.rsplit('/').next().expect("a database");
     let as_role = format!("postgres://{role}@{}/{database}", server_address(&as_owner));
-    field.url.clone_from(&as_role);
-    let gateway = field.gateway("gateway", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
+    cluster.url.clone_from(&as_role);
+    let gateway = cluster.gateway("gateway", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
     let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
     until("its own connections", async || {
         let mut admin = PgConnection::connect(&as_owner).await.expect("the database");
@@ -70,23 +70,23 @@ async fn a_server_without_a_free_connection_is_lived_with() {
         accepted.push(gateway.accepted(&tunnel(number), &ranges(number)).await);
     }
     // A gateway that starts now finds no room, and says so instead of hanging.
-    let mut late = field.serve("late", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
+    let mut late = cluster.serve("late", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
     assert!(!late.wait().success());
     assert!(late.stderr().contains("the ledger could not be reached"), "{}", late.stderr());
     for connection in held {
         connection.close().await.expect("closed");
     }
-    let late = field.gateway("later", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
+    let late = cluster.gateway("later", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
     accepted.push(late.accepts_again(100..1000).await);
-    field.url = as_owner;
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.url = as_owner;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
     drop((gateway, late));
     until("no more connections", async || {
-        let mut admin = PgConnection::connect(&field.url).await.expect("the database");
+        let mut admin = PgConnection::connect(&cluster.url).await.expect("the database");
         let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'");
         (count(&mut admin, &sql).await == 0).then_some(())
     })
     .await;
-    field.execute(&format!("DROP OWNED BY {role}")).await;
-    field.execute(&format!("DROP ROLE {role}")).await;
+    cluster.execute(&format!("DROP OWNED BY {role}")).await;
+    cluster.execute(&format!("DROP ROLE {role}")).await;
 }

@@ -4,38 +4,37 @@ use std::process::Command;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::field::{Field, Gateway, open_to_all, ranges, tunnel, until};
-use crate::on_each_ledger;
+use crate::cluster::{Cluster, Gateway, open_to_all, ranges, tunnel, until};
 
 const WHOLE: &[&str] = &["requested", "submitted", "succeeded", "verification_confirmed"];
 
 /// A trigger on PostgreSQL that does something before rows are inserted.
-async fn before_insert(field: &Field, table: &str, body: &str) {
+async fn before_insert(cluster: &Cluster, table: &str, body: &str) {
     let function = "CREATE OR REPLACE FUNCTION chaos() RETURNS trigger LANGUAGE plpgsql AS";
-    field.execute(&format!("{function} $$ BEGIN {body} RETURN NEW; END $$")).await;
+    cluster.execute(&format!("{function} $$ BEGIN {body} RETURN NEW; END $$")).await;
     let trigger = "CREATE TRIGGER chaos BEFORE INSERT ON";
-    field.execute(&format!("{trigger} {table} FOR EACH ROW EXECUTE FUNCTION chaos()")).await;
+    cluster.execute(&format!("{trigger} {table} FOR EACH ROW EXECUTE FUNCTION chaos()")).await;
 }
 
-async fn calm(field: &Field, table: &str) {
-    field.execute(&format!("DROP TRIGGER chaos ON {table}")).await;
+async fn calm(cluster: &Cluster, table: &str) {
+    cluster.execute(&format!("DROP TRIGGER chaos ON {table}")).await;
 }
 
 /// One tunnel's rows are refused: the others of the same batches go through.
-async fn a_refused_row_fails_alone(field: Field) {
+async fn a_refused_row_fails_alone(cluster: Cluster) {
     // A batch that is taken apart takes its time on a busy machine.
-    let gateway = field.gateway("gateway", &[("TUNNELGATE_DATABASE_TIMEOUT", "30s".into())]);
+    let gateway = cluster.gateway("gateway", &[("TUNNELGATE_DATABASE_TIMEOUT", "30s".into())]);
     let mut accepted = Vec::new();
     for (round, table) in ["audit_events", "operations"].into_iter().enumerate() {
         let cursed = round * 100 + 7;
-        if field.is_postgres() {
+        if cluster.is_postgres() {
             let curse =
                 format!("IF NEW.tunnel_id = 'vpnx-load-{cursed}' THEN RAISE EXCEPTION 'cursed'; END IF;");
-            before_insert(&field, table, &curse).await;
+            before_insert(&cluster, table, &curse).await;
         } else {
             let when = format!("WHEN NEW.tunnel_id = 'vpnx-load-{cursed}'");
             let raise = "BEGIN SELECT RAISE(ABORT, 'cursed'); END";
-            field.execute(&format!("CREATE TRIGGER chaos BEFORE INSERT ON {table} {when} {raise}")).await;
+            cluster.execute(&format!("CREATE TRIGGER chaos BEFORE INSERT ON {table} {when} {raise}")).await;
         }
         let changes = (0..40).map(|number| {
             let (gateway, number) = (&gateway, round * 100 + number);
@@ -44,37 +43,37 @@ async fn a_refused_row_fails_alone(field: Field) {
         for (number, answer) in futures_util::future::join_all(changes).await {
             if number == cursed {
                 assert_eq!(answer.problem(), (503, "ledger_unavailable".into()));
-                assert_eq!(field.received_for(&tunnel(number)).len(), 0, "nothing was sent");
+                assert_eq!(cluster.received_for(&tunnel(number)).len(), 0, "nothing was sent");
             } else {
                 assert_eq!(answer.status, 202, "{number}: {}", answer.body);
                 accepted.push(answer.json()["id"].as_str().expect("an id").to_owned());
             }
         }
-        if field.is_postgres() {
-            calm(&field, table).await;
+        if cluster.is_postgres() {
+            calm(&cluster, table).await;
         } else {
-            field.execute("DROP TRIGGER chaos").await;
+            cluster.execute("DROP TRIGGER chaos").await;
         }
         accepted.push(gateway.accepted(&tunnel(cursed), &ranges(cursed)).await);
     }
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 on_each_ledger!(a_refused_row_fails_alone);
 
 /// Nothing goes out while every write is refused, and afterwards all is as before.
-async fn refused_until_calm(field: &Field, gateway: &Gateway, number: usize) -> String {
+async fn refused_until_calm(cluster: &Cluster, gateway: &Gateway, number: usize) -> String {
     let refused = gateway.consumer.patch(&tunnel(number), &ranges(number), &[]).await;
     assert_eq!(refused.problem(), (503, "ledger_unavailable".into()));
-    assert_eq!(field.received_for(&tunnel(number)).len(), 0, "nothing was sent");
-    calm(field, "audit_events").await;
+    assert_eq!(cluster.received_for(&tunnel(number)).len(), 0, "nothing was sent");
+    calm(cluster, "audit_events").await;
     gateway.accepts_again(number + 1..number + 1000).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_a_slow_one_and_a_broken_one_cost_503s() {
-    let field = Field::on_postgres().await;
-    let gateway = field.gateway("gateway", &[]);
+    let cluster = Cluster::on_postgres().await;
+    let gateway = cluster.gateway("gateway", &[]);
     let mut accepted = Vec::new();
     for (round, body) in [
         "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';",
@@ -85,39 +84,39 @@ async fn a_full_disk_a_slow_one_and_a_broken_one_cost_503s() {
     .into_iter()
     .enumerate()
     {
-        before_insert(&field, "audit_events", body).await;
-        accepted.push(refused_until_calm(&field, &gateway, round * 10_000).await);
+        before_insert(&cluster, "audit_events", body).await;
+        accepted.push(refused_until_calm(&cluster, &gateway, round * 10_000).await);
     }
     // Within the limit it only takes longer.
-    before_insert(&field, "audit_events", "PERFORM pg_sleep(0.3);").await;
+    before_insert(&cluster, "audit_events", "PERFORM pg_sleep(0.3);").await;
     let id = gateway.accepted(&tunnel(90_000), &ranges(90_000)).await;
     assert_eq!(gateway.consumer.ended(&id).await["status"], "succeeded");
-    calm(&field, "audit_events").await;
+    calm(&cluster, "audit_events").await;
     accepted.push(id);
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 /// Serialization failures and deadlocks are no fault of anybody: the batch is written again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_was_rolled_back_for_another_is_tried_again() {
-    let field = Field::on_postgres().await;
-    let gateway = field.gateway("gateway", &[]);
+    let cluster = Cluster::on_postgres().await;
+    let gateway = cluster.gateway("gateway", &[]);
     let mut accepted = Vec::new();
-    field.execute("CREATE SEQUENCE chances").await;
+    cluster.execute("CREATE SEQUENCE chances").await;
     for (number, code) in ["40001", "40P01"].into_iter().enumerate() {
         // A sequence keeps what was taken, whatever becomes of the transaction.
-        field.execute("ALTER SEQUENCE chances RESTART").await;
+        cluster.execute("ALTER SEQUENCE chances RESTART").await;
         let body = format!(
             "IF nextval('chances') <= 2 THEN RAISE EXCEPTION 'again' USING ERRCODE = '{code}'; END IF;"
         );
-        before_insert(&field, "audit_events", &body).await;
+        before_insert(&cluster, "audit_events", &body).await;
         let id = gateway.accepted(&tunnel(number), &ranges(number)).await;
         assert_eq!(gateway.consumer.ended(&id).await["status"], "succeeded");
         assert_eq!(gateway.events(&id).await, WHOLE);
-        calm(&field, "audit_events").await;
+        calm(&cluster, "audit_events").await;
         accepted.push(id);
     }
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 /// A file system of a few megabytes; `None` where it can't be mounted.
@@ -169,7 +168,7 @@ impl Drop for TinyDisk {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_really_full_is_survived() {
     let Some(disk) = TinyDisk::new(24) else { return };
-    let server = crate::field::Server::start();
+    let server = crate::cluster::Server::start();
     let place = disk.path().join("tables");
     std::fs::create_dir(&place).expect("a folder");
     let owned = Command::new("chown").arg("--reference").arg(server.data()).arg(&place).status();
@@ -181,8 +180,9 @@ async fn a_disk_that_is_really_full_is_survived() {
     ] {
         admin.execute(AssertSqlSafe(sql)).await.expect("created");
     }
-    let field = Field::on(&server.url.replace("/postgres", "/tiny").replace("tiny@", "postgres@")).await;
-    let gateway = field.gateway("gateway", &[]);
+    let cluster =
+        Cluster::on_url(&server.url.replace("/postgres", "/tiny").replace("tiny@", "postgres@")).await;
+    let gateway = cluster.gateway("gateway", &[]);
     let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
     disk.fill();
     // What is left on the pages is soon used up.
@@ -208,5 +208,5 @@ async fn a_disk_that_is_really_full_is_survived() {
     .await;
     disk.empty();
     accepted.push(gateway.accepts_again(50_000..60_000).await);
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }

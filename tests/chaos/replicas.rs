@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tunnelgate::domain::timestamp::Timestamp;
 
-use crate::field::{Field, cloud_url, ranges, tunnel};
+use crate::cluster::{Cluster, cloud_url, ranges, tunnel};
 use crate::proxy::Proxy;
 
 /// How long the cloud takes to answer here.
@@ -13,8 +13,8 @@ const LATENCY: Duration = Duration::from_millis(150);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
-    let field = Field::on_postgres().await;
-    let proxy = Proxy::to(field.simulator.address).await;
+    let cluster = Cluster::on_postgres().await;
+    let proxy = Proxy::to(cluster.simulator.address).await;
     proxy.slow_down(LATENCY);
     // The region tells them apart in the cloud's journal.
     let replica = |region: &str| {
@@ -24,7 +24,7 @@ async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
             ("TUNNELGATE_UPSTREAM_TIMEOUT", "4s".into()),
             ("TUNNELGATE_POLL_INTERVAL", "200ms".into()),
         ];
-        field.gateway(region, &settings)
+        cluster.gateway(region, &settings)
     };
     let (one, other) = (replica("one"), replica("other"));
     let changes = (0..40).map(|number| {
@@ -32,9 +32,9 @@ async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
         async move { gateway.accepted(&tunnel(number), &ranges(number)).await }
     });
     let accepted = futures_util::future::join_all(changes).await;
-    field.all_is_well(&one.consumer, &accepted).await;
+    cluster.all_is_well(&one.consumer, &accepted).await;
 
-    let polls = field.simulator.polls();
+    let polls = cluster.simulator.polls();
     let regions: HashSet<&str> = polls.iter().map(|poll| poll.region.as_str()).collect();
     assert_eq!(regions, HashSet::from(["one", "other"]), "both did some of {}", polls.len());
     let mut before: HashMap<i64, Timestamp> = HashMap::new();
@@ -50,11 +50,11 @@ async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_changes_of_one_tunnel_on_two_replicas_one_is_taken() {
-    let field = Field::on_postgres().await;
+    let cluster = Cluster::on_postgres().await;
     // It must not end before the last of them has come.
     let slow =
         ["TUNNELGATE_POLL_INTERVAL", "TUNNELGATE_POLL_MAX_INTERVAL"].map(|name| (name, "15s".to_owned()));
-    let (one, other) = (field.gateway("one", &slow), field.gateway("other", &slow));
+    let (one, other) = (cluster.gateway("one", &slow), cluster.gateway("other", &slow));
     let changes = (0..50).map(|number| {
         let gateway = if number % 2 == 0 { &one } else { &other };
         async move { gateway.consumer.patch(&tunnel(1), &ranges(number), &[]).await }
@@ -70,8 +70,8 @@ async fn of_fifty_changes_of_one_tunnel_on_two_replicas_one_is_taken() {
         assert_eq!(answer.problem(), (409, "operation_in_progress".into()));
         assert_eq!(answer.json()["operation_id"], taken[0].as_str());
     }
-    assert_eq!(field.received_for(&tunnel(1)).len(), 1);
+    assert_eq!(cluster.received_for(&tunnel(1)).len(), 1);
     let seen = other.consumer.get(&format!("/operations/{}", taken[0]), &[("prefer", "wait=60")]).await;
     assert_eq!(seen.json()["status"], "succeeded");
-    field.all_is_well(&one.consumer, &taken).await;
+    cluster.all_is_well(&one.consumer, &taken).await;
 }

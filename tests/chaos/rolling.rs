@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::field::{Field, Gateway, path, ranges, tunnel, until};
+use crate::cluster::{Cluster, Gateway, path, ranges, tunnel, until};
 use crate::support::consumer::plain_client;
 
 /// What a load balancer does: it asks each replica whether it is ready, and sends requests to those that are.
@@ -110,9 +110,9 @@ async fn caller(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_under_load_fails_no_request() {
-    let field = Field::on_postgres().await;
+    let cluster = Cluster::on_postgres().await;
     let settings = [("TUNNELGATE_SHUTDOWN_DELAY", "2s".to_owned())];
-    let mut gateways = [field.gateway("one-0", &settings), field.gateway("other-0", &settings)];
+    let mut gateways = [cluster.gateway("one-0", &settings), cluster.gateway("other-0", &settings)];
     let balancer = Balancer::of(&gateways.iter().collect::<Vec<_>>());
     let (next, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let callers: Vec<_> = (0..8)
@@ -132,7 +132,7 @@ async fn a_rolling_restart_under_load_fails_no_request() {
             gateway.process.signal("-TERM");
             let ended = until("its end", async || gateway.process.has_ended()).await;
             assert!(ended.success(), "{}", gateway.process.stderr());
-            gateways[place] = field.gateway(&format!("{name}-{round}"), &settings);
+            gateways[place] = cluster.gateway(&format!("{name}-{round}"), &settings);
             balancer.replace(place, &gateways[place]);
             progress().await;
         }
@@ -145,7 +145,7 @@ async fn a_rolling_restart_under_load_fails_no_request() {
             Err(failure) => panic!("a request failed: {failure}"),
         }
     }
-    field.all_is_well(&gateways[0].consumer, &accepted).await;
+    cluster.all_is_well(&gateways[0].consumer, &accepted).await;
 }
 
 /// Sends a request on a connection and reads its answer: its head, and whether the connection was closed after it.
@@ -170,8 +170,8 @@ async fn exchange(connection: &mut TcpStream) -> (String, bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_tells_first_then_finishes_what_is_under_way() {
-    let field = Field::on_sqlite().await;
-    let mut gateway = field.gateway("gateway", &[("TUNNELGATE_SHUTDOWN_DELAY", "3s".into())]);
+    let cluster = Cluster::on_sqlite().await;
+    let mut gateway = cluster.gateway("gateway", &[("TUNNELGATE_SHUTDOWN_DELAY", "3s".into())]);
     let address = gateway.consumer.base.trim_start_matches("http://").to_owned();
     let connect = async || TcpStream::connect(&address).await.expect("a connection");
     let (mut busy, mut idle) = (connect().await, connect().await);
@@ -204,19 +204,19 @@ async fn a_shutdown_tells_first_then_finishes_what_is_under_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_finishes_a_change_whose_caller_has_hung_up() {
-    let field = Field::on_postgres().await;
-    let mut gateway = field.gateway("gateway", &[]);
+    let cluster = Cluster::on_postgres().await;
+    let mut gateway = cluster.gateway("gateway", &[]);
     let caller = tokio::spawn({
         let consumer = gateway.consumer.clone();
         async move { consumer.patch(&path("vpnx-no-answer"), &ranges(1), &[]).await }
     });
-    until("the call", async || (field.received() == 1).then_some(())).await;
+    until("the call", async || (cluster.received() == 1).then_some(())).await;
     caller.abort();
     gateway.process.signal("-TERM");
     assert!(gateway.process.wait().success());
     // Its answer was written: nobody has to wait for a lease.
-    let other = field.gateway("other", &[]);
+    let other = cluster.gateway("other", &[]);
     let list = other.consumer.get("/operations", &[]).await.json();
     assert_ne!(list["items"][0]["status"], "pending", "{list}");
-    field.all_is_well(&other.consumer, &[]).await;
+    cluster.all_is_well(&other.consumer, &[]).await;
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::field::{Field, ranges, tunnel, until};
+use crate::cluster::{Cluster, ranges, tunnel, until};
 use crate::refusals::TinyDisk;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_somebody_else_locks_is_waited_for_and_then_given_up() {
-    let field = Field::on_sqlite().await;
-    let gateway = field.gateway("gateway", &[]);
-    let mut other = SqliteConnection::connect(&field.url).await.expect("the file");
+    let cluster = Cluster::on_sqlite().await;
+    let gateway = cluster.gateway("gateway", &[]);
+    let mut other = SqliteConnection::connect(&cluster.url).await.expect("the file");
 
     // Longer than the limit: nothing is sent.
     other.execute("BEGIN EXCLUSIVE").await.expect("the lock");
@@ -19,7 +19,7 @@ async fn a_file_that_somebody_else_locks_is_waited_for_and_then_given_up() {
     assert_eq!(refused.problem(), (503, "ledger_unavailable".into()));
     assert_eq!(gateway.ready().await, 503);
     assert_eq!(gateway.consumer.get("/operations", &[]).await.status, 200, "what is there can be read");
-    assert_eq!(field.received(), 0);
+    assert_eq!(cluster.received(), 0);
     other.execute("ROLLBACK").await.expect("let go");
     let mut accepted = vec![gateway.accepts_again(100..1000).await];
 
@@ -31,14 +31,14 @@ async fn a_file_that_somebody_else_locks_is_waited_for_and_then_given_up() {
         other.execute("ROLLBACK").await.expect("let go");
     });
     accepted.push(id);
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_costs_503s_until_there_is_room_again() {
     let Some(disk) = TinyDisk::new(4) else { return };
-    let field = Field::on(&format!("sqlite:{}", disk.path().join("ledger.db").display())).await;
-    let gateway = field.gateway("gateway", &[]);
+    let cluster = Cluster::on_url(&format!("sqlite:{}", disk.path().join("ledger.db").display())).await;
+    let gateway = cluster.gateway("gateway", &[]);
     let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
     disk.fill();
     let mut number = 100;
@@ -50,7 +50,7 @@ async fn a_full_disk_costs_503s_until_there_is_room_again() {
             return None;
         }
         assert_eq!(answer.problem(), (503, "ledger_unavailable".into()));
-        assert_eq!(field.received_for(&tunnel(number)).len(), 0, "nothing was sent");
+        assert_eq!(cluster.received_for(&tunnel(number)).len(), 0, "nothing was sent");
         Some(())
     })
     .await;
@@ -59,24 +59,24 @@ async fn a_full_disk_costs_503s_until_there_is_room_again() {
     disk.empty();
     until("readiness", async || (gateway.ready().await == 200).then_some(())).await;
     accepted.push(gateway.accepts_again(10_000..20_000).await);
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_file_system_stops_the_start_with_one_clear_line() {
     let Some(disk) = TinyDisk::new(4) else { return };
-    let field = Field::on(&format!("sqlite:{}", disk.path().join("ledger.db").display())).await;
-    let gateway = field.gateway("first", &[]);
+    let cluster = Cluster::on_url(&format!("sqlite:{}", disk.path().join("ledger.db").display())).await;
+    let gateway = cluster.gateway("first", &[]);
     let accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
     gateway.consumer.ended(&accepted[0]).await;
     assert!(gateway.process.terminate().success());
     until("a read-only file system", async || disk.remount("ro").then_some(())).await;
-    let mut refused = field.serve("refused", &[]);
+    let mut refused = cluster.serve("refused", &[]);
     assert!(!refused.wait().success());
     let stderr = refused.stderr();
     let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     assert!(lines.len() == 1 && lines[0].contains("the ledger could not be"), "{stderr}");
     assert!(disk.remount("rw"));
-    let gateway = field.gateway("second", &[]);
-    field.all_is_well(&gateway.consumer, &accepted).await;
+    let gateway = cluster.gateway("second", &[]);
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }

@@ -15,7 +15,7 @@ use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::{Cloud, Priority};
 
-use crate::field::{Field, SECRET_ID, Secrets};
+use crate::deployment::{Deployment, SECRET_ID, Secrets};
 use crate::load::Asked;
 
 /// What every load tunnel has before anybody changes it.
@@ -52,13 +52,13 @@ impl fmt::Display for Summary {
     }
 }
 
-async fn operations(field: &Field) -> Vec<Row> {
+async fn operations(deployment: &Deployment) -> Vec<Row> {
     let sql = "SELECT CAST(id AS TEXT), status, tunnel_id, CAST(changes AS TEXT), CAST(error AS TEXT),
                       CAST(verification AS TEXT) FROM operations ORDER BY id";
     let json = |text: &Option<String>| -> Value {
         serde_json::from_str(text.as_deref().unwrap_or("null")).expect("JSON")
     };
-    let rows = field.view.rows(sql, &[]).await;
+    let rows = deployment.view.rows(sql, &[]).await;
     rows.into_iter()
         .map(|row| Row {
             id: row[0].clone().expect("an id"),
@@ -81,9 +81,9 @@ struct Call {
     answer: String,
 }
 
-async fn calls(field: &Field) -> Vec<Call> {
+async fn calls(deployment: &Deployment) -> Vec<Call> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let journal = field.journal().await;
+    let journal = deployment.journal().await;
     journal
         .iter()
         .map(|entry| Call {
@@ -98,19 +98,20 @@ async fn calls(field: &Field) -> Vec<Call> {
 }
 
 /// Checks every promise; whatever does not fit fails the test.
-pub async fn settle(field: &Field, asked: &[Asked]) -> Summary {
-    let (operations, calls, events) = (operations(field).await, calls(field).await, field.events());
+pub async fn settle(deployment: &Deployment, asked: &[Asked]) -> Summary {
+    let (operations, calls, events) =
+        (operations(deployment).await, calls(deployment).await, deployment.events());
     let by_range: HashMap<&str, &Row> = operations.iter().map(|row| (row.range.as_str(), row)).collect();
     assert_eq!(by_range.len(), operations.len(), "no change has two operations");
 
-    intent_came_first(field, &calls, &by_range, &events);
+    intent_came_first(deployment, &calls, &by_range, &events);
     sent_at_most_once(&calls);
     let cut_off = events_tell_one_life_each(&operations, &events);
     told_the_truth(asked, &operations);
     for row in &operations {
         agrees_with_the_cloud(row, &calls);
     }
-    tunnels_are_as_the_ledger_says(field, &operations, &calls).await;
+    tunnels_are_as_the_ledger_says(deployment, &operations, &calls).await;
 
     let mut summary = Summary {
         calls: calls.len(),
@@ -127,8 +128,13 @@ pub async fn settle(field: &Field, asked: &[Asked]) -> Summary {
 }
 
 /// Every change that the cloud received was in the ledger, pending and with its event, before the call came in.
-fn intent_came_first(field: &Field, calls: &[Call], by_range: &HashMap<&str, &Row>, events: &[Value]) {
-    let witnesses = field.front.witnesses();
+fn intent_came_first(
+    deployment: &Deployment,
+    calls: &[Call],
+    by_range: &HashMap<&str, &Row>,
+    events: &[Value],
+) {
+    let witnesses = deployment.front.witnesses();
     let seen: HashMap<&str, _> = witnesses.iter().map(|witness| (witness.nonce.as_str(), witness)).collect();
     assert_eq!(seen.len(), witnesses.len(), "no nonce was used twice");
     for witness in &witnesses {
@@ -232,7 +238,7 @@ fn agrees_with_the_cloud(row: &Row, calls: &[Call]) {
 }
 
 /// Every ordinary tunnel has the range of the last operation on it that succeeded.
-async fn tunnels_are_as_the_ledger_says(field: &Field, operations: &[Row], calls: &[Call]) {
+async fn tunnels_are_as_the_ledger_says(deployment: &Deployment, operations: &[Row], calls: &[Call]) {
     let mut last: BTreeMap<&str, &str> = BTreeMap::new();
     for row in operations.iter().filter(|row| row.tunnel.starts_with("vpnx-load-")) {
         let range = last.entry(&row.tunnel).or_insert(AT_FIRST);
@@ -240,7 +246,7 @@ async fn tunnels_are_as_the_ledger_says(field: &Field, operations: &[Row], calls
             *range = &row.range;
         }
     }
-    let cloud = client(field);
+    let cloud = client(deployment);
     for (tunnel, expected) in last {
         let path = TunnelPath {
             vpc_id: "vpc-03vihbk9".parse().expect("an id"),
@@ -258,10 +264,10 @@ async fn tunnels_are_as_the_ledger_says(field: &Field, operations: &[Row], calls
 }
 
 /// Reads the simulated cloud itself, past gateway and front.
-fn client(field: &Field) -> Client {
-    let host = field.cloud_address.trim_start_matches("http://").to_owned();
+fn client(deployment: &Deployment) -> Client {
+    let host = deployment.cloud_address.trim_start_matches("http://").to_owned();
     let settings = Settings {
-        url: format!("{}/v2/index.php", field.cloud_address),
+        url: format!("{}/v2/index.php", deployment.cloud_address),
         signed_host: host,
         path: "/v2/index.php".into(),
         is_loopback: true,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tunnelgate::chance::{Chance, SystemChance};
 
 use crate::accounts;
-use crate::field::{Field, blocking};
+use crate::deployment::{Deployment, blocking};
 use crate::load::{Dice, Load};
 use crate::support::Store;
 use crate::support::consumer::plain_client;
@@ -23,9 +23,9 @@ fn setting(name: &str) -> Option<u64> {
 
 /// Waits until the cloud has received so many changes more, or for a while: on a slow machine too there is something
 /// to kill.
-async fn under_way(field: &Field, changes: usize) {
-    let (enough, until) = (field.front.received() + changes, Instant::now() + LONGEST_LIFE);
-    while field.front.received() < enough && Instant::now() < until {
+async fn under_way(deployment: &Deployment, changes: usize) {
+    let (enough, until) = (deployment.front.received() + changes, Instant::now() + LONGEST_LIFE);
+    while deployment.front.received() < enough && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -36,13 +36,13 @@ async fn crash_anywhere(store: Store) {
     let kind = if store.is_postgres() { "PostgreSQL" } else { "SQLite" };
     println!("{kind}: {kills} kills, TUNNELGATE_CRASH_SEED={seed}");
     let started = Instant::now();
-    let field = Field::new(store);
-    let load = Load::new(field.token("load"), 4000);
+    let deployment = Deployment::new(store);
+    let load = Load::new(deployment.token("load"), 4000);
     let mut dice = Dice(seed);
     let (client, mut consumers) = (plain_client(), Vec::new());
     for kill in 0..kills {
         let (mut gateway, address) =
-            field.serve("gateway", &[("TUNNELGATE_LOG", "warn,tunnelgate::app=info")]);
+            deployment.serve("gateway", &[("TUNNELGATE_LOG", "warn,tunnelgate::app=info")]);
         *load.base.write().expect("no panic") = address;
         if consumers.is_empty() {
             consumers.extend(
@@ -50,24 +50,24 @@ async fn crash_anywhere(store: Store) {
             );
         }
         let (changes, more) = (dice.below(15) as usize, Duration::from_millis(dice.below(200)));
-        under_way(&field, changes).await;
+        under_way(&deployment, changes).await;
         tokio::time::sleep(more).await;
         blocking(|| gateway.kill());
         if kill % 100 == 99 {
             println!("{kind}: {} kills, {} s", kill + 1, started.elapsed().as_secs());
         }
     }
-    let (gateway, address) = field.serve("gateway", &[("TUNNELGATE_LOG", "warn,tunnelgate::app=info")]);
+    let (gateway, address) = deployment.serve("gateway", &[("TUNNELGATE_LOG", "warn,tunnelgate::app=info")]);
     *load.base.write().expect("no panic") = address;
     load.stop.store(true, Ordering::Relaxed);
     for consumer in consumers {
         consumer.await.expect("a consumer that got what it asked for");
     }
-    field.at_peace().await;
+    deployment.at_peace().await;
     assert!(blocking(|| gateway.terminate()).success());
-    field.assert_whole();
+    deployment.assert_whole();
     let asked = load.asked.lock().expect("no panic").clone();
-    let summary = accounts::settle(&field, &asked).await;
+    let summary = accounts::settle(&deployment, &asked).await;
     println!("{kind}: {kills} kills in {} s: {summary}", started.elapsed().as_secs());
 }
 

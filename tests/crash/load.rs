@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use crate::field::{asking_for, try_patch};
+use crate::deployment::{asking_for, try_patch};
 
 /// Chance that can be had again from its seed (SplitMix64).
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::field::{Field, blocking, try_patch};
+use crate::deployment::{Deployment, blocking, try_patch};
 use crate::support::Store;
 use crate::support::consumer::{Answer, Consumer, plain_client};
 
@@ -50,12 +50,12 @@ async fn insist(base: &str, token: &str, story: &Story<'_>) -> Answer {
 }
 
 async fn play(store: Store, story: Story<'_>) {
-    let field = Field::new(store);
-    let token = field.token("netops-ci");
+    let deployment = Deployment::new(store);
+    let token = deployment.token("netops-ci");
     let mut told = None;
     for (life, death) in story.deaths.iter().enumerate() {
         let name = format!("gateway-{life}");
-        let (mut gateway, base) = field.serve(&name, &[("TUNNELGATE_FAILPOINTS", death)]);
+        let (mut gateway, base) = deployment.serve(&name, &[("TUNNELGATE_FAILPOINTS", death)]);
         if life == 0 {
             let client = plain_client();
             told = try_patch(&client, &base, &token, story.tunnel, &story.patch, Some(KEY)).await;
@@ -63,12 +63,12 @@ async fn play(store: Store, story: Story<'_>) {
         let status = blocking(|| gateway.wait());
         assert_eq!(status.signal(), Some(SIGABRT), "dies of {death}: {}", gateway.stderr());
         if life == 0 {
-            let count = field.view.one("SELECT CAST(count(*) AS TEXT) FROM operations").await;
+            let count = deployment.view.one("SELECT CAST(count(*) AS TEXT) FROM operations").await;
             assert_eq!(count, if story.is_durable { "1" } else { "0" }, "after {death}");
         }
     }
 
-    let (gateway, base) = field.serve("gateway", &[]);
+    let (gateway, base) = deployment.serve("gateway", &[]);
     let answer = insist(&base, &token, &story).await;
     assert!(matches!(answer.status, 200 | 202), "{}", answer.body);
     let replayed = answer.header("idempotent-replayed");
@@ -83,18 +83,18 @@ async fn play(store: Store, story: Story<'_>) {
     assert_eq!(once_more.header("idempotent-replayed"), Some("true"));
     assert!(blocking(|| gateway.terminate()).success());
 
-    let events = field.events();
+    let events = deployment.events();
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     assert_eq!(kinds, story.events, "{ended}");
     assert!(events.iter().all(|event| event["operation_id"] == id.as_str()), "one operation");
     let expected = if story.events.contains(&"succeeded") { "succeeded" } else { "failed" };
     assert_eq!(ended["status"], expected);
-    let journal = field.journal().await;
+    let journal = deployment.journal().await;
     assert_eq!(journal.len(), story.received, "{journal:#?}");
-    for witness in field.front.witnesses() {
+    for witness in deployment.front.witnesses() {
         assert_eq!(witness.intent.as_deref(), Some(id.as_str()), "committed before the call");
     }
-    field.assert_whole();
+    deployment.assert_whole();
 }
 
 /// One test for each point and each passage of it that matters.
@@ -186,14 +186,14 @@ fn every_point_in_the_source_has_its_test_and_stands_in_the_document() {
 
 /// A panic in one change is that change's trouble: the process goes on, and the tracker ends what was left.
 async fn a_panic_is_one_changes_trouble(store: Store) {
-    let field = Field::new(store);
-    let token = field.token("netops-ci");
+    let deployment = Deployment::new(store);
+    let token = deployment.token("netops-ci");
     let armed = "change.before-call=panic(one);batch.before-commit=panic(two)@3;track.claimed=panic(three)";
-    let (gateway, base) = field.serve("gateway", &[("TUNNELGATE_FAILPOINTS", armed)]);
+    let (gateway, base) = deployment.serve("gateway", &[("TUNNELGATE_FAILPOINTS", armed)]);
     let consumer = Consumer::new(base, token);
     let (mut failed, mut ids) = (0, Vec::new());
     for tunnel in ["vpnx-branch01", "vpnx-branch02", "vpnx-load-1", "vpnx-load-2", "vpnx-load-3"] {
-        let answer = consumer.patch(&crate::field::path(tunnel), &ranges(), &[]).await;
+        let answer = consumer.patch(&crate::deployment::path(tunnel), &ranges(), &[]).await;
         match answer.status {
             202 => ids.push(answer.json()["id"].as_str().expect("an id").to_owned()),
             500 | 503 => failed += 1,
@@ -204,10 +204,10 @@ async fn a_panic_is_one_changes_trouble(store: Store) {
     for id in &ids {
         assert_eq!(consumer.ended(id).await["status"], "succeeded");
     }
-    field.at_peace().await;
+    deployment.at_peace().await;
     assert_eq!(gateway.stderr().matches("panic: this is a bug").count(), 3, "{}", gateway.stderr());
     assert!(blocking(|| gateway.terminate()).success());
-    field.assert_whole();
+    deployment.assert_whole();
 }
 
 mod panics {

@@ -8,16 +8,16 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tunnelgate::domain::fingerprint::{FingerprintKey, hex};
 
-use crate::field::{Field, Secrets, asking_for, blocking, path, try_patch};
+use crate::deployment::{Deployment, Secrets, asking_for, blocking, path, try_patch};
 use crate::support::Store;
 use crate::support::consumer::{Consumer, plain_client};
 
 /// Fifty copies at once, on two processes where the ledger is made for it: one operation, one call.
 async fn fifty_copies_lead_to_one_call(store: Store) {
     let replicas = if store.is_postgres() { 2 } else { 1 };
-    let field = Field::new(store);
-    let token = field.token("netops-ci");
-    let gateways: Vec<_> = (0..replicas).map(|n| field.serve(&format!("gateway-{n}"), &[])).collect();
+    let deployment = Deployment::new(store);
+    let token = deployment.token("netops-ci");
+    let gateways: Vec<_> = (0..replicas).map(|n| deployment.serve(&format!("gateway-{n}"), &[])).collect();
     let client = plain_client();
     // One answers at once; at the other the first request is on its way for a while.
     for (tunnel, is_slow) in [("vpnx-branch01", false), ("vpnx-no-answer-after", true)] {
@@ -47,26 +47,26 @@ async fn fifty_copies_lead_to_one_call(store: Store) {
         }
         assert_eq!((first, ids.len()), (1, 1), "{in_flight} came while the first was being sent");
         assert!(!is_slow || in_flight > 0, "the first was on its way for a second");
-        let sent = field.journal().await.iter().filter(|call| call["tunnel_id"] == tunnel).count();
+        let sent = deployment.journal().await.iter().filter(|call| call["tunnel_id"] == tunnel).count();
         assert_eq!(sent, 1);
-        field.at_peace().await;
+        deployment.at_peace().await;
     }
-    assert_eq!(field.view.one("SELECT CAST(count(*) AS TEXT) FROM operations").await, "2");
+    assert_eq!(deployment.view.one("SELECT CAST(count(*) AS TEXT) FROM operations").await, "2");
 }
 
 /// Killed while the request is held between its commit and the call: a copy is told to wait before and after the
 /// kill, until the operation is taken over; another request on the tunnel is refused; nothing is ever sent.
 async fn a_copy_waits_for_what_a_kill_left_behind(store: Store) {
-    let field = Field::new(store);
-    let token = field.token("netops-ci");
+    let deployment = Deployment::new(store);
+    let token = deployment.token("netops-ci");
     let held = [("TUNNELGATE_FAILPOINTS", "change.before-call=pause")];
-    let (mut gateway, base) = field.serve("gateway-1", &held);
+    let (mut gateway, base) = deployment.serve("gateway-1", &held);
     let (client, tunnel, patch) = (plain_client(), "vpnx-branch01", asking_for("10.100.2.0/24"));
     let first = {
         let (client, base, token, patch) = (client.clone(), base.clone(), token.clone(), patch.clone());
         tokio::spawn(async move { try_patch(&client, &base, &token, tunnel, &patch, Some("one")).await })
     };
-    while field.view.rows("SELECT key FROM idempotency_keys", &[]).await.is_empty() {
+    while deployment.view.rows("SELECT key FROM idempotency_keys", &[]).await.is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let ask = async |base: &str, key: &str, patch: &serde_json::Value| {
@@ -77,7 +77,7 @@ async fn a_copy_waits_for_what_a_kill_left_behind(store: Store) {
     blocking(|| gateway.kill());
     assert!(first.await.expect("its end").is_none(), "it died before its answer");
 
-    let (_gateway, base) = field.serve("gateway-2", &[]);
+    let (_gateway, base) = deployment.serve("gateway-2", &[]);
     let other = asking_for("10.100.3.0/24");
     assert_eq!(ask(&base, "one", &other).await.problem(), (422, "idempotency_key_reused".into()));
     let answer = loop {
@@ -95,15 +95,15 @@ async fn a_copy_waits_for_what_a_kill_left_behind(store: Store) {
         (ended["status"].as_str(), ended["error"]["code"].as_str()),
         (Some("failed"), Some("not_applied"))
     );
-    assert!(field.journal().await.is_empty(), "it was never sent");
+    assert!(deployment.journal().await.is_empty(), "it was never sent");
     assert_eq!(ask(&base, "two", &patch).await.status, 202, "the tunnel is free again");
 }
 
 /// What is stored of a request tells nobody without the key whether a guessed pre-shared key was in it.
 async fn the_stored_fingerprint_is_keyed(store: Store) {
-    let field = Field::new(store);
-    let (one, other) = (field.token("one"), field.token("other"));
-    let (_gateway, base) = field.serve("gateway", &[]);
+    let deployment = Deployment::new(store);
+    let (one, other) = (deployment.token("one"), deployment.token("other"));
+    let (_gateway, base) = deployment.serve("gateway", &[]);
     let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"});
     let mut ids = BTreeSet::new();
     for token in [&one, &other] {
@@ -116,19 +116,19 @@ async fn the_stored_fingerprint_is_keyed(store: Store) {
     }
     assert_eq!(ids.len(), 2, "two principals do not share a key");
 
-    let sql = match field.store.is_postgres() {
+    let sql = match deployment.store.is_postgres() {
         true => "SELECT encode(fingerprint, 'hex') FROM idempotency_keys",
         false => "SELECT lower(hex(fingerprint)) FROM idempotency_keys",
     };
     let stored: Vec<String> =
-        field.view.rows(sql, &[]).await.into_iter().filter_map(|mut row| row[0].take()).collect();
+        deployment.view.rows(sql, &[]).await.into_iter().filter_map(|mut row| row[0].take()).collect();
     assert_eq!(stored.len(), 2);
 
     // Somebody who has the whole database, and guesses right: what is hashed is known but for the key.
-    let changes = field.view.one("SELECT CAST(changes AS TEXT) FROM operations").await;
+    let changes = deployment.view.one("SELECT CAST(changes AS TEXT) FROM operations").await;
     let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
     let sql = "SELECT vpc_id, gateway_id, tunnel_id FROM operations";
-    let ids: Vec<String> = field.view.rows(sql, &[]).await.remove(0).into_iter().flatten().collect();
+    let ids: Vec<String> = deployment.view.rows(sql, &[]).await.remove(0).into_iter().flatten().collect();
     let text = changes.to_string();
     let parts: Vec<&[u8]> = ids.iter().map(String::as_bytes).chain([text.as_bytes()]).collect();
     let right = FingerprintKey::derive(Secrets::default().secret_key.as_bytes());

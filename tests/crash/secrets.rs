@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tunnelgate::chance::{Chance, SystemChance};
 use tunnelgate::domain::fingerprint::hex;
 
-use crate::field::{Field, Secrets, asking_for, blocking, path};
+use crate::deployment::{Deployment, Secrets, asking_for, blocking, path};
 use crate::front::ECHOES;
 use crate::search::{holding, lines, spellings};
 use crate::support::Store;
@@ -104,14 +104,14 @@ async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answer
 }
 
 /// Where the ledger's bytes are: the file with its log beside it, or what the server keeps of the database.
-async fn at_rest(field: &Field) -> Vec<PathBuf> {
-    if let Some(file) = field.store.url().strip_prefix("sqlite:") {
+async fn at_rest(deployment: &Deployment) -> Vec<PathBuf> {
+    if let Some(file) = deployment.store.url().strip_prefix("sqlite:") {
         return vec![PathBuf::from(file).parent().expect("a folder").to_owned()];
     }
-    field.store.execute("CHECKPOINT").await.expect("everything is written out");
-    let data = PathBuf::from(field.view.one("SHOW data_directory").await);
+    deployment.store.execute("CHECKPOINT").await.expect("everything is written out");
+    let data = PathBuf::from(deployment.view.one("SHOW data_directory").await);
     let sql = "SELECT CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()";
-    let database = field.view.one(sql).await;
+    let database = deployment.view.one(sql).await;
     vec![data.join("base").join(database), data.join("pg_wal"), data.join("server.log")]
 }
 
@@ -122,44 +122,44 @@ async fn no_secret_is_ever_written(store: Store) {
     let password = canary("dbpassword");
     let mut canaries = vec![core.clone(), key.clone(), secrets.secret_key.clone(), secrets.token.clone()];
     let ledger = store.url().replace("postgres@", &format!("postgres:{password}@"));
-    let field = Field::with(store, secrets, &ledger);
-    let token = field.token("netops-ci");
+    let deployment = Deployment::with(store, secrets, &ledger);
+    let token = deployment.token("netops-ci");
     canaries.extend([password, token.clone(), token.trim_start_matches("tg_").to_owned()]);
     let mut answers = Answers(Vec::new());
 
     let loud = [("TUNNELGATE_LOG", EVERYTHING), ("RUST_BACKTRACE", "full")];
     let panics = format!("track.claimed=panic({core});change.before-call=panic({core})@4");
     let armed: Vec<_> = loud.iter().copied().chain([("TUNNELGATE_FAILPOINTS", panics.as_str())]).collect();
-    let (mut gateway, base) = field.serve("gateway-1", &armed);
+    let (mut gateway, base) = deployment.serve("gateway-1", &armed);
     through_everything(&Consumer::new(base, token.clone()), &key, &mut answers).await;
     assert_eq!(gateway.stderr().matches("panic: this is a bug").count(), 2);
     blocking(|| gateway.kill());
 
     let dies = [("TUNNELGATE_FAILPOINTS", "exchange.answer-unread=abort"), ("TUNNELGATE_LOG_FORMAT", "json")];
     let armed: Vec<_> = loud.iter().copied().chain(dies).collect();
-    let (mut gateway, base) = field.serve("gateway-2", &armed);
+    let (mut gateway, base) = deployment.serve("gateway-2", &armed);
     let patch = json!({"peer_cidrs": ["10.100.3.0/24"], "pre_shared_key": key});
     let client = crate::support::consumer::plain_client();
-    let lost = crate::field::try_patch(&client, &base, &token, "vpnx-load-7", &patch, None).await;
+    let lost = crate::deployment::try_patch(&client, &base, &token, "vpnx-load-7", &patch, None).await;
     assert!(lost.is_none(), "it died before its answer");
     blocking(|| gateway.wait());
 
-    let (gateway, base) = field.serve("gateway-3", &loud);
+    let (gateway, base) = deployment.serve("gateway-3", &loud);
     let consumer = Consumer::new(base, token.clone());
-    field.at_peace().await;
+    deployment.at_peace().await;
     answers.keep(&consumer.get("/operations?limit=200", &[]).await);
     answers.keep(&consumer.get("/audit-events?limit=200", &[]).await);
 
     // Whatever stands in a file by now, also in the write-ahead log of a ledger that is still open.
-    let folder = field.path().to_owned();
+    let folder = deployment.path().to_owned();
     std::fs::write(folder.join("answers"), answers.0.join("\n\n")).expect("written");
-    for (n, (name, bytes)) in field.store.dump().await.into_iter().enumerate() {
+    for (n, (name, bytes)) in deployment.store.dump().await.into_iter().enumerate() {
         std::fs::write(folder.join(format!("dump-{n}")), [name.as_bytes(), b"\n", &bytes].concat())
             .expect("written");
     }
-    let export = field.run(&["audit", "export", "--format", "ndjson"]);
+    let export = deployment.run(&["audit", "export", "--format", "ndjson"]);
     std::fs::write(folder.join("export"), export.stdout).expect("written");
-    let mut places = at_rest(&field).await;
+    let mut places = at_rest(&deployment).await;
     assert!(places.iter().all(|place| place.exists()), "{places:?}");
     places.push(folder.clone());
     let patterns = folder.with_extension("patterns");
@@ -173,18 +173,18 @@ async fn no_secret_is_ever_written(store: Store) {
     let found = holding(&spellings("netops-ci"), &places, &patterns);
     let is_found = |part: &str| found.iter().any(|file| file.contains(part));
     let kinds =
-        if field.store.is_postgres() { ["/base/", "/pg_wal/"] } else { ["ledger.db", "ledger.db-wal"] };
+        if deployment.store.is_postgres() { ["/base/", "/pg_wal/"] } else { ["ledger.db", "ledger.db-wal"] };
     for part in kinds.into_iter().chain(["answers", "dump-", "export"]) {
         assert!(is_found(part), "the search sees nothing in {part}: {found:?}");
     }
     let logs = holding(&spellings("DescribeVpcTaskResult"), &places, &patterns);
     assert!(logs.iter().any(|file| file.ends_with("gateway-1.err")), "the log was talkative: {logs:?}");
-    field
+    deployment
         .store
         .execute(&format!("CREATE TABLE planted AS SELECT '{core}' AS canary"))
         .await
         .expect("planted");
-    let planted = holding(&spellings(&core), &at_rest(&field).await, &patterns);
+    let planted = holding(&spellings(&core), &at_rest(&deployment).await, &patterns);
     assert!(!planted.is_empty(), "a planted canary is found");
     assert!(blocking(|| gateway.terminate()).success());
 }

@@ -4,7 +4,6 @@ use tunnelgate::domain::chain;
 use tunnelgate::service::audit::{Break, Verdict, verify};
 use tunnelgate::service::ledger::Step;
 
-use crate::on_each_ledger;
 use crate::words::{Bench, advance, at, denied, opening, submit, succeed};
 
 /// Two whole operations and a refused call: nine events.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tunnelgate::domain::operation::{ErrorCode, Status, Transition};
 use tunnelgate::service::ledger::{Step, Written};
 
-use crate::on_each_ledger;
 use crate::words::{Bench, LEASE, advance, another, at, error, opening, succeed};
 
 async fn the_opener_s_lease_keeps_trackers_away_until_it_ends(bench: Bench) {

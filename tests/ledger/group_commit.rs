@@ -4,7 +4,6 @@ use tunnelgate::ledger;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::ledger::{Step, Written};
 
-use crate::on_each_ledger;
 use crate::words::{Bench, OPTIONS, another, at, denied, opening};
 
 const STEPS: usize = 64;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::service::ledger::{IDEMPOTENCY_WINDOW, Step, Written};
 
-use crate::on_each_ledger;
 use crate::words::{Bench, advance, another, at, opening, submit, succeed, with_key};
 
 async fn write(bench: &Bench, opening: tunnelgate::service::ledger::Opening) -> Written {

@@ -6,7 +6,6 @@ use tunnelgate::chance::SystemChance;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
 use tunnelgate::service::keys::{NewKey, draw};
 
-use crate::on_each_ledger;
 use crate::words::{Bench, at};
 
 fn key(name: &str, seconds: u64) -> NewKey {

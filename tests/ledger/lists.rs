@@ -7,7 +7,6 @@ use tunnelgate::domain::operation::{ErrorCode, Status, Transition};
 use tunnelgate::domain::principal::{VpcPattern, VpcScope};
 use tunnelgate::service::ledger::{EventFilter, OperationFilter, Order, Step};
 
-use crate::on_each_ledger;
 use crate::words::{Bench, advance, at, denied, error, opening_in, submit, succeed};
 
 /// Six operations: two VPCs, two requesters, one ended.

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 
 #[path = "../support/mod.rs"]
+#[macro_use]
 mod support;
 
 mod chain;
@@ -15,20 +16,3 @@ mod ready;
 mod replicas;
 mod steps;
 mod words;
-
-/// Runs each test on each store.
-macro_rules! on_each_ledger {
-    ($($test:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() { super::$test(crate::words::Bench::open(crate::support::Store::sqlite()).await).await; })+
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() {
-                super::$test(crate::words::Bench::open(crate::support::Store::postgres().await).await).await;
-            })+
-        }
-    };
-}
-pub(crate) use on_each_ledger;

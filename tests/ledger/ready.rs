@@ -3,7 +3,6 @@
 use tunnelgate::ledger::{self, Options};
 use tunnelgate::metrics::Metrics;
 
-use crate::on_each_ledger;
 use crate::support::Store;
 use crate::words::{Bench, OPTIONS};
 

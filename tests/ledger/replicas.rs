@@ -4,7 +4,6 @@ use tunnelgate::domain::operation::Status;
 use tunnelgate::service::audit::{Verdict, verify};
 use tunnelgate::service::ledger::{Step, Written};
 
-use crate::on_each_ledger;
 use crate::words::{Bench, advance, another, at, denied, opening, submit, succeed, with_key};
 
 async fn the_chain_stays_whole_when_two_take_turns(bench: Bench) {

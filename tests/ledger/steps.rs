@@ -5,7 +5,6 @@ use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::domain::verification::{Difference, Verification};
 use tunnelgate::service::ledger::{Step, Written};
 
-use crate::on_each_ledger;
 use crate::words::{Bench, advance, at, denied, error, opening, opening_in, submit, succeed};
 
 async fn an_operation_reads_back_as_it_was_written(bench: Bench) {

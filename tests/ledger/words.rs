@@ -33,6 +33,12 @@ pub struct Bench {
 
 pub const OPTIONS: Options = Options { connections: 8, timeout: Duration::from_secs(20), migrate: true };
 
+impl crate::support::OnLedger for Bench {
+    async fn on(store: crate::support::Store) -> Self {
+        Self::open(store).await
+    }
+}
+
 impl Bench {
     pub async fn open(store: Store) -> Self {
         let ledger = another(&store).await;

@@ -17,6 +17,37 @@ enum Kind {
     Postgres { admin: String, name: String },
 }
 
+/// A setup that a test receives, made on an empty ledger.
+pub trait OnLedger {
+    async fn on(store: Store) -> Self;
+}
+
+impl OnLedger for Store {
+    async fn on(store: Store) -> Self {
+        store
+    }
+}
+
+/// Runs a test with the setup that its parameter names.
+pub async fn run<T: OnLedger>(test: impl AsyncFnOnce(T), store: Store) {
+    test(T::on(store).await).await;
+}
+
+/// Runs each test on SQLite and on PostgreSQL. Two threads: a wait for a process must not stop the consumers.
+#[allow(unused_macros, reason = "each test binary uses a part of this file")]
+macro_rules! on_each_ledger {
+    ($($test:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { crate::support::run(super::$test, crate::support::Store::sqlite()).await; })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { crate::support::run(super::$test, crate::support::Store::postgres().await).await; })+
+        }
+    };
+}
+
 const TABLES: &[&str] =
     &["operations", "audit_events", "audit_hours", "chain_head", "tracking", "idempotency_keys", "api_keys"];
 

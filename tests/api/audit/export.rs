@@ -1,0 +1,59 @@
+//! The whole audit log as JSON, NDJSON and CSV.
+
+use serde_json::Value;
+
+use crate::harness::Harness;
+use crate::lists::fill;
+
+async fn the_whole_log_is_the_same_in_every_form(harness: Harness) {
+    fill(&harness).await;
+    let page = harness.consumer.get("/audit-events?limit=200", &[]).await.json();
+    let mut items = page["items"].as_array().expect("items").clone();
+    items.reverse();
+    assert_eq!(items.len(), 4 * 4 + 2);
+
+    let ndjson = harness.consumer.get("/audit-events", &[("accept", "application/x-ndjson")]).await;
+    assert_eq!(ndjson.header("content-type"), Some("application/x-ndjson"));
+    let lines: Vec<Value> =
+        ndjson.body.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines, items);
+
+    let csv = harness.consumer.get("/audit-events", &[("accept", "text/csv")]).await;
+    assert!(csv.header("content-type").is_some_and(|kind| kind.starts_with("text/csv")));
+    let mut reader = csv::Reader::from_reader(csv.body.as_bytes());
+    let columns = reader.headers().expect("a header").clone();
+    let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
+    assert_eq!(records.len(), items.len());
+    for (record, item) in records.iter().zip(&items) {
+        for (column, cell) in columns.iter().zip(record) {
+            let expected = &item[column];
+            match expected {
+                Value::Null => assert_eq!(cell, "", "{column}"),
+                Value::String(text) => assert_eq!(cell, text, "{column}"),
+                other => assert_eq!(&serde_json::from_str::<Value>(cell).expect("JSON"), other, "{column}"),
+            }
+        }
+    }
+
+    let some =
+        harness.consumer.get("/audit-events?event=rejected", &[("accept", "application/x-ndjson")]).await;
+    assert_eq!(some.body.lines().count(), 1, "filters hold for streams too");
+    let limit = harness.consumer.get("/audit-events?limit=3", &[("accept", "text/csv")]).await;
+    assert_eq!(limit.problem(), (400, "invalid_query".into()), "a stream has no pages");
+}
+
+async fn the_form_that_is_preferred_is_given(harness: Harness) {
+    for (accept, given) in [
+        ("text/csv;q=0.5, application/x-ndjson", "application/x-ndjson"),
+        ("application/x-ndjson;q=0.2, text/csv;q=0.3", "text/csv; charset=utf-8; header=present"),
+        ("text/csv;q=0, */*", "application/json"),
+        ("text/csv;q=0", "application/json"),
+        ("text/csv, */*", "text/csv; charset=utf-8; header=present"),
+        ("image/png", "application/json"),
+    ] {
+        let answer = harness.consumer.get("/audit-events", &[("accept", accept)]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(given)), "{accept}");
+    }
+}
+
+on_each_ledger!(the_whole_log_is_the_same_in_every_form, the_form_that_is_preferred_is_given,);

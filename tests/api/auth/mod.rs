@@ -1,0 +1,4 @@
+//! Tokens and rights.
+
+mod rights;
+mod token;

@@ -1,0 +1,246 @@
+//! A gateway, or several, with a simulated cloud, all in this process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tunnelgate::app::{App, World};
+use tunnelgate::cloud::v2;
+use tunnelgate::cloud::v2::sign::SignatureMethod;
+use tunnelgate::cloud::v2::wire::ParamStyle;
+use tunnelgate::config::{Database, Settings};
+use tunnelgate::domain::fingerprint::FingerprintKey;
+use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
+use tunnelgate::http::edge::Edge;
+use tunnelgate::service::Rules;
+use tunnelgate::service::keys;
+use tunnelgate::shutdown::Shutdown;
+use tunnelgate::simulator::{self, Entry, Simulator};
+
+use crate::support::consumer::{Answer, Consumer};
+use crate::support::{OnLedger, Store};
+
+const SECRET_ID: &str = "AKIDEXAMPLE";
+const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+pub struct Harness {
+    pub store: Store,
+    pub simulator: Simulator,
+    /// May do everything.
+    pub consumer: Consumer,
+    gateway: Gateway,
+    world: World,
+}
+
+/// One replica.
+pub struct Gateway {
+    pub base: String,
+    ledger: std::sync::Arc<dyn tunnelgate::service::ledger::Ledger>,
+    shutdown: Shutdown,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.shutdown.request();
+    }
+}
+
+pub fn path(tunnel: &str) -> String {
+    format!("/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/{tunnel}")
+}
+
+/// A small patch.
+pub fn ranges() -> Value {
+    json!({"peer_cidrs": ["10.100.2.0/24"]})
+}
+
+/// A patch with every field but `security_policies`.
+pub fn every_field() -> Value {
+    json!({
+        "name": "größe", "pre_shared_key": "tencenttest", "peer_cidrs": ["10.100.2.7/24", "10.200.0.0/16"],
+        "ike": {
+            "encryption_algorithm": "aes-cbc-192", "authentication_algorithm": "sha", "exchange_mode": "aggressive",
+            "local_identity": {"type": "fqdn", "fqdn": "hq.example.com"},
+            "remote_identity": {"type": "address", "address": "203.0.113.77"},
+            "dh_group": "group5", "sa_lifetime_seconds": 604_800},
+        "ipsec": {
+            "encryption_algorithm": "none", "integrity_algorithm": "sha", "sa_lifetime_seconds": 180,
+            "sa_lifetime_kilobytes": 604_800, "pfs_dh_group": "none"}})
+}
+
+impl OnLedger for Harness {
+    async fn on(store: Store) -> Self {
+        Self::new(store).await
+    }
+}
+
+impl Harness {
+    pub async fn new(store: Store) -> Self {
+        Self::with(store, |_| {}).await
+    }
+
+    pub async fn with(store: Store, change: impl FnOnce(&mut Settings)) -> Self {
+        let world = World::default();
+        let options = simulator::Options {
+            listen: ANY_PORT,
+            secret_id: SECRET_ID.into(),
+            secret_key: SECRET_KEY.into(),
+            token: None,
+            signed_host: None,
+            task_duration: Duration::from_millis(200),
+        };
+        let simulator = simulator::start(options, world.clock.clone(), world.chance.clone()).await;
+        let simulator = simulator.expect("a simulated cloud");
+        let mut settings = settings(&store, simulator.address);
+        change(&mut settings);
+        let gateway = start(settings, &world).await;
+        let all = Scope::ALL.iter().map(|scope| Grant { scope: *scope, vpcs: VpcScope::All }).collect();
+        let consumer = gateway.consumer(&world, "netops-ci", all, None).await;
+        Self { store, simulator, consumer, gateway, world }
+    }
+
+    /// Another replica on the same ledger, with the same consumer.
+    pub async fn replica(&self) -> (Gateway, Consumer) {
+        self.replica_with(|_| {}).await
+    }
+
+    pub async fn replica_with(&self, change: impl FnOnce(&mut Settings)) -> (Gateway, Consumer) {
+        let mut settings = settings(&self.store, self.simulator.address);
+        change(&mut settings);
+        let gateway = start(settings, &self.world).await;
+        let consumer = Consumer::new(gateway.base.clone(), self.consumer.token.clone());
+        (gateway, consumer)
+    }
+
+    /// Somebody who may do only this.
+    pub async fn somebody(&self, name: &str, grants: &[(Scope, &[&str])]) -> Consumer {
+        self.somebody_for(name, grants, None).await
+    }
+
+    pub async fn somebody_for(
+        &self,
+        name: &str,
+        grants: &[(Scope, &[&str])],
+        lifetime: Option<Duration>,
+    ) -> Consumer {
+        let grant = |(scope, patterns): &(Scope, &[&str])| Grant {
+            scope: *scope,
+            vpcs: match patterns {
+                [] => VpcScope::All,
+                some => VpcScope::Matching(some.iter().map(|p| p.parse().expect("a pattern")).collect()),
+            },
+        };
+        self.gateway.consumer(&self.world, name, grants.iter().map(grant).collect(), lifetime).await
+    }
+
+    pub async fn revoke(&self, name: &str) {
+        assert!(self.gateway.ledger.revoke_key(name, self.world.clock.now()).await.expect("revoked"));
+    }
+
+    pub fn stop(&self) {
+        self.gateway.shutdown.request();
+    }
+
+    /// Comes back when so many clients wait here, by `Prefer: wait` or at a stream.
+    pub async fn until_waiting(&self, kind: &str, clients: usize) {
+        let wanted = format!("tunnelgate_http_waiting_clients{{kind=\"{kind}\"}} {clients}");
+        let until = std::time::Instant::now() + crate::support::consumer::PATIENCE;
+        loop {
+            let figures = self.consumer.get("/metrics", &[]).await.body;
+            if figures.lines().any(|line| line == wanted) {
+                return;
+            }
+            assert!(std::time::Instant::now() < until, "not {wanted} in:\n{figures}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The changes of a tunnel that the cloud received.
+    pub fn received(&self, tunnel: &str) -> Vec<Entry> {
+        self.simulator.journal().into_iter().filter(|entry| entry.tunnel_id == tunnel).collect()
+    }
+
+    /// How many calls of an action were made so far, as `/metrics` counts them.
+    pub async fn calls(&self, action: &str) -> u64 {
+        let figures = self.consumer.get("/metrics", &[]).await.body;
+        let start = format!("tunnelgate_cloud_calls_total{{action=\"{action}\"");
+        let counts = figures.lines().filter(|line| line.starts_with(&start));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// The kinds of an operation's events, oldest first.
+    pub async fn events(&self, operation: &str) -> Vec<String> {
+        let answer = self.consumer.get(&format!("/audit-events?operation_id={operation}"), &[]).await;
+        let events = answer.json();
+        let items = events["items"].as_array().expect("items");
+        items.iter().rev().filter_map(|event| event["event"].as_str().map(str::to_owned)).collect()
+    }
+
+    pub async fn patch(&self, tunnel: &str, patch: &Value) -> Answer {
+        self.consumer.patch(&path(tunnel), patch, &[]).await
+    }
+}
+
+impl Gateway {
+    async fn consumer(
+        &self,
+        world: &World,
+        name: &str,
+        grants: Vec<Grant>,
+        lifetime: Option<Duration>,
+    ) -> Consumer {
+        let new = keys::draw(&*world.chance, name, grants, lifetime, world.clock.now());
+        assert!(self.ledger.create_key(&new.key).await.expect("a key"));
+        Consumer::new(self.base.clone(), new.token.expose_secret().to_owned())
+    }
+}
+
+async fn start(settings: Settings, world: &World) -> Gateway {
+    let shutdown = Shutdown::new();
+    let app = App::start(settings, world.clone(), shutdown.clone()).await.expect("a gateway");
+    let (base, ledger) = (format!("http://{}", app.address), app.ledger.clone());
+    tokio::spawn(app.run());
+    Gateway { base, ledger, shutdown }
+}
+
+fn settings(store: &Store, cloud: SocketAddr) -> Settings {
+    let upstream_timeout = Duration::from_secs(1);
+    Settings {
+        listen: ANY_PORT,
+        tls: None,
+        edge: Edge::default(),
+        database: Database { url: store.url().into(), connections: 5, timeout: Duration::from_secs(10) },
+        migrate: true,
+        upstream: v2::Settings {
+            url: format!("http://{cloud}/v2/index.php"),
+            signed_host: cloud.to_string(),
+            path: "/v2/index.php".into(),
+            is_loopback: true,
+            credentials: v2::Credentials {
+                secret_id: SECRET_ID.into(),
+                secret_key: SECRET_KEY.into(),
+                token: None,
+            },
+            region: "ap-guangzhou".into(),
+            signature_method: SignatureMethod::HmacSha1,
+            param_style: ParamStyle::Indexed,
+            timeout: upstream_timeout,
+            calls_per_second: 0,
+        },
+        rules: Rules {
+            merge_partial_groups: true,
+            groups_go_together: false,
+            upstream_timeout,
+            poll_interval: Duration::from_millis(50),
+            poll_max_interval: Duration::from_millis(200),
+            task_timeout: Duration::from_secs(4),
+            settle_window: Duration::from_secs(2),
+        },
+        fingerprint_key: FingerprintKey::derive(SECRET_KEY.as_bytes()),
+        shutdown_delay: Duration::ZERO,
+        shutdown_timeout: Duration::from_secs(5),
+        workers: Some(1),
+    }
+}

@@ -1,0 +1,5 @@
+//! `/operations` and `/operations/{id}`.
+
+mod list;
+mod stream;
+mod waiting;

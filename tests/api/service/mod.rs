@@ -1,0 +1,5 @@
+//! Health, metrics and the console.
+
+mod console;
+mod health;
+mod metrics;

@@ -1,0 +1,163 @@
+//! `ETag`, `If-None-Match` and `If-Match`.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Harness, path, ranges};
+use crate::support::Store;
+
+async fn etag(harness: &Harness, tunnel: &str) -> String {
+    let answer = harness.consumer.get(&path(tunnel), &[]).await;
+    let etag = answer.header("etag").expect("an ETag").to_owned();
+    assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() > 10, "strong: {etag}");
+    etag
+}
+
+async fn patch_if(
+    harness: &Harness,
+    tunnel: &str,
+    patch: &Value,
+    tag: &str,
+) -> crate::support::consumer::Answer {
+    harness.consumer.patch(&path(tunnel), patch, &[("if-match", tag), ("prefer", "wait=30")]).await
+}
+
+async fn a_tag_stays_while_nothing_changes_and_changes_with_anything(harness: Harness) {
+    let first = etag(&harness, "vpnx-branch01").await;
+    assert_eq!(etag(&harness, "vpnx-branch01").await, first);
+    assert_ne!(etag(&harness, "vpnx-branch02").await, first);
+    let (_replica, other) = harness.replica().await;
+    let elsewhere = other.get(&path("vpnx-branch01"), &[]).await;
+    assert_eq!(elsewhere.header("etag"), Some(first.as_str()), "every replica says the same");
+    // Only the key changes: what is shown of it does.
+    let range = json!({"peer_cidrs": ["172.16.0.0/16"], "pre_shared_key": "one"});
+    harness.consumer.patch(&path("vpnx-branch01"), &range, &[("prefer", "wait=30")]).await;
+    assert_ne!(etag(&harness, "vpnx-branch01").await, first);
+}
+
+async fn a_client_that_has_it_already_gets_a_304(harness: Harness) {
+    let tag = etag(&harness, "vpnx-branch01").await;
+    for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".into()] {
+        let answer = harness.consumer.get(&path("vpnx-branch01"), &[("if-none-match", &known)]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (304, ""), "{known}");
+        assert_eq!(answer.header("etag"), Some(tag.as_str()));
+    }
+    let other = harness.consumer.get(&path("vpnx-branch01"), &[("if-none-match", "\"x\"")]).await;
+    assert_eq!(other.status, 200);
+    let odd = harness.consumer.get(&path("vpnx-branch01"), &[("if-none-match", "x")]).await;
+    assert_eq!(odd.problem(), (400, "invalid_header".into()));
+}
+
+async fn a_change_of_the_state_that_was_seen_is_made(harness: Harness) {
+    let tag = etag(&harness, "vpnx-branch01").await;
+    let answer = patch_if(&harness, "vpnx-branch01", &ranges(), &format!("\"x\", {tag}")).await;
+    assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("succeeded")));
+    let answer = patch_if(&harness, "vpnx-branch02", &ranges(), "*").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+async fn a_change_of_another_state_is_a_412_and_nothing_is_sent(harness: Harness) {
+    let tag = etag(&harness, "vpnx-branch01").await;
+    let first = patch_if(&harness, "vpnx-branch01", &ranges(), &tag).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    let again = patch_if(&harness, "vpnx-branch01", &json!({"peer_cidrs": ["10.9.0.0/16"]}), &tag).await;
+    assert_eq!(again.problem(), (412, "precondition_failed".into()));
+    let id = again.json()["operation_id"].as_str().expect("an id").to_owned();
+    assert_eq!(harness.events(&id).await, ["requested", "rejected"]);
+    let operation = harness.consumer.get(&format!("/operations/{id}"), &[]).await.json();
+    assert_eq!(
+        (operation["status"].as_str(), &operation["error"]["code"]),
+        (Some("rejected"), &json!("precondition_failed"))
+    );
+    let event = harness.consumer.get("/audit-events?event=rejected", &[]).await.json()["items"][0].clone();
+    assert_eq!(event["upstream"]["action"], "DescribeVpnConn", "what it was compared with");
+    let weak = patch_if(
+        &harness,
+        "vpnx-branch01",
+        &ranges(),
+        &format!("W/{}", etag(&harness, "vpnx-branch01").await),
+    )
+    .await;
+    assert_eq!(weak.problem(), (412, "precondition_failed".into()), "a weak tag never matches");
+    assert_eq!(harness.received("vpnx-branch01").len(), 1);
+    // The tunnel is free again.
+    assert_eq!(patch_if(&harness, "vpnx-branch01", &ranges(), "*").await.status, 200);
+}
+
+async fn of_many_changes_of_one_state_one_is_made(harness: Harness) {
+    let tag = etag(&harness, "vpnx-branch01").await;
+    let patches = (0..8).map(|number| json!({"peer_cidrs": [format!("10.{number}.0.0/16")]}));
+    let patches: Vec<Value> = patches.collect();
+    let answers = futures_util::future::join_all(
+        patches.iter().map(|patch| patch_if(&harness, "vpnx-branch01", patch, &tag)),
+    )
+    .await;
+    let made = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(made, 1);
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        assert!([409, 412].contains(&answer.status), "{}", answer.body);
+    }
+    assert_eq!(harness.received("vpnx-branch01").len(), 1);
+}
+
+async fn a_tunnel_that_is_not_there_or_can_not_be_read_is_not_changed(harness: Harness) {
+    let missing = patch_if(&harness, "vpnx-nowhere", &ranges(), "*").await;
+    assert_eq!(missing.problem(), (404, "tunnel_not_found".into()));
+    let unreadable = patch_if(&harness, "vpnx-unreadable", &ranges(), "*").await;
+    assert_eq!(unreadable.problem(), (503, "tunnel_unreadable".into()));
+    assert!(harness.simulator.journal().is_empty());
+}
+
+async fn a_malformed_condition_is_a_400(harness: Harness) {
+    for odd in ["x", "\"open", "\"a\" \"b\"", "*, \"a\"", ""] {
+        let answer = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("if-match", odd)]).await;
+        assert_eq!(answer.problem(), (400, "invalid_header".into()), "{odd}");
+        assert_eq!(answer.json()["errors"][0]["pointer"], "header:If-Match");
+    }
+    assert!(harness.simulator.journal().is_empty());
+    assert_eq!(harness.consumer.get("/operations", &[]).await.json()["items"], json!([]));
+}
+
+async fn one_look_at_the_tunnel_serves_the_condition_and_the_merge(harness: Harness) {
+    // Refused by the cloud, so that nothing is read back afterwards.
+    let tag = etag(&harness, "vpnx-failed-5100").await;
+    let before = harness.calls("DescribeVpnConn").await;
+    let partial = json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"dh_group": "group24"}});
+    let answer = patch_if(&harness, "vpnx-failed-5100", &partial, &tag).await;
+    assert_eq!(answer.problem(), (502, "upstream_failed".into()));
+    assert_eq!(harness.calls("DescribeVpnConn").await, before + 1);
+    assert_eq!(harness.received("vpnx-failed-5100")[0].params["IKESet.0.propoEncryAlgorithm"], "aes-cbc-256");
+}
+
+async fn the_condition_belongs_to_the_request_that_a_key_stands_for(harness: Harness) {
+    let tag = etag(&harness, "vpnx-branch01").await;
+    let headers = [("if-match", tag.as_str()), ("idempotency-key", "one"), ("prefer", "wait=30")];
+    let first = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &headers).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    let again = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &headers).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")), "not a 412");
+    let without = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &headers[1..]).await;
+    assert_eq!(without.problem(), (422, "idempotency_key_reused".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_as_given_stay_so_under_a_condition() {
+    let harness =
+        Harness::with(Store::sqlite(), |settings| settings.rules.merge_partial_groups = false).await;
+    let partial = json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"dh_group": "group24"}});
+    let answer = harness.consumer.patch(&path("vpnx-branch01"), &partial, &[("if-match", "*")]).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let params = &harness.received("vpnx-branch01")[0].params;
+    assert_eq!(params.keys().filter(|name| name.contains("Set.")).count(), 1, "{params:?}");
+}
+
+on_each_ledger!(
+    a_tag_stays_while_nothing_changes_and_changes_with_anything,
+    a_client_that_has_it_already_gets_a_304,
+    a_change_of_the_state_that_was_seen_is_made,
+    a_change_of_another_state_is_a_412_and_nothing_is_sent,
+    of_many_changes_of_one_state_one_is_made,
+    a_tunnel_that_is_not_there_or_can_not_be_read_is_not_changed,
+    a_malformed_condition_is_a_400,
+    one_look_at_the_tunnel_serves_the_condition_and_the_merge,
+    the_condition_belongs_to_the_request_that_a_key_stands_for,
+);

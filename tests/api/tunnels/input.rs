@@ -1,0 +1,133 @@
+//! Bad input: a clear error, every fault at once, and nothing sent.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Harness, path, ranges};
+
+const MERGE_PATCH: (&str, &str) = ("content-type", "application/merge-patch+json");
+
+fn pointers(problem: &Value) -> Vec<(String, String)> {
+    let errors = problem["errors"].as_array().expect("errors");
+    let text = |error: &Value, member: &str| error[member].as_str().expect("a text").to_owned();
+    errors
+        .iter()
+        .map(|error| {
+            assert!(!text(error, "detail").is_empty());
+            (text(error, "pointer"), text(error, "code"))
+        })
+        .collect()
+}
+
+async fn both_media_types_are_taken_and_no_other(harness: Harness) {
+    let tunnel = path("vpnx-branch01");
+    for refused in ["text/plain", "application/json-patch+json", "application/json; charset=latin1", ""] {
+        let answer = harness.consumer.raw("PATCH", &tunnel, "{}", &[("content-type", refused)]).await;
+        assert_eq!(answer.problem(), (415, "unsupported_media_type".into()), "{refused}");
+        assert_eq!(answer.header("accept-patch"), Some("application/merge-patch+json, application/json"));
+    }
+    for (number, taken) in
+        ["application/json", "Application/Merge-Patch+JSON; charset=UTF-8"].iter().enumerate()
+    {
+        let tunnel = path(&format!("vpnx-load-{number}"));
+        let body = ranges().to_string();
+        let answer = harness.consumer.raw("PATCH", &tunnel, &body, &[("content-type", taken)]).await;
+        assert_eq!(answer.status, 202, "{taken}: {}", answer.body);
+    }
+}
+
+async fn a_body_that_is_no_json_is_a_400(harness: Harness) {
+    let duplicate = r#"{"name": "a", "peer_cidrs": ["10.0.0.0/8"], "name": "b"}"#;
+    for body in ["", "{", "{\"name\": }", "\u{feff}{}", "{} {}", duplicate] {
+        let answer = harness.consumer.raw("PATCH", &path("vpnx-branch01"), body, &[MERGE_PATCH]).await;
+        assert_eq!(answer.problem(), (400, "invalid_json".into()), "{body}");
+    }
+    let deep = "[".repeat(5000);
+    let answer = harness.consumer.raw("PATCH", &path("vpnx-branch01"), &deep, &[MERGE_PATCH]).await;
+    assert_eq!(answer.problem(), (400, "invalid_json".into()));
+}
+
+async fn a_body_beyond_the_limit_is_a_413(harness: Harness) {
+    let body = format!("{{\"name\": \"{}\"}}", "x".repeat(70_000));
+    let answer = harness.consumer.raw("PATCH", &path("vpnx-branch01"), &body, &[MERGE_PATCH]).await;
+    assert_eq!(answer.problem(), (413, "body_too_large".into()));
+}
+
+async fn every_fault_of_a_patch_is_told_at_once(harness: Harness) {
+    let patch = json!({
+        "name": "", "pre_shared_key": "päss", "peer_cidrs": ["10.0.0.0/33", "10.0.0.0/8", 7],
+        "colour": "red", "ike": {"dh_group": "group3", "sa_lifetime_seconds": 59, "exchange_mode": null},
+        "ipsec": {"sa_lifetime_kilobytes": 604_801},
+    });
+    let answer = harness.patch("vpnx-branch01", &patch).await;
+    assert_eq!(answer.problem(), (422, "invalid_patch".into()));
+    let mut faults: Vec<String> = pointers(&answer.json()).into_iter().map(|(pointer, _)| pointer).collect();
+    faults.sort();
+    let expected = [
+        "/colour",
+        "/ike/dh_group",
+        "/ike/exchange_mode",
+        "/ike/sa_lifetime_seconds",
+        "/ipsec/sa_lifetime_kilobytes",
+        "/name",
+        "/peer_cidrs/0",
+        "/peer_cidrs/2",
+        "/pre_shared_key",
+    ];
+    assert_eq!(faults, expected);
+    assert!(!answer.body.contains("päss"), "a fault does not repeat a secret");
+}
+
+async fn a_patch_that_can_not_be_sent_is_a_422_that_says_why(harness: Harness) {
+    let both = json!({"peer_cidrs": ["10.0.0.0/8"], "security_policies": [{"local_cidr": "10.0.0.0/8", "peer_cidrs": ["10.0.0.0/8"]}]});
+    for patch in [json!({}), json!({"name": "x"}), both, json!([]), json!("x"), json!({"peer_cidrs": []})] {
+        let answer = harness.patch("vpnx-branch01", &patch).await;
+        assert_eq!(answer.problem(), (422, "invalid_patch".into()), "{patch}");
+        assert!(!pointers(&answer.json()).is_empty(), "{patch}");
+    }
+    assert!(harness.simulator.journal().is_empty());
+    let operations = harness.consumer.get("/operations", &[]).await.json();
+    assert_eq!(operations["items"], json!([]), "nothing is kept of it");
+}
+
+/// Before the body is looked at: it is no JSON here.
+async fn the_faults_of_the_query_and_of_headers_are_told_at_once(harness: Harness) {
+    let odd = [MERGE_PATCH, ("if-match", "x"), ("idempotency-key", "a b")];
+    for (query, code, told) in [
+        ("?dry_run=1&colour=red", "invalid_query", 4),
+        ("?dry_run=true", "invalid_header", 2),
+        ("", "invalid_header", 2),
+    ] {
+        let route = format!("{}{query}", path("vpnx-branch01"));
+        let answer = harness.consumer.raw("PATCH", &route, "{", &odd).await;
+        assert_eq!(answer.problem(), (400, code.into()), "{query}");
+        let faults = pointers(&answer.json());
+        assert_eq!(faults.len(), told, "{faults:?}");
+        for pointer in ["header:If-Match", "header:Idempotency-Key"] {
+            assert!(faults.iter().any(|(found, _)| found == pointer), "{pointer} in {faults:?}");
+        }
+    }
+    let route = format!("{}?colour=red", path("vpnx-branch01"));
+    let answer = harness.consumer.get(&route, &[("if-none-match", "x")]).await;
+    assert_eq!(answer.problem(), (400, "invalid_query".into()));
+    assert_eq!(pointers(&answer.json()).len(), 2);
+}
+
+async fn an_id_that_is_none_is_told_with_the_rest(harness: Harness) {
+    let route = format!("/vpcs/vpc%20x/gateways/{}/tunnels/a%3Ab", "g".repeat(65));
+    let answer = harness.consumer.patch(&route, &json!({"name": ""}), &[]).await;
+    assert_eq!(answer.problem(), (422, "invalid_patch".into()));
+    let faults = pointers(&answer.json());
+    for pointer in ["path:vpc_id", "path:gateway_id", "path:tunnel_id", "/name"] {
+        assert!(faults.iter().any(|(found, _)| found == pointer), "{pointer} in {faults:?}");
+    }
+}
+
+on_each_ledger!(
+    both_media_types_are_taken_and_no_other,
+    a_body_that_is_no_json_is_a_400,
+    a_body_beyond_the_limit_is_a_413,
+    every_fault_of_a_patch_is_told_at_once,
+    a_patch_that_can_not_be_sent_is_a_422_that_says_why,
+    the_faults_of_the_query_and_of_headers_are_told_at_once,
+    an_id_that_is_none_is_told_with_the_rest,
+);

@@ -1,0 +1,175 @@
+//! A cloud that misbehaves: the right answer, the right end, the right events, and nothing sent twice.
+
+use serde_json::json;
+
+use crate::harness::{Harness, ranges};
+
+/// What a change of a tunnel leads to.
+struct Story {
+    tunnel: &'static str,
+    /// The answer's status, and the operation's status or the problem's code.
+    answer: (u16, &'static str),
+    /// How it ends, where the answer was not the end.
+    end: Option<&'static str>,
+    events: &'static [&'static str],
+    /// Changes that the cloud received, and of those the ones that it carried out.
+    received: (usize, usize),
+}
+
+const RAN: &[&str] = &["requested", "submitted", "succeeded", "verification_confirmed"];
+const SETTLED: &[&str] = &["requested", "outcome_unknown", "succeeded", "verification_confirmed"];
+const NOT_APPLIED: &[&str] = &["requested", "outcome_unknown", "failed"];
+const REJECTED: &[&str] = &["requested", "rejected"];
+
+const STORIES: &[Story] = &[
+    story("vpnx-branch01", (202, "running"), Some("succeeded"), RAN, (1, 1)),
+    story("vpnx-slow-task", (202, "running"), Some("succeeded"), RAN, (1, 1)),
+    story("vpnx-task-fails", (202, "running"), Some("failed"), &["requested", "submitted", "failed"], (1, 1)),
+    story(
+        "vpnx-task-echoes-key",
+        (202, "running"),
+        Some("failed"),
+        &["requested", "submitted", "failed"],
+        (1, 1),
+    ),
+    story(
+        "vpnx-task-never-ends",
+        (202, "running"),
+        Some("timed_out"),
+        &["requested", "submitted", "timed_out"],
+        (1, 1),
+    ),
+    story(
+        "vpnx-strange-task-status",
+        (202, "running"),
+        Some("timed_out"),
+        &["requested", "submitted", "timed_out"],
+        (1, 1),
+    ),
+    story("vpnx-task-forgotten", (202, "running"), Some("succeeded"), RAN, (1, 1)),
+    story(
+        "vpnx-diverged",
+        (202, "running"),
+        Some("succeeded"),
+        &["requested", "submitted", "succeeded", "verification_diverged"],
+        (1, 1),
+    ),
+    story("vpnx-http-500-before", (202, "unknown"), Some("failed"), NOT_APPLIED, (1, 0)),
+    story("vpnx-http-500-after", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
+    story("vpnx-reset-before", (202, "unknown"), Some("failed"), NOT_APPLIED, (1, 0)),
+    story("vpnx-reset-after", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
+    story("vpnx-no-answer", (202, "unknown"), Some("failed"), NOT_APPLIED, (1, 0)),
+    story("vpnx-no-answer-after", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
+    story("vpnx-foreign-body", (202, "unknown"), Some("failed"), NOT_APPLIED, (1, 0)),
+    story("vpnx-truncated-body", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
+    story("vpnx-missing-code", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
+    story("vpnx-internal-6000-after", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
+    story("vpnx-rate-limited-twice", (202, "running"), Some("succeeded"), RAN, (3, 1)),
+    story("vpnx-replay", (202, "running"), Some("succeeded"), RAN, (2, 1)),
+    story("vpnx-failed-5100", (502, "upstream_failed"), None, REJECTED, (1, 0)),
+    story("vpnx-credentials", (502, "upstream_credentials"), None, REJECTED, (1, 0)),
+    story("vpnx-nowhere", (404, "tunnel_not_found"), None, REJECTED, (1, 0)),
+    story(
+        "vpnx-unreadable",
+        (202, "running"),
+        Some("succeeded"),
+        &["requested", "submitted", "succeeded", "verification_unavailable"],
+        (1, 1),
+    ),
+];
+
+const fn story(
+    tunnel: &'static str,
+    answer: (u16, &'static str),
+    end: Option<&'static str>,
+    events: &'static [&'static str],
+    received: (usize, usize),
+) -> Story {
+    Story { tunnel, answer, end, events, received }
+}
+
+async fn play(harness: &Harness, story: &Story) {
+    let tunnel = story.tunnel;
+    let answer = harness.patch(tunnel, &ranges()).await;
+    let body = answer.json();
+    assert_eq!(answer.status, story.answer.0, "{tunnel}: {body}");
+    let id = if let Some(end) = story.end {
+        assert_eq!(body["status"], story.answer.1, "{tunnel}: {body}");
+        assert!(answer.header("retry-after").is_some());
+        let id = body["id"].as_str().expect("an id").to_owned();
+        let ended = harness.consumer.ended(&id).await;
+        assert_eq!(ended["status"], end, "{tunnel}: {ended}");
+        assert_eq!(ended["error"].is_null(), end == "succeeded", "{ended}");
+        id
+    } else {
+        assert_eq!(answer.problem().1, story.answer.1, "{tunnel}");
+        body["operation_id"].as_str().expect("the operation's id").to_owned()
+    };
+    assert_eq!(harness.events(&id).await, story.events, "{tunnel}");
+    let received = harness.received(tunnel);
+    let applied = received.iter().filter(|entry| entry.applied).count();
+    assert_eq!((received.len(), applied), story.received, "{tunnel}: {received:?}");
+}
+
+async fn every_misbehaviour_has_its_story(harness: Harness) {
+    // Side by side: each has a tunnel of its own.
+    futures_util::future::join_all(STORIES.iter().map(|story| play(&harness, story))).await;
+}
+
+async fn a_rate_limit_that_does_not_end_is_told_with_retry_after(harness: Harness) {
+    let answer = harness.patch("vpnx-always-rate-limited", &ranges()).await;
+    assert_eq!(answer.problem(), (429, "upstream_rate_limited".into()));
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(answer.json()["upstream"]["code"], "4400");
+    assert!(harness.received("vpnx-always-rate-limited").len() > 1, "it was tried again");
+}
+
+async fn a_task_that_repeats_the_key_does_not_get_it_into_the_log(harness: Harness) {
+    let secret = "canary/+\"key";
+    let patch = serde_json::json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": secret});
+    let answer = harness.patch("vpnx-task-echoes-key", &patch).await.json();
+    let id = answer["id"].as_str().expect("an id").to_owned();
+    let ended = harness.consumer.ended(&id).await;
+    assert_eq!(ended["error"]["upstream"]["message"], "(withheld: it repeats a secret)", "{ended}");
+    let events = harness.consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.body;
+    assert!(events.contains("withheld") && !events.contains("canary"), "{events}");
+    // Words that don't repeat it are kept.
+    let answer = harness.patch("vpnx-task-fails", &patch).await.json();
+    let ended = harness.consumer.ended(answer["id"].as_str().expect("an id")).await;
+    assert_eq!(ended["error"]["upstream"]["message"], "the peer gateway refused the proposal", "{ended}");
+}
+
+async fn a_divergence_names_what_was_asked_and_what_is_there(harness: Harness) {
+    let answer = harness.patch("vpnx-diverged", &ranges()).await.json();
+    let ended = harness.consumer.ended(answer["id"].as_str().expect("an id")).await;
+    let verification = &ended["verification"];
+    assert_eq!(verification["result"], "diverged");
+    let expected =
+        json!([{"pointer": "/peer_cidrs", "asked": ["10.100.2.0/24"], "observed": ["172.16.0.0/16"]}]);
+    assert_eq!(verification["differences"], expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_that_can_not_be_reached_is_a_503_and_nothing_was_sent() {
+    let unreachable = Harness::with(crate::support::Store::sqlite(), |settings| {
+        settings.upstream.url = "http://127.0.0.1:9/v2/index.php".into();
+    })
+    .await;
+    let answer = unreachable.patch("vpnx-branch01", &ranges()).await;
+    assert_eq!(answer.problem(), (503, "upstream_unreachable".into()));
+    assert!(answer.header("retry-after").is_some());
+    let id = answer.json()["operation_id"].as_str().expect("an id").to_owned();
+    let operation = unreachable.consumer.get(&format!("/operations/{id}"), &[]).await.json();
+    assert_eq!(operation["status"], "rejected");
+    assert_eq!(unreachable.events(&id).await, REJECTED);
+    // The tunnel is free again.
+    let again = unreachable.patch("vpnx-branch01", &ranges()).await;
+    assert_eq!(again.problem(), (503, "upstream_unreachable".into()));
+}
+
+on_each_ledger!(
+    every_misbehaviour_has_its_story,
+    a_rate_limit_that_does_not_end_is_told_with_retry_after,
+    a_task_that_repeats_the_key_does_not_get_it_into_the_log,
+    a_divergence_names_what_was_asked_and_what_is_there,
+);

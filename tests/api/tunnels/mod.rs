@@ -1,0 +1,13 @@
+//! `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels`.
+
+mod codes;
+mod conditional;
+mod dry_run;
+mod idempotency;
+mod input;
+mod list;
+mod locks;
+mod merging;
+mod misbehaviour;
+mod plain_style;
+mod read;

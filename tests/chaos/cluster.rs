@@ -1,0 +1,313 @@
+//! Gateways as processes on one ledger, and a simulated cloud in this process, whose journals tell what it received.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tunnelgate::app::World;
+use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
+use tunnelgate::metrics::Metrics;
+use tunnelgate::service::keys;
+use tunnelgate::simulator::{self, Entry, Simulator};
+
+use crate::process::{Process, run};
+use crate::support::consumer::{Consumer, PATIENCE};
+use crate::support::{OnLedger, Store};
+
+const SECRET_ID: &str = "AKIDEXAMPLE";
+const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
+
+pub struct Cluster {
+    pub url: String,
+    pub simulator: Simulator,
+    folder: tempfile::TempDir,
+    store: Option<Store>,
+    token: String,
+}
+
+/// One replica.
+pub struct Gateway {
+    pub process: Process,
+    pub consumer: Consumer,
+}
+
+/// The path of a tunnel.
+pub fn path(tunnel: &str) -> String {
+    format!("/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/{tunnel}")
+}
+
+/// A tunnel of its own for each number.
+pub fn tunnel(number: usize) -> String {
+    path(&format!("vpnx-load-{number}"))
+}
+
+/// A patch that no other number has.
+pub fn ranges(number: usize) -> Value {
+    json!({"peer_cidrs": [format!("10.{}.{}.0/24", number / 256 % 256, number % 256)]})
+}
+
+/// Waits for something that comes about by itself.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} does not come about");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl OnLedger for Cluster {
+    async fn on(store: Store) -> Self {
+        Self::with(store.url().to_owned(), Some(store)).await
+    }
+}
+
+impl Cluster {
+    pub async fn on_sqlite() -> Self {
+        Self::on(Store::sqlite()).await
+    }
+
+    pub async fn on_postgres() -> Self {
+        Self::on(Store::postgres().await).await
+    }
+
+    pub async fn on_url(url: &str) -> Self {
+        Self::with(url.to_owned(), None).await
+    }
+
+    async fn with(url: String, store: Option<Store>) -> Self {
+        let world = World::default();
+        let options = simulator::Options {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            secret_id: SECRET_ID.into(),
+            secret_key: SECRET_KEY.into(),
+            token: None,
+            signed_host: Some("cloud.example".into()),
+            task_duration: Duration::from_millis(300),
+        };
+        let simulator = simulator::start(options, world.clock.clone(), world.chance.clone()).await;
+        let simulator = simulator.expect("a simulated cloud");
+        let options =
+            tunnelgate::ledger::Options { connections: 2, timeout: Duration::from_secs(10), migrate: true };
+        let ledger = tunnelgate::ledger::open(&url, options, &Metrics::default()).await.expect("a ledger");
+        let all = Scope::ALL.iter().map(|scope| Grant { scope: *scope, vpcs: VpcScope::All }).collect();
+        let new = keys::draw(&*world.chance, "netops-ci", all, None, world.clock.now());
+        assert!(ledger.create_key(&new.key).await.expect("a key"));
+        let token = new.token.expose_secret().to_owned();
+        Self { url, simulator, folder: tempfile::tempdir().expect("a folder"), store, token }
+    }
+
+    fn env(&self, changes: &[(&str, String)]) -> HashMap<String, String> {
+        let settings = [
+            ("DATABASE_URL", self.url.clone()),
+            ("TENCENTCLOUD_SECRET_ID", SECRET_ID.into()),
+            ("TENCENTCLOUD_SECRET_KEY", SECRET_KEY.into()),
+            ("TENCENTCLOUD_REGION", "ap-guangzhou".into()),
+            ("TUNNELGATE_LISTEN", "127.0.0.1:0".into()),
+            ("TUNNELGATE_UPSTREAM_URL", cloud_url(self.simulator.address)),
+            ("TUNNELGATE_SIGNED_HOST", "cloud.example".into()),
+            ("TUNNELGATE_UPSTREAM_TIMEOUT", "1s".into()),
+            ("TUNNELGATE_UPSTREAM_RPS", "0".into()),
+            ("TUNNELGATE_POLL_INTERVAL", "100ms".into()),
+            ("TUNNELGATE_POLL_MAX_INTERVAL", "300ms".into()),
+            ("TUNNELGATE_SETTLE_WINDOW", "2s".into()),
+            ("TUNNELGATE_DATABASE_TIMEOUT", "2s".into()),
+            ("TUNNELGATE_SHUTDOWN_DELAY", "0s".into()),
+            ("TUNNELGATE_WORKERS", "1".into()),
+        ];
+        let changes = changes.iter().map(|(name, value)| (*name, value.clone()));
+        settings.into_iter().chain(changes).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// A process that serves, with some settings changed.
+    pub fn serve(&self, name: &str, changes: &[(&str, String)]) -> Process {
+        self.start(name, &["serve"], changes)
+    }
+
+    pub fn start(&self, name: &str, args: &[&str], changes: &[(&str, String)]) -> Process {
+        let env = self.env(changes);
+        let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        Process::start(self.folder.path(), name, args, &env)
+    }
+
+    /// One that has come up.
+    pub fn gateway(&self, name: &str, changes: &[(&str, String)]) -> Gateway {
+        let mut process = self.serve(name, changes);
+        let consumer = Consumer::new(process.address(), self.token.clone());
+        Gateway { process, consumer }
+    }
+
+    /// Runs a statement behind the gateway's back.
+    pub async fn execute(&self, sql: &str) {
+        self.store.as_ref().expect("a store").execute(sql).await.expect(sql);
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres")
+    }
+
+    /// The changes that the cloud received so far.
+    pub fn received(&self) -> usize {
+        self.simulator.journal().len()
+    }
+
+    /// The changes of one tunnel that the cloud received.
+    pub fn received_for(&self, path: &str) -> Vec<Entry> {
+        let tunnel = path.rsplit('/').next().expect("a tunnel");
+        self.simulator.journal().into_iter().filter(|entry| entry.tunnel_id == tunnel).collect()
+    }
+
+    /// What has to hold whatever happened: every operation has ended, every change that the cloud received is in the
+    /// log and was sent once, every 202 is there, and the chain is whole.
+    pub async fn all_is_well(&self, consumer: &Consumer, accepted: &[String]) {
+        until("the end of every operation", async || {
+            for status in ["pending", "running", "unknown"] {
+                let open = consumer.get(&format!("/operations?status={status}&limit=1"), &[]).await;
+                if open.status != 200 || !open.json()["items"].as_array()?.is_empty() {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
+        let log = consumer.get("/audit-events?event=requested", &[("accept", "application/x-ndjson")]).await;
+        let requested: Vec<Value> =
+            log.body.lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+        let mut sent: HashMap<String, usize> = HashMap::new();
+        for entry in self.simulator.journal() {
+            let is_this = |event: &&Value| {
+                event["tunnel_id"] == entry.tunnel_id.as_str()
+                    && event["changes"]["peer_cidrs"][0] == entry.params["userGwCidrBlock.0"].as_str()
+            };
+            let event = requested.iter().find(is_this).expect("a change that was sent is in the log");
+            let operation = event["operation_id"].as_str().expect("an operation").to_owned();
+            let times = sent.entry(operation).or_default();
+            *times += 1;
+            assert_eq!(*times, 1, "sent twice: {event}");
+        }
+        for id in accepted {
+            assert!(sent.contains_key(id), "{id} was accepted and not sent");
+            let operation = consumer.get(&format!("/operations/{id}"), &[]).await;
+            assert_eq!(operation.status, 200, "a 202 is durable: {}", operation.body);
+        }
+        let env = self.env(&[]);
+        let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let verified = run(self.folder.path(), &["audit", "verify"], &env);
+        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    }
+}
+
+impl Gateway {
+    /// A change that has to be taken; its operation's id.
+    pub async fn accepted(&self, path: &str, patch: &Value) -> String {
+        let answer = self.consumer.patch(path, patch, &[]).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        answer.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Tries new changes until one is taken; its operation's id.
+    pub async fn accepts_again(&self, numbers: std::ops::Range<usize>) -> String {
+        let mut numbers = numbers;
+        until("a change that is taken", async || {
+            let number = numbers.next().expect("another tunnel");
+            let answer = self.consumer.patch(&tunnel(number), &ranges(number), &[]).await;
+            if answer.status == 202 {
+                return answer.json()["id"].as_str().map(str::to_owned);
+            }
+            assert_eq!(answer.problem(), (503, "ledger_unavailable".into()));
+            None
+        })
+        .await
+    }
+
+    /// The kinds of an operation's events, oldest first.
+    pub async fn events(&self, operation: &str) -> Vec<String> {
+        let answer = self.consumer.get(&format!("/audit-events?operation_id={operation}"), &[]).await;
+        let events = answer.json();
+        let items = events["items"].as_array().expect("items");
+        items.iter().rev().filter_map(|event| event["event"].as_str().map(str::to_owned)).collect()
+    }
+
+    pub async fn ready(&self) -> u16 {
+        self.consumer.get("/readyz", &[]).await.status
+    }
+}
+
+pub fn cloud_url(address: SocketAddr) -> String {
+    format!("http://{address}/v2/index.php")
+}
+
+/// Where a PostgreSQL URL leads.
+pub fn server_address(url: &str) -> SocketAddr {
+    let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
+    host.parse().expect("an address and a port")
+}
+
+/// The same database by way of another address.
+pub fn by_way_of(url: &str, proxy: SocketAddr) -> String {
+    let direct = server_address(url).to_string();
+    format!("{}?sslmode=disable", url.replace(&direct, &proxy.to_string()))
+}
+
+/// A PostgreSQL of its own, to be stopped at will.
+pub struct Server {
+    folder: tempfile::TempDir,
+    pub url: String,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        // The server may belong to another user.
+        open_to_all(folder.path());
+        let place = folder.path().join("server");
+        let url = script(&["start", &place.display().to_string()]);
+        Self { folder, url }
+    }
+
+    fn place(&self) -> String {
+        self.folder.path().join("server").display().to_string()
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("server/data")
+    }
+
+    /// As a crash would.
+    pub fn crash(&self) {
+        script(&["halt", &self.place(), "immediate"]);
+    }
+
+    pub fn halt(&self) {
+        script(&["halt", &self.place()]);
+    }
+
+    pub fn resume(&self) {
+        script(&["resume", &self.place()]);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        script(&["stop", &self.place()]);
+    }
+}
+
+pub fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+}
+
+fn script(args: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
+    let output = Command::new(script).args(args).output().expect("the script runs");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
