@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
+use crate::service::ledger::LedgerError;
+
 /// Number, description, SQL.
 type Source = (i64, &'static str, &'static str);
 
@@ -49,6 +51,15 @@ fn migrator(sources: &[Source]) -> Migrator {
     let mut migrator = Migrator::with_migrations(migrations);
     migrator.set_ignore_missing(true);
     migrator
+}
+
+/// Fails if the newest applied migration is older than this program's newest.
+pub(super) fn check(migrations: &Migrator, applied: i64) -> Result<(), LedgerError> {
+    let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+    if applied < newest {
+        return Err(LedgerError::Unavailable(format!("migration {newest} is not applied").into()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

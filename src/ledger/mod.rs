@@ -54,17 +54,19 @@ pub async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Arc<
     }
 }
 
-/// Ends by the time limit, whatever the database does.
-async fn limited<T>(
+/// Runs `work` under a time limit.
+async fn limited<T, E: Into<LedgerError>>(
     limit: Duration,
-    work: impl Future<Output = Result<T, LedgerError>>,
+    work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, LedgerError> {
     match tokio::time::timeout(limit, work).await {
-        Ok(result) => result,
+        Ok(result) => result.map_err(Into::into),
         Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
     }
 }
 
-fn unavailable(error: sqlx::Error) -> LedgerError {
-    LedgerError::Unavailable(Box::new(error))
+impl From<sqlx::Error> for LedgerError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
 }

@@ -16,7 +16,6 @@ use uuid::Uuid;
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Writes};
-use crate::ledger::unavailable;
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
@@ -59,10 +58,10 @@ impl From<sqlx::Error> for Failure {
             sqlx::Error::Database(refusal) => match refusal.code().map(|code| fault(&code)) {
                 Some(Fault::Row) => Self::Refused(error),
                 Some(Fault::Moment) => Self::Passing(error),
-                Some(Fault::Server) | None => Self::Other(unavailable(error)),
+                Some(Fault::Server) | None => Self::Other(LedgerError::from(error)),
             },
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Passing(error),
-            _ => Self::Other(unavailable(error)),
+            _ => Self::Other(LedgerError::from(error)),
         }
     }
 }
@@ -76,8 +75,8 @@ impl From<LedgerError> for Failure {
 impl From<Failure> for BatchError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(error) => Self::Refused(unavailable(error)),
-            Failure::Passing(error) => Self::Unavailable(unavailable(error)),
+            Failure::Refused(error) => Self::Refused(LedgerError::from(error)),
+            Failure::Passing(error) => Self::Unavailable(LedgerError::from(error)),
             Failure::Other(error) => Self::Unavailable(error),
         }
     }
@@ -189,7 +188,7 @@ impl Store {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         error!(seq = last.row.seq, "nobody can tell whether this batch was committed");
-        Err(Failure::Other(unavailable(failed)))
+        Err(Failure::Other(LedgerError::from(failed)))
     }
 
     async fn is_there(&self, event: Uuid) -> Result<bool, sqlx::Error> {

@@ -6,10 +6,9 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use crate::domain::bucket::Bucket;
 use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::unavailable;
 use crate::service::ledger::{EventCount, EventFilter, LedgerError};
 
-use super::read::{push_vpcs, timestamp};
+use super::rows::{push_vpcs, timestamp};
 
 pub(super) async fn event_counts(
     pool: &PgPool,
@@ -33,12 +32,12 @@ pub(super) async fn event_counts(
     push_vpcs(&mut query, "e.vpc_id", vpcs);
     push_event_filter(&mut query, filter);
     query.push(" GROUP BY e.event) counted ORDER BY 1, 2");
-    let rows = query.build().fetch_all(pool).await.map_err(unavailable)?;
+    let rows = query.build().fetch_all(pool).await?;
     let count = |row| -> Result<EventCount, LedgerError> {
-        let events: i64 = Row::try_get(row, "events").map_err(unavailable)?;
+        let events: i64 = Row::try_get(row, "events")?;
         Ok(EventCount {
             from: timestamp(row, "stretch")?,
-            event: Row::try_get(row, "event").map_err(unavailable)?,
+            event: Row::try_get(row, "event")?,
             count: events.unsigned_abs(),
         })
     };

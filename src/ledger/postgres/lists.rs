@@ -2,21 +2,24 @@
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
+use crate::domain::bucket::Bucket;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::operation::{Operation, OperationId, Status};
 use crate::domain::principal::{VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{EVENT, OPERATION};
+use crate::ledger::columns::{self, EVENT, OPERATION};
 use crate::ledger::lists::{self, Edge, EventStore, Found, Reach, Search};
-use crate::ledger::unavailable;
-use crate::service::ledger::{EventFilter, LedgerError, OperationFilter, Order};
+use crate::service::ledger::{
+    Checkpoint, EventCount, EventFilter, LedgerError, Lists, OperationFilter, Order,
+};
 
-use super::read::{event_of, operation_row, push_scope};
+use super::rows::{self, event_of, operation_of, push_scope, timestamp};
+use super::{Postgres, counts};
 
 /// The VPCs that fit one of the patterns, found in an index that begins with them: one step for each VPC there is.
-fn push_vpcs(query: &mut QueryBuilder<Postgres>, table: &str, patterns: &[VpcPattern]) {
+fn push_vpcs(query: &mut QueryBuilder<sqlx::Postgres>, table: &str, patterns: &[VpcPattern]) {
     query.push(format!(
         "RECURSIVE known (vpc_id) AS (
             SELECT min(vpc_id) FROM {table}
@@ -30,11 +33,11 @@ fn push_vpcs(query: &mut QueryBuilder<Postgres>, table: &str, patterns: &[VpcPat
 }
 
 /// Every statement is planned for its own values: a plan for any values would be a bad one for most.
-async fn rows(pool: &PgPool, mut query: QueryBuilder<Postgres>) -> Result<Vec<PgRow>, LedgerError> {
-    query.build().persistent(false).fetch_all(pool).await.map_err(unavailable)
+async fn rows(pool: &PgPool, mut query: QueryBuilder<sqlx::Postgres>) -> Result<Vec<PgRow>, LedgerError> {
+    Ok(query.build().persistent(false).fetch_all(pool).await?)
 }
 
-pub(super) async fn operations(
+async fn operations(
     pool: &PgPool,
     vpcs: &VpcScope,
     filter: &OperationFilter,
@@ -89,24 +92,13 @@ pub(super) async fn operations(
         ") SELECT {OPERATION} FROM page JOIN operations o ON o.id = page.id ORDER BY o.id DESC"
     ));
     let rows = rows(pool, query).await?;
-    rows.iter().map(|row| operation_row(row)?.into_operation()).collect()
-}
-
-pub(super) async fn events(
-    pool: &PgPool,
-    vpcs: &VpcScope,
-    filter: &EventFilter,
-    order: Order,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<Vec<Event>, LedgerError> {
-    lists::events(&Log(pool), vpcs, filter, order, after, limit).await
+    rows.iter().map(operation_of).collect()
 }
 
 struct Log<'a>(&'a PgPool);
 
 /// What is the same for all events of an operation.
-fn push_about(query: &mut QueryBuilder<Postgres>, search: &Search<'_>, by_vpc: bool) {
+fn push_about(query: &mut QueryBuilder<sqlx::Postgres>, search: &Search<'_>, by_vpc: bool) {
     match search.reach {
         Reach::All => {}
         Reach::One(vpc) => {
@@ -172,8 +164,10 @@ impl EventStore for Log<'_> {
         };
         query.push(format!(" ORDER BY found.seq {direction}"));
         let found = rows(self.0, query).await?;
-        let read = |row: &PgRow| Ok(Found { seq: row.try_get(0)?, fits: row.try_get(1)? });
-        found.iter().map(|row| read(row).map_err(unavailable)).collect()
+        let read = |row: &PgRow| -> Result<Found, LedgerError> {
+            Ok(Found { seq: row.try_get(0)?, fits: row.try_get(1)? })
+        };
+        found.iter().map(read).collect()
     }
 
     async fn seqs(
@@ -187,20 +181,20 @@ impl EventStore for Log<'_> {
         )
         .bind(created_after.map(Timestamp::to_offset))
         .bind(created_before.map(Timestamp::to_offset));
-        let row = row.persistent(false).fetch_one(self.0).await.map_err(unavailable)?;
-        let bound = |column| row.try_get::<Option<i64>, usize>(column).map_err(unavailable);
+        let row = row.persistent(false).fetch_one(self.0).await?;
+        let bound = |column| row.try_get::<Option<i64>, usize>(column);
         Ok(bound(0)?.zip(bound(1)?))
     }
 
     async fn by_seq(&self, seqs: &[i64]) -> Result<Vec<Event>, LedgerError> {
         let sql = format!("SELECT {EVENT} FROM audit_events e WHERE e.seq = ANY($1)");
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(seqs).fetch_all(self.0).await.map_err(unavailable)?;
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(seqs).fetch_all(self.0).await?;
         rows.iter().map(event_of).collect()
     }
 
     async fn in_status(&self, status: Status) -> Result<Vec<OperationId>, LedgerError> {
         let ids = sqlx::query_scalar("SELECT id FROM operations WHERE status = $1").bind(status.as_str());
-        ids.fetch_all(self.0).await.map_err(unavailable)
+        Ok(ids.fetch_all(self.0).await?)
     }
 
     async fn across(
@@ -225,6 +219,75 @@ impl EventStore for Log<'_> {
             }
         }
         let rows = rows(self.0, query).await?;
-        rows.iter().map(|row| row.try_get(0).map_err(unavailable)).collect()
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}
+
+#[async_trait]
+impl Lists for Postgres {
+    async fn operation(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Operation>, LedgerError> {
+        let mut query = QueryBuilder::new(format!("SELECT {OPERATION} FROM operations o WHERE o.id = "));
+        query.push_bind(id);
+        rows::push_vpcs(&mut query, "o.vpc_id", vpcs);
+        let row = self.limited(query.build().fetch_optional(&self.pool)).await?;
+        row.map(|row| operation_of(&row)).transpose()
+    }
+
+    async fn operations_by_id(&self, ids: &[OperationId]) -> Result<Vec<Operation>, LedgerError> {
+        let sql = format!("SELECT {OPERATION} FROM operations o WHERE o.id = ANY($1)");
+        let select = sqlx::query(AssertSqlSafe(sql)).bind(ids);
+        self.limited(select.fetch_all(&self.pool)).await?.iter().map(operation_of).collect()
+    }
+
+    async fn events_of(&self, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError> {
+        let sql = format!("SELECT {EVENT} FROM audit_events e WHERE e.operation_id = ANY($1) ORDER BY e.seq");
+        let select = sqlx::query(AssertSqlSafe(sql)).bind(ids);
+        self.limited(select.fetch_all(&self.pool)).await?.iter().map(event_of).collect()
+    }
+
+    async fn operations(
+        &self,
+        vpcs: &VpcScope,
+        filter: &OperationFilter,
+        after: Option<OperationId>,
+        limit: u32,
+    ) -> Result<Vec<Operation>, LedgerError> {
+        self.limited(operations(&self.pool, vpcs, filter, after, limit)).await
+    }
+
+    async fn event(&self, seq: i64, vpcs: &VpcScope) -> Result<Option<Event>, LedgerError> {
+        let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE e.seq = "));
+        query.push_bind(seq);
+        rows::push_vpcs(&mut query, "e.vpc_id", vpcs);
+        let row = self.limited(query.build().fetch_optional(&self.pool)).await?;
+        row.map(|row| event_of(&row)).transpose()
+    }
+
+    async fn events(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        order: Order,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Event>, LedgerError> {
+        self.limited(lists::events(&Log(&self.pool), vpcs, filter, order, after, limit)).await
+    }
+
+    async fn event_counts(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        bucket: Bucket,
+    ) -> Result<Vec<EventCount>, LedgerError> {
+        self.limited(counts::event_counts(&self.pool, vpcs, filter, bucket)).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
+        let select = sqlx::query("SELECT seq, hash, occurred_at FROM audit_events ORDER BY seq DESC LIMIT 1");
+        let Some(row) = self.limited(select.fetch_optional(&self.pool)).await? else { return Ok(None) };
+        let hash: Vec<u8> = row.try_get("hash")?;
+        let hash = columns::hash(&hash, "the newest event")?;
+        Ok(Some(Checkpoint { seq: row.try_get("seq")?, hash, at: timestamp(&row, "occurred_at")? }))
     }
 }

@@ -12,7 +12,7 @@ use crate::ledger::columns::{self, OPERATION};
 use crate::service::ledger::LedgerError;
 
 use super::apply::Failure;
-use super::read;
+use super::rows;
 
 /// Locks the head of the chain, and reads what the batch needs.
 pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<Context, Failure> {
@@ -22,21 +22,21 @@ pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<
     let head = Head { seq: head.try_get("seq")?, hash: columns::hash(&hash, "chain_head")? };
     let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
     if !needs.locks.is_empty() {
-        let rows = sqlx::query(
+        let select = sqlx::query(
             "SELECT lock_id, id FROM operations
              WHERE lock_id = ANY($1) AND status IN ('pending', 'running', 'unknown')",
         );
-        for row in rows.bind(&needs.locks).fetch_all(&mut *connection).await? {
+        for row in select.bind(&needs.locks).fetch_all(&mut *connection).await? {
             context.busy.insert(row.try_get(0)?, row.try_get(1)?);
         }
     }
     if !needs.operations.is_empty() {
-        let rows = sqlx::query(
+        let select = sqlx::query(
             "SELECT t.operation_id, o.status, t.fence
              FROM tracking t JOIN operations o ON o.id = t.operation_id
              WHERE t.operation_id = ANY($1) FOR UPDATE OF t",
         );
-        for row in rows.bind(&needs.operations).fetch_all(&mut *connection).await? {
+        for row in select.bind(&needs.operations).fetch_all(&mut *connection).await? {
             let id: Uuid = row.try_get(0)?;
             let status = Status::from_word(row.try_get(1)?)
                 .ok_or_else(|| LedgerError::Corrupt(format!("operation {id}, column status")))?;
@@ -66,8 +66,8 @@ async fn known_keys(
     for row in rows.fetch_all(&mut *connection).await? {
         let key = KnownKey {
             fingerprint: row.try_get("fingerprint")?,
-            created_at: read::timestamp(&row, "key_created_at")?,
-            operation: read::operation_row(&row)?.into_operation()?,
+            created_at: rows::timestamp(&row, "key_created_at")?,
+            operation: rows::operation_of(&row)?,
         };
         known.insert((row.try_get("principal_id")?, row.try_get("key")?), key);
     }

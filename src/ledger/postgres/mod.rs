@@ -1,36 +1,26 @@
 //! The ledger on PostgreSQL.
 
 mod apply;
-mod claims;
 mod counts;
-mod idempotency;
 mod keys;
+mod leases;
 mod listen;
 mod lists;
 mod load;
-mod read;
+mod rows;
 mod sqlstate;
+mod steps;
 mod write;
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::broadcast;
 
-use crate::domain::bucket::Bucket;
-use crate::domain::event::Event;
-use crate::domain::operation::{Operation, OperationId};
-use crate::domain::principal::VpcScope;
-use crate::domain::timestamp::Timestamp;
 use crate::metrics::Metrics;
-use crate::service::ledger::{
-    ApiKey, Backlog, Checkpoint, Claim, EventCount, EventFilter, Ledger, LedgerError, OperationFilter, Order,
-    Step, Written,
-};
+use crate::service::ledger::LedgerError;
 
 use super::figures::Figures;
 use super::pools::Pools;
@@ -128,6 +118,14 @@ impl Postgres {
         }
         Ok(ledger)
     }
+
+    /// Runs `work` under the ledger's time limit.
+    async fn limited<T, E: Into<LedgerError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, LedgerError> {
+        limited(self.limit, work).await
+    }
 }
 
 /// Opens a pool's connections now: a server that later has no room for more still has these. If it has none now, they
@@ -167,113 +165,5 @@ async fn migrate(connect: &PgConnectOptions, limit: Duration) -> Result<(), Open
     match migrated {
         Ok(migrated) => migrated.map_err(OpenError::Migrate),
         Err(_) => Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
-    }
-}
-
-#[async_trait]
-impl Ledger for Postgres {
-    async fn write(&self, step: Step) -> Result<Written, LedgerError> {
-        self.writer.write(step).await
-    }
-
-    async fn claim(
-        &self,
-        holder: &str,
-        now: Timestamp,
-        lease_until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<Claim>, LedgerError> {
-        limited(self.limit, claims::claim(&self.core_pool, holder, now, lease_until, limit)).await
-    }
-
-    async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError> {
-        limited(self.limit, claims::snooze(&self.core_pool, claim, read_back, due_at)).await
-    }
-
-    async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        limited(self.limit, claims::next_due(&self.core_pool)).await
-    }
-
-    async fn operation(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Operation>, LedgerError> {
-        limited(self.limit, read::operation(&self.pool, id, vpcs)).await
-    }
-
-    async fn operations_by_id(&self, ids: &[OperationId]) -> Result<Vec<Operation>, LedgerError> {
-        limited(self.limit, read::operations_by_id(&self.pool, ids)).await
-    }
-
-    async fn events_of(&self, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError> {
-        limited(self.limit, read::events_of(&self.pool, ids)).await
-    }
-
-    async fn operations(
-        &self,
-        vpcs: &VpcScope,
-        filter: &OperationFilter,
-        after: Option<OperationId>,
-        limit: u32,
-    ) -> Result<Vec<Operation>, LedgerError> {
-        limited(self.limit, lists::operations(&self.pool, vpcs, filter, after, limit)).await
-    }
-
-    async fn event(&self, seq: i64, vpcs: &VpcScope) -> Result<Option<Event>, LedgerError> {
-        limited(self.limit, read::event(&self.pool, seq, vpcs)).await
-    }
-
-    async fn events(
-        &self,
-        vpcs: &VpcScope,
-        filter: &EventFilter,
-        order: Order,
-        after: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<Event>, LedgerError> {
-        limited(self.limit, lists::events(&self.pool, vpcs, filter, order, after, limit)).await
-    }
-
-    async fn event_counts(
-        &self,
-        vpcs: &VpcScope,
-        filter: &EventFilter,
-        bucket: Bucket,
-    ) -> Result<Vec<EventCount>, LedgerError> {
-        limited(self.limit, counts::event_counts(&self.pool, vpcs, filter, bucket)).await
-    }
-
-    async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
-        limited(self.limit, read::checkpoint(&self.pool)).await
-    }
-
-    async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError> {
-        limited(self.limit, idempotency::forget(&self.core_pool, before, limit)).await
-    }
-
-    async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
-        limited(self.limit, claims::backlog(&self.core_pool, now)).await
-    }
-
-    async fn ready(&self) -> Result<(), LedgerError> {
-        self.writer.ready()?;
-        limited(self.limit, read::ready(&self.pool, &migrations::FOR_POSTGRES)).await
-    }
-
-    fn steps(&self) -> broadcast::Receiver<OperationId> {
-        self.writer.steps().subscribe()
-    }
-
-    async fn create_key(&self, key: &ApiKey) -> Result<bool, LedgerError> {
-        limited(self.limit, keys::create(&self.pool, key)).await
-    }
-
-    async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError> {
-        limited(self.limit, keys::by_token(&self.core_pool, token_sha256)).await
-    }
-
-    async fn keys(&self) -> Result<Vec<ApiKey>, LedgerError> {
-        limited(self.limit, keys::all(&self.pool)).await
-    }
-
-    async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        limited(self.limit, keys::revoke(&self.pool, name, now)).await
     }
 }

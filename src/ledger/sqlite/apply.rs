@@ -12,11 +12,10 @@ use crate::domain::operation::{OperationId, Status};
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, KnownKey, Moved, Needs, Opened, Writes};
 use crate::ledger::columns::{self, OPERATION, json_of};
-use crate::ledger::unavailable;
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
-use super::read;
+use super::rows;
 
 pub(super) struct Store {
     pool: SqlitePool,
@@ -38,7 +37,7 @@ impl From<sqlx::Error> for Failure {
             sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| is_constraint(&code)) => {
                 Self::Refused(error)
             }
-            _ => Self::Other(unavailable(error)),
+            _ => Self::Other(LedgerError::from(error)),
         }
     }
 }
@@ -52,7 +51,7 @@ impl From<LedgerError> for Failure {
 impl From<Failure> for BatchError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(error) => Self::Refused(unavailable(error)),
+            Failure::Refused(error) => Self::Refused(LedgerError::from(error)),
             Failure::Other(error) => Self::Unavailable(error),
         }
     }
@@ -121,7 +120,7 @@ async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context
             "SELECT id FROM operations WHERE lock_id = $1 AND status IN ('pending', 'running', 'unknown')",
         );
         if let Some(row) = row.bind(&lock).fetch_optional(&mut *connection).await? {
-            context.busy.insert(lock, read::uuid(&row, "id")?);
+            context.busy.insert(lock, rows::uuid(&row, "id")?);
         }
     }
     for id in needs.operations {
@@ -158,8 +157,8 @@ async fn known_key(
     let Some(row) = row else { return Ok(None) };
     Ok(Some(KnownKey {
         fingerprint: row.try_get("fingerprint")?,
-        created_at: read::timestamp(&row, "key_created_at")?,
-        operation: read::operation_row(&row)?.into_operation()?,
+        created_at: rows::timestamp(&row, "key_created_at")?,
+        operation: rows::operation_of(&row)?,
     }))
 }
 

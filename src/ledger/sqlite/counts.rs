@@ -6,10 +6,9 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use crate::domain::bucket::Bucket;
 use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::unavailable;
 use crate::service::ledger::{EventCount, EventFilter, LedgerError};
 
-use super::read::push_vpcs;
+use super::rows::push_vpcs;
 
 pub(super) async fn event_counts(
     pool: &SqlitePool,
@@ -24,13 +23,13 @@ pub(super) async fn event_counts(
     push_vpcs(&mut query, "e.vpc_id", vpcs);
     push_event_filter(&mut query, filter);
     query.push(" GROUP BY 1, 2 ORDER BY 1, 2");
-    let rows = query.build().fetch_all(pool).await.map_err(unavailable)?;
+    let rows = query.build().fetch_all(pool).await?;
     let count = |row| -> Result<EventCount, LedgerError> {
-        let stretch: i64 = Row::try_get(row, "stretch").map_err(unavailable)?;
-        let events: i64 = Row::try_get(row, "events").map_err(unavailable)?;
+        let stretch: i64 = Row::try_get(row, "stretch")?;
+        let events: i64 = Row::try_get(row, "events")?;
         Ok(EventCount {
             from: Timestamp::from_micros(stretch.saturating_mul(seconds).saturating_mul(1_000_000)),
-            event: Row::try_get(row, "event").map_err(unavailable)?,
+            event: Row::try_get(row, "event")?,
             count: events.unsigned_abs(),
         })
     };

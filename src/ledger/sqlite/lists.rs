@@ -3,21 +3,24 @@
 use async_trait::async_trait;
 use serde_json::json;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row};
 
+use crate::domain::bucket::Bucket;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::operation::{Operation, OperationId, Status};
 use crate::domain::principal::{VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{EVENT, OPERATION};
+use crate::ledger::columns::{self, EVENT, OPERATION};
 use crate::ledger::lists::{self, Edge, EventStore, Found, Reach, Search};
-use crate::ledger::unavailable;
-use crate::service::ledger::{EventFilter, LedgerError, OperationFilter, Order};
+use crate::service::ledger::{
+    Checkpoint, EventCount, EventFilter, LedgerError, Lists, OperationFilter, Order,
+};
 
-use super::read::{event_of, operation_row, push_scope, uuid};
+use super::rows::{self, event_of, operation_of, push_scope, timestamp, uuid};
+use super::{Sqlite, counts};
 
 /// The VPCs that fit one of the patterns, found in an index that begins with them: one step for each VPC there is.
-fn push_vpcs(query: &mut QueryBuilder<Sqlite>, table: &str, patterns: &[VpcPattern]) {
+fn push_vpcs(query: &mut QueryBuilder<sqlx::Sqlite>, table: &str, patterns: &[VpcPattern]) {
     query.push(format!(
         "RECURSIVE known (vpc_id) AS (
             SELECT min(vpc_id) FROM {table}
@@ -30,11 +33,14 @@ fn push_vpcs(query: &mut QueryBuilder<Sqlite>, table: &str, patterns: &[VpcPatte
     query.push("), ");
 }
 
-async fn rows(pool: &SqlitePool, mut query: QueryBuilder<Sqlite>) -> Result<Vec<SqliteRow>, LedgerError> {
-    query.build().fetch_all(pool).await.map_err(unavailable)
+async fn rows(
+    pool: &SqlitePool,
+    mut query: QueryBuilder<sqlx::Sqlite>,
+) -> Result<Vec<SqliteRow>, LedgerError> {
+    Ok(query.build().fetch_all(pool).await?)
 }
 
-pub(super) async fn operations(
+async fn operations(
     pool: &SqlitePool,
     vpcs: &VpcScope,
     filter: &OperationFilter,
@@ -89,24 +95,13 @@ pub(super) async fn operations(
         ") SELECT {OPERATION} FROM page JOIN operations o ON o.id = page.id ORDER BY o.id DESC"
     ));
     let rows = rows(pool, query).await?;
-    rows.iter().map(|row| operation_row(row)?.into_operation()).collect()
-}
-
-pub(super) async fn events(
-    pool: &SqlitePool,
-    vpcs: &VpcScope,
-    filter: &EventFilter,
-    order: Order,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<Vec<Event>, LedgerError> {
-    lists::events(&Log(pool), vpcs, filter, order, after, limit).await
+    rows.iter().map(operation_of).collect()
 }
 
 struct Log<'a>(&'a SqlitePool);
 
 /// What is the same for all events of an operation.
-fn push_about(query: &mut QueryBuilder<Sqlite>, search: &Search<'_>, by_vpc: bool) {
+fn push_about(query: &mut QueryBuilder<sqlx::Sqlite>, search: &Search<'_>, by_vpc: bool) {
     match search.reach {
         Reach::All => {}
         Reach::One(vpc) => {
@@ -176,8 +171,10 @@ impl EventStore for Log<'_> {
         };
         query.push(format!(" ORDER BY found.seq {direction}"));
         let found = rows(self.0, query).await?;
-        let read = |row: &SqliteRow| Ok(Found { seq: row.try_get(0)?, fits: row.try_get(1)? });
-        found.iter().map(|row| read(row).map_err(unavailable)).collect()
+        let read = |row: &SqliteRow| -> Result<Found, LedgerError> {
+            Ok(Found { seq: row.try_get(0)?, fits: row.try_get(1)? })
+        };
+        found.iter().map(read).collect()
     }
 
     async fn seqs(
@@ -191,25 +188,21 @@ impl EventStore for Log<'_> {
         )
         .bind(created_after.map(|at| at.to_string()))
         .bind(created_before.map(|at| at.to_string()));
-        let row = row.fetch_one(self.0).await.map_err(unavailable)?;
-        let bound = |column| row.try_get::<Option<i64>, usize>(column).map_err(unavailable);
+        let row = row.fetch_one(self.0).await?;
+        let bound = |column| row.try_get::<Option<i64>, usize>(column);
         Ok(bound(0)?.zip(bound(1)?))
     }
 
     async fn by_seq(&self, seqs: &[i64]) -> Result<Vec<Event>, LedgerError> {
         let sql =
             format!("SELECT {EVENT} FROM audit_events e WHERE e.seq IN (SELECT value FROM json_each($1))");
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(json!(seqs).to_string())
-            .fetch_all(self.0)
-            .await
-            .map_err(unavailable)?;
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(json!(seqs).to_string()).fetch_all(self.0).await?;
         rows.iter().map(event_of).collect()
     }
 
     async fn in_status(&self, status: Status) -> Result<Vec<OperationId>, LedgerError> {
         let rows = sqlx::query("SELECT id FROM operations WHERE status = $1").bind(status.as_str());
-        let rows = rows.fetch_all(self.0).await.map_err(unavailable)?;
+        let rows = rows.fetch_all(self.0).await?;
         rows.iter().map(|row| uuid(row, "id")).collect()
     }
 
@@ -236,5 +229,77 @@ impl EventStore for Log<'_> {
         }
         let rows = rows(self.0, query).await?;
         rows.iter().map(|row| uuid(row, "operation_id")).collect()
+    }
+}
+
+#[async_trait]
+impl Lists for Sqlite {
+    async fn operation(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Operation>, LedgerError> {
+        let mut query = QueryBuilder::new(format!("SELECT {OPERATION} FROM operations o WHERE o.id = "));
+        query.push_bind(id.to_string());
+        rows::push_vpcs(&mut query, "o.vpc_id", vpcs);
+        let row = self.limited(query.build().fetch_optional(&self.pool)).await?;
+        row.map(|row| operation_of(&row)).transpose()
+    }
+
+    async fn operations_by_id(&self, ids: &[OperationId]) -> Result<Vec<Operation>, LedgerError> {
+        let sql =
+            format!("SELECT {OPERATION} FROM operations o WHERE o.id IN (SELECT value FROM json_each($1))");
+        let select = sqlx::query(AssertSqlSafe(sql)).bind(json!(ids).to_string());
+        self.limited(select.fetch_all(&self.pool)).await?.iter().map(operation_of).collect()
+    }
+
+    async fn events_of(&self, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError> {
+        let sql = format!(
+            "SELECT {EVENT} FROM audit_events e WHERE e.operation_id IN (SELECT value FROM json_each($1)) ORDER BY e.seq"
+        );
+        let select = sqlx::query(AssertSqlSafe(sql)).bind(json!(ids).to_string());
+        self.limited(select.fetch_all(&self.pool)).await?.iter().map(event_of).collect()
+    }
+
+    async fn operations(
+        &self,
+        vpcs: &VpcScope,
+        filter: &OperationFilter,
+        after: Option<OperationId>,
+        limit: u32,
+    ) -> Result<Vec<Operation>, LedgerError> {
+        self.limited(operations(&self.pool, vpcs, filter, after, limit)).await
+    }
+
+    async fn event(&self, seq: i64, vpcs: &VpcScope) -> Result<Option<Event>, LedgerError> {
+        let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE e.seq = "));
+        query.push_bind(seq);
+        rows::push_vpcs(&mut query, "e.vpc_id", vpcs);
+        let row = self.limited(query.build().fetch_optional(&self.pool)).await?;
+        row.map(|row| event_of(&row)).transpose()
+    }
+
+    async fn events(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        order: Order,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Event>, LedgerError> {
+        self.limited(lists::events(&Log(&self.pool), vpcs, filter, order, after, limit)).await
+    }
+
+    async fn event_counts(
+        &self,
+        vpcs: &VpcScope,
+        filter: &EventFilter,
+        bucket: Bucket,
+    ) -> Result<Vec<EventCount>, LedgerError> {
+        self.limited(counts::event_counts(&self.pool, vpcs, filter, bucket)).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
+        let select = sqlx::query("SELECT seq, hash, occurred_at FROM audit_events ORDER BY seq DESC LIMIT 1");
+        let Some(row) = self.limited(select.fetch_optional(&self.pool)).await? else { return Ok(None) };
+        let hash: Vec<u8> = row.try_get("hash")?;
+        let hash = columns::hash(&hash, "the newest event")?;
+        Ok(Some(Checkpoint { seq: row.try_get("seq")?, hash, at: timestamp(&row, "occurred_at")? }))
     }
 }

@@ -1,0 +1,47 @@
+//! Writing steps.
+
+use async_trait::async_trait;
+use sqlx::Row;
+use tokio::sync::broadcast;
+
+use crate::domain::operation::OperationId;
+use crate::domain::timestamp::Timestamp;
+use crate::ledger::migrations;
+use crate::service::ledger::{LedgerError, Step, Steps, Written};
+
+use super::Postgres;
+
+#[async_trait]
+impl Steps for Postgres {
+    async fn write(&self, step: Step) -> Result<Written, LedgerError> {
+        self.writer.write(step).await
+    }
+
+    fn steps(&self) -> broadcast::Receiver<OperationId> {
+        self.writer.steps().subscribe()
+    }
+
+    async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError> {
+        // The outer condition repeats the age: a key that a request renews meanwhile stays.
+        let delete = sqlx::query(
+            "DELETE FROM idempotency_keys
+             WHERE created_at < $1 AND (principal_id, key) IN (
+                SELECT principal_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2)",
+        );
+        let delete = delete.bind(before.to_offset()).bind(i64::from(limit)).execute(&self.core_pool);
+        Ok(self.limited(delete).await?.rows_affected())
+    }
+
+    async fn ready(&self) -> Result<(), LedgerError> {
+        self.writer.ready()?;
+        self.limited(async {
+            let sql = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+            let version: i64 = sqlx::query(sql).fetch_one(&self.pool).await?.try_get(0)?;
+            migrations::check(&migrations::FOR_POSTGRES, version)?;
+            // Fails on a read-only server. Matches no row, so it waits for no lock.
+            sqlx::query("UPDATE chain_head SET seq = seq WHERE false").execute(&self.pool).await?;
+            Ok::<_, LedgerError>(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,103 @@
+//! Leases on unfinished operations.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::domain::timestamp::Timestamp;
+use crate::ledger::columns::OPERATION;
+use crate::ledger::unfinished::{Group, backlog_of, readable};
+use crate::service::ledger::{Backlog, Claim, Leases, LedgerError};
+
+use super::Sqlite;
+use super::rows::{operation_of, optional_timestamp};
+
+fn claim_of(row: &SqliteRow) -> Result<Claim, LedgerError> {
+    Ok(Claim {
+        operation: operation_of(row)?,
+        fence: row.try_get("fence")?,
+        polls: row.try_get("polls")?,
+        read_backs: row.try_get("read_backs")?,
+    })
+}
+
+fn group_of(row: &SqliteRow) -> Result<Group, LedgerError> {
+    Ok(Group {
+        status: row.try_get("status")?,
+        operations: row.try_get("operations")?,
+        oldest: optional_timestamp(row, "oldest")?,
+        due: optional_timestamp(row, "due")?,
+    })
+}
+
+#[async_trait]
+impl Leases for Sqlite {
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claim>, LedgerError> {
+        let rows = self.limited(async {
+            let mut transaction = self.write_pool.begin_with("BEGIN IMMEDIATE").await?;
+            let claimed = sqlx::query(
+                "UPDATE tracking SET fence = fence + 1, lease_holder = $3, lease_until = $4
+                 WHERE operation_id IN (
+                    SELECT operation_id FROM tracking
+                    WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+                    ORDER BY due_at LIMIT $2)
+                 RETURNING operation_id",
+            )
+            .bind(now.to_string())
+            .bind(i64::from(limit))
+            .bind(holder)
+            .bind(lease_until.to_string())
+            .fetch_all(&mut *transaction)
+            .await?;
+            let mut rows = Vec::with_capacity(claimed.len());
+            for claimed in claimed {
+                let id: String = claimed.try_get(0)?;
+                let sql = format!(
+                    "SELECT t.fence, t.polls, t.read_backs, {OPERATION}
+                     FROM tracking t JOIN operations o ON o.id = t.operation_id WHERE t.operation_id = $1"
+                );
+                rows.push(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_one(&mut *transaction).await?);
+            }
+            transaction.commit().await?;
+            Ok::<_, sqlx::Error>(rows)
+        });
+        Ok(rows.await?.iter().map(claim_of).filter_map(readable).collect())
+    }
+
+    async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError> {
+        let update = sqlx::query(
+            "UPDATE tracking SET due_at = $1, polls = polls + 1, read_backs = read_backs + $2, lease_until = NULL,
+                    lease_holder = NULL
+             WHERE operation_id = $3 AND fence = $4",
+        )
+        .bind(due_at.to_string())
+        .bind(i32::from(read_back))
+        .bind(claim.operation.id.to_string())
+        .bind(claim.fence);
+        Ok(self.limited(update.execute(&self.write_pool)).await?.rows_affected() == 1)
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let select =
+            sqlx::query("SELECT min(max(due_at, coalesce(lease_until, due_at))) AS due FROM tracking");
+        let row = self.limited(select.fetch_one(&self.pool)).await?;
+        optional_timestamp(&row, "due")
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
+        let select = sqlx::query(
+            "SELECT o.status, count(*) AS operations, min(o.created_at) AS oldest,
+                    min(max(t.due_at, coalesce(t.lease_until, t.due_at))) AS due
+             FROM tracking t JOIN operations o ON o.id = t.operation_id GROUP BY o.status",
+        );
+        let rows = self.limited(select.fetch_all(&self.pool)).await?;
+        let groups = rows.iter().map(group_of).collect::<Result<_, _>>()?;
+        Ok(backlog_of(groups, now))
+    }
+}

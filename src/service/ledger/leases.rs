@@ -1,0 +1,54 @@
+//! Unfinished operations, shared between replicas by leases.
+
+use async_trait::async_trait;
+
+use crate::domain::operation::{Operation, Status};
+use crate::domain::timestamp::Timestamp;
+
+use super::error::LedgerError;
+
+/// An unfinished operation, held under a lease.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub operation: Operation,
+    /// The fencing token. A write with an older token changes nothing.
+    pub fence: i64,
+    /// Polls since the operation entered its status.
+    pub polls: u32,
+    /// Reads of the tunnel after the cloud's task succeeded.
+    pub read_backs: u32,
+}
+
+/// The unfinished operations, counted for metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Unfinished operations by status.
+    pub unfinished: Vec<(Status, u64)>,
+    /// When the oldest unfinished operation was opened.
+    pub oldest: Option<Timestamp>,
+    /// Since when the most overdue operation is due; `None` if none is due.
+    pub oldest_due: Option<Timestamp>,
+}
+
+/// Shares the unfinished operations between replicas.
+#[async_trait]
+pub trait Leases: Send + Sync + 'static {
+    /// Claims up to `limit` unfinished operations that are due and not leased, oldest due first. Each claim gets a
+    /// lease until `lease_until` and a new fencing token. `holder` only labels the row for people who read the table.
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claim>, LedgerError>;
+
+    /// Releases a claim and schedules its next poll for `due_at`; false if the lease was lost.
+    async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError>;
+
+    /// When the next unfinished operation can be claimed; `None` if there is none.
+    async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError>;
+
+    /// Counts the unfinished operations.
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError>;
+}
