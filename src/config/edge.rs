@@ -8,8 +8,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use crate::http::edge::limit::Quota;
-use crate::http::edge::source::ForwardedHeader;
-use crate::http::edge::{Edge, WebOrigin};
+use crate::http::edge::{Edge, ForwardedHeader, WebOrigin};
 use crate::tls::TlsFiles;
 
 use super::{InvalidSetting, duration};

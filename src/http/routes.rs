@@ -1,5 +1,5 @@
 //! Every route, in one table: from it they are registered, and with it the tests compare the OpenAPI document. A new
-//! call is one line in [`table`] and one description in `openapi/paths/`.
+//! call is one line in [`table`] and one description in the `document.rs` beside its handler.
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};

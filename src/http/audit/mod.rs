@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod checkpoint;
 pub mod counts;
+pub mod document;
 pub mod export;
 pub mod filter;
 pub mod read;

@@ -4,18 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::header::HeaderMap;
 
-use super::Edge;
-
-/// Where trusted proxies say whom they forward for. Exactly one header is believed: a proxy that writes one of them
-/// passes the other on as its caller sent it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ForwardedHeader {
-    /// `X-Forwarded-For: 198.51.100.7, 10.0.0.2`
-    #[default]
-    XForwardedFor,
-    /// `Forwarded: for=198.51.100.7;proto=https, for=10.0.0.2` (RFC 7239)
-    Forwarded,
-}
+use super::settings::{Edge, ForwardedHeader};
 
 impl Edge {
     /// The address that a request comes from. Proxies add at the end, so it is the last one that is no trusted proxy

@@ -201,4 +201,9 @@ mod tests {
         assert!(!is_taken("text/plain"));
         assert!(!has_patch_type(&TestRequest::default().to_http_request()));
     }
+
+    #[test]
+    fn limits_in_the_words_are_those_of_the_code() {
+        assert!(ProblemType::BodyTooLarge.describe().detail.contains(&MAX_BODY.to_string()));
+    }
 }

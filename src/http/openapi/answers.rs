@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-use super::super::problem::{MEDIA_TYPE, ProblemType};
-use super::examples;
+use crate::http::problem::example::example;
+use crate::http::problem::{MEDIA_TYPE, ProblemType};
 
 /// What every call with a token can answer.
-pub(super) const CALLER: &[ProblemType] = &[
+pub const CALLER: &[ProblemType] = &[
     ProblemType::Unauthorized,
     ProblemType::Forbidden,
     ProblemType::RateLimited,
@@ -22,7 +22,7 @@ pub(super) const CALLER: &[ProblemType] = &[
 /// Declares the problems of a call; the name goes into `responses(…)`.
 macro_rules! problems {
     ($name:ident: $common:expr, $($kind:ident),* $(,)?) => {
-        pub(super) struct $name;
+        pub struct $name;
 
         impl utoipa::IntoResponses for $name {
             fn responses() -> std::collections::BTreeMap<
@@ -33,10 +33,10 @@ macro_rules! problems {
         }
     };
 }
-pub(super) use problems;
+pub(in crate::http) use problems;
 
 /// The responses, by status.
-pub(super) fn responses(types: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
+pub fn responses(types: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<u16, Vec<ProblemType>> = BTreeMap::new();
     for kind in types {
         by_status.entry(kind.describe().status.as_u16()).or_default().push(*kind);
@@ -45,7 +45,7 @@ pub(super) fn responses(types: &[ProblemType]) -> BTreeMap<String, RefOr<Respons
 }
 
 /// One response for these types; they have one status.
-pub(super) fn response(types: &[ProblemType]) -> Response {
+pub fn response(types: &[ProblemType]) -> Response {
     let description = match types {
         [only] => only.describe().meaning.to_owned(),
         several => {
@@ -55,8 +55,7 @@ pub(super) fn response(types: &[ProblemType]) -> Response {
         }
     };
     let examples = types.iter().map(|kind| {
-        let example =
-            ExampleBuilder::new().summary(kind.describe().title).value(Some(examples::problem(*kind)));
+        let example = ExampleBuilder::new().summary(kind.describe().title).value(Some(example(*kind)));
         (kind.code(), example)
     });
     let content = ContentBuilder::new()

@@ -1,10 +1,10 @@
 //! The OpenAPI document and the Swagger UI that shows it.
 
-mod answers;
+pub(super) mod answers;
 mod common;
-mod examples;
-mod paths;
-mod schemas;
+mod document;
+pub(super) mod examples;
+mod nullable;
 pub(super) mod ui;
 
 use std::sync::LazyLock;
@@ -14,7 +14,8 @@ use common::Common;
 use utoipa::OpenApi;
 
 use super::asset::Asset;
-use super::problem::{Problem, ProblemType};
+use super::problem::Problem;
+use super::{audit, health, operations, problem, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,33 +35,28 @@ use super::problem::{Problem, ProblemType};
         (name = "health", description = "For the operators of the gateway")
     ),
     paths(
-        paths::tunnels::list_tunnels, paths::tunnels::get_tunnel, paths::tunnels::patch_tunnel,
-        paths::operations::list_operations, paths::operations::get_operation,
-        paths::operations::stream_operation,
-        paths::audit::list_audit_events, paths::audit::get_audit_event, paths::audit::get_checkpoint,
-        paths::audit::count_audit_events, paths::audit::verify_audit_events,
-        paths::problems::list_problem_types, paths::problems::get_problem_type,
-        paths::service::livez, paths::service::readyz, paths::service::metrics, paths::service::openapi_json
+        tunnels::document::list_tunnels, tunnels::document::get_tunnel, tunnels::document::patch_tunnel,
+        operations::document::list_operations, operations::document::get_operation,
+        operations::document::stream_operation,
+        audit::document::list_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
+        audit::document::count_audit_events, audit::document::verify_audit_events,
+        problem::document::list_problem_types, problem::document::get_problem_type,
+        health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json
     ),
     // What no call's body leads to by itself.
-    components(schemas(super::problem::Problem, super::operations::stream::StepView)),
+    components(schemas(Problem, operations::stream::StepView)),
     modifiers(&Common)
 )]
 struct Document;
-
-/// A problem of a type, as an example.
-pub(super) fn example(kind: ProblemType) -> serde_json::Value {
-    examples::problem(kind)
-}
 
 /// The document, as it is checked in: pretty, with a line end at its end.
 #[must_use]
 pub fn document_json() -> String {
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
     if let Some(schema) = document.pointer_mut("/components/schemas/TunnelPatch") {
-        *schema = schemas::tunnel_patch();
+        *schema = tunnels::schema::tunnel_patch();
     }
-    schemas::require_nullable(&mut document["components"]["schemas"]);
+    nullable::require_nullable(&mut document["components"]["schemas"]);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
@@ -76,8 +72,61 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde_json::{Value, json};
+    use utoipa::ToSchema;
+    use utoipa::openapi::RefOr;
+    use utoipa::openapi::schema::Schema;
 
     use super::*;
+    use crate::domain::bucket::Bucket;
+    use crate::domain::event::EventKind;
+    use crate::domain::operation::Status;
+    use crate::domain::tunnel_view::TunnelView;
+    use crate::http::audit::chain::VerificationView;
+    use crate::http::audit::checkpoint::Checkpoint;
+    use crate::http::audit::counts::CountsView;
+    use crate::http::audit::view::EventSchema;
+    use crate::http::health::{Alive, Ready};
+    use crate::http::operations::stream::StepView;
+    use crate::http::operations::view::OperationView;
+    use crate::http::page::Page;
+    use crate::http::problem::pages::TypeView;
+    use crate::http::tunnels::document::PatchAnswer;
+    use crate::http::tunnels::schema::TunnelPatch;
+
+    /// What each view of a call, and each that it leads to, registers, with everything that stands twice.
+    fn registered() -> Vec<(String, RefOr<Schema>)> {
+        fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            schemas.push((T::name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        }
+        let mut schemas = Vec::new();
+        macro_rules! add {
+            ($($view:ty),+ $(,)?) => { $(add::<$view>(&mut schemas);)+ };
+        }
+        add!(
+            TunnelPatch,
+            Page<TunnelView>,
+            TunnelView,
+            PatchAnswer,
+            Page<OperationView<'static>>,
+            OperationView,
+            StepView,
+            Status,
+            Page<EventSchema>,
+            EventSchema,
+            EventKind,
+            Checkpoint,
+            Bucket,
+            CountsView,
+            VerificationView,
+            Problem,
+            Page<TypeView>,
+            TypeView,
+            Alive,
+            Ready,
+        );
+        schemas
+    }
 
     /// The contract shows in review: a change of the document is a change of the checked-in file.
     #[test]
@@ -115,7 +164,7 @@ mod tests {
     fn what_may_be_null_is_required() {
         fn walk(schema: &Value, found: &mut usize) {
             for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-                if schemas::allows_null(property) {
+                if nullable::allows_null(property) {
                     *found += 1;
                     let required = schema["required"].as_array().expect("required members");
                     assert!(required.contains(&json!(name)), "{name} in {schema}");
@@ -139,7 +188,7 @@ mod tests {
             ("IdentityView", "fqdn"),
         ] {
             let property = &schemas[name]["properties"][member];
-            assert!(property.is_object() && !schemas::allows_null(property), "{name}.{member}: {property}");
+            assert!(property.is_object() && !nullable::allows_null(property), "{name}.{member}: {property}");
         }
     }
 
@@ -147,7 +196,7 @@ mod tests {
     #[test]
     fn no_two_views_have_one_name() {
         let mut shown: BTreeMap<String, Value> = BTreeMap::new();
-        for (name, schema) in schemas::registered() {
+        for (name, schema) in registered() {
             let schema = json!(schema);
             let other = shown.entry(name.clone()).or_insert_with(|| schema.clone());
             assert_eq!(*other, schema, "two views are called {name}");
@@ -156,7 +205,7 @@ mod tests {
         let described: BTreeMap<String, Value> =
             serde_json::from_value(document["components"]["schemas"].clone()).expect("schemas");
         let names = |schemas: &BTreeMap<String, Value>| schemas.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&shown), names(&described), "each view of a call belongs into schemas::registered");
+        assert_eq!(names(&shown), names(&described), "each view of a call belongs into registered");
         assert!(shown == described);
     }
 

@@ -51,10 +51,7 @@ static FILES: LazyLock<BTreeMap<&str, Asset>> = LazyLock::new(|| {
     PARTS.iter().chain([&PAGE]).copied().filter_map(file).collect()
 });
 
-pub(in crate::http) async fn file(
-    request: HttpRequest,
-    name: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
+pub async fn file(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let name = if name.is_empty() { PAGE } else { name.as_str() };
     let file = FILES.get(name).ok_or_else(|| Problem::of(ProblemType::NoSuchPath))?;
     let mut response = file.respond(&request)?;

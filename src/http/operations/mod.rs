@@ -1,5 +1,6 @@
 //! `/operations` and what is below it.
 
+pub mod document;
 pub mod last_event_id;
 pub mod read;
 pub mod stream;

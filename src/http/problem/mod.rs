@@ -1,6 +1,8 @@
 //! Errors as RFC 9457 problem details.
 
-pub(in crate::http) mod pages;
+pub(super) mod document;
+pub(super) mod example;
+pub(super) mod pages;
 mod types;
 
 use std::fmt;

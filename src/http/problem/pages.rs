@@ -13,9 +13,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::example::example;
 use super::{Problem, ProblemType};
 use crate::http::input::accept;
-use crate::http::openapi::example;
 use crate::http::page::Page;
 
 /// How long a page may be kept: the words change with the version only.
@@ -40,7 +40,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 /// A type of problem.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProblemType)]
-pub(in crate::http) struct TypeView {
+pub struct TypeView {
     /// Its address, as in a problem's `type`.
     #[serde(rename = "type")]
     #[schema(example = "/problems/operation-in-progress")]
@@ -72,7 +72,7 @@ impl From<ProblemType> for TypeView {
     }
 }
 
-pub(in crate::http) async fn list(request: HttpRequest) -> HttpResponse {
+pub async fn list(request: HttpRequest) -> HttpResponse {
     if !wants_html(&request) {
         let items = ProblemType::ALL.iter().copied().map(TypeView::from).collect();
         return json(&Page::only(items));
@@ -95,10 +95,7 @@ pub(in crate::http) async fn list(request: HttpRequest) -> HttpResponse {
     html("Problems", &body)
 }
 
-pub(in crate::http) async fn one(
-    request: HttpRequest,
-    slug: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
+pub async fn one(request: HttpRequest, slug: web::Path<String>) -> Result<HttpResponse, Problem> {
     let kind = ProblemType::from_slug(&slug).ok_or_else(|| Problem::of(ProblemType::NoSuchPath))?;
     let view = TypeView::from(kind);
     if !wants_html(&request) {

@@ -1,6 +1,8 @@
 //! `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and what is below it.
 
 pub mod change;
+pub mod document;
 pub mod dry_run;
 pub mod path;
 pub mod read;
+pub mod schema;

@@ -1,5 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`.
 
+pub(super) mod document;
+
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
@@ -7,8 +9,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::problem::{Problem, ProblemType};
-use super::state::HttpState;
+use crate::http::problem::{Problem, ProblemType};
+use crate::http::state::HttpState;
 
 /// The longest that a scrape waits for the ledger.
 const LOOK_LIMIT: Duration = Duration::from_secs(1);

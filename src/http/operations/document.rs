@@ -1,10 +1,17 @@
-//! Following what became of a change.
+//! `/operations` in the OpenAPI document.
+#![allow(dead_code, reason = "the functions carry the descriptions, and are never called")]
 
-use super::super::answers::{CALLER, problems};
-use super::super::examples;
-use super::super::schemas::OperationPage;
+use serde_json::{Value, json};
+
+use super::view::OperationView;
+use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
-use crate::http::operations::view::OperationView;
+use crate::http::openapi::answers::{CALLER, problems};
+use crate::http::openapi::examples::{ENDED, ID, OPENED, changes};
+use crate::http::page::Page;
+
+/// A page of operations.
+type OperationPage = Page<OperationView<'static>>;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(OneProblems: CALLER, InvalidQuery, NotFound);
@@ -26,10 +33,10 @@ problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound);
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
     ),
     responses(
-        (status = 200, description = "A page", body = OperationPage, example = json!(examples::operations())),
+        (status = 200, description = "A page", body = OperationPage, example = json!(operations())),
         ListProblems
     ))]
-pub(in super::super) fn list_operations() {}
+pub fn list_operations() {}
 
 /// Look at an operation
 #[utoipa::path(get, path = "/operations/{id}", tag = "operations", operation_id = "get_operation",
@@ -39,10 +46,10 @@ pub(in super::super) fn list_operations() {}
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end. A gateway that shuts down answers earlier.")
     ),
     responses(
-        (status = 200, description = "The operation as it is now", body = OperationView<'static>, example = json!(examples::operation(Status::Succeeded))),
+        (status = 200, description = "The operation as it is now", body = OperationView<'static>, example = json!(operation(Status::Succeeded))),
         OneProblems
     ))]
-pub(in super::super) fn get_operation() {}
+pub fn get_operation() {}
 
 /// Follow an operation live
 ///
@@ -63,8 +70,32 @@ pub(in super::super) fn get_operation() {}
         ("last_event_id" = Option<String>, Query, description = "The same, for clients that can't set the header; the header goes first")
     ),
     responses(
-        (status = 200, description = "The messages", body = String, content_type = "text/event-stream", example = json!(examples::messages())),
+        (status = 200, description = "The messages", body = String, content_type = "text/event-stream", example = json!(messages())),
         (status = 204, description = "The operation has ended and you have seen its end: do not connect again"),
         StreamProblems
     ))]
-pub(in super::super) fn stream_operation() {}
+pub fn stream_operation() {}
+
+pub fn operation(status: Status) -> Value {
+    let ended = status.is_final();
+    json!({
+        "id": ID, "status": status,
+        "tunnel": {"vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0"},
+        "task_id": "12614", "changes": changes(), "requested_by": "netops-ci",
+        "created_at": OPENED, "updated_at": if ended { ENDED } else { OPENED },
+        "finished_at": ended.then_some(ENDED), "error": null,
+        "verification": ended.then(|| json!({"result": "confirmed"}))
+    })
+}
+
+pub fn operations() -> Value {
+    json!({"items": [operation(Status::Succeeded)], "next_cursor": null})
+}
+
+/// Two messages of a stream.
+pub fn messages() -> String {
+    let step = json!({"seq": 2, "event": EventKind::Submitted, "at": OPENED, "status": Status::Running,
+                      "task_id": "12614", "upstream": null, "verification": null});
+    let end = operation(Status::Succeeded);
+    format!("retry: 2000\n\nid: 2\nevent: submitted\ndata: {step}\n\nid: end\nevent: end\ndata: {end}\n\n")
+}

@@ -1,24 +1,17 @@
-//! Schemas that are built from the same constants as the code that parses.
+//! The schema of a patch, built from the same constants as the code that parses it.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::{Object, Ref, RefOr};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{Object, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::examples;
 use crate::domain::ike::{self, DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, MAX_FQDN_LENGTH};
 use crate::domain::ipsec::{self, IpsecEncryption, IpsecIntegrity, PfsDhGroup};
 use crate::domain::name::MAX_NAME_LENGTH;
 use crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH;
-use crate::domain::tunnel_view::TunnelView;
-use crate::http::audit::view::EventSchema;
-use crate::http::operations::view::OperationView;
-use crate::http::page::Page;
-use crate::http::problem::pages::TypeView;
-use crate::http::tunnels::dry_run::DryRunView;
 
 fn words(words: &[&str], description: &str) -> Value {
     json!({"type": "string", "enum": words, "description": description})
@@ -83,7 +76,7 @@ fn ipsec_schema() -> Value {
 }
 
 /// The body of a PATCH, as JSON Schema; it is parsed by `domain::patch`.
-pub(super) fn tunnel_patch() -> Value {
+pub fn tunnel_patch() -> Value {
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -113,12 +106,12 @@ pub(super) fn tunnel_patch() -> Value {
             "ike": ike_schema(),
             "ipsec": ipsec_schema()
         },
-        "examples": [examples::patch()]
+        "examples": [example()]
     })
 }
 
 /// Stands for [`tunnel_patch`] where calls are described: utoipa's own types can't hold all that it says.
-pub(super) struct TunnelPatch;
+pub struct TunnelPatch;
 
 impl PartialSchema for TunnelPatch {
     fn schema() -> RefOr<Schema> {
@@ -132,123 +125,7 @@ impl ToSchema for TunnelPatch {
     }
 }
 
-/// A page of operations.
-pub(super) type OperationPage = Page<OperationView<'static>>;
-/// A page of events.
-pub(super) type AuditEventPage = Page<EventSchema>;
-/// A page of tunnels.
-pub(super) type TunnelPage = Page<TunnelView>;
-/// A page of types of problems.
-pub(super) type ProblemTypePage = Page<TypeView>;
-
-impl<T: ToSchema> PartialSchema for Page<T> {
-    fn schema() -> RefOr<Schema> {
-        let cursor = ObjectBuilder::new()
-            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-            .description(Some("Give it as `cursor` to get the next page; `null` on the last."));
-        ObjectBuilder::new()
-            .description(Some("One page of a list."))
-            .property("items", ArrayBuilder::new().items(Ref::from_schema_name(T::name())))
-            .required("items")
-            .property("next_cursor", cursor)
-            .into()
-    }
-}
-
-impl<T: ToSchema> ToSchema for Page<T> {
-    fn name() -> Cow<'static, str> {
-        format!("{}Page", T::name()).into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(schemas);
-    }
-}
-
-/// Makes required what may be `null`: serde leaves nothing out that it is not told to leave out, and what it is told so
-/// is described as never `null`.
-pub(super) fn require_nullable(schema: &mut Value) {
-    let names = schema["properties"].as_object().into_iter().flatten();
-    let nullable: Vec<Value> =
-        names.filter(|(_, property)| allows_null(property)).map(|(name, _)| json!(name)).collect();
-    if !nullable.is_empty() {
-        let members = schema["required"].as_array().into_iter().flatten();
-        let mut required: Vec<Value> = members.cloned().collect();
-        required.extend(nullable.into_iter().filter(|name| !required.contains(name)).collect::<Vec<_>>());
-        schema["required"] = required.into();
-    }
-    match schema {
-        Value::Object(members) => members.values_mut().for_each(require_nullable),
-        Value::Array(items) => items.iter_mut().for_each(require_nullable),
-        _ => {}
-    }
-}
-
-/// True if the type of a schema allows `null`.
-pub(super) fn allows_null(schema: &Value) -> bool {
-    let is_null = |kind: &Value| kind == "null";
-    let kinds = &schema["type"];
-    let either = ["oneOf", "anyOf"].iter().filter_map(|word| schema[word].as_array()).flatten();
-    is_null(kinds)
-        || kinds.as_array().is_some_and(|kinds| kinds.iter().any(is_null))
-        || either.into_iter().any(allows_null)
-}
-
-/// What a PATCH answers: the operation, or with `dry_run=true` what it would do.
-#[derive(serde::Serialize, ToSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "describes an answer to the OpenAPI document")]
-pub(super) enum PatchAnswer {
-    Operation(OperationView<'static>),
-    DryRun(DryRunView<'static>),
-}
-
-#[cfg(test)]
-use {
-    crate::domain::bucket::Bucket,
-    crate::domain::event::EventKind,
-    crate::domain::operation::Status,
-    crate::http::audit::chain::VerificationView,
-    crate::http::audit::checkpoint::Checkpoint,
-    crate::http::audit::counts::CountsView,
-    crate::http::health::{Alive, Ready},
-    crate::http::operations::stream::StepView,
-    crate::http::problem::Problem,
-};
-
-/// What each view of a call, and each that it leads to, registers, with everything that stands twice.
-#[cfg(test)]
-pub(super) fn registered() -> Vec<(String, RefOr<Schema>)> {
-    fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(schemas);
-    }
-    let mut schemas = Vec::new();
-    macro_rules! add {
-        ($($view:ty),+ $(,)?) => { $(add::<$view>(&mut schemas);)+ };
-    }
-    add!(
-        TunnelPatch,
-        TunnelPage,
-        TunnelView,
-        PatchAnswer,
-        OperationPage,
-        OperationView,
-        StepView,
-        Status,
-        AuditEventPage,
-        EventSchema,
-        EventKind,
-        Checkpoint,
-        Bucket,
-        CountsView,
-        VerificationView,
-        Problem,
-        ProblemTypePage,
-        TypeView,
-        Alive,
-        Ready,
-    );
-    schemas
+/// The patch that works against the sandbox as it stands: the cloud's own example.
+pub fn example() -> Value {
+    json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"})
 }

@@ -1,11 +1,29 @@
-//! Reading and changing tunnels.
+//! `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` in the OpenAPI document.
+#![allow(dead_code, reason = "the functions carry the descriptions, and are never called")]
 
-use super::super::answers::{CALLER, problems};
-use super::super::examples;
-use super::super::schemas::{PatchAnswer, TunnelPage, TunnelPatch};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::dry_run::DryRunView;
+use super::schema::{self, TunnelPatch};
 use crate::domain::operation::Status;
 use crate::domain::tunnel_view::TunnelView;
+use crate::http::openapi::answers::{CALLER, problems};
+use crate::http::openapi::examples::{ETAG, FINGERPRINT};
+use crate::http::operations::document::operation;
 use crate::http::operations::view::OperationView;
+use crate::http::page::Page;
+
+/// A page of tunnels.
+type TunnelPage = Page<TunnelView>;
+
+/// What a PATCH answers: the operation, or with `dry_run=true` what it would do.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PatchAnswer {
+    Operation(OperationView<'static>),
+    DryRun(DryRunView<'static>),
+}
 
 problems!(PatchProblems: CALLER, InvalidJson, IncompleteBody, InvalidQuery, InvalidHeader,
     PreconditionFailed,
@@ -33,10 +51,10 @@ problems!(OneProblems: CALLER, InvalidQuery, InvalidHeader, TunnelNotFound, Upst
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
     ),
     responses(
-        (status = 200, description = "A page", body = TunnelPage, example = json!(examples::tunnels())),
+        (status = 200, description = "A page", body = TunnelPage, example = json!(tunnels())),
         ListProblems
     ))]
-pub(in super::super) fn list_tunnels() {}
+pub fn list_tunnels() {}
 
 /// Look at a tunnel
 ///
@@ -51,11 +69,11 @@ pub(in super::super) fn list_tunnels() {}
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer, or several: 304 if the tunnel still is as it was.")
     ),
     responses(
-        (status = 200, description = "The tunnel", body = TunnelView, example = json!(examples::tunnel())),
+        (status = 200, description = "The tunnel", body = TunnelView, example = json!(tunnel())),
         (status = 304, description = "The tunnel is as `If-None-Match` says"),
         OneProblems
     ))]
-pub(in super::super) fn get_tunnel() {}
+pub fn get_tunnel() {}
 
 /// Change a tunnel
 ///
@@ -75,16 +93,69 @@ pub(in super::super) fn get_tunnel() {}
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end.")
     ),
     request_body(content(
-        (TunnelPatch = "application/merge-patch+json", example = json!(examples::patch())),
-        (TunnelPatch = "application/json", example = json!(examples::patch()))
+        (TunnelPatch = "application/merge-patch+json", example = json!(schema::example())),
+        (TunnelPatch = "application/json", example = json!(schema::example()))
     ), description = "What to change"),
     responses(
         (status = 200, description = "The operation has ended (with `Prefer: wait`, or repeated with the same Idempotency-Key); with `dry_run=true` what it would do", body = PatchAnswer,
             examples(
-                ("ended" = (summary = "An operation that has ended", value = json!(examples::operation(Status::Succeeded)))),
-                ("dry_run" = (summary = "A dry run", value = json!(examples::dry_run()))))),
+                ("ended" = (summary = "An operation that has ended", value = json!(operation(Status::Succeeded)))),
+                ("dry_run" = (summary = "A dry run", value = json!(dry_run()))))),
         (status = 202, description = "The change is under way, durably recorded. `unknown` means that no answer came: it may have happened, and is never sent again", body = OperationView<'static>,
-            example = json!(examples::operation(Status::Running))),
+            example = json!(operation(Status::Running))),
         PatchProblems
     ))]
-pub(in super::super) fn patch_tunnel() {}
+pub fn patch_tunnel() {}
+
+fn tunnels() -> Value {
+    json!({"items": [tunnel()], "next_cursor": "MTp2cG54LW9sNmJjcXAw"})
+}
+
+fn tunnel() -> Value {
+    json!({
+        "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0", "name": "hq",
+        "status": "running", "connectivity": "connected", "gateway_address": "203.0.113.10",
+        "peer_address": "203.0.113.20", "created_at": "2018-01-31 08:00:00",
+        "pre_shared_key": {"hmac_sha256": FINGERPRINT},
+        "local_cidrs": ["10.0.0.0/16"], "peer_cidrs": ["172.16.0.0/16"],
+        "ike": {
+            "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",
+            "local_identity": {"type": "address", "address": "203.0.113.10"},
+            "remote_identity": {"type": "address", "address": "203.0.113.20"},
+            "dh_group": "group14", "sa_lifetime_seconds": 86_400},
+        "ipsec": {
+            "encryption_algorithm": "aes-cbc-256", "integrity_algorithm": "sha", "sa_lifetime_seconds": 3600,
+            "sa_lifetime_kilobytes": 1_843_200, "pfs_dh_group": "dh-group14"}
+    })
+}
+
+fn dry_run() -> Value {
+    let parameter = |(name, value): (&str, &str)| json!({"name": name, "value": value});
+    let parameters: Vec<Value> = [
+        ("Action", "ModifyVpnConnEx"),
+        ("vpcId", "vpc-03vihbk9"),
+        ("vpnGwId", "vpngw-kfldykuz"),
+        ("vpnConnId", "vpnx-ol6bcqp0"),
+        ("preSharedKey", "***"),
+        ("userGwCidrBlock.0", "10.100.2.0/24"),
+        ("Region", "ap-guangzhou"),
+        ("Timestamp", "(drawn for each call)"),
+        ("Nonce", "(drawn for each call)"),
+        ("SecretId", "***"),
+        ("SignatureMethod", "HmacSHA1"),
+        ("Signature", "***"),
+    ]
+    .into_iter()
+    .map(parameter)
+    .collect();
+    let key = json!({"hmac_sha256": FINGERPRINT});
+    json!({
+        "tunnel": {"vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0"},
+        "etag": ETAG, "operation_in_progress": null,
+        "fields": [
+            {"pointer": "/peer_cidrs", "current": ["172.16.0.0/16"], "wanted": ["10.100.2.0/24"], "differs": true},
+            {"pointer": "/pre_shared_key", "current": key, "wanted": key, "differs": false}],
+        "merged": {"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": key},
+        "call": {"method": "POST", "host": "vpc.api.qcloud.com", "path": "/v2/index.php", "parameters": parameters}
+    })
+}

@@ -1,15 +1,21 @@
-//! Reading the audit log.
+//! `/audit-events` in the OpenAPI document.
+#![allow(dead_code, reason = "the functions carry the descriptions, and are never called")]
 
-use super::super::answers::{CALLER, problems};
-use super::super::examples;
-use super::super::schemas::AuditEventPage;
+use serde_json::{Value, json};
+
+use super::chain::VerificationView;
+use super::checkpoint::Checkpoint;
+use super::counts::CountsView;
+use super::view::{COLUMNS, EventSchema, csv_header, csv_line};
 use crate::domain::bucket::Bucket;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
-use crate::http::audit::chain::VerificationView;
-use crate::http::audit::checkpoint::Checkpoint;
-use crate::http::audit::counts::CountsView;
-use crate::http::audit::view::EventSchema;
+use crate::http::openapi::answers::{CALLER, problems};
+use crate::http::openapi::examples::{ENDED, ID, OPENED, changes};
+use crate::http::page::Page;
+
+/// A page of events.
+type AuditEventPage = Page<EventSchema>;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(CountProblems: CALLER, InvalidQuery);
@@ -36,22 +42,22 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
     ),
     responses(
         (status = 200, description = "A page, or a stream of all that match", content(
-            (AuditEventPage = "application/json", example = json!(examples::events())),
-            (String = "application/x-ndjson", example = json!(examples::ndjson())),
-            (String = "text/csv", example = json!(examples::csv())))),
+            (AuditEventPage = "application/json", example = json!(events())),
+            (String = "application/x-ndjson", example = json!(ndjson())),
+            (String = "text/csv", example = json!(csv())))),
         ListProblems
     ))]
-pub(in super::super) fn list_audit_events() {}
+pub fn list_audit_events() {}
 
 /// Look at an event
 #[utoipa::path(get, path = "/audit-events/{seq}", tag = "audit", operation_id = "get_audit_event",
     security(("bearer" = ["audit:read"])),
     params(("seq" = i64, Path, description = "The event's place in the log", example = 1, minimum = 1)),
     responses(
-        (status = 200, description = "The event", body = EventSchema, example = json!(examples::event())),
+        (status = 200, description = "The event", body = EventSchema, example = json!(event())),
         OneProblems
     ))]
-pub(in super::super) fn get_audit_event() {}
+pub fn get_audit_event() {}
 
 /// The newest event's place in the chain
 ///
@@ -61,10 +67,10 @@ pub(in super::super) fn get_audit_event() {}
 #[utoipa::path(get, path = "/audit-events/checkpoint", tag = "audit", operation_id = "get_checkpoint",
     security(("bearer" = ["audit:read"])),
     responses(
-        (status = 200, description = "The checkpoint", body = Checkpoint, example = json!(examples::checkpoint())),
+        (status = 200, description = "The checkpoint", body = Checkpoint, example = json!(checkpoint())),
         OneProblems
     ))]
-pub(in super::super) fn get_checkpoint() {}
+pub fn get_checkpoint() {}
 
 /// Count events by time
 ///
@@ -84,10 +90,10 @@ pub(in super::super) fn get_checkpoint() {}
         ("requested_by" = Option<String>, Query, description = "Only asked for by this caller")
     ),
     responses(
-        (status = 200, description = "The counts", body = CountsView, example = json!(examples::counts())),
+        (status = 200, description = "The counts", body = CountsView, example = json!(counts())),
         CountProblems
     ))]
-pub(in super::super) fn count_audit_events() {}
+pub fn count_audit_events() {}
 
 /// Check the hash chain
 ///
@@ -105,7 +111,60 @@ pub(in super::super) fn count_audit_events() {}
     ),
     responses(
         (status = 200, description = "What it showed: `whole` so far, or `broken`", body = VerificationView, examples(
-            ("whole" = (value = json!(examples::whole()))), ("broken" = (value = json!(examples::broken()))))),
+            ("whole" = (value = json!(whole()))), ("broken" = (value = json!(broken()))))),
         VerifyProblems
     ))]
-pub(in super::super) fn verify_audit_events() {}
+pub fn verify_audit_events() {}
+
+const HASH: &str = "0b03f1d0a3c55b5be2a9c6f1d3c1b6f0c7c2f9d6c1f5a4d6b2e0a7f9c3d5c09c";
+
+fn event() -> Value {
+    json!({
+        "seq": 1, "id": "0199b3a1-7c1e-7d30-8f00-0123456789ab", "occurred_at": OPENED, "event": EventKind::Requested,
+        "operation_id": ID, "actor": "netops-ci", "actor_kind": "api_key", "source_ip": "198.51.100.7",
+        "user_agent": "curl/8.5.0", "request_id": "deploy-42", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0",
+        "changes": changes(), "upstream": null, "prev_hash": "0".repeat(64), "hash": HASH
+    })
+}
+
+/// An event as a line of NDJSON.
+fn ndjson() -> String {
+    format!("{}\n", event())
+}
+
+/// The same as CSV, with its header.
+fn csv() -> String {
+    let event = event();
+    let fields = COLUMNS.iter().map(|column| match &event[*column] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    });
+    let lines = [csv_header(), csv_line(&fields.collect::<Vec<_>>())].concat();
+    String::from_utf8(lines).unwrap_or_default()
+}
+
+fn events() -> Value {
+    json!({"items": [event()], "next_cursor": "MTo0Mg"})
+}
+
+fn checkpoint() -> Value {
+    json!({"seq": 4, "hash": HASH, "at": ENDED})
+}
+
+fn counts() -> Value {
+    json!({
+        "bucket": "1h", "created_after": "2026-01-30T08:20:00.000000Z", "created_before": "2026-01-31T08:20:00.000000Z",
+        "items": [{"from": OPENED, "event": EventKind::Failed, "count": 1},
+                  {"from": OPENED, "event": EventKind::Requested, "count": 3}]
+    })
+}
+
+fn whole() -> Value {
+    json!({"result": "whole", "events": 4, "last": checkpoint(), "complete": true})
+}
+
+fn broken() -> Value {
+    json!({"result": "broken", "seq": 3, "why": "its hash does not fit its columns: the row was changed"})
+}

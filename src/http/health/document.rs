@@ -1,0 +1,36 @@
+//! `/livez`, `/readyz` and `/metrics` in the OpenAPI document.
+#![allow(dead_code, reason = "the functions carry the descriptions, and are never called")]
+
+use super::{Alive, Ready};
+use crate::http::openapi::answers::problems;
+
+problems!(ReadyProblems: &[], Internal, LedgerUnavailable, ShuttingDown);
+
+/// Alive?
+#[utoipa::path(get, path = "/livez", tag = "health", operation_id = "livez",
+    responses((status = 200, description = "The process answers", body = Alive, example = json!({"status": "alive"}))))]
+pub fn livez() {}
+
+/// Ready?
+///
+/// The ledger is migrated and can be written. The cloud does not count: one bad day there must not take all replicas
+/// out.
+#[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "readyz",
+    responses(
+        (status = 200, description = "Ready for requests", body = Ready, example = json!({"status": "ready"})),
+        ReadyProblems
+    ))]
+pub fn readyz() {}
+
+/// Figures for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "health", operation_id = "metrics",
+    responses((status = 200, description = "All figures, named `tunnelgate_…`", body = String, content_type = "application/openmetrics-text", example = json!(METRICS))))]
+pub fn metrics() {}
+
+/// One figure.
+const METRICS: &str = "\
+# HELP tunnelgate_auth_refusals Callers that were refused: no token, an invalid one, too few rights, or too often.
+# TYPE tunnelgate_auth_refusals counter
+tunnelgate_auth_refusals_total{reason=\"no_token\"} 3
+# EOF
+";
