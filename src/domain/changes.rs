@@ -39,9 +39,12 @@ impl Changes {
             members.insert("pre_shared_key".into(), key.stand_in(secret));
         }
         match &patch.ranges {
-            Ranges::PeerCidrs(cidrs) => members.insert("peer_cidrs".into(), json!(cidrs)),
-            Ranges::SecurityPolicies(policies) => members.insert("security_policies".into(), json!(policies)),
-        };
+            Some(Ranges::PeerCidrs(cidrs)) => put(&mut members, "peer_cidrs", Some(cidrs)),
+            Some(Ranges::SecurityPolicies(policies)) => {
+                put(&mut members, "security_policies", Some(policies))
+            }
+            None => {}
+        }
         if let Some(ike) = &patch.ike {
             members.insert("ike".into(), Value::Object(ike_members(ike)));
         }

@@ -6,8 +6,10 @@ use super::words::words;
 pub const SA_LIFETIME_SECONDS: std::ops::RangeInclusive<u32> = 180..=604_800;
 /// The smallest and largest IPsec SA lifetime, in kilobytes (API 2.0, ModifyVpnConnEx).
 pub const SA_LIFETIME_KILOBYTES: std::ops::RangeInclusive<u32> = 2560..=604_800;
-/// The cloud's word for "no encryption" and "no perfect forward secrecy". A text, not JSON's null.
-pub const CLOUD_NONE: &str = "null";
+/// A second spelling of `none` that a patch may use: the text `null`, not JSON's null.
+pub const NONE_ALIAS: &str = "null";
+/// A second spelling of `sha` that a patch may use.
+pub const SHA_ALIAS: &str = "sha1";
 
 words! {
     /// IPsec encryption (`encryptAlgorithm`); `none` is the cloud's word `null`.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::cidr::Ipv4Cidr;
 use super::fault::Fault;
 use super::ike::{self, Identity, IdentityType, IkePatch};
-use super::ipsec::{self, CLOUD_NONE, IpsecEncryption, IpsecIntegrity, IpsecPatch, PfsDhGroup};
+use super::ipsec::{self, IpsecEncryption, IpsecIntegrity, IpsecPatch, NONE_ALIAS, PfsDhGroup, SHA_ALIAS};
 use super::name::TunnelName;
 use super::policy::SecurityPolicy;
 use super::secret::PreSharedKey;
@@ -14,7 +14,20 @@ mod reader;
 
 use reader::{Reader, words_of};
 
-/// The ranges that a patch sets. API 2.0 wants exactly one of the two kinds in every call.
+/// What the version of the cloud's API requires of a patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requirements {
+    pub ranges: RequiredRanges,
+}
+
+/// How many of `peer_cidrs` and `security_policies` a patch must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequiredRanges {
+    ExactlyOne,
+    AtMostOne,
+}
+
+/// The ranges that a patch sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ranges {
     /// `peer_cidrs`: the peer's ranges (the older, coarser way).
@@ -28,7 +41,8 @@ pub enum Ranges {
 pub struct Patch {
     pub name: Option<TunnelName>,
     pub pre_shared_key: Option<PreSharedKey>,
-    pub ranges: Ranges,
+    /// `None` only where the API requires no ranges.
+    pub ranges: Option<Ranges>,
     pub ike: Option<IkePatch>,
     pub ipsec: Option<IpsecPatch>,
 }
@@ -59,7 +73,7 @@ impl Patch {
     ///
     /// # Errors
     /// Every fault of the document, with JSON pointers. No detail repeats a value: it might be a secret.
-    pub fn parse(document: &Value) -> Result<Self, Vec<Fault>> {
+    pub fn parse(document: &Value, requirements: Requirements) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let Value::Object(members) = document else {
             return Err(vec![Fault::new("", "wrong_type", "must be a JSON object")]);
@@ -74,41 +88,32 @@ impl Patch {
         let security_policies = reader.list("security_policies", policy);
         let ike = reader.group("ike", IKE_MEMBERS, ike_patch);
         let ipsec = reader.group("ipsec", IPSEC_MEMBERS, ipsec_patch);
-        let ranges = ranges(members, peer_cidrs, security_policies, &mut faults);
-        match ranges {
-            Some(ranges) if faults.is_empty() => Ok(Self { name, pre_shared_key, ranges, ike, ipsec }),
-            _ => Err(faults),
+        faults.extend(ranges_fault(members, requirements.ranges));
+        if !faults.is_empty() {
+            return Err(faults);
         }
+        let security_policies = security_policies.map(Ranges::SecurityPolicies);
+        let ranges = peer_cidrs.map(Ranges::PeerCidrs).or(security_policies);
+        Ok(Self { name, pre_shared_key, ranges, ike, ipsec })
     }
 }
 
-/// Exactly one of the two kinds of ranges. Presence counts, not validity, so that one mistake is told once.
-fn ranges(
-    members: &Map<String, Value>,
-    peer_cidrs: Option<Vec<Ipv4Cidr>>,
-    security_policies: Option<Vec<SecurityPolicy>>,
-    faults: &mut Vec<Fault>,
-) -> Option<Ranges> {
+/// The fault of too many or too few kinds of ranges. An invalid member counts as present, so that one mistake is one
+/// fault.
+fn ranges_fault(members: &Map<String, Value>, required: RequiredRanges) -> Option<Fault> {
     match (members.contains_key("peer_cidrs"), members.contains_key("security_policies")) {
-        (true, true) => {
-            faults.push(Fault::new(
-                "",
-                "conflicting_ranges",
-                "give either peer_cidrs or security_policies, not both",
-            ));
-            None
-        }
-        (false, false) => {
-            faults.push(Fault::new(
-                "",
-                "missing_ranges",
-                "the cloud wants peer_cidrs or security_policies in every change, even if only another field \
-                 changes: repeat the ones the tunnel has",
-            ));
-            None
-        }
-        (true, false) => peer_cidrs.map(Ranges::PeerCidrs),
-        (false, true) => security_policies.map(Ranges::SecurityPolicies),
+        (true, true) => Some(Fault::new(
+            "",
+            "conflicting_ranges",
+            "give either peer_cidrs or security_policies, not both",
+        )),
+        (false, false) if required == RequiredRanges::ExactlyOne => Some(Fault::new(
+            "",
+            "missing_ranges",
+            "the cloud wants peer_cidrs or security_policies in every change, even if only another field changes: \
+             repeat the ones the tunnel has",
+        )),
+        _ => None,
     }
 }
 
@@ -187,7 +192,7 @@ fn ipsec_patch(reader: &mut Reader<'_>) -> IpsecPatch {
             "encryption_algorithm",
             (
                 |word| match word {
-                    CLOUD_NONE => Some(IpsecEncryption::None),
+                    NONE_ALIAS => Some(IpsecEncryption::None),
                     word => IpsecEncryption::from_word(word),
                 },
                 IpsecEncryption::WORDS,
@@ -197,7 +202,7 @@ fn ipsec_patch(reader: &mut Reader<'_>) -> IpsecPatch {
             "integrity_algorithm",
             (
                 |word| match word {
-                    "sha1" => Some(IpsecIntegrity::Sha),
+                    SHA_ALIAS => Some(IpsecIntegrity::Sha),
                     word => IpsecIntegrity::from_word(word),
                 },
                 IpsecIntegrity::WORDS,
@@ -213,7 +218,7 @@ fn ipsec_patch(reader: &mut Reader<'_>) -> IpsecPatch {
             "pfs_dh_group",
             (
                 |word| match word {
-                    CLOUD_NONE => Some(PfsDhGroup::None),
+                    NONE_ALIAS => Some(PfsDhGroup::None),
                     word => PfsDhGroup::from_word(word),
                 },
                 PfsDhGroup::WORDS,

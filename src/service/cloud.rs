@@ -9,7 +9,7 @@ use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::ike::IkeSettings;
 use crate::domain::ipsec::IpsecSettings;
 use crate::domain::name::TunnelName;
-use crate::domain::patch::Ranges;
+use crate::domain::patch::{Ranges, Requirements};
 use crate::domain::secret::PreSharedKey;
 use crate::domain::tunnel::Tunnel;
 
@@ -19,7 +19,7 @@ pub struct TunnelChange {
     pub path: TunnelPath,
     pub name: Option<TunnelName>,
     pub pre_shared_key: Option<PreSharedKey>,
-    pub ranges: Ranges,
+    pub ranges: Option<Ranges>,
     pub ike: Option<IkeSettings>,
     pub ipsec: Option<IpsecSettings>,
 }
@@ -135,6 +135,9 @@ pub enum Priority {
 /// The cloud. Every method has ended by its own time limit, retries included, and takes its calls from one budget.
 #[async_trait]
 pub trait Cloud: Send + Sync + 'static {
+    /// What this version of the API requires of a patch.
+    fn requirements(&self) -> Requirements;
+
     /// Sends a change, at most once in effect: only a refusal that proves that nothing happened is tried again.
     async fn modify(&self, change: &TunnelChange) -> Reply;
 

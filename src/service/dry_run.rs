@@ -107,10 +107,11 @@ fn merged(change: &TunnelChange, key: &FingerprintKey) -> Map<String, Value> {
     if let Some(secret) = &change.pre_shared_key {
         members.insert("pre_shared_key".into(), key.stand_in(secret));
     }
-    match &change.ranges {
-        Ranges::PeerCidrs(cidrs) => members.insert("peer_cidrs".into(), json!(cidrs)),
-        Ranges::SecurityPolicies(policies) => members.insert("security_policies".into(), json!(policies)),
-    };
+    let ranges = change.ranges.as_ref().map(|ranges| match ranges {
+        Ranges::PeerCidrs(cidrs) => ("peer_cidrs".to_owned(), json!(cidrs)),
+        Ranges::SecurityPolicies(policies) => ("security_policies".to_owned(), json!(policies)),
+    });
+    members.extend(ranges);
     if let Some(ike) = &change.ike {
         members.insert("ike".into(), given(json!(IkeView::from(ike))));
     }

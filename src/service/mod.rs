@@ -22,6 +22,7 @@ use std::time::Duration;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::patch::Requirements;
 
 use cloud::Cloud;
 use ledger::Ledger;
@@ -69,5 +70,11 @@ impl Service {
         rules: Rules,
     ) -> Self {
         Self { cloud, ledger, clock, chance, fingerprints, rules, watched: Arc::default() }
+    }
+
+    /// What the cloud's API requires of a patch.
+    #[must_use]
+    pub fn requirements(&self) -> Requirements {
+        self.cloud.requirements()
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tunnelgate::cloud::v2::sign;
+use tunnelgate::cloud::v2::wire::REQUIREMENTS;
 use tunnelgate::config::args::DatabaseArgs;
 use tunnelgate::config::secrets::Secrets;
 use tunnelgate::domain::event::{Actor, ActorKind, Origin};
@@ -27,8 +28,8 @@ fn shown(what: &impl Debug) -> String {
 #[test]
 fn nothing_that_carries_a_secret_shows_it() {
     let key = PreSharedKey::parse(CANARY).expect("a key");
-    let patch =
-        Patch::parse(&json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": CANARY})).expect("a patch");
+    let document = json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": CANARY});
+    let patch = Patch::parse(&document, REQUIREMENTS).expect("a patch");
     let path = TunnelPath {
         vpc_id: "vpc-1".parse().expect("an id"),
         gateway_id: "vpngw-1".parse().expect("an id"),

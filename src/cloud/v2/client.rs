@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::cloud::budget::Budget;
 use crate::domain::event::Upstream;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::patch::Requirements;
 use crate::domain::secret::PreSharedKey;
 use crate::domain::tunnel::Tunnel;
 use crate::metrics::Metrics;
@@ -303,6 +304,10 @@ fn judge(status: u16, answer: Option<Answer>, upstream: &mut Upstream) -> (Class
 
 #[async_trait]
 impl Cloud for Client {
+    fn requirements(&self) -> Requirements {
+        wire::REQUIREMENTS
+    }
+
     async fn modify(&self, change: &TunnelChange) -> Reply {
         let call = Call {
             action: "ModifyVpnConnEx",

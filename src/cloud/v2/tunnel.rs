@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use crate::domain::ike::IkeSettings;
-use crate::domain::ipsec::{CLOUD_NONE, IpsecSettings};
+use crate::domain::ipsec::IpsecSettings;
 use crate::domain::tunnel::{Connectivity, Told, Tunnel, TunnelStatus};
 
 use super::answer::{Answer, text};
+use super::wire::NONE;
 
 /// Reads one entry of `data`.
 pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
@@ -122,5 +123,5 @@ fn sha(word: String) -> String {
 
 /// The cloud's text `null` is our `none`.
 fn none(word: String) -> String {
-    if word == CLOUD_NONE { "none".into() } else { word }
+    if word == NONE { "none".into() } else { word }
 }

@@ -6,8 +6,8 @@ use secrecy::zeroize::Zeroize;
 
 use crate::domain::ids::TunnelPath;
 use crate::domain::ike::IkeSettings;
-use crate::domain::ipsec::{CLOUD_NONE, IpsecSettings};
-use crate::domain::patch::Ranges;
+use crate::domain::ipsec::IpsecSettings;
+use crate::domain::patch::{Ranges, RequiredRanges, Requirements};
 use crate::domain::policy::SecurityPolicy;
 use crate::domain::words::words;
 use crate::service::cloud::TunnelChange;
@@ -29,6 +29,12 @@ impl ParamStyle {
         self == Self::Plain
     }
 }
+
+/// Every call has to give one of `userGwCidrBlock` and `spdAcl` (API 2.0, ModifyVpnConnEx).
+pub const REQUIREMENTS: Requirements = Requirements { ranges: RequiredRanges::ExactlyOne };
+
+/// The cloud's word for "no encryption" and "no perfect forward secrecy": a text, not JSON's null.
+pub(super) const NONE: &str = "null";
 
 /// The parameter that holds the secret.
 pub const PRE_SHARED_KEY: &str = "preSharedKey";
@@ -87,12 +93,13 @@ pub fn modify(change: &TunnelChange, style: ParamStyle) -> Params {
     params.put_if("vpnConnName", change.name.as_ref().map(|name| name.as_str()));
     params.put_if(PRE_SHARED_KEY, change.pre_shared_key.as_ref().map(|key| key.expose()));
     match &change.ranges {
-        Ranges::PeerCidrs(cidrs) => {
+        Some(Ranges::PeerCidrs(cidrs)) => {
             for (n, cidr) in cidrs.iter().enumerate() {
                 params.put(format!("userGwCidrBlock.{n}"), cidr.to_string());
             }
         }
-        Ranges::SecurityPolicies(policies) => put_policies(&mut params, policies, style),
+        Some(Ranges::SecurityPolicies(policies)) => put_policies(&mut params, policies, style),
+        None => {}
     }
     if let Some(ike) = &change.ike {
         put_ike(&mut params, ike, style);
@@ -167,7 +174,7 @@ fn put_ipsec(params: &mut Params, ipsec: &IpsecSettings, style: ParamStyle) {
 /// Our `none` is the cloud's text `null`.
 fn cloud_word(word: &str) -> &str {
     match word {
-        "none" => CLOUD_NONE,
+        "none" => NONE,
         word => word,
     }
 }

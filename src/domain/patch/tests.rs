@@ -2,8 +2,15 @@ use serde_json::{Value, json};
 
 use super::*;
 
+const ONE: Requirements = Requirements { ranges: RequiredRanges::ExactlyOne };
+const AT_MOST_ONE: Requirements = Requirements { ranges: RequiredRanges::AtMostOne };
+
 fn faults(document: Value) -> Vec<(String, &'static str)> {
-    match Patch::parse(&document) {
+    faults_under(ONE, document)
+}
+
+fn faults_under(requirements: Requirements, document: Value) -> Vec<(String, &'static str)> {
+    match Patch::parse(&document, requirements) {
         Ok(_) => Vec::new(),
         Err(faults) => faults.into_iter().map(|f| (f.pointer, f.code)).collect(),
     }
@@ -15,7 +22,7 @@ fn at(pointer: &str, code: &'static str) -> (String, &'static str) {
 
 #[test]
 fn every_field_of_the_table_is_read() -> Result<(), Vec<Fault>> {
-    let patch = Patch::parse(&json!({
+    let document = json!({
         "name": "hq",
         "pre_shared_key": "tencenttest",
         "security_policies": [{"local_cidr": "10.0.0.5/24", "peer_cidrs": ["172.16.0.0/16", "172.17.0.0/16"]}],
@@ -29,9 +36,10 @@ fn every_field_of_the_table_is_read() -> Result<(), Vec<Fault>> {
             "encryption_algorithm": "null", "integrity_algorithm": "sha1", "sa_lifetime_seconds": 3600,
             "sa_lifetime_kilobytes": 2560, "pfs_dh_group": "none"
         }
-    }))?;
+    });
+    let patch = Patch::parse(&document, ONE)?;
     assert_eq!(patch.name.as_ref().map(TunnelName::as_str), Some("hq"));
-    assert!(matches!(&patch.ranges, Ranges::SecurityPolicies(p) if p[0].peer_cidrs.len() == 2));
+    assert!(matches!(&patch.ranges, Some(Ranges::SecurityPolicies(p)) if p[0].peer_cidrs.len() == 2));
     let ike = patch.ike.unwrap_or_default();
     assert!(ike.is_whole());
     assert_eq!(ike.local_identity, Some(Identity::Address(None)));
@@ -89,6 +97,18 @@ fn exactly_one_kind_of_ranges() {
 }
 
 #[test]
+fn ranges_may_be_left_out_where_the_api_does_not_require_them() -> Result<(), Vec<Fault>> {
+    assert_eq!(Patch::parse(&json!({"name": "hq"}), AT_MOST_ONE)?.ranges, None);
+    assert_eq!(faults_under(AT_MOST_ONE, json!({})), [at("", "empty")]);
+    let both = json!({
+        "peer_cidrs": ["10.0.0.0/8"],
+        "security_policies": [{"local_cidr": "10.0.0.0/8", "peer_cidrs": ["10.0.0.0/8"]}]
+    });
+    assert_eq!(faults_under(AT_MOST_ONE, both), [at("", "conflicting_ranges")]);
+    Ok(())
+}
+
+#[test]
 fn nothing_asked_for_is_a_fault() {
     assert_eq!(faults(json!({})), [at("", "empty"), at("", "missing_ranges")]);
     assert_eq!(
@@ -123,7 +143,7 @@ fn limits_themselves_are_allowed() {
 #[test]
 fn no_fault_repeats_a_secret() {
     let document = json!({"pre_shared_key": "canary\u{7}", "peer_cidrs": ["10.0.0.0/8"]});
-    let Err(faults) = Patch::parse(&document) else {
+    let Err(faults) = Patch::parse(&document, ONE) else {
         panic!("a control character is not printable");
     };
     assert!(!format!("{faults:?}").contains("canary"));

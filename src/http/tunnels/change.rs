@@ -44,7 +44,8 @@ pub async fn patch(
     }
     let Asked { is_dry_run, if_match, idempotency_key } = asked(&request)?;
     let document = body::patch(&request, &mut payload).await?;
-    let patch = Patch::parse(&document).map_err(|more| faults.extend(more)).ok();
+    let patch =
+        Patch::parse(&document, state.service.requirements()).map_err(|more| faults.extend(more)).ok();
     drop(document);
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
         return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));

@@ -62,14 +62,14 @@ fn ipsec_schema() -> Value {
         "description": "IPsec (phase 2). A group that is given in part is merged with what the tunnel has.",
         "properties": {
             "encryption_algorithm": words(
-                &[IpsecEncryption::WORDS, &[ipsec::CLOUD_NONE]].concat(),
+                &[IpsecEncryption::WORDS, &[ipsec::NONE_ALIAS]].concat(),
                 "Encryption; `none` (also written `\"null\"`, as the cloud does) switches it off."),
             "integrity_algorithm": words(
-                &[IpsecIntegrity::WORDS, &["sha1"]].concat(), "Integrity; `sha` and `sha1` are the same."),
+                &[IpsecIntegrity::WORDS, &[ipsec::SHA_ALIAS]].concat(), "Integrity; `sha` and `sha1` are the same."),
             "sa_lifetime_seconds": lifetime(&ipsec::SA_LIFETIME_SECONDS, "Lifetime of the IPsec SA, in seconds."),
             "sa_lifetime_kilobytes": lifetime(&ipsec::SA_LIFETIME_KILOBYTES, "Lifetime of the IPsec SA, in kilobytes."),
             "pfs_dh_group": words(
-                &[PfsDhGroup::WORDS, &[ipsec::CLOUD_NONE]].concat(),
+                &[PfsDhGroup::WORDS, &[ipsec::NONE_ALIAS]].concat(),
                 "Diffie-Hellman group of perfect forward secrecy; `none` switches it off.")
         }
     })

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::fault::Fault;
-use crate::domain::patch::Patch;
+use crate::domain::patch::{Patch, RequiredRanges, Requirements};
 use crate::domain::secret::PreSharedKey;
 use crate::domain::tunnel::{Told, TunnelStatus};
 
@@ -11,7 +11,8 @@ fn key() -> FingerprintKey {
 }
 
 fn asked(patch: &Value) -> Result<Changes, Vec<Fault>> {
-    Ok(Changes::of(&Patch::parse(patch)?, &key()))
+    let requirements = Requirements { ranges: RequiredRanges::AtMostOne };
+    Ok(Changes::of(&Patch::parse(patch, requirements)?, &key()))
 }
 
 fn tunnel() -> Tunnel {
