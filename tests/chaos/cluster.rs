@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
@@ -16,7 +15,7 @@ use tunnelgate::simulator::{self, Entry, Simulator};
 
 use crate::process::{Process, run};
 use crate::support::consumer::{Consumer, PATIENCE};
-use crate::support::{OnLedger, Store};
+use crate::support::{OnLedger, Store, postgres};
 
 const SECRET_ID: &str = "AKIDEXAMPLE";
 const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
@@ -267,12 +266,18 @@ impl Server {
         // The server may belong to another user.
         open_to_all(folder.path());
         let place = folder.path().join("server");
-        let url = script(&["start", &place.display().to_string()]);
+        let url = postgres::start(&place, &[]);
         Self { folder, url }
     }
 
     fn place(&self) -> String {
         self.folder.path().join("server").display().to_string()
+    }
+
+    fn script(&self, action: &str, mode: &[&str]) {
+        let place = self.place();
+        let args = [&[action, place.as_str()], mode].concat();
+        postgres::script(&args).unwrap_or_else(|error| panic!("{args:?}: {error}"));
     }
 
     /// Its data folder.
@@ -282,32 +287,25 @@ impl Server {
 
     /// As a crash would.
     pub fn crash(&self) {
-        script(&["halt", &self.place(), "immediate"]);
+        self.script("halt", &["immediate"]);
     }
 
     pub fn halt(&self) {
-        script(&["halt", &self.place()]);
+        self.script("halt", &[]);
     }
 
     pub fn resume(&self) {
-        script(&["resume", &self.place()]);
+        self.script("resume", &[]);
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        script(&["stop", &self.place()]);
+        self.script("stop", &[]);
     }
 }
 
 pub fn open_to_all(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("its mode");
-}
-
-fn script(args: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
-    let output = Command::new(script).args(args).output().expect("the script runs");
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }

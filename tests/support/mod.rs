@@ -1,8 +1,9 @@
-//! A ledger of its own for each test: a SQLite file, or a database on the PostgreSQL that `scripts/test` starts.
+//! A ledger for each test: a SQLite file, or a database on the PostgreSQL server of the test run.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod consumer;
+pub mod postgres;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -61,12 +62,8 @@ impl Store {
 
     /// A database of its own.
     pub async fn postgres() -> Self {
-        let admin = std::env::var("TUNNELGATE_TEST_POSTGRES")
-            .expect("TUNNELGATE_TEST_POSTGRES names no server: run scripts/test");
-        let mut random = [0; 8];
-        let chance = tunnelgate::chance::SystemChance;
-        tunnelgate::chance::Chance::fill(&chance, &mut random);
-        let name = format!("test_{}", tunnelgate::domain::fingerprint::hex(&random));
+        let admin = postgres::server().await.to_owned();
+        let name = format!("test_{}", postgres::digits());
         let mut connection = PgConnection::connect(&admin).await.expect("the test server");
         let create = format!("CREATE DATABASE {name}");
         connection.execute(AssertSqlSafe(create)).await.expect("a database");
