@@ -53,7 +53,7 @@ pub(super) struct Context {
 impl Context {
     /// What the ledger probably holds: the head as it was left, nothing in the way of those who open, and operations as
     /// those who move them on know them.
-    pub(super) fn guessed(head: Head, steps: &[Step]) -> Self {
+    pub(super) fn assumed(head: Head, steps: &[Step]) -> Self {
         let advances = steps.iter().filter_map(|step| match step {
             Step::Advance(advance) => Some(advance),
             Step::Open(_) | Step::Record(_) => None,

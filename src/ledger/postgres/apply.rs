@@ -1,6 +1,8 @@
-//! A batch in one transaction. As a rule one statement does it all: who writes alone knows where the chain ends, and the
-//! statement writes nothing unless that, and every guard, holds. Where the guess was wrong the batch takes the long
-//! way: lock the head of the chain, load, decide, write, commit.
+//! A batch in one transaction.
+//!
+//! Optimistic path: this process was the last to write, so it knows the chain head. One statement checks the head and
+//! every guard and writes the batch, or writes nothing. If a guard fails, the batch takes the locked path: lock the
+//! chain head, load, decide, write, commit.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +10,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
-use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -19,76 +20,40 @@ use crate::ledger::batch::{self, Context, Head, Writes};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
+use super::failure::Failure;
 use super::load::load;
-use super::sqlstate::{Fault, fault};
-use super::write::{Trust, write};
+use super::write::{Path, write};
 
-/// Attempts at a batch that failed for the moment only.
+/// Attempts at a batch that fails with transient errors.
 const ATTEMPTS: u32 = 3;
-/// The wait before the fate of a commit is looked for again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Pause between two checks whether a batch was committed.
+const CHECK_PAUSE: Duration = Duration::from_millis(100);
+
+const FOREIGN_WRITE: &str =
+    "an operation changed under the chain's lock; make sure that only tunnelgate writes to its tables";
 
 pub(super) struct Store {
     pool: PgPool,
     limit: Duration,
-    known: Mutex<Known>,
+    last: Mutex<LastBatch>,
 }
 
-/// What this process knows of the end of the chain without looking.
+/// The chain as this process last saw it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Known {
-    /// Where its last batch left it.
+struct LastBatch {
+    /// The chain head after this process's last batch.
     head: Option<Head>,
-    /// Nobody else is known to have written after that; so probably nobody does.
-    is_alone: bool,
-}
-
-/// Why a batch did not come about.
-pub(super) enum Failure {
-    /// The database refused a row.
-    Refused(sqlx::Error),
-    /// Nothing was written, and another attempt may succeed.
-    Passing(sqlx::Error),
-    Other(LedgerError),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(refusal) => match refusal.code().map(|code| fault(&code)) {
-                Some(Fault::Row) => Self::Refused(error),
-                Some(Fault::Moment) => Self::Passing(error),
-                Some(Fault::Server) | None => Self::Other(LedgerError::from(error)),
-            },
-            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Passing(error),
-            _ => Self::Other(LedgerError::from(error)),
-        }
-    }
-}
-
-impl From<LedgerError> for Failure {
-    fn from(error: LedgerError) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<Failure> for BatchError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(error) => Self::Refused(LedgerError::from(error)),
-            Failure::Passing(error) => Self::Unavailable(LedgerError::from(error)),
-            Failure::Other(error) => Self::Unavailable(error),
-        }
-    }
+    /// No other process wrote between the last two batches, so the optimistic path is worth trying.
+    is_sole_writer: bool,
 }
 
 /// How an attempt ended.
-enum Ended {
+enum Outcome {
     Committed(Writes),
-    /// The answer to the commit was lost.
-    Doubtful(Writes, sqlx::Error),
-    /// A guess was wrong; nothing was written.
-    Misguided,
+    /// The connection failed before it delivered the result of the commit.
+    CommitUnknown(Writes, sqlx::Error),
+    /// The head or a guard was not as expected. Nothing was written.
+    GuardFailed,
 }
 
 #[async_trait]
@@ -98,11 +63,8 @@ impl BatchStore for Store {
         let mut attempt = 1;
         let writes = loop {
             match self.attempt(steps, deadline).await {
-                Err(Failure::Passing(error)) if attempt < ATTEMPTS && Instant::now() < deadline => {
-                    warn!(
-                        error = crate::causes::chain(&error),
-                        "a batch failed for the moment; trying again"
-                    );
+                Err(Failure::Transient(error)) if attempt < ATTEMPTS && Instant::now() < deadline => {
+                    warn!(error = crate::causes::chain(&error), "a batch failed temporarily; retrying");
                     attempt += 1;
                 }
                 result => break result?,
@@ -115,84 +77,87 @@ impl BatchStore for Store {
 
 impl Store {
     pub(super) fn new(pool: PgPool, limit: Duration) -> Self {
-        Self { pool, limit, known: Mutex::default() }
+        Self { pool, limit, last: Mutex::default() }
     }
 
-    fn known(&self) -> Known {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last(&self) -> LastBatch {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn learn(&self, head: Head, is_alone: bool) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known { head: Some(head), is_alone };
+    fn remember(&self, head: Head, is_sole_writer: bool) {
+        let last = LastBatch { head: Some(head), is_sole_writer };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
 
-    /// Has come to the commit by the deadline, or writes nothing.
+    /// Starts the commit by the deadline, or writes nothing.
     async fn attempt(&self, steps: &[Step], deadline: Instant) -> Result<Writes, Failure> {
-        let known = self.known();
-        let mut connection = timeout_at(deadline, self.pool.acquire()).await.map_err(late)??;
-        let mut ended = match known {
-            Known { head: Some(head), is_alone: true } => {
-                at_once(&mut connection, steps, head, deadline).await
+        let last = self.last();
+        let mut connection = timeout_at(deadline, self.pool.acquire()).await??;
+        let mut outcome = match last {
+            LastBatch { head: Some(head), is_sole_writer: true } => {
+                optimistic(&mut connection, steps, head, deadline).await
             }
-            _ => Ok(Ended::Misguided),
+            _ => Ok(Outcome::GuardFailed),
         };
-        let mut is_alone = true;
-        if let Ok(Ended::Misguided) = ended {
-            ended = match with_a_look(&mut connection, steps, deadline, self.limit).await {
-                Ok((before, ended)) => {
-                    is_alone = known.head.is_none_or(|head| head == before);
-                    Ok(ended)
+        let mut is_sole_writer = true;
+        if let Ok(Outcome::GuardFailed) = outcome {
+            outcome = match locked(&mut connection, steps, deadline, self.limit).await {
+                Ok((before, outcome)) => {
+                    is_sole_writer = last.head.is_none_or(|head| head == before);
+                    Ok(outcome)
                 }
                 Err(failure) => Err(failure),
             };
         }
-        let writes = match ended {
-            Ok(Ended::Committed(writes)) => writes,
-            Ok(Ended::Doubtful(writes, lost)) => {
-                // Nobody knows what this connection is in the middle of.
+        let writes = match outcome {
+            Ok(Outcome::Committed(writes)) => writes,
+            Ok(Outcome::CommitUnknown(writes, lost)) => {
+                // The transaction on this connection may still be running.
                 drop(connection.detach());
-                self.find_out(&writes, lost).await?;
+                self.resolve_commit(&writes, lost).await?;
                 writes
             }
-            Ok(Ended::Misguided) => return Err(Failure::Other(LedgerError::Corrupt(FOREIGN.into()))),
+            Ok(Outcome::GuardFailed) => {
+                return Err(Failure::Other(LedgerError::Corrupt(FOREIGN_WRITE.into())));
+            }
             Err(Failure::Refused(error)) => return Err(Failure::Refused(error)),
             Err(failure) => {
-                // It may be dead, or lead to a server that is no longer the one to write to; a pool that takes it
-                // back would wait for it.
+                // The connection may be dead, or lead to a server that is no longer the primary. Returning it to the
+                // pool would wait for its answer.
                 drop(connection.detach());
                 return Err(failure);
             }
         };
-        self.learn(writes.head, is_alone);
+        self.remember(writes.head, is_sole_writer);
         Ok(writes)
     }
 
-    /// The answer to a commit was lost. Under the lock of the chain's head the old transaction has ended one way or
-    /// the other, so its last event is there or will never be.
-    async fn find_out(&self, writes: &Writes, lost: sqlx::Error) -> Result<(), Failure> {
+    /// Finds out whether a batch was committed. The check waits for the lock of the chain head, which is free only after
+    /// the batch's transaction has ended; so the batch's last event exists by then, or never will.
+    async fn resolve_commit(&self, writes: &Writes, lost: sqlx::Error) -> Result<(), Failure> {
         let Some(last) = writes.events.last() else { return Ok(()) };
         warn!(
             error = crate::causes::chain(&lost),
             seq = last.row.seq,
-            "the answer to a commit was lost; looking"
+            "the result of a commit was lost; checking the ledger"
         );
         let deadline = Instant::now() + self.limit * 2;
         let mut failed = lost;
         while Instant::now() < deadline {
-            match timeout_at(deadline, self.is_there(last.row.id)).await {
+            match timeout_at(deadline, self.is_committed(last.row.id)).await {
                 Ok(Ok(true)) => return Ok(()),
-                Ok(Ok(false)) => return Err(Failure::Passing(failed)),
+                Ok(Ok(false)) => return Err(Failure::Transient(failed)),
                 Ok(Err(error)) => failed = error,
                 Err(_) => break,
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(CHECK_PAUSE).await;
         }
-        error!(seq = last.row.seq, "nobody can tell whether this batch was committed");
-        Err(Failure::Other(LedgerError::from(failed)))
+        error!(seq = last.row.seq, "commit outcome unknown: the ledger stayed unreachable");
+        Err(Failure::Other(failed.into()))
     }
 
-    async fn is_there(&self, event: Uuid) -> Result<bool, sqlx::Error> {
-        // Out of the pool: it may be as dead as the one that was lost, and its place must stay free.
+    async fn is_committed(&self, event: Uuid) -> Result<bool, sqlx::Error> {
+        // Detached: if this connection is dead too, it must not occupy a place in the pool.
         let mut connection = self.pool.acquire().await?.detach();
         let mut transaction = connection.begin().await?;
         sqlx::query("SELECT seq FROM chain_head FOR UPDATE").execute(&mut *transaction).await?;
@@ -204,69 +169,63 @@ impl Store {
 }
 
 /// One statement, one transaction, one round trip.
-async fn at_once(
+async fn optimistic(
     connection: &mut PgConnection,
     steps: &[Step],
     head: Head,
     deadline: Instant,
-) -> Result<Ended, Failure> {
-    let writes = batch::decide(steps, Context::guessed(head, steps))?;
+) -> Result<Outcome, Failure> {
+    let writes = batch::decide(steps, Context::assumed(head, steps))?;
     if writes.events.is_empty() {
-        // Only a look can tell that there is really nothing to write.
-        return Ok(Ended::Misguided);
+        // Nothing to write under the assumptions. Only the locked path can confirm that.
+        return Ok(Outcome::GuardFailed);
     }
     failpoint::at!("batch.before-commit");
-    match timeout_at(deadline, write(connection, head, &writes, Trust::Guessed)).await {
-        Ok(Ok(true)) => Ok(Ended::Committed(writes)),
-        Ok(Ok(false)) => Ok(Ended::Misguided),
-        Ok(Err(error)) if is_refusal(&error) => Err(error.into()),
-        Ok(Err(error)) => Ok(Ended::Doubtful(writes, error)),
-        Err(_) => Ok(Ended::Doubtful(writes, sqlx::Error::PoolTimedOut)),
+    match timeout_at(deadline, write(connection, head, &writes, Path::Optimistic)).await {
+        Ok(Ok(true)) => Ok(Outcome::Committed(writes)),
+        Ok(Ok(false)) => Ok(Outcome::GuardFailed),
+        Ok(Err(error)) if is_rolled_back(&error) => Err(error.into()),
+        Ok(Err(error)) => Ok(Outcome::CommitUnknown(writes, error)),
+        Err(_) => Ok(Outcome::CommitUnknown(writes, sqlx::Error::PoolTimedOut)),
     }
 }
 
-/// The server answered that the statement failed, so nothing of it is left. A server that goes down, or a connection
-/// that is ended from outside, may say so after the commit.
-fn is_refusal(error: &sqlx::Error) -> bool {
+/// True if the error proves that the statement was rolled back. A server that shuts down or a terminated connection
+/// may report an error after the commit.
+fn is_rolled_back(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(refusal)
         if refusal.code().is_some_and(|code| !code.starts_with("57P") && !code.starts_with("08")))
 }
 
-/// Looks first, under the lock of the chain's head; with where the chain ended before. An error says that nothing was
+/// Reads the context under the lock of the chain head; also returns the head before the batch. On an error nothing was
 /// committed.
-async fn with_a_look(
+async fn locked(
     connection: &mut PgConnection,
     steps: &[Step],
     deadline: Instant,
     commit_limit: Duration,
-) -> Result<(Head, Ended), Failure> {
+) -> Result<(Head, Outcome), Failure> {
     let written = timeout_at(deadline, async {
         let mut transaction = connection.begin().await?;
         let context = load(&mut transaction, batch::needs(steps)).await?;
         let before = context.head;
         let writes = batch::decide(steps, context)?;
-        // The guards are checked under the lock, so they hold unless something else writes our tables.
-        if !writes.events.is_empty() && !write(&mut transaction, before, &writes, Trust::Looked).await? {
-            return Err(Failure::Other(LedgerError::Corrupt(FOREIGN.into())));
+        // The guards were read under the lock, so they hold unless another program writes to these tables.
+        if !writes.events.is_empty() && !write(&mut transaction, before, &writes, Path::Locked).await? {
+            return Err(Failure::Other(LedgerError::Corrupt(FOREIGN_WRITE.into())));
         }
         Ok::<_, Failure>((before, writes, transaction))
     });
-    let (before, writes, transaction) = written.await.map_err(late)??;
+    let (before, writes, transaction) = written.await??;
     if writes.events.is_empty() {
-        // Nothing to keep: the transaction only looked, and dropping it ends it.
-        return Ok((before, Ended::Committed(writes)));
+        // The transaction only read. Dropping it rolls it back.
+        return Ok((before, Outcome::Committed(writes)));
     }
     failpoint::at!("batch.before-commit");
-    let ended = match timeout(commit_limit, transaction.commit()).await {
-        Ok(Ok(())) => Ended::Committed(writes),
-        Ok(Err(error)) => Ended::Doubtful(writes, error),
-        Err(_) => Ended::Doubtful(writes, sqlx::Error::PoolTimedOut),
+    let outcome = match timeout(commit_limit, transaction.commit()).await {
+        Ok(Ok(())) => Outcome::Committed(writes),
+        Ok(Err(error)) => Outcome::CommitUnknown(writes, error),
+        Err(_) => Outcome::CommitUnknown(writes, sqlx::Error::PoolTimedOut),
     };
-    Ok((before, ended))
-}
-
-const FOREIGN: &str = "an operation is not as its guards were just seen: something else writes to the ledger";
-
-fn late(elapsed: Elapsed) -> LedgerError {
-    LedgerError::Unavailable(Box::new(elapsed))
+    Ok((before, outcome))
 }

@@ -11,7 +11,7 @@ use crate::ledger::batch::{Context, Head, KnownKey, Needs};
 use crate::ledger::columns::{self, OPERATION};
 use crate::service::ledger::LedgerError;
 
-use super::apply::Failure;
+use super::failure::Failure;
 use super::rows;
 
 /// Locks the head of the chain, and reads what the batch needs.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod counts;
+mod failure;
 mod keys;
 mod leases;
 mod listen;

@@ -1,30 +1,30 @@
-//! What the server's refusals mean for a batch (PostgreSQL, appendix A: error codes).
+//! What PostgreSQL's error codes mean for a batch (PostgreSQL documentation, appendix A).
 
-/// What is at fault.
+/// The cause of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// A row: the rest of the batch can be written without it.
+    /// One row. The rest of the batch can be written without it.
     Row,
-    /// Nothing that stays: the transaction was rolled back, and another attempt may well succeed.
-    Moment,
-    /// The server, its disk, its settings or our rights: every step would meet the same.
+    /// A temporary condition. The transaction was rolled back, and a retry may succeed.
+    Transient,
+    /// The server, its disk, its settings or our privileges. Every step would fail in the same way.
     Server,
 }
 
-/// What a SQLSTATE tells.
+/// Classifies a SQLSTATE.
 pub(super) fn fault(code: &str) -> Fault {
     match (code.get(..2).unwrap_or_default(), code) {
-        // Connections that break, serialization failures and deadlocks.
-        ("08" | "40", _) => Fault::Moment,
-        // Idle in a transaction for too long: this process was stopped in the middle of it.
-        (_, "25P03") => Fault::Moment,
-        // The server is going down, has crashed, is coming up, or the database was dropped under us.
-        (_, "57P01" | "57P02" | "57P03" | "57P05") => Fault::Moment,
-        // A server that is read-only, rights, missing tables, a full disk, time limits, I/O, bugs.
+        // Broken connections, serialization failures and deadlocks.
+        ("08" | "40", _) => Fault::Transient,
+        // idle_in_transaction_session_timeout: this process was suspended in the middle of a transaction.
+        (_, "25P03") => Fault::Transient,
+        // The server is shutting down, has crashed or is starting, or the database was dropped.
+        (_, "57P01" | "57P02" | "57P03" | "57P05") => Fault::Transient,
+        // Read-only server, missing privileges or tables, full disk, time limits, I/O errors, internal errors.
         ("0A" | "25" | "26" | "28" | "3D" | "3F" | "42" | "53" | "55" | "57" | "58" | "F0" | "XX", _) => {
             Fault::Server
         }
-        // Values, constraints, limits of a row, and what triggers raise.
+        // Invalid values, constraint violations, row limits, and errors that triggers raise.
         _ => Fault::Row,
     }
 }
@@ -39,7 +39,7 @@ mod tests {
             assert_eq!(fault(code), Fault::Row, "{code}");
         }
         for code in ["40001", "40P01", "08006", "57P01", "57P03", "25P03"] {
-            assert_eq!(fault(code), Fault::Moment, "{code}");
+            assert_eq!(fault(code), Fault::Transient, "{code}");
         }
         for code in ["53100", "53300", "25006", "42501", "42P01", "57014", "55P03", "58030", "XX000"] {
             assert_eq!(fault(code), Fault::Server, "{code}");

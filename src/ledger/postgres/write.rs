@@ -1,4 +1,4 @@
-//! What a batch leads to, written by one statement: all of it, or nothing if a guard does not hold.
+//! Writes a decided batch with one statement: the whole batch, or nothing if a guard fails.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Postgres, QueryBuilder, Row};
@@ -13,18 +13,18 @@ use crate::service::ledger::Idempotency;
 
 use super::listen::notices;
 
-/// Where a batch's context comes from.
+/// How the batch's context was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// Read under the lock of the chain's head.
-    Looked,
-    /// Guessed: the statement has to look for what would stand in its way.
-    Guessed,
+pub(super) enum Path {
+    /// Read under the lock of the chain head.
+    Locked,
+    /// Assumed. The statement checks for operations and keys that the batch would conflict with.
+    Optimistic,
 }
 
 type Query = QueryBuilder<Postgres>;
 
-/// Adds `name AS (SELECT * FROM unnest(…) AS name (columns))`, a column an array.
+/// Adds `name AS (SELECT * FROM unnest(…) AS name (columns))`, one array for each column.
 macro_rules! rows {
     ($query:ident, $name:literal, $($column:ident: $type:literal = $values:expr),+ $(,)?) => {
         $query.push(concat!($name, " AS (SELECT * FROM unnest("));
@@ -38,12 +38,12 @@ macro_rules! rows {
     };
 }
 
-/// Writes a batch; false if a guard did not hold, and then nothing is written.
+/// Writes a batch; false if a guard failed and nothing was written.
 pub(super) async fn write(
     connection: &mut PgConnection,
     before: Head,
     writes: &Writes,
-    trust: Trust,
+    path: Path,
 ) -> Result<bool, sqlx::Error> {
     let keys: Vec<(&Opened, &Idempotency)> =
         writes.opened.iter().filter_map(|opened| Some((opened, opened.idempotency.as_ref()?))).collect();
@@ -58,7 +58,7 @@ pub(super) async fn write(
     if !writes.moved.is_empty() {
         moved_rows(&mut query, &writes.moved);
     }
-    head(&mut query, before, writes, trust, !keys.is_empty());
+    head(&mut query, before, writes, path, !keys.is_empty());
     query.push(INSERT_EVENTS);
     if !writes.opened.is_empty() {
         query.push(INSERT_OPENED);
@@ -78,8 +78,8 @@ pub(super) async fn write(
     Ok(row.try_get::<i64, _>(0)? == 1)
 }
 
-/// The head of the chain moves on, if it is where it was and nothing stands in the way. Everything else depends on it.
-fn head(query: &mut Query, before: Head, writes: &Writes, trust: Trust, has_keys: bool) {
+/// Moves the chain head if it is at `before` and every guard holds. All other parts of the statement depend on this row.
+fn head(query: &mut Query, before: Head, writes: &Writes, path: Path, has_keys: bool) {
     query.push("head AS (UPDATE chain_head SET seq = ").push_bind(writes.head.seq);
     query.push(", hash = ").push_bind(writes.head.hash.to_vec());
     query.push(" WHERE seq = ").push_bind(before.seq);
@@ -88,8 +88,8 @@ fn head(query: &mut Query, before: Head, writes: &Writes, trust: Trust, has_keys
         query.push(" AND (SELECT count(*) FROM guarded) = ");
         query.push_bind(i64::try_from(writes.moved.len()).unwrap_or(i64::MAX));
     }
-    if trust == Trust::Guessed && !writes.opened.is_empty() {
-        // Row by row: left to itself the planner may walk through all unfinished operations instead.
+    if path == Path::Optimistic && !writes.opened.is_empty() {
+        // LATERAL looks up each row. With a plain join the planner may read all unfinished operations.
         query.push(
             " AND (SELECT count(*) FROM opened w CROSS JOIN LATERAL (
                        SELECT FROM operations o
@@ -97,7 +97,7 @@ fn head(query: &mut Query, before: Head, writes: &Writes, trust: Trust, has_keys
                    ) AS busy) = 0",
         );
     }
-    if trust == Trust::Guessed && has_keys {
+    if path == Path::Optimistic && has_keys {
         query.push(
             " AND (SELECT count(*) FROM keyed w CROSS JOIN LATERAL (
                        SELECT FROM idempotency_keys k
@@ -213,7 +213,7 @@ fn moved_rows(query: &mut Query, moved: &[Moved]) {
         fence: "bigint" = moved.iter().map(|m| m.fence),
         due_at: "timestamptz" = moved.iter().map(|m| offset(m.due_at)),
     );
-    // A claim changes the fence without the chain's head: the lock keeps it as it was seen.
+    // A claim changes the fence without locking the chain head. FOR UPDATE keeps the fence that was compared.
     query.push(
         "guarded AS (SELECT FROM tracking t JOIN moved m ON t.operation_id = m.id AND t.fence = m.fence
                      JOIN operations o ON o.id = m.id AND o.status = m.was FOR UPDATE OF t), ",
