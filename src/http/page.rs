@@ -1,6 +1,7 @@
 //! Lists, a page at a time.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,6 +10,8 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, T
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::input::query::cursor;
+
 /// One page of a list.
 #[derive(Serialize)]
 pub struct Page<T> {
@@ -16,16 +19,29 @@ pub struct Page<T> {
     next_cursor: Option<String>,
 }
 
-impl<T: Serialize> Page<T> {
+impl<T> Page<T> {
     /// A list that has one page.
     pub fn only(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
     }
 
-    /// The answer with a page; `next` is where it ended, if there is more.
-    pub fn respond(items: Vec<T>, next: Option<String>, request: &HttpRequest) -> HttpResponse {
+    /// A page of `limit` items; one more in `found` says that there is a next page. `key` is an item's place in the list.
+    pub fn of<K: Display>(mut found: Vec<T>, limit: u32, key: impl FnOnce(&T) -> K) -> Self {
+        let limit = limit as usize;
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let next_cursor = found.last().filter(|_| has_more).map(|last| cursor(&key(last)));
+        Self { items: found, next_cursor }
+    }
+
+    /// The answer, with each item as `view` shows it.
+    pub fn respond<'a, V: Serialize>(
+        &'a self,
+        request: &HttpRequest,
+        view: impl Fn(&'a T) -> V,
+    ) -> HttpResponse {
         let mut response = HttpResponse::Ok();
-        if let Some(cursor) = &next {
+        if let Some(cursor) = &self.next_cursor {
             let others = form_urlencoded::parse(request.query_string().as_bytes())
                 .filter(|(name, _)| name != "cursor");
             let query = form_urlencoded::Serializer::new(String::new())
@@ -34,7 +50,8 @@ impl<T: Serialize> Page<T> {
                 .finish();
             response.insert_header((header::LINK, format!("<{}?{query}>; rel=\"next\"", request.path())));
         }
-        response.json(Self { items, next_cursor: next })
+        let items = self.items.iter().map(view).collect();
+        response.json(Page { items, next_cursor: self.next_cursor.clone() })
     }
 }
 

@@ -13,7 +13,6 @@ use crate::domain::operation::{Operation, OperationId};
 use crate::domain::principal::VpcScope;
 use crate::metrics::Metrics;
 use crate::service::Service;
-use crate::service::ledger::LedgerError;
 use crate::shutdown::Shutdown;
 
 use super::auth::{cache, limits};
@@ -75,6 +74,16 @@ impl HttpState {
         })
     }
 
+    /// Asks the service, on the core runtime as [`Self::run`] does; its error becomes a problem.
+    pub(super) async fn ask<T, E, F>(&self, question: impl FnOnce(Service) -> F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Into<Problem> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.run(question(self.service.clone())).await?.map_err(Into::into)
+    }
+
     /// The operation once it has ended, or as it is when the caller has waited long enough or the process wants to
     /// end.
     pub(super) async fn wait(
@@ -82,8 +91,8 @@ impl HttpState {
         id: OperationId,
         vpcs: VpcScope,
         limit: Duration,
-    ) -> Result<Result<Option<Operation>, LedgerError>, Problem> {
-        let (service, shutdown) = (self.service.clone(), self.shutdown.clone());
+    ) -> Result<Option<Operation>, Problem> {
+        let shutdown = self.shutdown.clone();
         let enough = async move {
             tokio::select! {
                 () = tokio::time::sleep(limit) => {}
@@ -91,6 +100,6 @@ impl HttpState {
             }
         };
         let _waiting = self.figures.waits("wait");
-        self.run(async move { service.wait(id, &vpcs, enough).await }).await
+        self.ask(|service| async move { service.wait(id, &vpcs, enough).await }).await
     }
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::domain::fingerprint;
 use crate::domain::principal::Scope;
+use crate::service::Service;
 use crate::service::audit::{Checked, Segment};
 
 use super::checkpoint::Checkpoint;
@@ -85,12 +86,11 @@ pub async fn verify(state: web::Data<HttpState>, request: HttpRequest) -> Result
     };
     let segment =
         Segment { after: seq.zip(hash), limit: limit.unwrap_or(DEFAULT_EVENTS), time_limit: TIME_LIMIT };
-    let service = state.service.clone();
-    let check = async move {
+    let check = |service: Service| async move {
         // Held by the work itself: it goes on when the caller hangs up.
         let _permit = permit;
         service.verify_segment(segment).await
     };
-    let checked = state.run(check).await??;
+    let checked = state.ask(check).await?;
     Ok(HttpResponse::Ok().json(VerificationView::from(checked)))
 }

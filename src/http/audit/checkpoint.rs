@@ -35,8 +35,7 @@ pub async fn checkpoint(state: web::Data<HttpState>, request: HttpRequest) -> Re
     // It tells what happens in every VPC.
     rights::reader_of_all(&state, &request, Scope::AuditRead).await?;
     Query::parse(request.query_string()).finish()?;
-    let service = state.service.clone();
-    let newest =
-        state.run(async move { service.checkpoint().await }).await??.ok_or_else(Problem::not_found)?;
+    let newest = state.ask(|service| async move { service.checkpoint().await }).await?;
+    let newest = newest.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(Checkpoint::from(newest)))
 }

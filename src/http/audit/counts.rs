@@ -72,8 +72,8 @@ pub async fn counts(state: web::Data<HttpState>, request: HttpRequest) -> Result
     }
     query.finish()?;
     (filter.created_after, filter.created_before) = (Some(after), Some(before));
-    let service = state.service.clone();
-    let counted = state.run(async move { service.event_counts(&vpcs, &filter, bucket).await }).await??;
+    let counted =
+        state.ask(|service| async move { service.event_counts(&vpcs, &filter, bucket).await }).await?;
     let items = counted.into_iter().map(CountView::from).collect();
     Ok(HttpResponse::Ok().json(CountsView { bucket, created_after: after, created_before: before, items }))
 }

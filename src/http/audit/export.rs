@@ -70,10 +70,13 @@ struct Walk {
 impl Walk {
     /// The next block's lines; `None` at the end.
     async fn block(&mut self) -> Result<Option<Bytes>, Problem> {
-        let (service, vpcs, filter) = (self.state.service.clone(), self.vpcs.clone(), self.filter.clone());
-        let after = self.after;
-        let read = async move { service.events(&vpcs, &filter, Order::OldestFirst, after, BLOCK).await };
-        let events = self.state.run(read).await??;
+        let (vpcs, filter, after) = (self.vpcs.clone(), self.filter.clone(), self.after);
+        let events =
+            self.state
+                .ask(|service| async move {
+                    service.events(&vpcs, &filter, Order::OldestFirst, after, BLOCK).await
+                })
+                .await?;
         let mut lines = self.header.take().unwrap_or_default();
         for event in events.iter().filter(|event| event.row.seq <= self.last) {
             lines.extend(self.form.line(event));
@@ -89,8 +92,7 @@ pub async fn stream_all(
     filter: EventFilter,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
-    let service = state.service.clone();
-    let checkpoint = state.run(async move { service.checkpoint().await }).await??;
+    let checkpoint = state.ask(|service| async move { service.checkpoint().await }).await?;
     let header = (form == Form::Csv).then(view::csv_header);
     let last = checkpoint.map_or(0, |newest| newest.seq);
     let walk = Walk { state, vpcs, filter, form, after: None, last, header };

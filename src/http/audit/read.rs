@@ -9,7 +9,7 @@ use super::export::{self, Form};
 use super::filter::filter;
 use super::view::EventView;
 use crate::http::auth::rights;
-use crate::http::input::query::{Query, cursor};
+use crate::http::input::query::Query;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
@@ -25,13 +25,13 @@ pub async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<H
     }
     let (limit, after) = (query.limit(), query.cursor::<i64>());
     query.finish()?;
-    let service = state.service.clone();
-    let found = async move { service.events(&vpcs, &filter, Order::NewestFirst, after, limit + 1).await };
-    let mut events = state.run(found).await??;
-    let has_more = events.len() > limit as usize;
-    events.truncate(limit as usize);
-    let next = events.last().filter(|_| has_more).map(|last| cursor(&last.row.seq));
-    Ok(Page::respond(events.iter().map(EventView::from).collect(), next, &request))
+    let events =
+        state
+            .ask(|service| async move {
+                service.events(&vpcs, &filter, Order::NewestFirst, after, limit + 1).await
+            })
+            .await?;
+    Ok(Page::of(events, limit, |last| last.row.seq).respond(&request, EventView::from))
 }
 
 pub async fn one(
@@ -42,8 +42,7 @@ pub async fn one(
     let (_, vpcs) = rights::reader(&state, &request, Scope::AuditRead).await?;
     Query::parse(request.query_string()).finish()?;
     let seq: i64 = seq.parse().map_err(|_| Problem::not_found())?;
-    let service = state.service.clone();
-    let event = state.run(async move { service.event(seq, &vpcs).await }).await??;
+    let event = state.ask(|service| async move { service.event(seq, &vpcs).await }).await?;
     let event = event.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(EventView::from(&event)))
 }

@@ -72,8 +72,7 @@ pub async fn writer_of(
         return Ok(());
     }
     let for_what = format!("for VPC {vpc}");
-    let (service, principal) = (state.service.clone(), principal.clone());
-    let (path, origin) = (path.clone(), origin(request));
-    state.run(async move { service.record_denied(&principal, &path, origin).await }).await??;
+    let (principal, path, origin) = (principal.clone(), path.clone(), origin(request));
+    state.ask(|service| async move { service.record_denied(&principal, &path, origin).await }).await?;
     Err(forbidden(state, Scope::TunnelsWrite, &for_what))
 }

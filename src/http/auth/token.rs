@@ -58,8 +58,7 @@ async fn recognised(
             return Err(too_often(state, request, standing, ProblemType::SignInLimited));
         }
     }
-    let service = state.service.clone();
-    let found = state.run(async move { service.principal_of_token(&token).await }).await??;
+    let found = state.ask(|service| async move { service.principal_of_token(&token).await }).await?;
     match &found {
         Some(principal) => state.known.put(digest, principal.clone()),
         None => {

@@ -52,8 +52,7 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
     if state.shutdown.is_requested() {
         return Err(Problem::of(ProblemType::ShuttingDown));
     }
-    let service = state.service.clone();
-    state.run(async move { service.ready().await }).await??;
+    state.ask(|service| async move { service.ready().await }).await?;
     Ok(HttpResponse::Ok().json(Ready { status: ReadyStatus::Ready }))
 }
 

@@ -9,7 +9,7 @@ use crate::service::ledger::OperationFilter;
 use super::view::OperationView;
 use crate::http::auth::rights;
 use crate::http::input::headers;
-use crate::http::input::query::{Query, cursor};
+use crate::http::input::query::Query;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
@@ -31,14 +31,10 @@ pub async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<H
     };
     let (limit, after) = (query.limit(), query.cursor::<OperationId>());
     query.finish()?;
-    let service = state.service.clone();
-    // One more than asked for tells whether there is a next page.
-    let found = async move { service.operations(&vpcs, &filter, after, limit + 1).await };
-    let mut operations = state.run(found).await??;
-    let has_more = operations.len() > limit as usize;
-    operations.truncate(limit as usize);
-    let next = operations.last().filter(|_| has_more).map(|last| cursor(&last.id));
-    Ok(Page::respond(operations.iter().map(OperationView::from).collect(), next, &request))
+    let operations = state
+        .ask(|service| async move { service.operations(&vpcs, &filter, after, limit + 1).await })
+        .await?;
+    Ok(Page::of(operations, limit, |last| last.id).respond(&request, OperationView::from))
 }
 
 pub async fn one(
@@ -51,11 +47,8 @@ pub async fn one(
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let wait = headers::wait(&request);
     let found = match wait {
-        Some(limit) => state.wait(id, vpcs, limit).await??,
-        None => {
-            let service = state.service.clone();
-            state.run(async move { service.operation(id, &vpcs).await }).await??
-        }
+        Some(limit) => state.wait(id, vpcs, limit).await?,
+        None => state.ask(|service| async move { service.operation(id, &vpcs).await }).await?,
     };
     let operation = found.ok_or_else(Problem::not_found)?;
     let mut response = HttpResponse::Ok().json(OperationView::from(&operation));

@@ -173,8 +173,7 @@ pub async fn stream(
     let place = last_event_id::last_seen(&request)?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let watcher = state.service.watch(id);
-    let service = state.service.clone();
-    let sight = state.run(async move { service.sight(id, &vpcs).await }).await??;
+    let sight = state.ask(|service| async move { service.sight(id, &vpcs).await }).await?;
     let sight = sight.ok_or_else(Problem::not_found)?;
     if place == Place::End && sight.operation.status().is_final() {
         // Tells a browser's EventSource, which connects again by itself, to leave it at that.

@@ -55,8 +55,7 @@ pub async fn patch(
     if is_dry_run {
         return dry_run::answer(&state, modify).await;
     }
-    let service = state.service.clone();
-    let modified = state.run(async move { service.modify(modify).await }).await??;
+    let modified = state.ask(|service| async move { service.modify(modify).await }).await?;
     let (operation, is_repeated) = match modified {
         Modified::Accepted(operation) | Modified::Rejected(operation) => (operation, false),
         Modified::Repeated(operation) => (operation, true),
@@ -64,7 +63,7 @@ pub async fn patch(
     let wait = headers::wait(&request);
     let operation = match wait {
         Some(limit) if !operation.status().is_final() => {
-            let waited = state.wait(operation.id, VpcScope::All, limit).await?;
+            let waited = state.wait(operation.id, VpcScope::All, limit).await;
             // The change is under way whatever the ledger says now.
             waited.ok().flatten().unwrap_or(operation)
         }

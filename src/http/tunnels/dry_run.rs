@@ -83,10 +83,9 @@ impl<'a> From<&'a Field> for FieldView<'a> {
 }
 
 pub async fn answer(state: &web::Data<HttpState>, request: Modify) -> Result<HttpResponse, Problem> {
-    let service = state.service.clone();
     let path = request.path.clone();
     let DryRun { etag, merged, fields, call, in_progress } =
-        state.run(async move { service.dry_run(&request).await }).await??;
+        state.ask(|service| async move { service.dry_run(&request).await }).await?;
     let parameter = |(name, value)| ParameterView { name, value };
     let parameters = call.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     Ok(HttpResponse::Ok().json(DryRunView {

@@ -10,7 +10,7 @@ use crate::service::tunnels::TunnelError;
 use super::path::Path;
 use crate::http::auth::rights;
 use crate::http::input::conditional;
-use crate::http::input::query::{Query, cursor};
+use crate::http::input::query::Query;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
@@ -31,8 +31,7 @@ pub async fn one(
     // What can't be an id, and what may not be seen, looks like a tunnel that does not exist.
     let path = path.parse(&mut Vec::new()).filter(|path| vpcs.allows(path.vpc_id.as_str()));
     let path = path.ok_or_else(TunnelError::not_found)?;
-    let service = state.service.clone();
-    let tunnel = state.run(async move { service.tunnel(&path).await }).await??;
+    let tunnel = state.ask(|service| async move { service.tunnel(&path).await }).await?;
     let etag = tunnel.etag();
     let mut response = if known.has(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((header::ETAG, etag.to_string())).insert_header(REVALIDATE);
@@ -46,18 +45,17 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let (_, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
     let mut query = Query::parse(request.query_string());
-    let (limit, after) = (query.limit() as usize, query.cursor::<String>());
+    let (limit, after) = (query.limit(), query.cursor::<String>());
     query.finish()?;
     let vpc = path.0.parse::<VpcId>().ok().filter(|vpc| vpcs.allows(vpc.as_str()));
     let (Some(vpc), Ok(gateway)) = (vpc, path.1.parse::<GatewayId>()) else {
         return Err(TunnelError::not_found().into());
     };
-    let service = state.service.clone();
-    // One more than asked for tells whether there is a next page.
-    let found = async move { service.tunnels(&vpc, &gateway, after.as_deref(), limit + 1).await };
-    let mut tunnels = state.run(found).await??;
-    let has_more = tunnels.len() > limit;
-    tunnels.truncate(limit);
-    let next = tunnels.last().filter(|_| has_more).map(|last| cursor(&last.tunnel_id));
-    Ok(Page::respond(tunnels, next, &request))
+    let tunnels =
+        state
+            .ask(|service| async move {
+                service.tunnels(&vpc, &gateway, after.as_deref(), limit as usize + 1).await
+            })
+            .await?;
+    Ok(Page::of(tunnels, limit, |last| last.tunnel_id.clone()).respond(&request, |tunnel| tunnel))
 }
