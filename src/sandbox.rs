@@ -136,7 +136,6 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
         },
         rules: Rules {
             merge_partial_groups: true,
-            groups_go_together: false,
             upstream_timeout,
             poll_interval: Duration::from_millis(500),
             poll_max_interval: Duration::from_secs(5),

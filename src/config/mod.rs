@@ -193,7 +193,6 @@ fn rules(args: &ServeArgs) -> Result<Rules, InvalidSetting> {
     }
     Ok(Rules {
         merge_partial_groups: args.partial_groups == PartialGroups::Merge,
-        groups_go_together: args.param_style.mixes_groups(),
         upstream_timeout: args.upstream_timeout,
         poll_interval: args.poll_interval,
         poll_max_interval: args.poll_max_interval,

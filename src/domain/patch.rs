@@ -18,6 +18,8 @@ use reader::{Reader, words_of};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
     pub ranges: RequiredRanges,
+    /// True if the API's parameters mix `ike` and `ipsec`, so that sending one of them whole takes both.
+    pub groups_go_together: bool,
 }
 
 /// How many of `peer_cidrs` and `security_policies` a patch must have.

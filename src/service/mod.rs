@@ -33,8 +33,6 @@ pub use outcome::usual_detail;
 pub struct Rules {
     /// Read, merge and send a partial `ike` or `ipsec` group whole; false sends it as given.
     pub merge_partial_groups: bool,
-    /// True if the cloud's parameters mix `ike` and `ipsec`: to send one of them whole takes both.
-    pub groups_go_together: bool,
     /// The time limit of one call to the cloud.
     pub upstream_timeout: Duration,
     /// The first wait before a task is asked about.

@@ -47,7 +47,7 @@ impl Service {
         if !self.is_merged(patch) {
             return Ok(merge::as_given(path, patch));
         }
-        merge::merged(path, patch, tunnel, self.rules.groups_go_together).map_err(|unshown| {
+        merge::merged(path, patch, tunnel, self.requirements().groups_go_together).map_err(|unshown| {
             let error = OperationError {
                 detail: format!("{unshown}; nothing was sent"),
                 ..outcome::error(ErrorCode::TunnelUnreadable)
@@ -58,6 +58,6 @@ impl Service {
 
     /// True if the patch is filled in from the tunnel before it is sent.
     fn is_merged(&self, patch: &Patch) -> bool {
-        self.rules.merge_partial_groups && merge::is_partial(patch, self.rules.groups_go_together)
+        self.rules.merge_partial_groups && merge::is_partial(patch, self.requirements().groups_go_together)
     }
 }

@@ -231,7 +231,6 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
         },
         rules: Rules {
             merge_partial_groups: true,
-            groups_go_together: false,
             upstream_timeout,
             poll_interval: Duration::from_millis(50),
             poll_max_interval: Duration::from_millis(200),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tunnelgate::cloud::v2::sign::SignatureMethod;
-use tunnelgate::cloud::v2::wire::{ParamStyle, REQUIREMENTS};
+use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::ike::IkeSettings;
 use tunnelgate::domain::ipsec::IpsecSettings;
@@ -26,7 +26,7 @@ pub fn path() -> TunnelPath {
 
 /// A change without groups.
 pub fn change(patch: Value) -> TunnelChange {
-    let patch = Patch::parse(&patch, REQUIREMENTS).expect("a patch");
+    let patch = Patch::parse(&patch, ParamStyle::Indexed.requirements()).expect("a patch");
     TunnelChange {
         path: path(),
         name: patch.name,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tunnelgate::cloud::v2::sign;
-use tunnelgate::cloud::v2::wire::REQUIREMENTS;
+use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::config::args::DatabaseArgs;
 use tunnelgate::config::secrets::Secrets;
 use tunnelgate::domain::event::{Actor, ActorKind, Origin};
@@ -29,7 +29,7 @@ fn shown(what: &impl Debug) -> String {
 fn nothing_that_carries_a_secret_shows_it() {
     let key = PreSharedKey::parse(CANARY).expect("a key");
     let document = json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": CANARY});
-    let patch = Patch::parse(&document, REQUIREMENTS).expect("a patch");
+    let patch = Patch::parse(&document, ParamStyle::Indexed.requirements()).expect("a patch");
     let path = TunnelPath {
         vpc_id: "vpc-1".parse().expect("an id"),
         gateway_id: "vpngw-1".parse().expect("an id"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tunnelgate::chance::{Chance, SystemChance};
-use tunnelgate::cloud::v2::wire::REQUIREMENTS;
+use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::domain::changes::Changes;
 use tunnelgate::domain::event::{Actor, ActorKind, Event, NewEvent, Origin, Upstream};
 use tunnelgate::domain::fingerprint::FingerprintKey;
@@ -105,7 +105,7 @@ pub fn changes() -> Changes {
     let document = json!({
         "peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest", "name": "größe \u{1F510} \"\\",
     });
-    let patch = Patch::parse(&document, REQUIREMENTS).expect("a patch");
+    let patch = Patch::parse(&document, ParamStyle::Indexed.requirements()).expect("a patch");
     Changes::of(&patch, &FingerprintKey::derive(b"test"))
 }
 

@@ -305,7 +305,7 @@ fn judge(status: u16, answer: Option<Answer>, upstream: &mut Upstream) -> (Class
 #[async_trait]
 impl Cloud for Client {
     fn requirements(&self) -> Requirements {
-        wire::REQUIREMENTS
+        self.settings.param_style.requirements()
     }
 
     async fn modify(&self, change: &TunnelChange) -> Reply {

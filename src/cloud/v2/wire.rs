@@ -23,15 +23,14 @@ words! {
 }
 
 impl ParamStyle {
-    /// True if `ipsec`'s encryption is written into `ike`'s set, so that neither group is whole without the other.
+    /// What API 2.0 requires of a patch: every call has to give one of `userGwCidrBlock` and `spdAcl`
+    /// (ModifyVpnConnEx). The plain style writes `ipsec`'s encryption into `ike`'s set, so that neither group is whole
+    /// without the other.
     #[must_use]
-    pub fn mixes_groups(self) -> bool {
-        self == Self::Plain
+    pub fn requirements(self) -> Requirements {
+        Requirements { ranges: RequiredRanges::ExactlyOne, groups_go_together: self == Self::Plain }
     }
 }
-
-/// Every call has to give one of `userGwCidrBlock` and `spdAcl` (API 2.0, ModifyVpnConnEx).
-pub const REQUIREMENTS: Requirements = Requirements { ranges: RequiredRanges::ExactlyOne };
 
 /// The cloud's word for "no encryption" and "no perfect forward secrecy": a text, not JSON's null.
 pub(super) const NONE: &str = "null";

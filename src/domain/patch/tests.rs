@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const ONE: Requirements = Requirements { ranges: RequiredRanges::ExactlyOne };
-const AT_MOST_ONE: Requirements = Requirements { ranges: RequiredRanges::AtMostOne };
+const ONE: Requirements = Requirements { ranges: RequiredRanges::ExactlyOne, groups_go_together: false };
+const AT_MOST_ONE: Requirements = Requirements { ranges: RequiredRanges::AtMostOne, ..ONE };
 
 fn faults(document: Value) -> Vec<(String, &'static str)> {
     faults_under(ONE, document)

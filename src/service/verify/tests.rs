@@ -11,7 +11,7 @@ fn key() -> FingerprintKey {
 }
 
 fn asked(patch: &Value) -> Result<Changes, Vec<Fault>> {
-    let requirements = Requirements { ranges: RequiredRanges::AtMostOne };
+    let requirements = Requirements { ranges: RequiredRanges::AtMostOne, groups_go_together: false };
     Ok(Changes::of(&Patch::parse(patch, requirements)?, &key()))
 }
 

@@ -9,7 +9,6 @@ use crate::support::Store;
 async fn sent_in_plain_style(patch: Value) -> (Value, std::collections::BTreeMap<String, String>) {
     let harness = Harness::with(Store::sqlite(), |settings| {
         settings.upstream.param_style = ParamStyle::Plain;
-        settings.rules.groups_go_together = ParamStyle::Plain.mixes_groups();
     })
     .await;
     let answer = harness.consumer.patch(&path("vpnx-branch01"), &patch, &[("prefer", "wait=30")]).await;
