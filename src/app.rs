@@ -1,4 +1,4 @@
-//! Puts the parts together; the one place that knows every concrete type.
+//! Builds the service from its parts. Only this module names the concrete cloud client, ledger and clock.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,27 +26,27 @@ use crate::shutdown::Shutdown;
 use crate::tls::{Certificates, TlsError};
 use crate::tracker;
 
-/// The longest that the head of a request may take; slower callers are cut off. Bodies have a limit of their own.
+/// Limit for receiving the head of a request; slower connections are closed. Bodies have a separate limit.
 const CLIENT_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a connection may be idle between two requests. Longer than load balancers keep theirs (60 s as a rule), so
-/// that it is they who close it, and never we just as a request comes in.
+/// Limit of idle connections. Load balancers usually close idle connections after 60 s: with a longer limit here, the
+/// service never closes a connection on which a load balancer is sending a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// What is left for the tracker after the requests took all the time that a shutdown has.
-const LAST_MOMENT: Duration = Duration::from_secs(1);
+/// Time for the tracker to write its results if the requests used the whole shutdown timeout.
+const TRACKER_GRACE: Duration = Duration::from_secs(1);
 
-/// Where TLS is served: for a year browsers come back with TLS only, whatever address they are given (RFC 6797).
+/// Header of every TLS response: browsers use https for this host for one year (RFC 6797).
 const TLS_ONLY: (header::HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
 
-/// Why the service could not be started.
+/// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
     Ledger(#[from] OpenError),
-    #[error("the ledger could not be written")]
+    #[error("can't write to the ledger")]
     Unwritable(#[source] LedgerError),
-    #[error("the cloud's client could not be set up")]
+    #[error("can't set up the HTTP client for the cloud")]
     Cloud(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -54,7 +54,7 @@ pub enum StartError {
     Listen(SocketAddr, #[source] std::io::Error),
 }
 
-/// What the world gives: time and chance.
+/// The sources of time and randomness.
 #[derive(Clone)]
 pub struct World {
     pub clock: Arc<dyn Clock>,
@@ -67,9 +67,9 @@ impl Default for World {
     }
 }
 
-/// A service that listens, and has yet to run.
+/// A service that listens on its port; [`App::run`] serves requests.
 pub struct App {
-    /// Where it listens.
+    /// The address that the service listens on.
     pub address: SocketAddr,
     pub ledger: Arc<dyn Ledger>,
     server: Server,
@@ -81,10 +81,10 @@ pub struct App {
     shutdown_timeout: Duration,
 }
 
-/// Opens the ledger that the settings name.
+/// Opens the ledger of the settings.
 ///
 /// # Errors
-/// If it can't be reached in time, or not be migrated.
+/// If the database does not answer in time, or a migration fails.
 pub async fn open_ledger(
     database: &Database,
     migrate: bool,
@@ -95,16 +95,16 @@ pub async fn open_ledger(
 }
 
 impl App {
-    /// Builds the service and begins to listen.
+    /// Builds the service and starts to listen.
     ///
     /// # Errors
-    /// If a part can't be set up.
+    /// If a part of the service can't be set up.
     pub async fn start(settings: Settings, world: World, shutdown: Shutdown) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::default());
         let certificates = settings.tls.map(Certificates::load).transpose()?.map(Arc::new);
         let ledger = open_ledger(&settings.database, settings.migrate, &metrics).await?;
         if settings.migrate {
-            // Where others migrate, the tables may come later; here a ledger that takes nothing is a wrong setting.
+            // With --no-migrate the tables may not exist yet. Otherwise a ledger that refuses writes is a wrong setting.
             ledger.ready().await.map_err(StartError::Unwritable)?;
         }
         let World { clock, chance } = world;
@@ -169,9 +169,10 @@ impl App {
         })
     }
 
-    /// Serves until the shutdown is requested. Then, for the delay, it still serves, but `/readyz` fails and every
-    /// answer closes its connection, so that callers and load balancers go elsewhere; then it takes nothing more and
-    /// finishes what is under way, first the requests, then the looks of the tracker.
+    /// Serves until the shutdown is requested, then ends in two stages. During the shutdown delay the service still
+    /// answers requests, but `/readyz` fails and every response closes its connection, so that load balancers use other
+    /// replicas. After the delay the service accepts no more connections and finishes the requests in progress, then the
+    /// polls of the tracker.
     ///
     /// # Errors
     /// If the server fails.
@@ -190,25 +191,27 @@ impl App {
         self.shutdown.request();
         let until = stopper.await.unwrap_or_else(|_| Instant::now()) + self.shutdown_timeout;
         let finished = async {
-            // Requests whose callers have hung up.
+            // Requests of callers that have disconnected.
             self.shutdown.work_ended().await;
             let _ = tracker.await;
         };
-        // One limit for all of it. What only has to be written still gets its moment.
-        if timeout_at(until.max(Instant::now() + LAST_MOMENT), finished).await.is_err() {
-            warn!("not everything that was under way ended in time; its leases will run out");
+        // One limit for requests and tracker together; the tracker always gets TRACKER_GRACE.
+        if timeout_at(until.max(Instant::now() + TRACKER_GRACE), finished).await.is_err() {
+            warn!(
+                "the shutdown timeout has passed with work in progress; other replicas continue it when its leases expire"
+            );
         }
         watchers.abort();
         forgetting.abort();
-        info!("ended");
+        info!("shutdown complete");
         served
     }
 }
 
-/// Stops the server when it is time to, and says since when it was being stopped.
+/// Waits for the shutdown and its delay, stops the server, and returns when the stop began.
 async fn stop_at(shutdown: Shutdown, delay: Duration, server: ServerHandle) -> Instant {
     shutdown.requested().await;
-    let _ = timeout(delay, shutdown.requested_in_haste()).await;
+    let _ = timeout(delay, shutdown.requested_without_delay()).await;
     let since = Instant::now();
     server.stop(true).await;
     since

@@ -1,8 +1,8 @@
-//! An error with its causes in one line, for people and for logs: tracing's JSON shows an error without them.
+//! An error and its causes as one line, for stderr and logs: tracing's JSON format omits the causes.
 
 use std::error::Error;
 
-/// What went wrong, and why, and why that.
+/// The error's message, followed by the messages of its causes.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

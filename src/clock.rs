@@ -1,19 +1,19 @@
-//! Time as an argument: everything that needs "now" is handed a clock, so that a test can hold it still.
+//! Time as an argument: code that needs the current time receives a [`Clock`], so that tests can fix it.
 
 use crate::domain::timestamp::Timestamp;
 
-/// Where the time of day comes from.
+/// A source of wall-clock time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The present moment, UTC, to the microsecond.
+    /// The current time, UTC, in microseconds.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's own clock.
+/// The operating system's clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    #[allow(clippy::disallowed_methods, reason = "the only direct use of the clock")]
     fn now(&self) -> Timestamp {
         let since_epoch =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

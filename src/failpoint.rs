@@ -1,12 +1,12 @@
-//! Named places between the steps of a change where a test can end the process, hold it, or make it panic. They are
-//! compiled in with the feature `failpoints` only, which no release has; without it nothing of them is left.
+//! Failpoints: named places between the steps of a change where a test can abort the process, pause a task, or panic.
+//! Only builds with the feature `failpoints` contain them; releases do not.
 //!
-//! `TUNNELGATE_FAILPOINTS` holds `name=action` or `name=action@n`, joined with `;`. The action happens when the place
-//! is passed for the n-th time, the first by default:
+//! `TUNNELGATE_FAILPOINTS` contains `name=action` or `name=action@n`, separated by `;`. The action runs when execution
+//! reaches the failpoint for the n-th time (default 1):
 //!
-//! - `abort` ends the process at once: nothing is unwound, flushed or closed, as with SIGKILL;
-//! - `pause` holds whoever came there for ever;
-//! - `panic(words)` panics with these words.
+//! - `abort` ends the process at once, without unwinding, flushing or closing, as SIGKILL does;
+//! - `pause` suspends the task for ever;
+//! - `panic(message)` panics with the message.
 
 /// Marks a place. The names in use stand in `docs/decisions/012-dying-is-tested-at-every-step.md`, and a test sees to
 /// it that each has its test.
@@ -35,7 +35,7 @@ mod armed {
     struct Point {
         name: String,
         action: Action,
-        /// The passage at which it happens, counted from 1.
+        /// The pass on which the action runs, counted from 1.
         at: u32,
         passed: AtomicU32,
     }
@@ -58,7 +58,7 @@ mod armed {
         Some(Point { name: name.to_owned(), action, at: at.parse().ok()?, passed: AtomicU32::new(0) })
     }
 
-    #[allow(clippy::panic, reason = "a test asked for it")]
+    #[allow(clippy::panic, reason = "a test requested the panic")]
     pub(crate) async fn hit(name: &'static str) {
         let Some(point) = POINTS.iter().find(|point| point.name == name) else { return };
         if point.passed.fetch_add(1, Ordering::Relaxed) + 1 != point.at {

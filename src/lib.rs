@@ -1,10 +1,10 @@
 //! tunnelgate: a REST gateway that lets a company's own teams change Tencent Cloud VPN tunnels safely.
 //!
-//! The map, in the order in which a request passes through it. Dependencies point one way: `domain` knows nothing of
-//! ours, `service` knows `domain`, `http` and `tracker` know `service`, `cloud` and `ledger` implement the traits of
-//! `service` and never see each other, and only `app` names concrete types.
+//! Dependencies point one way: `domain` uses no other module, `service` uses `domain`, `http` and `tracker` use
+//! `service`. `cloud` and `ledger` implement traits of `service` and do not use each other. Only `app` names concrete
+//! types. `docs/architecture.md` describes each module and the path of a change.
 
-/// Puts the parts together; knows every concrete type.
+/// Builds the service from its parts.
 pub mod app;
 /// Errors with their causes.
 mod causes;
@@ -12,33 +12,33 @@ mod causes;
 pub mod chance;
 /// The command line.
 pub mod cli;
-/// The moment of now, as an argument.
+/// The current time, as an argument.
 pub mod clock;
-/// The cloud's APIs: the signer, the wire forms, the client, the call budget.
+/// Client of the cloud's API: signer, wire format, call budget.
 pub mod cloud;
-/// The settings: read once, checked once.
+/// Settings: flags, environment variables, files.
 pub mod config;
 /// What a tunnel change is; no I/O.
 pub mod domain;
-/// Named places where a test can end the process.
+/// Named places where a test can abort the process.
 mod failpoint;
-/// The API that consumers speak.
+/// The REST API, the OpenAPI document and the console.
 pub mod http;
 /// The store of operations and events, on PostgreSQL and on SQLite.
 pub mod ledger;
-/// The figures behind `/metrics`.
+/// The registry behind `/metrics`.
 pub mod metrics;
-/// Everything in one process.
+/// The gateway and a simulated cloud in one process.
 pub mod sandbox;
-/// What the product does; the traits `Cloud` and `Ledger`.
+/// The use cases: change, track, read back. Defines the traits `Cloud` and `Ledger`.
 pub mod service;
-/// Ending in two stages.
+/// Shutdown in two stages.
 pub mod shutdown;
 /// A simulated cloud, as strict as the real one.
 pub mod simulator;
 /// Logs.
 pub mod telemetry;
-/// TLS: certificates that are read again when they change.
+/// TLS certificates, reloaded when their files change.
 pub mod tls;
-/// The loop that follows operations to their end.
+/// The loop that follows operations until their final status.
 pub mod tracker;

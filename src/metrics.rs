@@ -1,4 +1,4 @@
-//! The figures behind `/metrics`: one registry, `tunnelgate_` before every name, base units, no ids as labels.
+//! Metrics for `/metrics`: one registry, the prefix `tunnelgate_`, base units, no ids as labels.
 
 use std::sync::Mutex;
 
@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::{Metric, Registry};
 
-/// The registry that every part registers its figures in.
+/// The registry of all metrics.
 #[derive(Debug)]
 pub struct Metrics(Mutex<Registry>);
 
@@ -17,7 +17,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Registers a figure; the name without prefix and without `_total`.
+    /// Registers a metric. `name` has no prefix and no `_total`.
     pub fn register<M: Metric + Clone>(&self, name: &str, help: &str, metric: M) -> M {
         if let Ok(mut registry) = self.0.lock() {
             registry.register(name, help, metric.clone());
@@ -25,14 +25,14 @@ impl Metrics {
         metric
     }
 
-    /// Registers figures that are looked up only when somebody asks for them.
+    /// Registers metrics that are computed at each scrape.
     pub fn register_collector(&self, collector: impl Collector) {
         if let Ok(mut registry) = self.0.lock() {
             registry.register_collector(Box::new(collector));
         }
     }
 
-    /// All figures in the text format of Prometheus (OpenMetrics).
+    /// All metrics in the OpenMetrics text format.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();

@@ -1,5 +1,5 @@
-//! Everything in one process, for newcomers and tests: a simulated cloud on a loopback port, a SQLite ledger, and one
-//! ready API key.
+//! The gateway in one process with a simulated cloud on a loopback port, a SQLite ledger and one API key, for a first
+//! try and for tests.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -23,30 +23,30 @@ use crate::simulator::{self, Simulator};
 
 const SECRET_ID: &str = "AKIDSANDBOX";
 
-/// Why the sandbox could not be started.
+/// Why the sandbox did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    #[error("the simulated cloud could not be started")]
+    #[error("can't start the simulated cloud")]
     Simulator(#[source] std::io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error("the sandbox's API key could not be stored")]
+    #[error("can't store the sandbox's API key")]
     Key(#[source] LedgerError),
 }
 
-/// A sandbox that listens, and has yet to run.
+/// A sandbox that listens on its port; [`App::run`] serves requests.
 pub struct Sandbox {
     pub app: App,
     pub simulator: Simulator,
-    /// Has every scope, for every VPC.
+    /// Token of a key with every scope in every VPC.
     pub token: SecretString,
 }
 
 impl Sandbox {
-    /// Starts the parts; the ledger is a file in the folder.
+    /// Starts the simulated cloud and the gateway, with the ledger in `folder`.
     ///
     /// # Errors
-    /// If a part can't be set up.
+    /// If one of them does not start.
     pub async fn start(
         listen: SocketAddr,
         folder: &Path,
@@ -72,20 +72,21 @@ impl Sandbox {
         let app = App::start(settings, world.clone(), shutdown).await?;
         let scopes = Scope::ALL.iter().map(|scope| Grant { scope: *scope, vpcs: VpcScope::All });
         let now = world.clock.now();
-        // A name of its own each time, because the ledger of an earlier run may be in use again.
+        // A random name, because a kept ledger contains the keys of earlier runs.
         let name = format!("sandbox-{}", &hex(&random)[..8]);
         let NewKey { key, token } = keys::draw(&*world.chance, &name, scopes.collect(), None, now);
         app.ledger.create_key(&key).await.map_err(SandboxError::Key)?;
         Ok(Self { app, simulator, token })
     }
 
-    /// What a newcomer is told, with a curl line that works when pasted.
+    /// The text to print at the start. Its curl lines work when pasted into bash, zsh or fish: every URL is quoted, and no
+    /// quoted text contains a single quote or a backslash.
     #[must_use]
     pub fn welcome(&self) -> String {
         let base = format!("http://{}", self.app.address);
         let token = self.token.expose_secret();
         format!(
-            "tunnelgate sandbox: a gateway and a simulated cloud in one process. Nothing leaves this machine.\n\
+            "tunnelgate sandbox: the gateway and a simulated cloud in one process. Nothing leaves this machine.\n\
              \n\
              Console      {base}/\n\
              Swagger UI   {base}/docs/\n\
@@ -93,18 +94,21 @@ impl Sandbox {
              \n\
              Change a tunnel:\n\
              \n\
-             curl -sS -X PATCH {base}/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0 \\\n  \
+             curl -sS -X PATCH '{base}/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0' \\\n  \
                -H 'Authorization: Bearer {token}' \\\n  \
                -H 'Content-Type: application/merge-patch+json' \\\n  \
                -d '{{\"peer_cidrs\": [\"10.100.2.0/24\"], \"pre_shared_key\": \"tencenttest\"}}'\n\
              \n\
-             Its answer names the operation; some seconds later it has succeeded:\n\
+             The response contains the operation. After a few seconds its status is `succeeded`:\n\
              \n\
-             curl -sS -H 'Authorization: Bearer {token}' {base}/operations?limit=1\n\
-             curl -sS -H 'Authorization: Bearer {token}' {base}/audit-events\n\
+             curl -sS -H 'Authorization: Bearer {token}' '{base}/operations?limit=1'\n\
              \n\
-             Tunnels that misbehave: vpnx-task-fails, vpnx-reset-after, vpnx-rate-limited-twice, …\n\
-             (tunnelgate simulate-cloud --help names them all). Ctrl-C ends it.\n"
+             Read its steps in the audit log:\n\
+             \n\
+             curl -sS -H 'Authorization: Bearer {token}' '{base}/audit-events'\n\
+             \n\
+             Tunnels with simulated faults: vpnx-task-fails, vpnx-reset-after, vpnx-rate-limited-twice, …\n\
+             `tunnelgate simulate-cloud --help` lists them all. Ctrl-C stops the sandbox.\n"
         )
     }
 }
@@ -140,7 +144,7 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
             poll_interval: Duration::from_millis(500),
             poll_max_interval: Duration::from_secs(5),
             task_timeout: Duration::from_secs(120),
-            // Nobody waits five minutes to see how a lost answer ends.
+            // Short, so that a lost response is settled while the user watches.
             settle_window: Duration::from_secs(20),
         },
         fingerprint_key,

@@ -1,94 +1,96 @@
-//! Ending in stages: the world is told, then nothing new is taken on, then what is under way is finished.
+//! Shutdown in stages: `/readyz` fails, then the service accepts nothing more, then it finishes the work in progress.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::{info, warn};
 
-/// More work than can be under way at the same time.
-const MUCH: u32 = 1 << 24;
+/// Permits of the work semaphore, more than a process can use at the same time.
+const WORK_PERMITS: u32 = 1 << 24;
 
-/// Whether somebody wishes the end.
+/// The requested kind of shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    GoOn,
-    End,
-    /// Nobody has to be told first.
-    EndInHaste,
+enum Request {
+    None,
+    AfterDelay,
+    WithoutDelay,
 }
 
-/// The wish to end, and the work that has to be finished before; clones see the same.
+/// The shutdown request and the work that a shutdown waits for; clones share both.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    wish: watch::Sender<Wish>,
+    request: watch::Sender<Request>,
     work: Arc<Semaphore>,
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self { wish: watch::Sender::new(Wish::GoOn), work: Arc::new(Semaphore::new(MUCH as usize)) }
+        Self {
+            request: watch::Sender::new(Request::None),
+            work: Arc::new(Semaphore::new(WORK_PERMITS as usize)),
+        }
     }
 }
 
 impl Shutdown {
-    /// Nobody wishes to end yet.
+    /// A shutdown that is not requested yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for the end.
+    /// Requests a shutdown after the delay.
     pub fn request(&self) {
-        self.wish.send_if_modified(|wish| {
-            let is_first = *wish == Wish::GoOn;
+        self.request.send_if_modified(|request| {
+            let is_first = *request == Request::None;
             if is_first {
-                *wish = Wish::End;
+                *request = Request::AfterDelay;
             }
             is_first
         });
     }
 
-    /// Asks for the end without a delay.
-    pub fn request_in_haste(&self) {
-        self.wish.send_replace(Wish::EndInHaste);
+    /// Requests a shutdown without the delay.
+    pub fn request_without_delay(&self) {
+        self.request.send_replace(Request::WithoutDelay);
     }
 
-    /// True once the end was asked for.
+    /// True once a shutdown was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        *self.wish.borrow() != Wish::GoOn
+        *self.request.borrow() != Request::None
     }
 
-    /// Ends when the end was asked for.
+    /// Waits for a shutdown request.
     pub async fn requested(&self) {
-        let mut wish = self.wish.subscribe();
-        // The sender lives as long as `self`, so this can't fail.
-        let _ = wish.wait_for(|wish| *wish != Wish::GoOn).await;
+        let mut request = self.request.subscribe();
+        // Can't fail: `self` keeps the sender alive.
+        let _ = request.wait_for(|request| *request != Request::None).await;
     }
 
-    /// Ends when the end was asked for in haste.
-    pub async fn requested_in_haste(&self) {
-        let mut wish = self.wish.subscribe();
-        let _ = wish.wait_for(|wish| *wish == Wish::EndInHaste).await;
+    /// Waits for a request to shut down without the delay.
+    pub async fn requested_without_delay(&self) {
+        let mut request = self.request.subscribe();
+        let _ = request.wait_for(|request| *request == Request::WithoutDelay).await;
     }
 
-    /// Work that the end has to wait for is under way until what this gives is dropped.
+    /// Registers work that a shutdown waits for; the work ends when the permit is dropped.
     #[must_use]
     pub fn work(&self) -> Option<OwnedSemaphorePermit> {
         self.work.clone().try_acquire_owned().ok()
     }
 
-    /// Ends when no work is under way.
+    /// Waits until all registered work has ended.
     pub async fn work_ended(&self) {
-        // It is never closed, so this can't fail.
-        let _ = self.work.acquire_many(MUCH).await;
+        // Can't fail: the semaphore is never closed.
+        let _ = self.work.acquire_many(WORK_PERMITS).await;
     }
 
-    /// Asks for the end at SIGTERM, in haste at SIGINT (somebody at a keyboard waits); a second signal ends the process
-    /// at once.
+    /// Requests a shutdown at SIGTERM, and one without the delay at SIGINT, because a person waits at the terminal. A second
+    /// signal ends the process at once.
     ///
     /// # Errors
-    /// If the signals can't be listened for.
+    /// If the signal handlers can't be installed.
     pub fn at_signals(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
@@ -101,12 +103,12 @@ impl Shutdown {
                     _ = interrupt.recv() => true,
                 };
                 if shutdown.is_requested() {
-                    warn!("a second signal: ending at once");
+                    warn!("second signal: exiting at once");
                     std::process::exit(130);
                 }
-                info!("shutting down: finishing what is under way");
+                info!("shutting down: finishing the work in progress");
                 if is_interrupt {
-                    shutdown.request_in_haste();
+                    shutdown.request_without_delay();
                 } else {
                     shutdown.request();
                 }
@@ -140,8 +142,8 @@ mod tests {
         let shutdown = Shutdown::new();
         shutdown.request();
         shutdown.requested().await;
-        shutdown.request_in_haste();
+        shutdown.request_without_delay();
         shutdown.request();
-        shutdown.requested_in_haste().await;
+        shutdown.requested_without_delay().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Logs: human or JSON, to stderr.
+//! Logs on stderr, as readable lines or as JSON.
 
 use std::panic::PanicHookInfo;
 
@@ -11,8 +11,8 @@ use tracing_subscriber::{EnvFilter, fmt, registry};
 use crate::config::InvalidSetting;
 use crate::config::args::{LogArgs, LogFormat};
 
-/// What our libraries may say at the most, whatever the filter asks for. At trace level some of them print what they
-/// send and receive, which may be a secret; the database's driver prints its statements.
+/// Highest log level of libraries, whatever the filter says. At trace level some libraries log the bytes that they send
+/// and receive, which can contain secrets; sqlx logs SQL statements.
 const CAPS: &[(&str, LevelFilter)] = &[
     ("actix", LevelFilter::INFO),
     ("h2", LevelFilter::INFO),
@@ -27,12 +27,12 @@ const CAPS: &[(&str, LevelFilter)] = &[
 /// Sets up logging for the whole process.
 ///
 /// # Errors
-/// If the filter can't be read.
+/// If the filter is invalid.
 pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| InvalidSetting::new("TUNNELGATE_LOG (--log)", error.to_string()))?;
     let lines = fmt::layer().with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
-    // Somebody embedding us may have set logging up already.
+    // An error means that a program that embeds this library has set up logging.
     let _ = match args.log_format {
         LogFormat::Human => {
             let lines = lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
@@ -43,17 +43,17 @@ pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
             registry().with(filter).with(caps()).with(lines).try_init()
         }
     };
-    std::panic::set_hook(Box::new(tell_panic));
+    std::panic::set_hook(Box::new(log_panic));
     Ok(())
 }
 
-/// A second filter behind the operator's: a directive that is more exact than a cap can't lift it.
+/// A second filter after the operator's, so that a more specific directive can't raise a library above its cap.
 fn caps() -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_targets(CAPS.iter().copied())
 }
 
-/// Tells where a panic was, and not what it says: that could hold a secret.
-fn tell_panic(panic: &PanicHookInfo<'_>) {
+/// Logs the place of a panic but not its message, which can contain a secret.
+fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     tracing::error!(place, "panic: this is a bug");
 }

@@ -1,5 +1,5 @@
-//! TLS: the certificate chain and its key, read at the start and again whenever the files change, because certificates
-//! are short-lived. Connections that are open go on with what they began with.
+//! TLS certificates: read at the start and reloaded when the files change, because certificates are short-lived. Open
+//! connections keep the certificate that they started with.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,37 +19,37 @@ use tracing::{info, warn};
 
 use crate::shutdown::Shutdown;
 
-/// How often it is looked whether the files have changed.
-const LOOK: Duration = Duration::from_secs(5);
-/// The longest that reading them may take.
+/// Interval of the checks for changed files.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(5);
+/// Time limit of one reload.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where the certificate chain and its key are, as PEM.
+/// The PEM files of the certificate chain and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The server's certificate first, then those that lead to the root.
+    /// The server's certificate, followed by the intermediate certificates.
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-/// Why TLS can't be served with these files. The message names the setting.
+/// Why the files can't be used for TLS. The message names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): {0} can't be read")]
+    #[error("TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): can't read {0}")]
     CertificateFile(PathBuf, #[source] std::io::Error),
-    #[error("TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): {0} holds no certificates as PEM")]
+    #[error("TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): {0} contains no PEM certificate")]
     Certificate(PathBuf, #[source] pem::Error),
-    #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): {0} can't be read")]
+    #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): can't read {0}")]
     KeyFile(PathBuf, #[source] std::io::Error),
-    #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): {0} holds no private key as PEM")]
+    #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): {0} contains no PEM private key")]
     Key(PathBuf, #[source] pem::Error),
     #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): the key does not belong to the certificate")]
     Pair(#[source] rustls::Error),
-    #[error("TLS could not be set up")]
+    #[error("can't set up TLS")]
     Setup(#[source] rustls::Error),
 }
 
-/// The certificate that new connections get.
+/// The certificate for new connections.
 pub struct Certificates {
     files: TlsFiles,
     provider: Arc<CryptoProvider>,
@@ -59,7 +59,7 @@ pub struct Certificates {
 #[derive(Clone)]
 struct Loaded {
     key: Arc<CertifiedKey>,
-    /// Of both files.
+    /// SHA-256 of both files.
     digest: [u8; 32],
 }
 
@@ -79,17 +79,17 @@ impl Certificates {
     /// Reads the files.
     ///
     /// # Errors
-    /// If they can't be read, or don't belong together.
+    /// If a file can't be read, or the key does not belong to the certificate.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let current = RwLock::new(read(&files, &provider)?);
         Ok(Self { files, provider, current })
     }
 
-    /// What the server needs: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, no client certificates.
+    /// The server's TLS settings: TLS 1.2 and 1.3, no client certificates.
     ///
     /// # Errors
-    /// If the TLS library has no such versions.
+    /// If the TLS library does not support these versions.
     pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
         let config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
@@ -99,7 +99,7 @@ impl Certificates {
         Ok(config)
     }
 
-    /// Reads the files again; true if they held something new. If they can't be used, what was there stays.
+    /// Reloads the files; true if they changed. On an error the current certificate stays in use.
     fn reload(&self) -> Result<bool, TlsError> {
         let loaded = read(&self.files, &self.provider)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
@@ -108,22 +108,26 @@ impl Certificates {
         Ok(is_new)
     }
 
-    /// Follows the files until the shutdown is requested: every few seconds, and at once at SIGHUP.
+    /// Reloads the files every few seconds and at SIGHUP, until the shutdown is requested.
     pub async fn follow(self: Arc<Self>, shutdown: Shutdown) {
         let mut hangup = match signal(SignalKind::hangup()) {
             Ok(hangup) => hangup,
             Err(error) => {
-                warn!(error = crate::causes::chain(&error), "certificates won't be read again");
+                warn!(
+                    error = crate::causes::chain(&error),
+                    "can't listen for SIGHUP; certificates will not be reloaded until a restart"
+                );
                 return;
             }
         };
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // A pair of files is not replaced in one instant: only what stays wrong is worth a warning, and only once.
+        let mut ticks = interval(RELOAD_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Tools replace the two files one after the other, so a single failed reload is normal. The second failure in a
+        // row is logged, later ones are not.
         let mut failures = 0_u32;
         loop {
             tokio::select! {
-                _ = look.tick() => {}
+                _ = ticks.tick() => {}
                 _ = hangup.recv() => {}
                 () = shutdown.requested() => return,
             }
@@ -133,7 +137,7 @@ impl Certificates {
                 Ok(Ok(Ok(is_new))) => {
                     failures = 0;
                     if is_new {
-                        info!("new connections get the new certificate");
+                        info!("the TLS certificate was reloaded; new connections use it");
                     }
                 }
                 Ok(Ok(Err(error))) => {
@@ -141,11 +145,11 @@ impl Certificates {
                     if failures == 2 {
                         warn!(
                             error = crate::causes::chain(&error),
-                            "the certificate files can't be used; the old certificate stays"
+                            "the TLS files are invalid; new connections use the previous certificate"
                         );
                     }
                 }
-                Ok(Err(_)) | Err(_) => warn!("the certificate files could not be read in time"),
+                Ok(Err(_)) | Err(_) => warn!("reading the TLS files took longer than 5 seconds"),
             }
         }
     }

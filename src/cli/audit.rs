@@ -23,20 +23,22 @@ use crate::service::ledger::{Checkpoint, EventFilter, Order};
 
 use super::{Failure, failure};
 
-/// Events that are read at a time.
+/// Events per read.
 const BLOCK: u32 = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Checks the hash chain. Exit code 0: whole; 1: broken (it says which row, and why); 2: could not look
+    /// Verify the hash chain. Exit code 0: the chain is whole; 1: it is broken (prints the first bad row and the reason);
+    /// 2: the log could not be read
     Verify(Verify),
-    /// Writes all events, oldest first
+    /// Write all events, oldest first
     Export(Export),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// What GET /audit-events/checkpoint answered once: also notices a cut-off tail and a log that was written anew
+    /// File with an earlier response of GET /audit-events/checkpoint. Also detects events removed from the end of the log
+    /// and a rewritten log
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
@@ -45,16 +47,18 @@ pub(super) struct Verify {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
+    /// One JSON object per line
     Ndjson,
+    /// CSV with a header line
     Csv,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// How the events are written
+    /// Format of the events
     #[arg(long)]
     format: Format,
-    /// Where they are written [default: stdout]
+    /// File to write [default: stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -68,7 +72,7 @@ pub(super) async fn run(command: Command, secrets: &Secrets) -> Result<ExitCode,
     }
 }
 
-/// A checkpoint as the API answers it.
+/// A checkpoint in the JSON form of the API.
 #[derive(Deserialize)]
 struct Kept {
     seq: i64,
@@ -80,9 +84,9 @@ fn kept(file: &PathBuf) -> Result<Checkpoint, Failure> {
     let wrong =
         |problem: String| InvalidSetting::new("--checkpoint", format!("{}: {problem}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    let kept: Kept =
-        serde_json::from_str(&text).map_err(|error| wrong(format!("is no checkpoint: {error}")))?;
-    let hash = from_hex(&kept.hash).ok_or_else(|| wrong("its hash is not 64 hex digits".into()))?;
+    let kept: Kept = serde_json::from_str(&text)
+        .map_err(|error| wrong(format!("not a response of GET /audit-events/checkpoint: {error}")))?;
+    let hash = from_hex(&kept.hash).ok_or_else(|| wrong("`hash` must be 64 hex digits".into()))?;
     Ok(Checkpoint { seq: kept.seq, hash, at: kept.at })
 }
 
@@ -110,7 +114,7 @@ async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let mut output: Box<dyn Write + Send> = match &args.output {
         Some(file) => Box::new(BufWriter::new(
             File::create(file)
-                .map_err(|error| Failure::new(&format!("{} can't be written", file.display()), error))?,
+                .map_err(|error| Failure::new(&format!("can't write {}", file.display()), error))?,
         )),
         None => Box::new(BufWriter::new(std::io::stdout())),
     };

@@ -1,18 +1,18 @@
-//! Why a command ended badly, told in one line.
+//! Errors of commands, printed as one line on stderr.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use crate::causes::chain;
 
-/// What went wrong, with its causes.
+/// An error message with its causes.
 #[derive(Debug)]
 pub struct Failure(String);
 
 impl Failure {
-    /// A failure in our words, with its cause.
-    pub fn new(what: &str, cause: impl std::error::Error) -> Self {
-        Self(format!("{what}: {}", chain(&cause)))
+    /// A message, followed by the cause and its own causes.
+    pub fn new(message: &str, cause: impl std::error::Error) -> Self {
+        Self(format!("{message}: {}", chain(&cause)))
     }
 }
 
@@ -22,8 +22,8 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Tells it on stderr; 2 is what every command ends with that could not do its work.
-pub(super) fn tell(failure: &Failure) -> ExitCode {
+/// Prints the failure on stderr. Exit code 2 means that a command could not do its work.
+pub(super) fn report(failure: &Failure) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "tunnelgate: {}", failure.0);
     ExitCode::from(2)
 }

@@ -20,31 +20,32 @@ use crate::service::ledger::ApiKey;
 
 use super::{Failure, failure};
 
-/// The longest name of a key, in characters: it stands in every event of the audit log.
+/// Longest name of a key, in characters. Every audit event of the key contains the name.
 const MAX_NAME: usize = 64;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Makes a key. Its token is printed once, alone on stdout; only its SHA-256 is stored
+    /// Create a key and print its token, alone on stdout. The token is shown only once: the ledger stores its SHA-256
     Create(Create),
-    /// Lists the keys, never their tokens
+    /// List all keys, without their tokens
     List(DatabaseArgs),
-    /// Revokes a key; a running service forgets it within 5 seconds
+    /// Revoke a key. Running gateways accept it for up to 5 more seconds
     Revoke(Revoke),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// Who it is for: stands in the audit log as the actor
+    /// Name of the key, the actor in the audit log. 1 to 64 letters, digits or . _ @ -
     #[arg(long, value_parser = name)]
     name: String,
-    /// What it may do: tunnels:read, tunnels:write, audit:read. Give it once for each
+    /// Scope of the key: tunnels:read, tunnels:write or audit:read. Repeat the flag for several scopes
     #[arg(long, required = true, value_parser = scope, value_name = "SCOPE")]
     scope: Vec<Scope>,
-    /// The VPCs that it may do it in, e.g. vpc-prod-*. Give it once for each [default: all]
+    /// Pattern of the VPC ids that the scopes cover, e.g. vpc-prod-*. Repeat the flag for several patterns [default: all
+    /// VPCs]
     #[arg(long, value_parser = pattern, value_name = "PATTERN")]
     vpc: Vec<VpcPattern>,
-    /// How long it is valid, e.g. 90d [default: until it is revoked]
+    /// Lifetime of the key, e.g. 90d [default: until it is revoked]
     #[arg(long, value_parser = duration::parse, value_name = "DURATION")]
     expires_in: Option<Duration>,
     #[command(flatten)]
@@ -53,7 +54,7 @@ pub(super) struct Create {
 
 #[derive(Debug, Args)]
 pub(super) struct Revoke {
-    /// The key's name
+    /// Name of the key
     #[arg(long)]
     name: String,
     #[command(flatten)]
@@ -94,7 +95,11 @@ async fn create(args: Create, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let now = SystemClock.now();
     let NewKey { key, token } = keys::draw(&SystemChance, &args.name, grants.collect(), args.expires_in, now);
     if !ledger.create_key(&key).await? {
-        return Err(InvalidSetting::new("--name", "is taken by a key that is not revoked").into());
+        return Err(InvalidSetting::new(
+            "--name",
+            "a key that is not revoked already has this name; choose another name or revoke that key",
+        )
+        .into());
     }
     failure::print(&format!("{}\n", token.expose_secret()))?;
     Ok(ExitCode::SUCCESS)
@@ -104,7 +109,7 @@ async fn list(args: &DatabaseArgs, secrets: &Secrets) -> Result<ExitCode, Failur
     let database = Database::from_args(args, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
     let now = SystemClock.now();
-    let mut text = format!("{:<24} {:<8} {:<28} {:<28} MAY\n", "NAME", "STATE", "CREATED", "EXPIRES");
+    let mut text = format!("{:<24} {:<8} {:<28} {:<28} SCOPES\n", "NAME", "STATE", "CREATED", "EXPIRES");
     for key in ledger.keys().await? {
         let expires = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
         text.push_str(&format!(
@@ -112,7 +117,7 @@ async fn list(args: &DatabaseArgs, secrets: &Secrets) -> Result<ExitCode, Failur
             key.name,
             state(&key, now),
             key.created_at.to_string(),
-            may(&key)
+            scopes(&key)
         ));
     }
     failure::print(&text)?;
@@ -129,7 +134,7 @@ fn state(key: &ApiKey, now: Timestamp) -> &'static str {
     }
 }
 
-fn may(key: &ApiKey) -> String {
+fn scopes(key: &ApiKey) -> String {
     let grant = |grant: &Grant| match &grant.vpcs {
         VpcScope::All => grant.scope.to_string(),
         VpcScope::Matching(patterns) => {
@@ -144,7 +149,11 @@ async fn revoke(args: &Revoke, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
     if !ledger.revoke_key(&args.name, SystemClock.now()).await? {
-        return Err(InvalidSetting::new("--name", "no valid key has this name").into());
+        return Err(InvalidSetting::new(
+            "--name",
+            "no valid key has this name; `tunnelgate keys list` shows the names",
+        )
+        .into());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -33,48 +33,48 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the service
+    /// Run the gateway
     Serve(Box<ServeArgs>),
-    /// Runs the service with everything it needs in one process: a simulated cloud, a SQLite ledger, one API key
+    /// Run the gateway, a simulated cloud and a SQLite ledger in one process, with an API key that is ready to use
     Sandbox(sandbox::Args),
-    /// Runs only the simulated cloud, for tests and compose files
+    /// Run only the simulated cloud, for tests and compose files
     SimulateCloud(simulate_cloud::Args),
-    /// Makes, lists and revokes API keys
+    /// Create, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Checks and exports the audit log
+    /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Applies the migrations
+    /// Apply the ledger's migrations
     Migrate(DatabaseArgs),
-    /// Prints the OpenAPI document
+    /// Print the OpenAPI document
     Openapi,
 }
 
-/// Runs the command line to its end.
+/// Parses the command line, runs the command and returns its exit code.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
     if let Err(error) = telemetry::init(&cli.log) {
-        return failure::tell(&error.into());
+        return failure::report(&error.into());
     }
     let secrets = Secrets::from_env();
     for name in secrets.unknown(&known_variables()) {
-        warn!(name, "this environment variable looks like a setting, but is none");
+        warn!(name, "unknown environment variable; `tunnelgate serve --help` lists the settings");
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failure::tell(&Failure::new("the runtime could not be started", error)),
+        Err(error) => return failure::report(&Failure::new("can't start the async runtime", error)),
     };
-    match runtime.block_on(carry_out(cli.command, &secrets)) {
+    match runtime.block_on(execute(cli.command, &secrets)) {
         Ok(code) => code,
-        Err(failure) => failure::tell(&failure),
+        Err(failure) => failure::report(&failure),
     }
 }
 
-async fn carry_out(command: Command, secrets: &Secrets) -> Result<ExitCode, Failure> {
+async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve(args) => serve::run(&args, secrets).await,
         Command::Sandbox(args) => sandbox::run(&args).await,
@@ -93,7 +93,7 @@ async fn carry_out(command: Command, secrets: &Secrets) -> Result<ExitCode, Fail
     }
 }
 
-/// Help goes to stdout; a value that is wrong is told in one line, which names the flag and its variable.
+/// Prints help to stdout, and an invalid value as one line on stderr that names the flag and its variable.
 fn refuse(error: &clap::Error) -> ExitCode {
     use clap::error::{ContextKind, ErrorKind};
     let is_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
@@ -107,21 +107,21 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let variable = variables().find(|(flag, _)| *flag == long).map(|(_, variable)| variable);
     let name = variable.map_or_else(|| format!("--{long}"), |variable| format!("{variable} (--{long})"));
     let text = error.to_string();
-    // For a parser of ours the reason stands behind the last colon of the first line; for a list of words clap
-    // names the words.
+    // clap puts the message of our own parsers after the last "': " of the first line. For a fixed list of values the
+    // message is made from that list.
     let first = text.lines().next().unwrap_or_default();
     let reason = match error.kind() {
         ErrorKind::InvalidValue => format!("must be one of {}", of(ContextKind::ValidValue)),
         _ => first
             .rsplit_once(">': ")
             .or_else(|| first.rsplit_once("': "))
-            .map_or("is wrong", |(_, r)| r)
+            .map_or("is invalid", |(_, r)| r)
             .to_owned(),
     };
-    failure::tell(&InvalidSetting::new(name, reason).into())
+    failure::report(&InvalidSetting::new(name, reason).into())
 }
 
-/// Every flag that has an environment variable.
+/// Flags that have an environment variable, as pairs of both names.
 fn variables() -> impl Iterator<Item = (String, String)> {
     let command = Cli::command();
     let mut found = Vec::new();

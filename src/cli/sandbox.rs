@@ -14,13 +14,13 @@ use super::{Failure, failure};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The address to listen on
+    /// IP address and port to listen on; port 0 picks a free one
     #[arg(long, env = "TUNNELGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// A folder to keep the ledger in [default: a new one, removed at the end]
+    /// Folder of the ledger, kept after the end [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
-    /// How long the simulated cloud's tasks take
+    /// Duration of the simulated cloud's tasks
     #[arg(long, default_value = "2s", value_parser = duration::parse, value_name = "DURATION")]
     task_duration: Duration,
 }
@@ -31,7 +31,7 @@ pub(super) async fn run(args: &Args) -> Result<ExitCode, Failure> {
         std::env::temp_dir().join(format!("tunnelgate-sandbox-{:016x}", SystemChance.word()))
     });
     std::fs::create_dir_all(&folder)
-        .map_err(|error| Failure::new(&format!("the folder {} can't be made", folder.display()), error))?;
+        .map_err(|error| Failure::new(&format!("can't create the folder {}", folder.display()), error))?;
     let shutdown = Shutdown::new();
     shutdown.at_signals()?;
     let sandbox = Sandbox::start(args.listen, &folder, args.task_duration, shutdown).await?;
@@ -40,7 +40,7 @@ pub(super) async fn run(args: &Args) -> Result<ExitCode, Failure> {
     let ran = app.run().await;
     simulator.stop().await;
     if !is_kept {
-        // Left behind at worst: it lies in the folder for temporary files.
+        // Ignore an error: the operating system cleans the folder for temporary files.
         let _ = std::fs::remove_dir_all(&folder);
     }
     ran?;

@@ -16,9 +16,9 @@ use crate::simulator::{self, BEHAVIOURS, SPELT};
 use super::{Failure, failure};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = misbehaving())]
+#[command(after_help = tunnels())]
 pub(super) struct Args {
-    /// The address to listen on
+    /// IP address and port to listen on; port 0 picks a free one
     #[arg(
         long,
         env = "TUNNELGATE_SIMULATOR_LISTEN",
@@ -26,42 +26,45 @@ pub(super) struct Args {
         value_name = "ADDRESS"
     )]
     listen: SocketAddr,
-    /// The SecretId that it knows. The SecretKey and the Token come from TENCENTCLOUD_SECRET_KEY and
-    /// TENCENTCLOUD_TOKEN, or from the files that …_FILE names
+    /// SecretId that the simulated cloud accepts. SecretKey and Token have no flag: set TENCENTCLOUD_SECRET_KEY and
+    /// TENCENTCLOUD_TOKEN, or the same names with _FILE
     #[arg(long, env = "TENCENTCLOUD_SECRET_ID", hide_env_values = true, value_name = "ID")]
     secret_id: String,
-    /// A file that holds TENCENTCLOUD_SECRET_KEY
+    /// File that contains TENCENTCLOUD_SECRET_KEY
     #[arg(long, env = "TENCENTCLOUD_SECRET_KEY_FILE", value_name = "FILE")]
     secret_key_file: Option<PathBuf>,
-    /// The host that calls have to be signed for [default: the one in their Host header]
+    /// Host name that signatures must contain [default: the Host header of each call]
     #[arg(long, env = "TUNNELGATE_SIGNED_HOST", value_name = "HOST")]
     signed_host: Option<String>,
-    /// How long tasks take
+    /// Duration of tasks
     #[arg(long, env = "TUNNELGATE_SIMULATOR_TASK_DURATION", default_value = "3s", value_parser = duration::parse,
           value_name = "DURATION")]
     task_duration: Duration,
 }
 
-fn misbehaving() -> String {
-    let mut text = String::from("Tunnels that misbehave, below vpc-03vihbk9 and vpngw-kfldykuz:\n");
+fn tunnels() -> String {
+    let mut text = String::from("Tunnels with simulated faults, in vpc-03vihbk9 and vpngw-kfldykuz:\n");
     for (behaviour, what) in BEHAVIOURS {
         text.push_str(&format!("  vpnx-{:<22}{what}\n", behaviour.as_str()));
     }
-    text.push_str("And those whose name spells out the answer:\n");
+    text.push_str("Tunnels whose id contains the response to a change:\n");
     for (name, what) in SPELT {
         text.push_str(&format!("  {name:<31}{what}\n"));
     }
     text.push_str(
-        "Ordinary ones: vpnx-ol6bcqp0, vpnx-branch01, vpnx-branch02, vpnx-load-N for any number N;\n",
+        "Tunnels without faults: vpnx-ol6bcqp0, vpnx-branch01, vpnx-branch02, vpnx-load-N for any number N;\n",
     );
-    text.push_str("vpnx-prod1 below vpc-prod-1 and vpngw-prod1.");
+    text.push_str("vpnx-prod1 in vpc-prod-1 and vpngw-prod1.");
     text
 }
 
 pub(super) async fn run(args: &Args, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let secret_key =
         secrets.read("TENCENTCLOUD_SECRET_KEY", args.secret_key_file.as_deref())?.ok_or_else(|| {
-            InvalidSetting::new("TENCENTCLOUD_SECRET_KEY", "is required (any value: it is a simulation)")
+            InvalidSetting::new(
+                "TENCENTCLOUD_SECRET_KEY",
+                "is required; any value works, because the cloud is simulated",
+            )
         })?;
     let options = simulator::Options {
         listen: args.listen,
@@ -78,7 +81,7 @@ pub(super) async fn run(args: &Args, secrets: &Secrets) -> Result<ExitCode, Fail
         .map_err(|error| Failure::new(&format!("can't listen on {}", args.listen), error))?;
     let address = simulator.address;
     failure::print(&format!(
-        "SIMULATED cloud, not the real one: listening on http://{address}\n\
+        "SIMULATED cloud, not Tencent Cloud: listening on http://{address}\n\
          TUNNELGATE_UPSTREAM_URL=http://{address}/v2/index.php\n"
     ))?;
     shutdown.requested().await;

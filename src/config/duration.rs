@@ -1,11 +1,13 @@
-//! Durations as people write them: `500ms`, `10s`, `30m`, `12h`, `90d`.
+//! Durations in settings: `500ms`, `10s`, `30m`, `12h`, `90d`.
 
 use std::time::Duration;
 
-/// Reads a duration.
+const TOO_LONG: &str = "must be at most 36500d";
+
+/// Parses a duration.
 ///
 /// # Errors
-/// With what is wrong, for people.
+/// The message for the operator if the text is not a duration, or is longer than 100 years.
 pub fn parse(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -15,13 +17,14 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
-        _ => return Err("must be a number and a unit: 500ms, 10s, 30m, 12h, 90d".into()),
+        _ => return Err("must be a number and a unit, such as 500ms, 10s, 30m, 12h, 90d".into()),
     };
-    let number: u64 = number.parse().map_err(|_| "must begin with a number: 500ms, 10s, 30m, 12h, 90d")?;
-    let millis = number.checked_mul(millis_a_unit).ok_or("is too long")?;
-    // A hundred years: what is longer is a slip, and could overflow a date.
+    let number: u64 =
+        number.parse().map_err(|_| "must start with a whole number, such as 500ms, 10s, 30m, 12h, 90d")?;
+    let millis = number.checked_mul(millis_a_unit).ok_or(TOO_LONG)?;
+    // A longer duration is a typo, and adding it to a date could overflow.
     if millis > 100 * 365 * 86_400_000 {
-        return Err("is too long".into());
+        return Err(TOO_LONG.into());
     }
     Ok(Duration::from_millis(millis))
 }

@@ -1,4 +1,4 @@
-//! The settings of the edge: limits, pages of other hosts, TLS, proxies.
+//! Settings between callers and the service: rate limits, CORS, TLS, trusted proxies.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -13,40 +13,44 @@ use crate::tls::TlsFiles;
 
 use super::{InvalidSetting, duration};
 
-/// The longest window of a limit.
+/// Longest window of a rate limit.
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Where trusted proxies say whom they forward for.
+/// Header that contains the caller's address behind trusted proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Forwarded {
+    /// X-Forwarded-For
     XForwardedFor,
+    /// Forwarded (RFC 7239)
     Forwarded,
 }
 
-/// What stands between the callers and the service.
+/// Flags for rate limits, CORS, TLS and proxies.
 #[derive(Debug, Clone, Args)]
 pub struct EdgeArgs {
-    /// What one principal may ask for, in each process, e.g. 600/1m; 0 = no limit
+    /// Requests that one API key may send, per process, e.g. 600/1m; 0 = no limit
     #[arg(long, env = "TUNNELGATE_RATE_LIMIT", default_value = "0", value_parser = limit, value_name = "N/DURATION")]
     rate_limit: Limit,
-    /// How many failed sign-ins one address may have, in each process; after that unknown tokens are not even looked at.
-    /// 0 = no limit
+    /// Failed sign-ins allowed per address (IPv6: per /64) and process. Above the limit, tokens that this process has
+    /// not accepted before are refused without a database query. 0 = no limit
     #[arg(long, env = "TUNNELGATE_SIGN_IN_LIMIT", default_value = "60/1m", value_parser = limit,
           value_name = "N/DURATION")]
     sign_in_limit: Limit,
-    /// Whose pages may call from a browser (CORS), e.g. https://console.example.com; separated by commas
+    /// Origins whose pages may call the API from a browser (CORS), e.g. https://console.example.com; comma-separated
     #[arg(long, env = "TUNNELGATE_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     cors_origins: Vec<String>,
-    /// The certificate chain to serve TLS with, as PEM, the server's own certificate first; read again when it changes
+    /// TLS certificate chain as PEM, the server's certificate first. Reloaded when the file changes and at SIGHUP.
+    /// Without it the service speaks plain HTTP
     #[arg(long, env = "TUNNELGATE_TLS_CERT_FILE", value_name = "FILE")]
     tls_cert_file: Option<PathBuf>,
-    /// The key of that certificate, as PEM
+    /// Private key of the TLS certificate, as PEM
     #[arg(long, env = "TUNNELGATE_TLS_KEY_FILE", value_name = "FILE")]
     tls_key_file: Option<PathBuf>,
-    /// Networks of the proxies that are believed about where a request comes from, e.g. 10.0.0.0/8; separated by commas
+    /// Networks of your proxies, e.g. 10.0.0.0/8; comma-separated. The caller's address is read from the forwarded header
+    /// only if the connection comes from one of them
     #[arg(long, env = "TUNNELGATE_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR")]
     trusted_proxies: Vec<String>,
-    /// The header in which they say so; any other is ignored
+    /// Header in which the trusted proxies pass the caller's address
     #[arg(
         long,
         env = "TUNNELGATE_FORWARDED_HEADER",
@@ -56,7 +60,7 @@ pub struct EdgeArgs {
     forwarded_header: Forwarded,
 }
 
-/// A limit as it is written; `None` = no limit.
+/// A rate limit; `None` = no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Limit(Option<Quota>);
 
@@ -64,22 +68,22 @@ fn limit(text: &str) -> Result<Limit, String> {
     if text == "0" {
         return Ok(Limit(None));
     }
-    let form = "must be a number and a duration, such as 600/1m, or 0";
+    let form = "must be a number and a duration, such as 600/1m, or 0 for no limit";
     let (count, window) = text.split_once('/').ok_or(form)?;
     let count: u32 = count.parse().map_err(|_| form)?;
-    let count = NonZeroU32::new(count).ok_or("must allow at least one, or be 0 for no limit")?;
+    let count = NonZeroU32::new(count).ok_or("must allow at least 1, or be 0 for no limit")?;
     let window = duration::parse(window)?;
     if window < Duration::from_secs(1) || window > LONGEST_WINDOW || window.subsec_nanos() != 0 {
-        return Err("its duration must be whole seconds, from 1s to 24h".into());
+        return Err("the duration must be whole seconds, from 1s to 24h".into());
     }
     Ok(Limit(Some(Quota { count, window })))
 }
 
 impl EdgeArgs {
-    /// The edge, checked.
+    /// The checked settings.
     ///
     /// # Errors
-    /// With the setting that is wrong.
+    /// The first invalid setting.
     pub fn edge(&self) -> Result<Edge, InvalidSetting> {
         let given = |text: &&String| !text.trim().is_empty();
         let origins = self.cors_origins.iter().filter(given).map(|text| {
@@ -90,7 +94,7 @@ impl EdgeArgs {
         });
         let proxies = self.trusted_proxies.iter().filter(given).map(|text| {
             network(text.trim()).ok_or_else(|| {
-                let problem = format!("{text:?} is no network such as 10.0.0.0/8");
+                let problem = format!("{text:?} is not a network such as 10.0.0.0/8");
                 InvalidSetting::new("TUNNELGATE_TRUSTED_PROXIES (--trusted-proxies)", problem)
             })
         });
@@ -107,10 +111,10 @@ impl EdgeArgs {
         })
     }
 
-    /// The files to serve TLS with; `None` = plain HTTP.
+    /// The certificate and key files; `None` = plain HTTP.
     ///
     /// # Errors
-    /// If only one of them is given.
+    /// If only one of the two files is given.
     pub fn tls(&self) -> Result<Option<TlsFiles>, InvalidSetting> {
         let given = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
         match (given(&self.tls_cert_file), given(&self.tls_key_file)) {
@@ -118,17 +122,17 @@ impl EdgeArgs {
             (None, None) => Ok(None),
             (Some(_), None) => Err(InvalidSetting::new(
                 "TUNNELGATE_TLS_KEY_FILE (--tls-key-file)",
-                "is missing: TLS needs both files",
+                "is missing: TLS needs both the certificate and the key file",
             )),
             (None, Some(_)) => Err(InvalidSetting::new(
                 "TUNNELGATE_TLS_CERT_FILE (--tls-cert-file)",
-                "is missing: TLS needs both files",
+                "is missing: TLS needs both the certificate and the key file",
             )),
         }
     }
 }
 
-/// A network, or one address.
+/// Parses a network, or a single address as a network of one.
 fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse().ok().map(|address: std::net::IpAddr| address.into()))
 }

@@ -1,4 +1,4 @@
-//! The settings: read once from flags and environment, checked once, secrets wrapped.
+//! Settings: read once from flags, environment and files, checked once, secrets in types that can't be printed.
 
 pub mod args;
 pub mod duration;
@@ -20,10 +20,10 @@ use crate::tls::TlsFiles;
 use args::{DatabaseArgs, PartialGroups, ServeArgs, Upstream};
 use secrets::Secrets;
 
-/// The longest time limit of one call: a request holds its operation for twice that.
+/// Longest `TUNNELGATE_UPSTREAM_TIMEOUT`: a request leases its operation for twice this time.
 const LONGEST_UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A setting that is wrong; the message names it.
+/// An invalid setting; the message starts with its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct InvalidSetting {
@@ -37,16 +37,18 @@ impl InvalidSetting {
     }
 }
 
-/// Where the ledger is.
+/// Connection to the ledger's database.
 #[derive(Clone)]
 pub struct Database {
-    /// May hold a password.
+    /// May contain a password.
     pub url: SecretString,
+    /// Size of the pool for callers' reads.
     pub connections: u32,
+    /// Limit of one read or write.
     pub timeout: Duration,
 }
 
-/// Everything that `serve` needs, checked.
+/// The checked settings of `serve`.
 #[derive(Clone)]
 pub struct Settings {
     pub listen: SocketAddr,
@@ -58,19 +60,19 @@ pub struct Settings {
     pub upstream: v2::Settings,
     pub rules: Rules,
     pub fingerprint_key: FingerprintKey,
-    /// How long the process still serves, with `/readyz` failing, before a shutdown begins.
+    /// Time to keep serving after SIGTERM, with `/readyz` failing.
     pub shutdown_delay: Duration,
-    /// After that a shutdown ends although work is still under way.
+    /// After this time a shutdown ends even if work is in progress.
     pub shutdown_timeout: Duration,
-    /// HTTP workers; `None` = one for each core.
+    /// HTTP worker threads; `None` = one per core.
     pub workers: Option<usize>,
 }
 
 impl Database {
-    /// Checks the flags about the ledger.
+    /// Checks the database flags.
     ///
     /// # Errors
-    /// With the setting that is wrong.
+    /// The first invalid setting.
     pub fn from_args(args: &DatabaseArgs, secrets: &Secrets) -> Result<Self, InvalidSetting> {
         let url = match &args.database_url {
             Some(url) => url.clone(),
@@ -82,7 +84,7 @@ impl Database {
         if !known.iter().any(|scheme| url.expose_secret().starts_with(scheme)) {
             return Err(InvalidSetting::new(
                 "DATABASE_URL (--database-url)",
-                "must begin with postgres:// or sqlite:",
+                "must start with postgres:// or sqlite:",
             ));
         }
         if args.database_connections == 0 {
@@ -96,37 +98,40 @@ impl Database {
 }
 
 impl Settings {
-    /// Checks the flags of `serve`, and reads the secrets from where they say.
+    /// Checks the flags of `serve` and reads secrets from the environment and files.
     ///
     /// # Errors
-    /// With the first setting that is wrong.
+    /// The first invalid setting.
     pub fn from_args(args: &ServeArgs, secrets: &Secrets) -> Result<Self, InvalidSetting> {
         if args.upstream == Upstream::V3 {
             return Err(InvalidSetting::new(
                 "TUNNELGATE_UPSTREAM (--upstream)",
-                "API 3.0 is not in this version: use v2",
+                "this version does not support API 3.0; use v2",
             ));
         }
         let endpoint = Endpoint::parse(&args.upstream_url, args.allow_plain_http).map_err(|problem| {
             InvalidSetting::new("TUNNELGATE_UPSTREAM_URL (--upstream-url)", problem.to_string())
         })?;
-        let secret_key = secrets
-            .read("TENCENTCLOUD_SECRET_KEY", args.secret_key_file.as_deref())?
-            .ok_or_else(|| required("TENCENTCLOUD_SECRET_KEY", "or TENCENTCLOUD_SECRET_KEY_FILE"))?;
+        let secret_key =
+            secrets.read("TENCENTCLOUD_SECRET_KEY", args.secret_key_file.as_deref())?.ok_or_else(|| {
+                required("TENCENTCLOUD_SECRET_KEY", "set this variable or TENCENTCLOUD_SECRET_KEY_FILE")
+            })?;
         let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let secret_id = match set(&args.secret_id) {
             Some(id) => id,
             None => secrets
                 .read("TENCENTCLOUD_SECRET_ID", args.secret_id_file.as_deref())?
                 .map(|id| id.expose_secret().to_owned())
-                .ok_or_else(|| required("TENCENTCLOUD_SECRET_ID", "or TENCENTCLOUD_SECRET_ID_FILE"))?,
+                .ok_or_else(|| {
+                    required("TENCENTCLOUD_SECRET_ID", "set this variable or TENCENTCLOUD_SECRET_ID_FILE")
+                })?,
         };
         let region = match set(&args.region) {
             Some(region) => region,
             None => secrets
                 .read("TENCENTCLOUD_REGION", args.region_file.as_deref())?
                 .map(|region| region.expose_secret().to_owned())
-                .ok_or_else(|| required("TENCENTCLOUD_REGION", "for instance ap-guangzhou"))?,
+                .ok_or_else(|| required("TENCENTCLOUD_REGION", "for example ap-guangzhou"))?,
         };
         let token = secrets.read("TENCENTCLOUD_TOKEN", args.token_file.as_deref())?;
         let fingerprint_key =
@@ -168,22 +173,22 @@ fn required(name: &str, hint: &str) -> InvalidSetting {
     InvalidSetting::new(name, format!("is required ({hint})"))
 }
 
-/// What the durations must be to each other.
+/// Checks the durations, alone and against each other.
 fn rules(args: &ServeArgs) -> Result<Rules, InvalidSetting> {
     let durations = [
         ("TUNNELGATE_UPSTREAM_TIMEOUT (--upstream-timeout)", args.upstream_timeout),
         ("TUNNELGATE_POLL_INTERVAL (--poll-interval)", args.poll_interval),
         ("TUNNELGATE_POLL_MAX_INTERVAL (--poll-max-interval)", args.poll_max_interval),
         ("TUNNELGATE_TASK_TIMEOUT (--task-timeout)", args.task_timeout),
-        // Without it a change whose answer was lost would be called not applied while it may still be on its way.
+        // Zero would declare a change not applied while it can still reach the cloud.
         ("TUNNELGATE_SETTLE_WINDOW (--settle-window)", args.settle_window),
         ("TUNNELGATE_DATABASE_TIMEOUT (--database-timeout)", args.database.database_timeout),
     ];
     if let Some((name, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
-        return Err(InvalidSetting::new(*name, "must be more than nothing"));
+        return Err(InvalidSetting::new(*name, "must be greater than zero"));
     }
     if args.upstream_timeout > LONGEST_UPSTREAM_TIMEOUT {
-        return Err(InvalidSetting::new(durations[0].0, "must be 60s at most"));
+        return Err(InvalidSetting::new(durations[0].0, "must be at most 60s"));
     }
     if args.poll_interval > args.poll_max_interval {
         return Err(InvalidSetting::new(

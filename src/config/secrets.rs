@@ -1,4 +1,5 @@
-//! Secrets come from the environment or from a file, never from a flag: flags can be read in the process list.
+//! Secrets come from the environment or from files, never from flags: the process list shows flags to every user of the
+//! machine.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,12 @@ use secrecy::SecretString;
 
 use super::InvalidSetting;
 
-/// The part of the environment that settings come from.
+/// The process's environment, each value wrapped as a secret.
 #[derive(Clone, Default)]
 pub struct Secrets(BTreeMap<String, SecretString>);
 
 impl Secrets {
-    /// Takes the process's environment.
+    /// Copies the process's environment.
     #[must_use]
     pub fn from_env() -> Self {
         Self::new(
@@ -20,16 +21,16 @@ impl Secrets {
         )
     }
 
-    /// Takes an environment.
+    /// Wraps the given variables.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(variables.into_iter().map(|(name, value)| (name, value.into())).collect())
     }
 
-    /// The secret of this name: from its variable, or from the file that the flag or `<NAME>_FILE` names. A line end
-    /// at the end of a file does not belong to it. An empty variable counts as none.
+    /// Reads the secret `name` from its variable, or from the file named by the flag or by `<name>_FILE`. Line breaks at
+    /// the end of the file are not part of the secret. An empty variable counts as unset.
     ///
     /// # Errors
-    /// If both are given, or the file can't be read.
+    /// If both a value and a file are given, or the file is empty or unreadable.
     pub fn read(&self, name: &str, file: Option<&Path>) -> Result<Option<SecretString>, InvalidSetting> {
         let value = self.0.get(name).filter(|value| !is_empty(value));
         let file_name = format!("{name}_FILE");
@@ -39,13 +40,13 @@ impl Secrets {
             .or_else(|| named.map(|path| PathBuf::from(secrecy::ExposeSecret::expose_secret(path))));
         match (value, file) {
             (Some(_), Some(_)) => {
-                Err(InvalidSetting::new(file_name, format!("give either {name} or {name}_FILE, not both")))
+                Err(InvalidSetting::new(file_name, format!("set either {name} or {name}_FILE, not both")))
             }
             (Some(value), None) => Ok(Some(value.clone())),
             (None, None) => Ok(None),
             (None, Some(file)) => {
                 let text = std::fs::read_to_string(&file).map_err(|error| {
-                    InvalidSetting::new(&file_name, format!("{} can't be read: {error}", file.display()))
+                    InvalidSetting::new(&file_name, format!("can't read {}: {error}", file.display()))
                 })?;
                 let secret: SecretString = text.trim_end_matches(['\r', '\n']).into();
                 if is_empty(&secret) {
@@ -56,7 +57,7 @@ impl Secrets {
         }
     }
 
-    /// Variables that look like ours and are none: most likely slips of the pen.
+    /// Variables with our prefix that are not settings: most likely typos.
     #[must_use]
     pub fn unknown(&self, known: &[String]) -> Vec<String> {
         let ours = |name: &str| name.starts_with("TUNNELGATE_") && !name.starts_with("TUNNELGATE_TEST_");

@@ -231,10 +231,10 @@ async fn wrong_files_stop_the_start_with_one_clear_line() {
         (&["--tls-key-file", &key], "TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): is missing"),
         (
             &["--tls-cert-file", "/nowhere.pem", "--tls-key-file", &key],
-            "(--tls-cert-file): /nowhere.pem can't be read",
+            "(--tls-cert-file): can't read /nowhere.pem",
         ),
-        (&["--tls-cert-file", &key, "--tls-key-file", &key], "holds no certificates as PEM"),
-        (&["--tls-cert-file", &certificate, "--tls-key-file", &certificate], "holds no private key as PEM"),
+        (&["--tls-cert-file", &key, "--tls-key-file", &key], "contains no PEM certificate"),
+        (&["--tls-cert-file", &certificate, "--tls-key-file", &certificate], "contains no PEM private key"),
         (
             &["--tls-cert-file", &certificate, "--tls-key-file", &foreign],
             "the key does not belong to the certificate",
