@@ -12,19 +12,14 @@ use crate::app::open_ledger;
 use crate::config::args::DatabaseArgs;
 use crate::config::secrets::Secrets;
 use crate::config::{Database, InvalidSetting};
-use crate::domain::event::Event;
 use crate::domain::fingerprint::{from_hex, hex};
-use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
-use crate::http::audit::view as event_view;
 use crate::metrics::Metrics;
 use crate::service::audit::{self, Verdict};
-use crate::service::ledger::{Checkpoint, EventFilter, Order};
+use crate::service::export;
+use crate::service::ledger::Checkpoint;
 
 use super::{Failure, failure};
-
-/// Events per read.
-const BLOCK: u32 = 1000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -51,6 +46,15 @@ enum Format {
     Ndjson,
     /// CSV with a header line
     Csv,
+}
+
+impl From<Format> for export::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Ndjson => Self::Ndjson,
+            Format::Csv => Self::Csv,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -118,22 +122,9 @@ async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
         )),
         None => Box::new(BufWriter::new(std::io::stdout())),
     };
-    let line: fn(&Event) -> Vec<u8> = match args.format {
-        Format::Ndjson => event_view::ndjson,
-        Format::Csv => {
-            output.write_all(&event_view::csv_header())?;
-            event_view::csv
-        }
-    };
-    let mut after = None;
-    loop {
-        let block =
-            ledger.events(&VpcScope::All, &EventFilter::default(), Order::OldestFirst, after, BLOCK).await?;
-        let Some(last) = block.last() else { break };
-        after = Some(last.row.seq);
-        for event in &block {
-            output.write_all(&line(event))?;
-        }
+    let mut export = export::Export::all(ledger, args.format.into());
+    while let Some(block) = export.next().await? {
+        output.write_all(&block)?;
     }
     output.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! The API that consumers speak: routes, authorization, problem details, OpenAPI.
 
 mod asset;
-pub mod audit;
+mod audit;
 mod auth;
 mod console;
 pub mod edge;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cloud;
 pub mod dry_run;
+pub mod export;
 mod forget;
 pub mod keys;
 pub mod ledger;

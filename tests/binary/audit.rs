@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use tunnelgate::http::audit::view::COLUMNS;
+use tunnelgate::service::export::COLUMNS;
 
 use crate::installation::Installation;
 use crate::serve::TUNNEL;

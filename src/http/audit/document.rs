@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use super::chain::VerificationView;
 use super::checkpoint::Checkpoint;
 use super::counts::CountsView;
-use super::view::{COLUMNS, EventSchema, csv_header, csv_line};
+use super::view::EventSchema;
 use crate::domain::bucket::Bucket;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
 use crate::http::openapi::answers::{CALLER, problems};
 use crate::http::openapi::examples::{ENDED, ID, OPENED, changes};
 use crate::http::page::Page;
+use crate::service::export::{COLUMNS, csv_line};
 
 /// A page of events.
 type AuditEventPage = Page<EventSchema>;
@@ -141,7 +142,7 @@ fn csv() -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     });
-    let lines = [csv_header(), csv_line(&fields.collect::<Vec<_>>())].concat();
+    let lines = [csv_line(COLUMNS), csv_line(&fields.collect::<Vec<_>>())].concat();
     String::from_utf8(lines).unwrap_or_default()
 }
 

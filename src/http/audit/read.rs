@@ -3,11 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::principal::Scope;
+use crate::service::export::EventView;
 use crate::service::ledger::Order;
 
 use super::export::{self, Form};
 use super::filter::filter;
-use super::view::EventView;
 use crate::http::auth::rights;
 use crate::http::input::query::Query;
 use crate::http::page::Page;
@@ -19,9 +19,9 @@ pub async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<H
     let form = Form::wanted(&request);
     let mut query = Query::parse(request.query_string());
     let filter = filter(&mut query);
-    if form != Form::Page {
+    if let Form::Export(format) = form {
         query.finish()?;
-        return export::stream_all(state, vpcs, filter, form).await;
+        return export::export(state, vpcs, filter, format).await;
     }
     let (limit, after) = (query.limit(), query.cursor::<i64>());
     query.finish()?;
