@@ -7,6 +7,7 @@
 mod support;
 
 mod audit;
+mod documents;
 mod installation;
 mod process;
 mod sandbox;
