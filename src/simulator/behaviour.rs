@@ -1,9 +1,9 @@
-//! Tunnels that misbehave; the name says how.
+//! Tunnels that misbehave. The id of a tunnel says how.
 
 use crate::domain::words::words;
 
 words! {
-    /// How a tunnel misbehaves, or what is the matter with it. Its id is `vpnx-` and this word.
+    /// How a tunnel misbehaves, or its unusual state. The id of the tunnel is `vpnx-` and this word.
     pub enum Behaviour {
         TaskFails = "task-fails",
         TaskEchoesKey = "task-echoes-key",
@@ -40,44 +40,44 @@ words! {
     }
 }
 
-/// What each does, for people.
+/// Every behaviour with its description, for `--help`.
 pub const BEHAVIOURS: &[(Behaviour, &str)] = &[
-    (Behaviour::TaskFails, "the task ends as failed; the tunnel stays as it was"),
-    (Behaviour::TaskEchoesKey, "the task ends as failed, and its words repeat the pre-shared key"),
+    (Behaviour::TaskFails, "the task fails; nothing changes"),
+    (Behaviour::TaskEchoesKey, "the task fails, and its error message repeats the pre-shared key"),
     (Behaviour::SlowTask, "the task takes five times as long"),
-    (Behaviour::TaskNeverEnds, "the task runs for ever"),
-    (Behaviour::StrangeTaskStatus, "the task's status is one that no document names"),
-    (Behaviour::TaskForgotten, "the cloud does not know the task any more; the change happens"),
-    (Behaviour::Diverged, "the task succeeds, but the ranges are not changed"),
-    (Behaviour::Http500Before, "HTTP 500, nothing happens"),
-    (Behaviour::Http500After, "HTTP 500, but the change happens"),
-    (Behaviour::ResetBefore, "the connection breaks, nothing happens"),
-    (Behaviour::ResetAfter, "the connection breaks, but the change happens"),
-    (Behaviour::NoAnswer, "no answer for a minute, nothing happens"),
-    (Behaviour::NoAnswerAfter, "no answer for a minute, but the change happens"),
-    (Behaviour::RateLimitedTwice, "refused twice with 4400, then taken"),
-    (Behaviour::AlwaysRateLimited, "refused with 4400, always"),
-    (Behaviour::ForeignBody, "HTTP 200 with an HTML page, nothing happens"),
+    (Behaviour::TaskNeverEnds, "the task never ends"),
+    (Behaviour::StrangeTaskStatus, "the task has an undocumented status"),
+    (Behaviour::TaskForgotten, "polls of the task say that it does not exist; the change happens"),
+    (Behaviour::Diverged, "the task succeeds, but the ranges do not change"),
+    (Behaviour::Http500Before, "HTTP 500; nothing changes"),
+    (Behaviour::Http500After, "HTTP 500; the change happens"),
+    (Behaviour::ResetBefore, "the connection breaks; nothing changes"),
+    (Behaviour::ResetAfter, "the connection breaks; the change happens"),
+    (Behaviour::NoAnswer, "no answer for a minute; nothing changes"),
+    (Behaviour::NoAnswerAfter, "no answer for a minute; the change happens"),
+    (Behaviour::RateLimitedTwice, "refused twice with 4400, then accepted"),
+    (Behaviour::AlwaysRateLimited, "always refused with 4400"),
+    (Behaviour::ForeignBody, "HTTP 200 with an HTML page; nothing changes"),
     (Behaviour::TruncatedBody, "half an answer; the change happens"),
     (Behaviour::MissingCode, "an answer without a code; the change happens"),
     (Behaviour::Failed5100, "refused with 5100"),
-    (Behaviour::Internal6000After, "6000, but the change happens"),
+    (Behaviour::Internal6000After, "error 6000; the change happens"),
     (Behaviour::Credentials, "refused with 4102"),
-    (Behaviour::Replay, "refused once with 4500, then taken"),
-    (Behaviour::Unreadable, "reading it gives HTTP 500"),
-    (Behaviour::Creating, "is being made for ever (vpcConnStatus 0); changes are refused"),
-    (Behaviour::CreationFailed, "could not be made (vpcConnStatus 1); changes are refused"),
+    (Behaviour::Replay, "refused once with 4500, then accepted"),
+    (Behaviour::Unreadable, "a read of this tunnel gets HTTP 500"),
+    (Behaviour::Creating, "its creation never ends (vpcConnStatus 0); refuses changes"),
+    (Behaviour::CreationFailed, "its creation failed (vpcConnStatus 1); refuses changes"),
     (Behaviour::ModificationFailed, "its last change failed (vpcConnStatus 3)"),
-    (Behaviour::Deleting, "is being deleted for ever (vpcConnStatus 4); changes are refused"),
-    (Behaviour::DeletionFailed, "could not be deleted (vpcConnStatus 5); changes are refused"),
-    (Behaviour::StrangeStatus, "its vpcConnStatus is one that no document names"),
+    (Behaviour::Deleting, "its deletion never ends (vpcConnStatus 4); refuses changes"),
+    (Behaviour::DeletionFailed, "its deletion failed (vpcConnStatus 5); refuses changes"),
+    (Behaviour::StrangeStatus, "its vpcConnStatus is undocumented"),
     (Behaviour::Disconnected, "is not connected to its peer (netStatus unavailable)"),
-    (Behaviour::ConnectivityUnsaid, "the cloud does not say whether it is connected"),
-    (Behaviour::StrangeConnectivity, "its netStatus is one that no document names"),
+    (Behaviour::ConnectivityUnsaid, "answers leave out its netStatus"),
+    (Behaviour::StrangeConnectivity, "its netStatus is undocumented"),
 ];
 
 impl Behaviour {
-    /// The number of `vpcConnStatus` that the tunnel stays in, if it does.
+    /// The permanent `vpcConnStatus` of the tunnel; `None` if its status changes with its tasks.
     pub(super) const fn status(self) -> Option<u8> {
         match self {
             Self::Creating => Some(0),
@@ -89,18 +89,18 @@ impl Behaviour {
         }
     }
 
-    /// True if the tunnel's state allows no change.
+    /// True if the cloud refuses every change of the tunnel because of its state.
     pub(super) const fn is_closed(self) -> bool {
         matches!(self, Self::Creating | Self::CreationFailed | Self::Deleting | Self::DeletionFailed)
     }
 }
 
-/// An answer that a tunnel's name spells out, instead of taking the change.
+/// An answer that the id of a tunnel spells out. The tunnel gives it to every change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spelt {
     /// `vpnx-code-4300`: refused with this number.
     Code(i64),
-    /// `vpnx-desc-InvalidVpc_NotFound`: 4000 with this `codeDesc` (`_` stands for a dot).
+    /// `vpnx-desc-InvalidVpc_NotFound`: 4000 with this `codeDesc` (`_` means a dot).
     CodeDesc(String),
     /// `vpnx-message-ActionLocked`: 4000 with this word in the message only.
     Message(String),
@@ -111,7 +111,7 @@ pub enum Spelt {
 }
 
 impl Spelt {
-    /// What the id of a tunnel spells out.
+    /// The answer that the id of a tunnel spells out.
     #[must_use]
     pub fn of(tunnel: &str) -> Option<Self> {
         let (kind, word) = tunnel.strip_prefix("vpnx-")?.split_once('-')?;
@@ -127,7 +127,7 @@ impl Spelt {
     }
 }
 
-/// The same for people.
+/// An example of every [`Spelt`] with its description, for `--help`.
 pub const SPELT: &[(&str, &str)] = &[
     ("vpnx-code-4300", "refused with this number, any number"),
     ("vpnx-desc-InvalidVpc_NotFound", "4000 with this codeDesc, any word"),

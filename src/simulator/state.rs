@@ -1,4 +1,4 @@
-//! The cloud's state: tunnels, tasks, nonces, and a journal of the changes that came in.
+//! The cloud's state: tunnels, tasks, nonces, and journals of the calls received.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -11,33 +11,33 @@ use crate::domain::timestamp::Timestamp;
 use super::behaviour::{Behaviour, Spelt};
 use super::tunnel::{Change, Tunnel};
 
-/// How long finished tasks are remembered.
+/// Finished tasks are deleted after this time.
 const TASK_MEMORY: Duration = Duration::from_secs(3600);
-/// Changes, and polls, that the journals keep.
+/// The largest length of a journal. Later calls are not recorded.
 const MAX_JOURNAL: usize = 100_000;
-/// Tunnels that load tests make, at the most.
+/// The largest number of tunnels, those that load tests create included.
 const MAX_TUNNELS: usize = 100_000;
 
-/// A `ModifyVpnConnEx` that came in.
+/// A `ModifyVpnConnEx` that the simulator received.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     pub received_at: Timestamp,
     pub tunnel_id: String,
     pub nonce: String,
-    /// Every parameter; the pre-shared key as its SHA-256 in hex.
+    /// Every parameter, with the SHA-256 of the pre-shared key, in hex, instead of the key.
     pub params: BTreeMap<String, String>,
-    /// True if it started a task.
+    /// True if the call started a task.
     pub applied: bool,
-    /// What was answered.
+    /// A short description of the answer.
     pub answer: String,
 }
 
-/// A `DescribeVpcTaskResult` that came in.
+/// A `DescribeVpcTaskResult` that the simulator received.
 #[derive(Debug, Clone, Serialize)]
 pub struct Poll {
     pub received_at: Timestamp,
     pub task_id: i64,
-    /// As the caller gave it; tells replicas apart that are set up so.
+    /// The region of the call. Tests give every replica a region of its own to tell their polls apart.
     pub region: String,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct State {
 const VPC: (&str, &str) = ("vpc-03vihbk9", "gz_vpc_8849");
 const GATEWAY: (&str, i64) = ("vpngw-kfldykuz", 547);
 const BRANCH_GATEWAY: (&str, i64) = ("vpngw-branches", 548);
-/// Tunnels on that gateway.
+/// The number of tunnels on the gateway [`BRANCH_GATEWAY`].
 const BRANCHES: i64 = 120;
 
 impl State {
@@ -71,7 +71,7 @@ impl State {
             tunnels: HashMap::new(),
             tasks: HashMap::new(),
             nonces: HashMap::new(),
-            // Tasks of an earlier run must not look like those of this one.
+            // A random start: task ids of an earlier run must not name tasks of this run.
             next_task: 10_000 + i64::from((chance.word() % 1_000_000) as u32),
             journal: Vec::new(),
             polls: Vec::new(),
@@ -83,7 +83,7 @@ impl State {
         }
         let production = Tunnel::new(("vpc-prod-1", "gz_vpc_9001"), ("vpngw-prod1", 601), "vpnx-prod1", 801);
         state.tunnels.insert("vpnx-prod1".into(), production);
-        // Enough for several pages.
+        // Enough tunnels for several pages of `DescribeVpnConn`.
         for number in 1..=BRANCHES {
             let id = format!("vpnx-site-{number:03}");
             state.tunnels.insert(id.clone(), Tunnel::new(VPC, BRANCH_GATEWAY, &id, 2000 + number));
@@ -91,7 +91,8 @@ impl State {
         state
     }
 
-    /// False if the nonce was used before; forgets those from before `forget_before`.
+    /// Stores a nonce with its timestamp `at`, in seconds. False if the nonce was used before. Now and then deletes the
+    /// nonces with timestamps before `forget_before`.
     pub(super) fn use_nonce(&mut self, nonce: i64, at: i64, forget_before: i64) -> bool {
         if self.nonces.len() > 10_000 && self.nonces.len().is_power_of_two() {
             self.nonces.retain(|_, seen| *seen >= forget_before);
@@ -99,8 +100,8 @@ impl State {
         self.nonces.insert(nonce, at).is_none()
     }
 
-    /// The key of a tunnel by either form of its id; those of load tests, and those whose name spells out an answer, are
-    /// made when they are first asked for.
+    /// The unified id of the tunnel that has this id in either form. Creates the tunnel if the id is one of a load test
+    /// or spells out an answer.
     pub(super) fn find(&mut self, id: &str) -> Option<String> {
         if let Some(tunnel) = self.tunnels.get(id) {
             return Some(tunnel.id.0.clone());
@@ -117,7 +118,7 @@ impl State {
         self.tunnels.values().find(|tunnel| tunnel.is(id)).map(|tunnel| tunnel.id.0.clone())
     }
 
-    /// Starts a task that will carry the change out.
+    /// Starts a task that applies `change` when it ends, and returns its id.
     pub(super) fn start(&mut self, tunnel: &str, change: Change, now: Timestamp, takes: Duration) -> i64 {
         let behaviour = self.tunnels.get(tunnel).and_then(Tunnel::behaviour);
         let ends_at = match behaviour {
@@ -135,7 +136,7 @@ impl State {
         id
     }
 
-    /// Lets time pass: tasks that have ended are carried out, old ones forgotten.
+    /// Moves the state on to `now`: applies the changes of tasks that have ended, and deletes old tasks.
     pub(super) fn advance(&mut self, now: Timestamp) {
         for (id, task) in &mut self.tasks {
             if task.done || task.ends_at.is_none_or(|end| end > now) {

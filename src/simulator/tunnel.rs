@@ -1,4 +1,4 @@
-//! A tunnel with its state, and the changes that a call may ask of it.
+//! A tunnel with its state, and the changes that a call may ask for.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
 
-/// A tunnel, with its values as `DescribeVpnConn` shows them.
+/// A tunnel. Its values are those that `DescribeVpnConn` shows; each id has its unified and its old form.
 #[derive(Debug, Clone)]
 pub(super) struct Tunnel {
     pub(super) vpc: (&'static str, &'static str),
@@ -19,13 +19,13 @@ pub(super) struct Tunnel {
     pub(super) ike: BTreeMap<String, Value>,
     pub(super) ipsec: BTreeMap<String, Value>,
     pub(super) task: Option<i64>,
-    /// The last change failed.
+    /// True if the last change failed.
     pub(super) has_failed: bool,
-    /// Changes that came in, for behaviours that change after some.
+    /// The number of changes received, for behaviours that differ between the first and the next.
     pub(super) attempts: u32,
 }
 
-/// A set of fields that a call gives.
+/// The fields of `IKESet` or `IPsecSet` that a call gives.
 pub(super) type Fields = BTreeMap<&'static str, String>;
 
 /// The change that a call asks for.
@@ -87,17 +87,18 @@ impl Tunnel {
         }
     }
 
-    /// `createTime`: those with higher numbers are younger, within a day.
+    /// `createTime`: a time on one day that grows with the tunnel's number, and starts again at midnight.
     pub(super) fn created_at(&self) -> String {
         let seconds = self.id.1.rem_euclid(86_400);
         format!("2018-01-31 {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
 
+    /// How the tunnel misbehaves; `None` if it is an ordinary one.
     pub(super) fn behaviour(&self) -> Option<Behaviour> {
         Behaviour::from_word(self.id.0.strip_prefix("vpnx-")?)
     }
 
-    /// True if either form of the id is meant.
+    /// True if `id` is either form of the tunnel's id.
     pub(super) fn is(&self, id: &str) -> bool {
         self.id.0 == id || self.id.1.to_string() == id
     }
@@ -126,7 +127,7 @@ impl Tunnel {
         }
         if let Some(ike) = &change.ike {
             self.ike = with_defaults(ike, &ike_defaults());
-            // Only the fields of the identity in use have a value.
+            // Answers show values only for the fields of the identity in use.
             let unused = |set: &mut BTreeMap<String, Value>, kind: &str, fqdn: &str, address: &str| {
                 let field = if set.get(kind) == Some(&json!("fqdn")) { address } else { fqdn };
                 set.insert(field.to_owned(), Value::Null);
@@ -137,7 +138,7 @@ impl Tunnel {
         if let Some(ipsec) = &change.ipsec {
             self.ipsec = with_defaults(ipsec, &ipsec_defaults());
             if self.ipsec.get("integrityAlgorith") == Some(&json!("sha")) {
-                // So it is shown.
+                // Answers call it `sha1`.
                 self.ipsec.insert("integrityAlgorith".into(), json!("sha1"));
             }
         }
