@@ -1,11 +1,11 @@
-//! Stretches of time that events are counted by.
+//! The lengths of the intervals that counts of events are grouped by.
 
 use std::time::Duration;
 
 use super::words::words;
 
 words! {
-    /// A stretch of time; each begins at a whole multiple of its length since 1970-01-01T00:00:00Z.
+    /// The length of an interval. Intervals begin at whole multiples of their length since 1970-01-01T00:00:00Z.
     pub enum Bucket {
         Minute = "1m",
         FiveMinutes = "5m",
@@ -17,7 +17,7 @@ words! {
 }
 
 impl Bucket {
-    /// How long it is: a whole number of seconds.
+    /// The length, a whole number of seconds.
     #[must_use]
     pub const fn length(self) -> Duration {
         let minutes = match self {

@@ -1,5 +1,4 @@
-//! The hash chain of the audit log: what makes tampering evident. `docs/audit-format.md` is its description for
-//! auditors.
+//! The hash chain of the audit log, which makes tampering evident. `docs/audit-format.md` describes it for auditors.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,11 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::event::EventRow;
 
-/// What stands for the hash of the event before the first one.
+/// The `prev_hash` of the first event.
 pub const BEFORE_FIRST: [u8; 32] = [0; 32];
 
 /// SHA-256 over the 32 bytes of `prev_hash`, followed by the row as canonical JSON (RFC 8785). `None` if the row has
-/// no canonical form, which only a number beyond what JSON can hold brings about.
+/// no canonical form: it holds a number that JSON cannot represent.
 #[must_use]
 pub fn hash(prev_hash: &[u8; 32], row: &EventRow) -> Option<[u8; 32]> {
     let canonical = match is_plain(row.changes.as_ref()) && is_plain(row.upstream.as_ref()) {
@@ -24,8 +23,8 @@ pub fn hash(prev_hash: &[u8; 32], row: &EventRow) -> Option<[u8; 32]> {
     Some(sha.finalize().into())
 }
 
-/// The columns in the order of their names, which is the canonical one. What is plain below them has its canonical form
-/// from the ordinary writer, at a tenth of the cost; a test holds the two against each other.
+/// The columns sorted by name, the canonical order. The ordinary writer gives plain values their canonical form at a
+/// tenth of the cost; a test compares the two writers.
 #[derive(Serialize)]
 struct Sorted<'a> {
     actor: &'a String,
@@ -69,10 +68,10 @@ impl<'a> Sorted<'a> {
     }
 }
 
-/// The largest whole number that JSON's readers all agree on.
+/// The largest whole number that every JSON reader reads exactly.
 const SAFE: u64 = (1 << 53) - 1;
 
-/// True for texts, safe whole numbers, and objects whose names stand in order and need no escapes.
+/// True for texts, safe whole numbers, and objects whose member names are sorted and need no escapes.
 fn is_plain(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null | Value::Bool(_) | Value::String(_)) => true,

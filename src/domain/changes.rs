@@ -36,7 +36,7 @@ impl Changes {
             members.insert("name".into(), json!(name));
         }
         if let Some(secret) = &patch.pre_shared_key {
-            members.insert("pre_shared_key".into(), key.stand_in(secret));
+            members.insert("pre_shared_key".into(), key.masked(secret));
         }
         match &patch.ranges {
             Some(Ranges::PeerCidrs(cidrs)) => put(&mut members, "peer_cidrs", Some(cidrs)),

@@ -1,21 +1,21 @@
-//! IPv4 ranges. Host bits may be set: the cloud's own examples have them (`10.0.0.5/24`).
+//! IPv4 ranges. Host bits may be set, as in the cloud's own examples (`10.0.0.5/24`).
 
 use std::fmt;
 
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
-/// An IPv4 range, written as it was given.
+/// An IPv4 range. It prints exactly the text it was parsed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ipv4Cidr(Ipv4Net);
 
-/// Why a text is no range.
+/// The text is not an IPv4 range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an IPv4 range such as 10.100.2.0/24")]
 pub struct InvalidCidr;
 
 impl Ipv4Cidr {
-    /// The range without its host bits: two texts of one range are the same network.
+    /// The range without its host bits, to compare ranges by.
     #[must_use]
     pub fn network(&self) -> Ipv4Net {
         self.0.trunc()
@@ -27,7 +27,7 @@ impl std::str::FromStr for Ipv4Cidr {
 
     fn from_str(text: &str) -> Result<Self, InvalidCidr> {
         let range: Ipv4Net = text.parse().map_err(|_| InvalidCidr)?;
-        // Leading zeros mean octal to some programs: only the one plain notation is taken.
+        // Some programs read leading zeros as octal, so only the canonical notation is accepted.
         if range.to_string() == text { Ok(Self(range)) } else { Err(InvalidCidr) }
     }
 }

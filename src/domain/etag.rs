@@ -1,13 +1,13 @@
-//! Entity tags and what `If-Match` demands of them (RFC 9110, sections 8.8.3 and 13.1.1).
+//! Entity tags and the conditions of `If-Match` (RFC 9110, sections 8.8.3 and 13.1.1).
 
 use std::fmt;
 
-/// A strong entity tag; its opaque part, without the quotes.
+/// The opaque part of a strong entity tag, without the quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(String);
 
 impl ETag {
-    /// A tag of this opaque text.
+    /// A tag with this opaque part.
     #[must_use]
     pub const fn new(opaque: String) -> Self {
         Self(opaque)
@@ -26,17 +26,17 @@ impl fmt::Display for ETag {
     }
 }
 
-/// What has to hold of the tunnel before it is changed.
+/// The condition that a tunnel must meet before it is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Precondition {
-    /// It exists (`If-Match: *`).
+    /// The tunnel exists (`If-Match: *`).
     Exists,
-    /// Its tag is one of these.
+    /// The tag of the tunnel is one of these.
     OneOf(Vec<ETag>),
 }
 
 impl Precondition {
-    /// True if it holds of something that exists under this tag.
+    /// True if a tunnel with this tag meets the condition.
     #[must_use]
     pub fn holds(&self, current: &ETag) -> bool {
         match self {

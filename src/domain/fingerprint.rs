@@ -1,5 +1,5 @@
-//! Keyed fingerprints: what stands for a secret in the ledger. Equal secrets have equal fingerprints, and without
-//! the key nobody can try out guesses.
+//! Keyed fingerprints, which the ledger stores instead of secrets. Equal secrets have equal fingerprints, and guesses
+//! can only be tested with the key.
 
 use std::fmt;
 
@@ -9,19 +9,20 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::echo::readings;
+use super::echo::decodings;
 use super::secret::{MAX_PRE_SHARED_KEY_LENGTH, PreSharedKey};
 
-/// The HKDF label, so that this key can never be mistaken for another one derived from the same SecretKey.
+/// The HKDF label. It separates this key from other keys derived from the same SecretKey.
 const DERIVATION_LABEL: &[u8] = b"tunnelgate fingerprint key v1";
-/// No pre-shared key begins with it (it is not printable), so a request can't share a fingerprint with a key.
+/// Prefix of a request. It is not printable, so no pre-shared key begins with it and no request shares a fingerprint
+/// with a key.
 const REQUEST_LABEL: &[u8] = b"\x00request\x00";
-/// Likewise, for the key's own id.
+/// Prefix for the id of the fingerprint key, likewise not printable.
 const ID_LABEL: &[u8] = b"\x00id";
-/// The one member of the object that stands for a secret in `changes`.
+/// The only member of the object that replaces a secret in `changes`.
 pub const FINGERPRINT_MEMBER: &str = "hmac_sha256";
 
-/// The key of the fingerprints; lives in memory only.
+/// The key of the fingerprints. It exists in memory only.
 #[derive(Clone)]
 pub struct FingerprintKey {
     key: SecretSlice<u8>,
@@ -33,31 +34,31 @@ impl FingerprintKey {
     #[must_use]
     pub fn derive(secret_key: &[u8]) -> Self {
         let mut key = vec![0; 32];
-        // 32 bytes are far below HKDF's limit of 255 * 32, the only thing that can go wrong here.
+        // HKDF fails only above 255 * 32 bytes.
         let _ = Hkdf::<Sha256>::new(None, secret_key).expand(DERIVATION_LABEL, &mut key);
         Self::of(key)
     }
 
-    /// Takes a key that the operator set, so that fingerprints stay comparable when credentials rotate.
+    /// The key that the operator set, so that fingerprints stay comparable when credentials rotate.
     #[must_use]
     pub fn from_setting(key: &[u8]) -> Self {
         Self::of(key.to_vec())
     }
 
     fn of(key: Vec<u8>) -> Self {
-        let mut made = Self { key: key.into(), id: String::new() };
-        made.id = hex(&made.hmac(&[ID_LABEL])[..8]);
-        made
+        let mut new = Self { key: key.into(), id: String::new() };
+        new.id = hex(&new.hmac(&[ID_LABEL])[..8]);
+        new
     }
 
-    /// Tells keys apart, and nothing else about them.
+    /// An id that differs between keys and reveals nothing else about them.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
     fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        // HMAC takes a key of any length.
+        // HMAC accepts a key of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) else {
             return [0; 32];
         };
@@ -73,19 +74,19 @@ impl FingerprintKey {
         hex(&self.hmac(&[key.expose().as_bytes()]))
     }
 
-    /// How a pre-shared key stands in `changes`, answers and differences.
+    /// The object that replaces a pre-shared key in `changes`, answers and differences.
     #[must_use]
-    pub fn stand_in(&self, key: &PreSharedKey) -> Value {
+    pub fn masked(&self, key: &PreSharedKey) -> Value {
         json!({ FINGERPRINT_MEMBER: self.of_key(key) })
     }
 
-    /// True if a text holds the key that this fingerprint was made of: every piece of it is tried.
+    /// True if `text` contains the pre-shared key with this fingerprint. Computes the fingerprint of every substring.
     #[must_use]
-    pub fn is_repeated(&self, text: &str, fingerprint: &str) -> bool {
+    pub fn is_key_in(&self, text: &str, fingerprint: &str) -> bool {
         let Some(wanted) = from_hex(fingerprint) else { return false };
         let Ok(keyed) = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) else { return false };
-        readings(text).iter().any(|reading| {
-            let bytes = reading.as_bytes();
+        decodings(text).iter().any(|decoded| {
+            let bytes = decoded.as_bytes();
             (0..bytes.len()).any(|start| {
                 let mut mac = keyed.clone();
                 bytes[start..].iter().take(MAX_PRE_SHARED_KEY_LENGTH).any(|byte| {
@@ -96,8 +97,8 @@ impl FingerprintKey {
         })
     }
 
-    /// The fingerprint of a whole request, for `Idempotency-Key`; each part is length-prefixed, so that no two
-    /// different requests can run together into the same bytes.
+    /// The fingerprint of a whole request, for `Idempotency-Key`. Each part is length-prefixed, so that different
+    /// requests never give the same bytes.
     #[must_use]
     pub fn of_request(&self, parts: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -115,7 +116,7 @@ impl fmt::Debug for FingerprintKey {
     }
 }
 
-/// Small-letter hex.
+/// The bytes in lower-case hex.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -127,7 +128,7 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// 32 bytes from their 64 hex digits.
+/// The 32 bytes of 64 hex digits.
 #[must_use]
 pub fn from_hex(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
@@ -162,10 +163,10 @@ mod tests {
         for text in
             ["preSharedKey 'canary/+&\"x' is bad", "k=canary%2F%2B%26%22x&a=b", r#"{"k":"canary\/+&\"x"}"#]
         {
-            assert!(fingerprints.is_repeated(text, &fingerprint), "{text}");
+            assert!(fingerprints.is_key_in(text, &fingerprint), "{text}");
         }
-        assert!(!fingerprints.is_repeated("canary/+& is another word", &fingerprint));
-        assert!(!FingerprintKey::derive(b"other").is_repeated("canary/+&\"x", &fingerprint));
+        assert!(!fingerprints.is_key_in("canary/+& is another word", &fingerprint));
+        assert!(!FingerprintKey::derive(b"other").is_key_in("canary/+&\"x", &fingerprint));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The three ids of a path. Both forms of the cloud are allowed: `vpc-03vihbk9` and the older `gz_vpc_8849`.
+//! The three ids of a path, in the cloud's unified form (`vpc-03vihbk9`) or its older one (`gz_vpc_8849`).
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use serde::Serialize;
 
 /// The longest id, in characters.
 pub const MAX_ID_LENGTH: usize = 64;
-/// The same rule as a regular expression, for the OpenAPI document.
+/// The rule for ids as a regular expression, for the OpenAPI document.
 pub const ID_PATTERN: &str = "^[A-Za-z0-9_-]{1,64}$";
 
-/// Why a text is no id.
+/// The text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 64 of A-Z a-z 0-9 _ -")]
+#[error("must be 1 to 64 characters of A-Z a-z 0-9 _ -")]
 pub struct InvalidId;
 
 macro_rules! id {
@@ -22,7 +22,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The id as the cloud writes it.
+            /// The id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -62,7 +62,7 @@ id! {
     TunnelId
 }
 
-/// Where a tunnel stands.
+/// The path of a tunnel: its VPC, its gateway and the tunnel itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct TunnelPath {
     pub vpc_id: VpcId,
@@ -71,7 +71,7 @@ pub struct TunnelPath {
 }
 
 impl TunnelPath {
-    /// True if the ids that name the tunnel are in the cloud's newer form, of which a thing has only one.
+    /// True if the VPC's and the tunnel's ids are unified ids. Each VPC and each tunnel has exactly one unified id.
     #[must_use]
     pub fn is_unified(&self) -> bool {
         self.vpc_id.as_str().starts_with("vpc-") && self.tunnel_id.as_str().starts_with("vpnx-")

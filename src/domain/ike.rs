@@ -48,24 +48,24 @@ words! {
 }
 
 words! {
-    /// How one side names itself (`localIdentity`, `remoteIdentity`).
+    /// The type of identity (`localIdentity`, `remoteIdentity`).
     pub enum IdentityType {
         Address = "address",
         Fqdn = "fqdn",
     }
 }
 
-/// How one side of the tunnel names itself.
+/// The identity of one side of the tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// By address; for the local side `None` means the gateway's public IP.
+    /// An address. `None`, on the local side only, means the gateway's public IP.
     Address(Option<Ipv4Addr>),
-    /// By a fully qualified domain name.
+    /// A fully qualified domain name.
     Fqdn(String),
 }
 
 impl Identity {
-    /// The word that the cloud calls the type of identity.
+    /// The type of this identity.
     #[must_use]
     pub const fn kind(&self) -> IdentityType {
         match self {
@@ -75,7 +75,7 @@ impl Identity {
     }
 }
 
-/// The IKE part of a patch: what is `None` was not asked for.
+/// The IKE part of a patch. The patch does not change a field that is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IkePatch {
     pub encryption_algorithm: Option<IkeEncryption>,
@@ -88,7 +88,7 @@ pub struct IkePatch {
 }
 
 impl IkePatch {
-    /// True if every field is given, so that nothing has to be read before it is sent.
+    /// True if the patch gives every field, so that no field has to be read from the tunnel first.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.encryption_algorithm.is_some()
@@ -101,8 +101,8 @@ impl IkePatch {
     }
 }
 
-/// IKE settings in our words but as free text: as the cloud has them, or as they will be sent. What the cloud has
-/// may lie outside what a patch may ask for, and must survive a merge unharmed.
+/// IKE settings, read from the cloud or about to be sent. They are texts in the words of a patch, because a merge must
+/// keep a setting of the cloud even if a patch may not ask for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IkeSettings {
     pub encryption_algorithm: Option<String>,

@@ -12,7 +12,7 @@ pub const NONE_ALIAS: &str = "null";
 pub const SHA_ALIAS: &str = "sha1";
 
 words! {
-    /// IPsec encryption (`encryptAlgorithm`); `none` is the cloud's word `null`.
+    /// IPsec encryption (`encryptAlgorithm`).
     pub enum IpsecEncryption {
         TripleDesCbc = "3des-cbc",
         AesCbc128 = "aes-cbc-128",
@@ -24,7 +24,7 @@ words! {
 }
 
 words! {
-    /// IPsec integrity (`integrityAlgorith`, sic); `sha` is SHA-1, which the cloud answers as `sha1`.
+    /// IPsec integrity (`integrityAlgorith`, sic); `sha` is SHA-1.
     pub enum IpsecIntegrity {
         Md5 = "md5",
         Sha = "sha",
@@ -32,7 +32,7 @@ words! {
 }
 
 words! {
-    /// Diffie-Hellman group of perfect forward secrecy (`pfsDhGroup`); `none` is the cloud's word `null`.
+    /// Diffie-Hellman group of perfect forward secrecy (`pfsDhGroup`).
     pub enum PfsDhGroup {
         None = "none",
         DhGroup1 = "dh-group1",
@@ -43,7 +43,7 @@ words! {
     }
 }
 
-/// The IPsec part of a patch: what is `None` was not asked for.
+/// The IPsec part of a patch. The patch does not change a field that is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IpsecPatch {
     pub encryption_algorithm: Option<IpsecEncryption>,
@@ -54,7 +54,7 @@ pub struct IpsecPatch {
 }
 
 impl IpsecPatch {
-    /// True if every field is given, so that nothing has to be read before it is sent.
+    /// True if the patch gives every field, so that no field has to be read from the tunnel first.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.encryption_algorithm.is_some()
@@ -65,7 +65,8 @@ impl IpsecPatch {
     }
 }
 
-/// IPsec settings in our words (`none`, `sha`) but as free text: as the cloud has them, or as they will be sent.
+/// IPsec settings, read from the cloud or about to be sent. They are texts in the words of a patch (`none`, `sha`),
+/// because a merge must keep a setting of the cloud even if a patch may not ask for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IpsecSettings {
     pub encryption_algorithm: Option<String>,

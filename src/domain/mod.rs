@@ -1,4 +1,4 @@
-//! What a tunnel change *is*. No I/O here: values that cannot be wrong, and the states an operation can be in.
+//! Tunnel changes without I/O: values that are valid by construction, and the states of an operation.
 
 pub mod bucket;
 pub mod chain;

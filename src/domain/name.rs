@@ -5,12 +5,12 @@ use serde::Serialize;
 /// The longest name, in characters (API 2.0, ModifyVpnConnEx).
 pub const MAX_NAME_LENGTH: usize = 60;
 
-/// 1 to 60 characters, none of them a control character (no terminal, log or database takes those well).
+/// A name of 1 to 60 characters without control characters, which break terminals, logs and databases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct TunnelName(String);
 
-/// Why a text is no name.
+/// The reason why a text is not a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     #[error("must be 1 to {MAX_NAME_LENGTH} characters")]

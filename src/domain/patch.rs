@@ -1,4 +1,4 @@
-//! A patch: what a consumer asks for. It parses whole or not at all, and then reports every fault at once.
+//! A patch: the change that a consumer asks for. Parsing a patch gives either a valid patch or all its faults.
 
 use serde_json::{Map, Value};
 
@@ -32,13 +32,13 @@ pub enum RequiredRanges {
 /// The ranges that a patch sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ranges {
-    /// `peer_cidrs`: the peer's ranges (the older, coarser way).
+    /// `peer_cidrs`: the ranges on the peer's side (the older, coarser way).
     PeerCidrs(Vec<Ipv4Cidr>),
-    /// `security_policies`: which range of the VPC talks to which of the peer.
+    /// `security_policies`: pairs of ranges, one on the VPC's side and one on the peer's.
     SecurityPolicies(Vec<SecurityPolicy>),
 }
 
-/// The change that a consumer asks for.
+/// The change that a consumer asks for. The tunnel keeps the settings that are `None`.
 #[derive(Debug, Clone)]
 pub struct Patch {
     pub name: Option<TunnelName>,
@@ -71,10 +71,10 @@ pub const IPSEC_MEMBERS: &[&str] = &[
 ];
 
 impl Patch {
-    /// Reads a patch from a JSON document (RFC 7396: an absent member stays as it is).
+    /// Parses a JSON document as a merge patch (RFC 7396).
     ///
     /// # Errors
-    /// Every fault of the document, with JSON pointers. No detail repeats a value: it might be a secret.
+    /// Every fault of the document, with JSON pointers. No detail repeats a value, which might be a secret.
     pub fn parse(document: &Value, requirements: Requirements) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let Value::Object(members) = document else {
@@ -82,7 +82,7 @@ impl Patch {
         };
         let mut reader = Reader::new(members, "", MEMBERS, &mut faults);
         if members.is_empty() {
-            reader.fault("", "empty", "an empty patch changes nothing");
+            reader.fault("", "empty", "must give at least one field: an empty patch changes nothing");
         }
         let name = reader.text("name", |text| text.parse::<TunnelName>());
         let pre_shared_key = reader.text("pre_shared_key", PreSharedKey::parse);
@@ -112,8 +112,8 @@ fn ranges_fault(members: &Map<String, Value>, required: RequiredRanges) -> Optio
         (false, false) if required == RequiredRanges::ExactlyOne => Some(Fault::new(
             "",
             "missing_ranges",
-            "the cloud wants peer_cidrs or security_policies in every change, even if only another field changes: \
-             repeat the ones the tunnel has",
+            "every change must give peer_cidrs or security_policies, even if only another field changes: repeat the \
+             ranges that the tunnel has",
         )),
         _ => None,
     }
@@ -174,14 +174,14 @@ fn identity(
     let fqdn = reader.fqdn("fqdn");
     match kind? {
         IdentityType::Address => {
-            reader.forbid("fqdn", "goes with type fqdn only");
+            reader.forbid("fqdn", "is allowed only with type fqdn");
             if address_required {
                 reader.require("address");
             }
             (address.is_some() || !members.contains_key("address")).then_some(Identity::Address(address))
         }
         IdentityType::Fqdn => {
-            reader.forbid("address", "goes with type address only");
+            reader.forbid("address", "is allowed only with type address");
             reader.require("fqdn");
             fqdn.map(Identity::Fqdn)
         }

@@ -1,10 +1,10 @@
-//! Security policies (SPD rules): which ranges of the VPC talk to which ranges of the peer.
+//! Security policies (SPD rules): the pairs of ranges whose traffic goes through the tunnel.
 
 use serde::Serialize;
 
 use super::cidr::Ipv4Cidr;
 
-/// One rule: one range of the VPC, one or more of the peer.
+/// One range on the VPC's side, and the ranges on the peer's side that it reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SecurityPolicy {
     /// The range on the VPC's side.

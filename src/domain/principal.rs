@@ -1,4 +1,4 @@
-//! Who may do what: scopes, and the VPCs they hold for.
+//! Principals: callers with their scopes, and the VPCs that each scope covers.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::words::words;
 pub const MAX_PATTERN_LENGTH: usize = 64;
 
 words! {
-    /// What a principal may do.
+    /// A right of a principal.
     pub enum Scope {
         /// Read tunnels and operations.
         TunnelsRead = "tunnels:read",
@@ -21,13 +21,15 @@ words! {
     }
 }
 
-/// A VPC id in which `*` stands for any run of characters: `vpc-prod-*`.
+/// A VPC id in which `*` matches any run of characters: `vpc-prod-*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VpcPattern(String);
 
-/// Why a text is no VPC pattern.
+/// The text is not a VPC pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {MAX_PATTERN_LENGTH} of A-Z a-z 0-9 _ - and * for any run of characters")]
+#[error(
+    "must be 1 to {MAX_PATTERN_LENGTH} characters of A-Z a-z 0-9 _ - and *, which matches any run of characters"
+)]
 pub struct InvalidPattern;
 
 impl VpcPattern {
@@ -36,7 +38,7 @@ impl VpcPattern {
         &self.0
     }
 
-    /// True if the whole id fits the pattern.
+    /// True if the pattern matches the whole id.
     #[must_use]
     pub fn matches(&self, vpc_id: &str) -> bool {
         let mut parts = self.0.split('*');
@@ -79,17 +81,17 @@ impl fmt::Display for VpcPattern {
     }
 }
 
-/// Which VPCs somebody may see.
+/// The VPCs that a grant covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VpcScope {
-    /// All of them.
+    /// All VPCs.
     All,
-    /// Those that match one of the patterns.
+    /// The VPCs that match one of the patterns.
     Matching(Vec<VpcPattern>),
 }
 
 impl VpcScope {
-    /// True if the VPC is among them.
+    /// True if the grant covers this VPC.
     #[must_use]
     pub fn allows(&self, vpc_id: &str) -> bool {
         match self {
@@ -99,26 +101,26 @@ impl VpcScope {
     }
 }
 
-/// A scope, limited to some VPCs or not.
+/// A scope with the VPCs that it covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     pub scope: Scope,
     pub vpcs: VpcScope,
 }
 
-/// Who calls, and what they may do.
+/// A caller with its rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Stable for one key or subject: what `Idempotency-Key` is counted under.
+    /// The same for every call with one API key or by one subject. Idempotency keys belong to this id.
     pub id: String,
     pub actor: Actor,
     pub grants: Vec<Grant>,
-    /// After this moment it is nobody.
+    /// The principal has no rights after this moment.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Principal {
-    /// The VPCs that a scope holds for; `None` if the principal does not have the scope at all.
+    /// The VPCs that a scope covers; `None` if the principal does not have the scope.
     #[must_use]
     pub fn vpcs(&self, scope: Scope) -> Option<VpcScope> {
         let mut patterns = Vec::new();

@@ -1,4 +1,4 @@
-//! Secrets that cannot be printed: no `Display`, no `Serialize`, a `Debug` that shows nothing, wiped when dropped.
+//! Secrets that cannot be printed: without `Display` and `Serialize`, with a masked `Debug`, wiped when dropped.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 /// The longest pre-shared key, in characters.
 pub const MAX_PRE_SHARED_KEY_LENGTH: usize = 128;
 
-/// Why a text is no pre-shared key. It never says what the text was.
+/// The text is not a pre-shared key. The error does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {MAX_PRE_SHARED_KEY_LENGTH} printable ASCII characters")]
 pub struct InvalidPreSharedKey;
@@ -17,7 +17,10 @@ pub struct InvalidPreSharedKey;
 pub struct PreSharedKey(SecretString);
 
 impl PreSharedKey {
-    /// Holds a key that a person wrote to our rules.
+    /// Parses a key of a request.
+    ///
+    /// # Errors
+    /// If the text is empty, too long, or not printable ASCII.
     pub fn parse(text: &str) -> Result<Self, InvalidPreSharedKey> {
         let printable = |b: u8| (b' '..=b'~').contains(&b);
         if text.is_empty() || text.len() > MAX_PRE_SHARED_KEY_LENGTH || !text.bytes().all(printable) {
@@ -26,13 +29,13 @@ impl PreSharedKey {
         Ok(Self(text.into()))
     }
 
-    /// Takes a key as the cloud has it: what is already there is not ours to refuse.
+    /// A key read from the cloud, accepted without checks.
     #[must_use]
     pub fn from_cloud(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The key itself: only for the call that sends it and for its fingerprint.
+    /// The key in clear, for the call that sends the key and for its fingerprint only.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -1,4 +1,4 @@
-//! A moment in UTC, to the microsecond: what both databases can hold without rounding.
+//! Moments in UTC, with microseconds: the resolution of PostgreSQL.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-/// RFC 3339 in UTC with exactly six decimals, as the audit log hashes it.
+/// RFC 3339 in UTC with exactly six decimals, the form that the audit log hashes.
 const SIX_DECIMALS: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-/// Microseconds since 1970-01-01T00:00:00Z.
+/// A moment, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// A moment from microseconds since the Unix epoch.
+    /// The moment this many microseconds after the Unix epoch.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -30,43 +30,43 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch: what the cloud calls `Timestamp`.
+    /// Whole seconds since the Unix epoch, the parameter `Timestamp` of the cloud's API.
     #[must_use]
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
-    /// This moment and a while; stops at the end of time instead of wrapping.
+    /// The moment `duration` later; the last representable moment instead of an overflow.
     #[must_use]
-    pub fn plus(self, while_: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(while_.as_micros()).unwrap_or(i64::MAX)))
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// A while before this moment; stops at the beginning of time instead of wrapping.
+    /// The moment `duration` earlier; the first representable moment instead of an overflow.
     #[must_use]
-    pub fn minus(self, while_: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(while_.as_micros()).unwrap_or(i64::MAX)))
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// How long ago `earlier` was; zero if it is still to come.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
 
-    /// Reads RFC 3339 with any offset; what is finer than a microsecond is cut off.
+    /// Parses RFC 3339 with any offset. Drops digits below the microsecond.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         OffsetDateTime::parse(text, &Rfc3339).ok().and_then(Self::from_offset)
     }
 
-    /// From the `time` crate's type; `None` outside the years that microseconds in 64 bits can hold.
+    /// Converts the `time` crate's type; `None` if microseconds in 64 bits cannot hold the moment.
     #[must_use]
     pub fn from_offset(moment: OffsetDateTime) -> Option<Self> {
         i64::try_from(moment.unix_timestamp_nanos().div_euclid(1000)).ok().map(Self)
     }
 
-    /// As the `time` crate's type, which is what the databases' drivers speak.
+    /// Converts to the `time` crate's type, which the database drivers use.
     #[must_use]
     pub fn to_offset(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
@@ -92,7 +92,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("is not an RFC 3339 time"))
     }
 }
 

@@ -1,19 +1,21 @@
-//! A tunnel as the cloud has it now.
+//! A tunnel read from the cloud.
 
 use super::ike::IkeSettings;
 use super::ipsec::IpsecSettings;
 use super::secret::PreSharedKey;
 use super::words::words;
 
-/// What the cloud says: a word of ours, or its own text where no document names it. It is shown either way.
+/// A value reported by the cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told<T> {
+pub enum Reported<T> {
+    /// A documented value.
     Known(T),
+    /// An undocumented value, in the cloud's own text.
     Other(String),
 }
 
 words! {
-    /// What a tunnel is doing (`vpcConnStatus` 0 to 6; API 2.0, DescribeVpnConn).
+    /// The state of a tunnel (`vpcConnStatus` 0 to 6; API 2.0, DescribeVpnConn).
     pub enum TunnelStatus {
         Creating = "creating",
         CreationFailed = "creation_failed",
@@ -33,39 +35,39 @@ words! {
     }
 }
 
-/// A tunnel as the cloud has it. Texts are the cloud's own, in our words where there is one: nothing that is there
-/// is refused. The old and the unified form of each id are both kept, because a caller may use either.
+/// A tunnel read from the cloud. Values are accepted without checks: a known value in the words of a patch, any other
+/// in the cloud's own text. Each id has its unified and its older form, because callers use both.
 #[derive(Debug, Clone)]
 pub struct Tunnel {
     pub vpc_ids: Vec<String>,
     pub gateway_ids: Vec<String>,
-    /// The unified id first, where there is one.
+    /// The unified id first, if the cloud reports one.
     pub tunnel_ids: Vec<String>,
     pub name: Option<String>,
     pub pre_shared_key: Option<PreSharedKey>,
-    /// Ranges on the VPC's side (`sourceCidr`); `None` where the answer had no such field.
+    /// Ranges on the VPC's side (`sourceCidr`); `None` if the answer lacks the field.
     pub local_cidrs: Option<Vec<String>>,
-    /// Ranges on the peer's side (`destinationCidr`); `None` where the answer had no such field.
+    /// Ranges on the peer's side (`destinationCidr`); `None` if the answer lacks the field.
     pub peer_cidrs: Option<Vec<String>>,
-    /// `None` where the cloud did not say.
-    pub status: Option<Told<TunnelStatus>>,
-    /// `None` where the cloud did not say.
-    pub connectivity: Option<Told<Connectivity>>,
+    /// `None` if the answer lacks the field.
+    pub status: Option<Reported<TunnelStatus>>,
+    /// `None` if the answer lacks the field.
+    pub connectivity: Option<Reported<Connectivity>>,
     /// Public IP of the gateway (`vpnGwAddress`).
     pub gateway_address: Option<String>,
     /// Public IP of the peer (`userGwAddress`).
     pub peer_address: Option<String>,
-    /// When it was made, in the cloud's own notation, which has no zone (`createTime`).
+    /// The time of creation, in the cloud's own notation without a time zone (`createTime`).
     pub created_at: Option<String>,
     pub ike: IkeSettings,
     pub ipsec: IpsecSettings,
 }
 
 impl Tunnel {
-    /// True while the cloud is at work on it, so that what it shows may be half done.
+    /// True while the cloud is creating, changing or deleting the tunnel, so that a read may show part of a change.
     #[must_use]
-    pub const fn is_moving(&self) -> bool {
+    pub const fn is_in_transition(&self) -> bool {
         use TunnelStatus::{Creating, Deleting, Modifying};
-        matches!(self.status, Some(Told::Known(Creating | Modifying | Deleting)))
+        matches!(self.status, Some(Reported::Known(Creating | Modifying | Deleting)))
     }
 }

@@ -1,5 +1,5 @@
-//! A tunnel as consumers see it: in the words of a patch, without its pre-shared key, and with a tag that changes
-//! whenever any of it does.
+//! The view of a tunnel that consumers receive: in the words of a patch, without the pre-shared key, and with a tag
+//! that changes whenever a value changes.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -10,13 +10,13 @@ use super::fingerprint::{FingerprintKey, hex};
 use super::ids::{GatewayId, VpcId};
 use super::ike::IkeSettings;
 use super::ipsec::IpsecSettings;
-use super::tunnel::{Told, Tunnel};
+use super::tunnel::{Reported, Tunnel};
 
-/// Bytes of the SHA-256 that make a tag: enough that two states of a tunnel never share one.
+/// The bytes of the SHA-256 in a tag: enough for two states of a tunnel never to share a tag.
 const TAG_BYTES: usize = 16;
 
-/// A VPN tunnel as the cloud has it now. What the cloud does not show is `null`; a value that lies outside of what a
-/// patch may ask for is shown as it is.
+/// A VPN tunnel, read from the cloud now. A value that the cloud does not show is `null`. A value that a patch may not
+/// ask for is shown unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Tunnel)]
 pub struct TunnelView {
@@ -28,13 +28,13 @@ pub struct TunnelView {
     pub tunnel_id: String,
     #[schema(example = "hq")]
     pub name: Option<String>,
-    /// What the tunnel is doing. The cloud's numbers (`vpcConnStatus`) are: 0 `creating`, 1 `creation_failed`,
-    /// 2 `modifying`, 3 `modification_failed`, 4 `deleting`, 5 `deletion_failed`, 6 `running`. A number that no
-    /// document names is shown as it is, as text.
+    /// The state of the tunnel. The cloud's numbers (`vpcConnStatus`) are: 0 `creating`, 1 `creation_failed`,
+    /// 2 `modifying`, 3 `modification_failed`, 4 `deleting`, 5 `deletion_failed`, 6 `running`. An undocumented number
+    /// is shown unchanged, as text.
     #[schema(value_type = Option<String>, example = "running")]
     pub status: Option<String>,
-    /// Whether the two ends are connected (`netStatus`): `connected` or `disconnected`; `null` where the cloud does
-    /// not say, and the cloud's own word where no document names it.
+    /// Whether the two ends are connected (`netStatus`): `connected` or `disconnected`. `null` if the cloud does not
+    /// report the state; an undocumented word of the cloud is shown unchanged.
     #[schema(value_type = Option<String>, example = "connected")]
     pub connectivity: Option<String>,
     /// Public IP of the gateway.
@@ -43,11 +43,11 @@ pub struct TunnelView {
     /// Public IP of the peer.
     #[schema(example = "203.0.113.20")]
     pub peer_address: Option<String>,
-    /// When it was made, as the cloud writes it: without a time zone.
+    /// The time of creation, in the cloud's own notation without a time zone.
     #[schema(example = "2018-01-31 08:00:00")]
     pub created_at: Option<String>,
     pub pre_shared_key: Option<Fingerprint>,
-    /// Ranges on the VPC's side. A patch sets them by `security_policies`, whose pairs the cloud does not show.
+    /// Ranges on the VPC's side. A patch sets them with `security_policies`; the cloud does not show its pairs.
     pub local_cidrs: Option<Vec<String>>,
     /// Ranges on the peer's side.
     pub peer_cidrs: Option<Vec<String>>,
@@ -55,14 +55,14 @@ pub struct TunnelView {
     pub ipsec: IpsecView,
 }
 
-/// What stands for a pre-shared key: its keyed fingerprint. Equal keys have equal fingerprints.
+/// The keyed fingerprint of a pre-shared key, shown instead of the key. Equal keys have equal fingerprints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fingerprint {
     /// HMAC-SHA256, in hex.
     pub hmac_sha256: String,
 }
 
-/// A number, or the cloud's own text where it is none.
+/// A number, or the cloud's own text if that is not a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Amount {
@@ -70,7 +70,7 @@ pub enum Amount {
     Text(String),
 }
 
-/// How one side names itself.
+/// The identity of one side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct IdentityView {
     /// `address` or `fqdn`.
@@ -107,7 +107,7 @@ pub struct IkeView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = TunnelIpsec)]
 pub struct IpsecView {
-    /// `none` where it is switched off.
+    /// `none` means no encryption.
     #[schema(example = "aes-cbc-256")]
     encryption_algorithm: Option<String>,
     /// `sha` is SHA-1.
@@ -115,14 +115,14 @@ pub struct IpsecView {
     integrity_algorithm: Option<String>,
     sa_lifetime_seconds: Option<Amount>,
     sa_lifetime_kilobytes: Option<Amount>,
-    /// `none` where it is switched off.
+    /// `none` means no perfect forward secrecy.
     #[schema(example = "dh-group14")]
     pfs_dh_group: Option<String>,
 }
 
 impl TunnelView {
-    /// What may be shown of the tunnel that was found at this path. The cloud's unified ids are preferred, so that a
-    /// tunnel looks the same under either form of its ids; where the cloud names none, the path's stand.
+    /// The view of the tunnel at this path. The view has the cloud's unified ids, so that it is the same under either
+    /// form of the path's ids; where the cloud reports no id, the view has the path's.
     #[must_use]
     pub fn of(
         tunnel: &Tunnel,
@@ -137,8 +137,8 @@ impl TunnelView {
             gateway_id: first(&tunnel.gateway_ids, gateway.as_str()),
             tunnel_id: first(&tunnel.tunnel_ids, tunnel_id),
             name: tunnel.name.clone(),
-            status: tunnel.status.as_ref().map(|told| word(told, |status| status.as_str())),
-            connectivity: tunnel.connectivity.as_ref().map(|told| word(told, |word| word.as_str())),
+            status: tunnel.status.as_ref().map(|reported| word(reported, |status| status.as_str())),
+            connectivity: tunnel.connectivity.as_ref().map(|reported| word(reported, |word| word.as_str())),
             gateway_address: tunnel.gateway_address.clone(),
             peer_address: tunnel.peer_address.clone(),
             created_at: tunnel.created_at.clone(),
@@ -153,19 +153,19 @@ impl TunnelView {
         }
     }
 
-    /// The tag of this state: it changes whenever anything that is shown does, the key's fingerprint included.
+    /// The tag of this view. It changes with every value, the fingerprint of the pre-shared key included.
     #[must_use]
     pub fn etag(&self) -> ETag {
-        // Texts, numbers and lists: there is nothing in it that could not be written.
+        // Texts, numbers and lists never fail to serialize.
         let shown = serde_json::to_vec(self).unwrap_or_default();
         ETag::new(hex(&Sha256::digest(&shown)[..TAG_BYTES]))
     }
 }
 
-fn word<T: Copy>(told: &Told<T>, word: impl Fn(T) -> &'static str) -> String {
-    match told {
-        Told::Known(known) => word(*known).to_owned(),
-        Told::Other(text) => text.clone(),
+fn word<T: Copy>(reported: &Reported<T>, word: impl Fn(T) -> &'static str) -> String {
+    match reported {
+        Reported::Known(known) => word(*known).to_owned(),
+        Reported::Other(text) => text.clone(),
     }
 }
 
@@ -176,7 +176,7 @@ impl From<&String> for Amount {
 }
 
 impl IdentityView {
-    /// Only the field of the type in use is shown; of a type that nobody knows both are.
+    /// Shows only the field of the identity's type; of an undocumented type both fields.
     fn of(kind: Option<&String>, address: Option<&String>, fqdn: Option<&String>) -> Option<Self> {
         let kind = kind?.clone();
         let address = address.filter(|_| kind != "fqdn").cloned();

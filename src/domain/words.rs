@@ -1,5 +1,5 @@
-//! Enumerations that are one word on the wire: one macro, so that parsing, printing, the JSON Schema and the
-//! messages come from one list.
+//! Enumerations whose variants are one word each on the wire. One macro makes parsing, printing, the JSON Schema and the
+//! messages from one list.
 
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
@@ -13,7 +13,7 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         $vis enum $name { $($(#[doc = $vdoc])* #[serde(rename = $word)] $variant),+ }
 
-        // Not derived: utoipa's derive does not see a word that comes out of a macro.
+        // Not derived: utoipa's derive does not see words that a macro produces.
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $crate::domain::words::schema(concat!($($doc),*), &[$(($word, concat!($($vdoc),*))),+])
@@ -30,13 +30,13 @@ macro_rules! words {
             /// Every word, in the same order.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
-            /// The word that stands for this variant everywhere: JSON, SQL, metrics.
+            /// The word of this variant in JSON, SQL and metrics.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            /// The variant of a word; letter case counts.
+            /// The variant of a word. Compares letter case too.
             #[must_use]
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
@@ -53,7 +53,7 @@ macro_rules! words {
 
 pub(crate) use words;
 
-/// The JSON Schema of an enumeration, with what each word means.
+/// The JSON Schema of an enumeration, with the meaning of each word.
 pub(crate) fn schema(description: &str, words: &[(&str, &str)]) -> RefOr<Schema> {
     let meanings = words.iter().filter(|(_, meaning)| !meaning.is_empty());
     let meanings = meanings.map(|(word, meaning)| format!("\n- `{word}`: {}", meaning.trim()));

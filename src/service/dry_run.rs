@@ -105,7 +105,7 @@ fn merged(change: &TunnelChange, key: &FingerprintKey) -> Map<String, Value> {
         members.insert("name".into(), json!(name));
     }
     if let Some(secret) = &change.pre_shared_key {
-        members.insert("pre_shared_key".into(), key.stand_in(secret));
+        members.insert("pre_shared_key".into(), key.masked(secret));
     }
     let ranges = change.ranges.as_ref().map(|ranges| match ranges {
         Ranges::PeerCidrs(cidrs) => ("peer_cidrs".to_owned(), json!(cidrs)),

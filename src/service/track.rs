@@ -178,7 +178,7 @@ impl Service {
         let Some(fingerprint) = claim.operation.changes.key_fingerprint() else { return upstream };
         let fingerprints = self.fingerprints_of(&claim.operation);
         for text in [&mut upstream.message, &mut upstream.code_desc].into_iter().flatten() {
-            if fingerprints.is_none_or(|key| key.is_repeated(text, fingerprint)) {
+            if fingerprints.is_none_or(|key| key.is_key_in(text, fingerprint)) {
                 *text = WITHHELD.into();
             }
         }
@@ -233,7 +233,7 @@ impl Service {
     fn judge(&self, claim: &Claim, tunnel: &Tunnel) -> Next {
         let comparison =
             verify::compare(&claim.operation.changes, tunnel, self.fingerprints_of(&claim.operation));
-        if tunnel.is_moving() {
+        if tunnel.is_in_transition() {
             return self.later_or_time_out(claim, None);
         }
         if comparison.is_confirmed() {

@@ -77,7 +77,7 @@ pub(super) fn compare(
             }
             ("pre_shared_key", _) => {
                 let observed = tunnel.pre_shared_key.as_ref().zip(fingerprints);
-                let observed = observed.map(|(key, fingerprints)| fingerprints.stand_in(key));
+                let observed = observed.map(|(key, fingerprints)| fingerprints.masked(key));
                 let same = observed.as_ref() == Some(asked);
                 comparison.field("/pre_shared_key".into(), asked, observed, same);
             }

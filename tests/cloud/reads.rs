@@ -1,7 +1,7 @@
 //! Reading tasks and tunnels: tolerant of what really comes back, and never mistaken about what it means.
 
 use serde_json::{Value, json};
-use tunnelgate::domain::tunnel::{Connectivity, Told, TunnelStatus};
+use tunnelgate::domain::tunnel::{Connectivity, Reported, TunnelStatus};
 use tunnelgate::service::cloud::{Cloud, Priority, ReadFailure, TaskStatus};
 
 use crate::forms::path;
@@ -150,16 +150,16 @@ async fn status_and_connectivity_are_told_as_they_are() {
     let words = [Creating, CreationFailed, Modifying, ModificationFailed, Deleting, DeletionFailed, Running];
     for (number, word) in words.into_iter().enumerate() {
         for number in [json!(number), json!(number.to_string())] {
-            assert_eq!(read(number, Value::Null).await, (Some(Told::Known(word)), None));
+            assert_eq!(read(number, Value::Null).await, (Some(Reported::Known(word)), None));
         }
     }
     assert_eq!(
         read(json!(7), json!("odd")).await,
-        (Some(Told::Other("7".into())), Some(Told::Other("odd".into())))
+        (Some(Reported::Other("7".into())), Some(Reported::Other("odd".into())))
     );
-    let connected = Some(Told::Known(Connectivity::Connected));
+    let connected = Some(Reported::Known(Connectivity::Connected));
     assert_eq!(read(Value::Null, json!("available")).await, (None, connected));
-    let disconnected = Some(Told::Known(Connectivity::Disconnected));
+    let disconnected = Some(Reported::Known(Connectivity::Disconnected));
     assert_eq!(read(json!(""), json!("unavailable")).await, (None, disconnected));
 }
 
@@ -171,7 +171,7 @@ async fn a_tunnel_on_a_later_page_is_found_by_either_form_of_its_id() {
         wanted.tunnel_id = id.parse().expect("an id");
         let tunnel = stub.client().tunnel(&wanted, Priority::Poll).await.expect("a tunnel");
         assert_eq!(tunnel.tunnel_ids.first().map(String::as_str), Some("vpnx-77"));
-        assert_eq!(tunnel.status, Some(Told::Known(TunnelStatus::Running)));
+        assert_eq!(tunnel.status, Some(Reported::Known(TunnelStatus::Running)));
         assert_eq!(tunnel.ipsec.encryption_algorithm.as_deref(), Some("none"));
         assert_eq!(tunnel.pre_shared_key.as_ref().map(|key| key.expose()), Some("tencenttest"));
         assert!(!format!("{tunnel:?}").contains("tencenttest"));

@@ -2,7 +2,7 @@
 
 use secrecy::zeroize::Zeroizing;
 
-use crate::domain::echo::{WITHHELD, readings};
+use crate::domain::echo::{WITHHELD, decodings};
 use crate::domain::fingerprint::hex;
 
 /// The longest text of the cloud that is kept, in characters.
@@ -47,13 +47,13 @@ fn repeats(text: &str, secrets: &[&str]) -> bool {
     if secrets.peek().is_none() {
         return false;
     }
-    let readings = readings(text);
+    let decodings = decodings(text);
     secrets.any(|secret| {
         let plain = Zeroizing::new(secret.replace('\\', ""));
         let hex = Zeroizing::new(hex(secret.as_bytes()));
         // A spelling that lost most of the secret stands in any text by chance, as a short secret does.
         let spellings = [*secret, &**plain, &**hex].into_iter().filter(|spelt| spelt.len() >= TELLING);
-        spellings.into_iter().any(|spelt| readings.iter().any(|reading| reading.contains(spelt)))
+        spellings.into_iter().any(|spelt| decodings.iter().any(|decoded| decoded.contains(spelt)))
     })
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::ike::IkeSettings;
 use crate::domain::ipsec::IpsecSettings;
-use crate::domain::tunnel::{Connectivity, Told, Tunnel, TunnelStatus};
+use crate::domain::tunnel::{Connectivity, Reported, Tunnel, TunnelStatus};
 
 use super::answer::{Answer, text};
 use super::wire::NONE;
@@ -21,8 +21,8 @@ pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
         pre_shared_key: answer.key(&entry["preSharedKey"]),
         local_cidrs: list(&entry["sourceCidr"]),
         peer_cidrs: list(&entry["destinationCidr"]),
-        status: said(&["vpcConnStatus", "vpnConnStatus"]).map(|text| told(text, status)),
-        connectivity: said(&["netStatus"]).map(|text| told(text, connectivity)),
+        status: said(&["vpcConnStatus", "vpnConnStatus"]).map(|text| reported(text, status)),
+        connectivity: said(&["netStatus"]).map(|text| reported(text, connectivity)),
         gateway_address: first(&["vpnGwAddress"]),
         peer_address: first(&["userGwAddress"]),
         created_at: first(&["createTime"]),
@@ -31,8 +31,8 @@ pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
     }
 }
 
-fn told<T>(text: String, word: impl Fn(&str) -> Option<T>) -> Told<T> {
-    word(&text).map_or(Told::Other(text), Told::Known)
+fn reported<T>(text: String, word: impl Fn(&str) -> Option<T>) -> Reported<T> {
+    word(&text).map_or(Reported::Other(text), Reported::Known)
 }
 
 /// The numbers of `vpcConnStatus`.

@@ -1,4 +1,4 @@
-//! Reads the members of one JSON object and collects what is wrong with them.
+//! Reads the members of one JSON object and collects their faults.
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 use crate::domain::fault::Fault;
 use crate::domain::ike::MAX_FQDN_LENGTH;
 
-/// A member of a patch. RFC 7396 gives `null` a meaning of its own (remove), which the cloud can't carry out.
+/// A member of a patch. In RFC 7396 `null` removes a member, which the cloud cannot do.
 enum Member<'a> {
     Absent,
     Null,
     Value(&'a Value),
 }
 
-/// The words of an enumeration: how to read one, and the list for the message.
+/// The words of an enumeration: the function that parses one, and the list for the message.
 pub(super) type Words<T> = (fn(&str) -> Option<T>, &'static [&'static str]);
 
 macro_rules! words_of {
@@ -32,7 +32,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Starts on an object; members that nobody knows are faults at once.
+    /// A reader of one object. Adds a fault for every unknown member.
     pub(super) fn new(
         members: &'a Map<String, Value>,
         pointer: &'a str,
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
                 faults.push(Fault::new(
                     format!("{pointer}/{}", escape(member)),
                     "unknown_field",
-                    format!("is not known here; known: {}", known.join(", ")),
+                    format!("is not a field here; the fields are: {}", known.join(", ")),
                 ));
             }
         }
@@ -71,12 +71,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The member's value; a null is a fault.
+    /// The value of a member; adds a fault if the value is null.
     fn value(&mut self, name: &str) -> Option<&'a Value> {
         match self.member(name) {
             Member::Absent => None,
             Member::Null => {
-                self.fault(name, "null", "the cloud cannot unset a field: leave it out, or give a value");
+                self.fault(
+                    name,
+                    "null",
+                    "must not be null: the cloud cannot unset a field; leave it out, or give a value",
+                );
                 None
             }
             Member::Value(value) => Some(value),
@@ -94,7 +98,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn require(&mut self, name: &str) {
         if !self.members.contains_key(name) {
-            self.fault(name, "required", "is required here");
+            self.fault(name, "required", "is required");
         }
     }
 
@@ -171,7 +175,7 @@ impl<'a> Reader<'a> {
         parse(members, &pointer, self.faults)
     }
 
-    /// A group of settings; an empty one asks for nothing, which is a mistake.
+    /// A group of settings; adds a fault if the group is empty.
     pub(super) fn group<T>(
         &mut self,
         name: &str,
@@ -181,13 +185,13 @@ impl<'a> Reader<'a> {
         self.object(name, |members, pointer, faults| {
             let mut reader = Reader::new(members, pointer, known, faults);
             if members.is_empty() {
-                reader.fault("", "empty", "an empty group changes nothing");
+                reader.fault("", "empty", "must give at least one field: an empty group changes nothing");
             }
             Some(parse(&mut reader))
         })
     }
 
-    /// A list with at least one item.
+    /// A list; adds a fault if the list is empty.
     pub(super) fn list<T>(
         &mut self,
         name: &str,
@@ -199,7 +203,7 @@ impl<'a> Reader<'a> {
             return None;
         };
         if items.is_empty() {
-            self.fault(name, "empty", "must hold at least one item");
+            self.fault(name, "empty", "must contain at least one item");
             return None;
         }
         let pointer = self.at(name);

@@ -14,7 +14,7 @@ pub fn example(kind: ProblemType) -> Value {
             example["errors"] = json!([
                 {"pointer": "/ike/sa_lifetime_seconds", "code": "out_of_range",
                  "detail": "must be a whole number of seconds from 60 to 604800"},
-                {"pointer": "path:tunnel_id", "code": "invalid_id", "detail": "must be 1 to 64 of A-Z a-z 0-9 _ -"}
+                {"pointer": "path:tunnel_id", "code": "invalid_id", "detail": "must be 1 to 64 characters of A-Z a-z 0-9 _ -"}
             ]);
         }
         ProblemType::InvalidQuery => {

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::fault::Fault;
 use crate::domain::patch::{Patch, RequiredRanges, Requirements};
 use crate::domain::secret::PreSharedKey;
-use crate::domain::tunnel::{Told, TunnelStatus};
+use crate::domain::tunnel::{Reported, TunnelStatus};
 
 fn key() -> FingerprintKey {
     FingerprintKey::derive(b"test")
@@ -25,7 +25,7 @@ fn tunnel() -> Tunnel {
         pre_shared_key: Some(PreSharedKey::from_cloud("tencenttest")),
         local_cidrs: Some(vec!["10.0.0.0/24".into()]),
         peer_cidrs: Some(vec!["172.17.0.0/16".into(), "172.16.0.0/16".into()]),
-        status: Some(Told::Known(TunnelStatus::Running)),
+        status: Some(Reported::Known(TunnelStatus::Running)),
         connectivity: None,
         gateway_address: None,
         peer_address: None,
