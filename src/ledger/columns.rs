@@ -1,17 +1,44 @@
-//! The form of columns that both stores share: JSON in and out of the domain's types.
+//! Columns and rows, as far as both stores have them in common.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::domain::changes::Changes;
-use crate::domain::event::{Actor, ActorKind};
+use crate::domain::event::{Actor, ActorKind, Event};
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, OperationId, State, Status};
 use crate::domain::principal::{Grant, Scope, VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::LedgerError;
 
-/// A row of `operations`, still in the database's own terms.
+/// A row of either store.
+pub(super) trait StoredRow {
+    /// The columns [`OPERATION`].
+    fn operation(&self) -> Result<Operation, LedgerError>;
+
+    /// The columns [`EVENT`].
+    fn event(&self) -> Result<Event, LedgerError>;
+
+    fn text(&self, column: &str) -> Result<String, LedgerError>;
+
+    fn number(&self, column: &str) -> Result<Option<i64>, LedgerError>;
+
+    fn flag(&self, column: &str) -> Result<bool, LedgerError>;
+
+    fn uuid(&self, column: &str) -> Result<Uuid, LedgerError>;
+
+    fn optional_timestamp(&self, column: &str) -> Result<Option<Timestamp>, LedgerError>;
+
+    fn timestamp(&self, column: &str) -> Result<Timestamp, LedgerError> {
+        self.optional_timestamp(column)?.ok_or_else(|| LedgerError::Corrupt(format!("column {column}")))
+    }
+
+    /// 32 bytes. `name` is for the error.
+    fn hash(&self, column: &str, name: &str) -> Result<[u8; 32], LedgerError>;
+}
+
+/// A row of `operations` before it is checked.
 pub(super) struct OperationRow {
     pub(super) id: OperationId,
     pub(super) status: String,
@@ -32,12 +59,12 @@ pub(super) struct OperationRow {
     pub(super) verification: Option<Value>,
 }
 
-/// The columns of `operations` in one place.
+/// The columns of an operation, from `operations o`.
 pub(super) const OPERATION: &str = "o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.task_id, o.changes, \
      o.fingerprint_key_id, o.requested_by, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, \
      o.verification";
 
-/// The columns of `audit_events` in one place.
+/// The columns of an event, from `audit_events e`.
 pub(super) const EVENT: &str = "e.seq, e.id, e.occurred_at, e.event, e.operation_id, e.actor, e.actor_kind, \
      e.source_ip, e.user_agent, e.request_id, e.trace_id, e.vpc_id, e.gateway_id, e.tunnel_id, e.changes, e.upstream, \
      e.prev_hash, e.hash";
@@ -73,12 +100,12 @@ impl OperationRow {
     }
 }
 
-/// A JSON column that may be empty; `None` if it does not hold what it should.
+/// An optional JSON column; `None` if its value has the wrong form.
 fn optional<T: DeserializeOwned>(value: Option<Value>) -> Option<Option<T>> {
     value.map(serde_json::from_value).transpose().ok()
 }
 
-/// A part of an operation as JSON for its column.
+/// The JSON of a column.
 pub(super) fn json_of<T: serde::Serialize>(part: Option<&T>) -> Option<Value> {
     part.map(|part| json!(part))
 }
@@ -97,7 +124,7 @@ pub(super) fn grants_to_json(grants: &[Grant]) -> Value {
     )
 }
 
-/// The other way round.
+/// Grants from the JSON of [`grants_to_json`].
 pub(super) fn grants_from_json(value: &Value) -> Result<Vec<Grant>, LedgerError> {
     let corrupt = || LedgerError::Corrupt("api_keys, column grants".into());
     let items = value.as_array().ok_or_else(corrupt)?;
@@ -120,12 +147,7 @@ pub(super) fn grants_from_json(value: &Value) -> Result<Vec<Grant>, LedgerError>
         .collect()
 }
 
-/// A VPC pattern for `LIKE … ESCAPE '\'`.
-pub(super) fn like(pattern: &VpcPattern) -> String {
-    pattern.as_str().replace('_', "\\_").replace('*', "%")
-}
-
-/// 32 bytes, or a row that can't be read.
-pub(super) fn hash(bytes: &[u8], what: &str) -> Result<[u8; 32], LedgerError> {
-    bytes.try_into().map_err(|_| LedgerError::Corrupt(what.to_owned()))
+/// 32 bytes. `name` is for the error.
+pub(super) fn hash(bytes: &[u8], name: &str) -> Result<[u8; 32], LedgerError> {
+    bytes.try_into().map_err(|_| LedgerError::Corrupt(name.to_owned()))
 }

@@ -4,8 +4,6 @@
 mod batch;
 mod columns;
 mod figures;
-#[macro_use]
-mod filters;
 mod lists;
 mod migrations;
 mod pools;

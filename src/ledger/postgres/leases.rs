@@ -5,12 +5,11 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::OPERATION;
+use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::unfinished::{Group, backlog_of, readable};
 use crate::service::ledger::{Backlog, Claim, Leases, LedgerError};
 
 use super::Postgres;
-use super::rows::{operation_of, optional_timestamp};
 
 fn claim_of(row: &PgRow) -> Result<Claim, LedgerError> {
     let number = |column| -> Result<u32, LedgerError> {
@@ -18,7 +17,7 @@ fn claim_of(row: &PgRow) -> Result<Claim, LedgerError> {
         Ok(u32::try_from(number).unwrap_or_default())
     };
     Ok(Claim {
-        operation: operation_of(row)?,
+        operation: row.operation()?,
         fence: row.try_get("fence")?,
         polls: number("polls")?,
         read_backs: number("read_backs")?,
@@ -29,8 +28,8 @@ fn group_of(row: &PgRow) -> Result<Group, LedgerError> {
     Ok(Group {
         status: row.try_get("status")?,
         operations: row.try_get("operations")?,
-        oldest: optional_timestamp(row, "oldest")?,
-        due: optional_timestamp(row, "due")?,
+        oldest: row.optional_timestamp("oldest")?,
+        due: row.optional_timestamp("due")?,
     })
 }
 
@@ -82,7 +81,7 @@ impl Leases for Postgres {
     async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
         let select = sqlx::query("SELECT min(greatest(due_at, lease_until)) AS due FROM tracking");
         let row = self.limited(select.fetch_one(&self.core_pool)).await?;
-        optional_timestamp(&row, "due")
+        row.optional_timestamp("due")
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {

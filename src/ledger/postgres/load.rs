@@ -8,18 +8,16 @@ use uuid::Uuid;
 
 use crate::domain::operation::Status;
 use crate::ledger::batch::{Context, Head, KnownKey, Needs};
-use crate::ledger::columns::{self, OPERATION};
+use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::service::ledger::LedgerError;
 
 use super::failure::Failure;
-use super::rows;
 
 /// Locks the head of the chain, and reads what the batch needs.
 pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<Context, Failure> {
     // From here on nobody else writes steps. What is read after it is read in snapshots that see all that they wrote.
     let head = sqlx::query("SELECT seq, hash FROM chain_head FOR UPDATE").fetch_one(&mut *connection).await?;
-    let hash: Vec<u8> = head.try_get("hash")?;
-    let head = Head { seq: head.try_get("seq")?, hash: columns::hash(&hash, "chain_head")? };
+    let head = Head { seq: head.try_get("seq")?, hash: head.hash("hash", "chain_head")? };
     let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
     if !needs.locks.is_empty() {
         let select = sqlx::query(
@@ -66,8 +64,8 @@ async fn known_keys(
     for row in rows.fetch_all(&mut *connection).await? {
         let key = KnownKey {
             fingerprint: row.try_get("fingerprint")?,
-            created_at: rows::timestamp(&row, "key_created_at")?,
-            operation: rows::operation_of(&row)?,
+            created_at: row.timestamp("key_created_at")?,
+            operation: row.operation()?,
         };
         known.insert((row.try_get("principal_id")?, row.try_get("key")?), key);
     }

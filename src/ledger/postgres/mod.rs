@@ -1,7 +1,6 @@
 //! The ledger on PostgreSQL.
 
 mod apply;
-mod counts;
 mod failure;
 mod keys;
 mod leases;

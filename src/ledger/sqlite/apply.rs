@@ -11,11 +11,9 @@ use crate::domain::event::Event;
 use crate::domain::operation::{OperationId, Status};
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, KnownKey, Moved, Needs, Opened, Writes};
-use crate::ledger::columns::{self, OPERATION, json_of};
+use crate::ledger::columns::{OPERATION, StoredRow, json_of};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
-
-use super::rows;
 
 pub(super) struct Store {
     pool: SqlitePool,
@@ -112,15 +110,14 @@ async fn write(connection: &mut SqliteConnection, steps: &[Step]) -> Result<Writ
 
 async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context, Failure> {
     let head = sqlx::query("SELECT seq, hash FROM chain_head").fetch_one(&mut *connection).await?;
-    let hash: Vec<u8> = head.try_get("hash")?;
-    let head = Head { seq: head.try_get("seq")?, hash: columns::hash(&hash, "chain_head")? };
+    let head = Head { seq: head.try_get("seq")?, hash: head.hash("hash", "chain_head")? };
     let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
     for lock in needs.locks {
         let row = sqlx::query(
             "SELECT id FROM operations WHERE lock_id = $1 AND status IN ('pending', 'running', 'unknown')",
         );
         if let Some(row) = row.bind(&lock).fetch_optional(&mut *connection).await? {
-            context.busy.insert(lock, rows::uuid(&row, "id")?);
+            context.busy.insert(lock, row.uuid("id")?);
         }
     }
     for id in needs.operations {
@@ -157,8 +154,8 @@ async fn known_key(
     let Some(row) = row else { return Ok(None) };
     Ok(Some(KnownKey {
         fingerprint: row.try_get("fingerprint")?,
-        created_at: rows::timestamp(&row, "key_created_at")?,
-        operation: rows::operation_of(&row)?,
+        created_at: row.timestamp("key_created_at")?,
+        operation: row.operation()?,
     }))
 }
 

@@ -6,23 +6,21 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{self, grants_from_json, grants_to_json};
+use crate::ledger::columns::{StoredRow, grants_from_json, grants_to_json};
 use crate::service::ledger::{ApiKey, Keys, LedgerError};
 
 use super::Sqlite;
-use super::rows::{self, optional_timestamp, timestamp};
 
 fn key_of(row: &SqliteRow) -> Result<ApiKey, LedgerError> {
-    let token: Vec<u8> = row.try_get("token_sha256")?;
     let grants: Value = row.try_get("grants")?;
     Ok(ApiKey {
-        id: rows::uuid(row, "id")?,
+        id: row.uuid("id")?,
         name: row.try_get("name")?,
-        token_sha256: columns::hash(&token, "api_keys, column token_sha256")?,
+        token_sha256: row.hash("token_sha256", "api_keys, column token_sha256")?,
         grants: grants_from_json(&grants)?,
-        created_at: timestamp(row, "created_at")?,
-        expires_at: optional_timestamp(row, "expires_at")?,
-        revoked_at: optional_timestamp(row, "revoked_at")?,
+        created_at: row.timestamp("created_at")?,
+        expires_at: row.optional_timestamp("expires_at")?,
+        revoked_at: row.optional_timestamp("revoked_at")?,
     })
 }
 

@@ -5,16 +5,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::OPERATION;
+use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::unfinished::{Group, backlog_of, readable};
 use crate::service::ledger::{Backlog, Claim, Leases, LedgerError};
 
 use super::Sqlite;
-use super::rows::{operation_of, optional_timestamp};
 
 fn claim_of(row: &SqliteRow) -> Result<Claim, LedgerError> {
     Ok(Claim {
-        operation: operation_of(row)?,
+        operation: row.operation()?,
         fence: row.try_get("fence")?,
         polls: row.try_get("polls")?,
         read_backs: row.try_get("read_backs")?,
@@ -25,8 +24,8 @@ fn group_of(row: &SqliteRow) -> Result<Group, LedgerError> {
     Ok(Group {
         status: row.try_get("status")?,
         operations: row.try_get("operations")?,
-        oldest: optional_timestamp(row, "oldest")?,
-        due: optional_timestamp(row, "due")?,
+        oldest: row.optional_timestamp("oldest")?,
+        due: row.optional_timestamp("due")?,
     })
 }
 
@@ -87,7 +86,7 @@ impl Leases for Sqlite {
         let select =
             sqlx::query("SELECT min(max(due_at, coalesce(lease_until, due_at))) AS due FROM tracking");
         let row = self.limited(select.fetch_one(&self.pool)).await?;
-        optional_timestamp(&row, "due")
+        row.optional_timestamp("due")
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {

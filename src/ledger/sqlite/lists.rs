@@ -1,305 +1,50 @@
-//! The lists of operations and of events.
+//! Running the statements of lists.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{AssertSqlSafe, QueryBuilder, Row};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteRow;
 
 use crate::domain::bucket::Bucket;
-use crate::domain::event::{Event, EventKind};
-use crate::domain::operation::{Operation, OperationId, Status};
-use crate::domain::principal::{VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{self, EVENT, OPERATION};
-use crate::ledger::lists::{self, Edge, EventStore, Found, Reach, Search};
-use crate::service::ledger::{
-    Checkpoint, EventCount, EventFilter, LedgerError, Lists, OperationFilter, Order,
-};
+use crate::ledger::columns::StoredRow;
+use crate::ledger::lists::{Dialect, ListStore, Statement, Value};
+use crate::service::ledger::LedgerError;
 
-use super::rows::{self, event_of, operation_of, push_scope, timestamp, uuid};
-use super::{Sqlite, counts};
-
-/// The VPCs that fit one of the patterns, found in an index that begins with them: one step for each VPC there is.
-fn push_vpcs(query: &mut QueryBuilder<sqlx::Sqlite>, table: &str, patterns: &[VpcPattern]) {
-    query.push(format!(
-        "RECURSIVE known (vpc_id) AS (
-            SELECT min(vpc_id) FROM {table}
-            UNION ALL
-            SELECT (SELECT min(t.vpc_id) FROM {table} t WHERE t.vpc_id > known.vpc_id)
-            FROM known WHERE known.vpc_id IS NOT NULL
-         ), vpcs AS MATERIALIZED (SELECT known.vpc_id FROM known WHERE true"
-    ));
-    push_scope(query, "known.vpc_id", patterns);
-    query.push("), ");
-}
-
-async fn rows(
-    pool: &SqlitePool,
-    mut query: QueryBuilder<sqlx::Sqlite>,
-) -> Result<Vec<SqliteRow>, LedgerError> {
-    Ok(query.build().fetch_all(pool).await?)
-}
-
-async fn operations(
-    pool: &SqlitePool,
-    vpcs: &VpcScope,
-    filter: &OperationFilter,
-    after: Option<OperationId>,
-    limit: u32,
-) -> Result<Vec<Operation>, LedgerError> {
-    let Some(reach) = lists::reach(vpcs, filter.vpc_id.as_deref()) else { return Ok(Vec::new()) };
-    let mut query = QueryBuilder::new("WITH ");
-    let by_vpc = match reach {
-        Reach::Matching(patterns) if filter.tunnel_id.is_none() => Some(patterns),
-        _ => None,
-    };
-    if let Some(patterns) = by_vpc {
-        push_vpcs(&mut query, "operations", patterns);
-    }
-    // The ids first: they stand in the indexes.
-    query.push("page AS MATERIALIZED (");
-    if by_vpc.is_some() {
-        query.push("SELECT found.value AS id FROM vpcs v, json_each((SELECT json_group_array(id) FROM (");
-    }
-    query.push("SELECT o.id FROM operations o WHERE true");
-    match reach {
-        Reach::All => {}
-        Reach::One(vpc) => {
-            query.push(" AND o.vpc_id = ").push_bind(vpc.to_owned());
-        }
-        Reach::Matching(_) if by_vpc.is_some() => {
-            query.push(" AND o.vpc_id = v.vpc_id");
-        }
-        Reach::Matching(patterns) => push_scope(&mut query, "o.vpc_id", patterns),
-    }
-    let (from, before) =
-        (filter.created_after.map(lists::id_from), filter.created_before.map(lists::id_before));
-    let inexact = |bound: &Option<lists::IdBound>, at: Option<Timestamp>| {
-        at.filter(|_| bound.as_ref().is_some_and(|bound| !bound.is_exact)).map(|at| at.to_string())
-    };
-    push_filters!(query,
-        filter.tunnel_id.clone() => "o.tunnel_id =",
-        filter.status.map(Status::as_str) => "o.status =",
-        filter.requested_by.clone() => "o.requested_by =",
-        inexact(&from, filter.created_after) => "o.created_at >=",
-        inexact(&before, filter.created_before) => "o.created_at <",
-        from.map(|bound| bound.id.to_string()) => "o.id >=",
-        before.map(|bound| bound.id.to_string()) => "o.id <",
-        after.map(|id| id.to_string()) => "o.id <",
-    );
-    query.push(" ORDER BY o.id DESC LIMIT ").push_bind(i64::from(limit));
-    if by_vpc.is_some() {
-        query.push("))) found ORDER BY found.value DESC LIMIT ").push_bind(i64::from(limit));
-    }
-    query.push(format!(
-        ") SELECT {OPERATION} FROM page JOIN operations o ON o.id = page.id ORDER BY o.id DESC"
-    ));
-    let rows = rows(pool, query).await?;
-    rows.iter().map(operation_of).collect()
-}
-
-struct Log<'a>(&'a SqlitePool);
-
-/// What is the same for all events of an operation.
-fn push_about(query: &mut QueryBuilder<sqlx::Sqlite>, search: &Search<'_>, by_vpc: bool) {
-    match search.reach {
-        Reach::All => {}
-        Reach::One(vpc) => {
-            query.push(" AND e.vpc_id = ").push_bind(vpc.to_owned());
-        }
-        Reach::Matching(_) if by_vpc => {
-            query.push(" AND e.vpc_id = v.vpc_id");
-        }
-        Reach::Matching(patterns) => push_scope(query, "e.vpc_id", patterns),
-    }
-    push_filters!(query,
-        search.filter.operation_id.map(|id| id.to_string()) => "e.operation_id =",
-        search.filter.tunnel_id.clone() => "e.tunnel_id =",
-        search.filter.requested_by.clone() => "e.actor =",
-    );
-    if let Some(within) = search.within {
-        query
-            .push(" AND e.operation_id IN (SELECT value FROM json_each(")
-            .push_bind(json!(within).to_string());
-        query.push("))");
-    }
-}
+use super::Sqlite;
 
 #[async_trait]
-impl EventStore for Log<'_> {
-    async fn search(&self, search: Search<'_>, status: Option<Status>) -> Result<Vec<Found>, LedgerError> {
-        let (filter, by_vpc) = (search.filter, search.goes_by_vpc());
-        let (sign, direction) = match search.order {
-            Order::NewestFirst => ("<", "DESC"),
-            Order::OldestFirst => (">", "ASC"),
-        };
-        let mut query = QueryBuilder::new("WITH ");
-        if let (true, Reach::Matching(patterns)) = (by_vpc, search.reach) {
-            push_vpcs(&mut query, "audit_events", patterns);
+impl ListStore for Sqlite {
+    type Row = SqliteRow;
+
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    async fn fetch(&self, statement: Statement) -> Result<Vec<SqliteRow>, LedgerError> {
+        let mut query = sqlx::query(AssertSqlSafe(statement.text));
+        for value in statement.values {
+            query = match value {
+                Value::Text(text) => query.bind(text),
+                Value::Number(number) => query.bind(number),
+                Value::Id(id) => query.bind(id.to_string()),
+                Value::Time(at) => query.bind(at.map(|at| at.to_string())),
+                // The statements read lists with json_each.
+                Value::Texts(texts) => query.bind(json!(texts).to_string()),
+                Value::Numbers(numbers) => query.bind(json!(numbers).to_string()),
+                Value::Ids(ids) => query.bind(json!(ids).to_string()),
+            };
         }
-        query.push("found AS MATERIALIZED (");
-        if by_vpc {
-            query.push("SELECT e.value AS seq FROM vpcs v, json_each((SELECT json_group_array(seq) FROM (");
-        }
-        query.push("SELECT e.seq FROM audit_events e WHERE true");
-        push_about(&mut query, &search, by_vpc);
-        push_filters!(query, filter.event.map(EventKind::as_str) => "e.event =");
-        push_filters!(query,
-            filter.created_after.map(|at| at.to_string()) => "e.occurred_at >=",
-            filter.created_before.map(|at| at.to_string()) => "e.occurred_at <",
-        );
-        if filter.created_after.is_some() || filter.created_before.is_some() {
-            let (first, last) = search.seqs;
-            query.push(" AND e.seq BETWEEN ").push_bind(first).push(" AND ").push_bind(last);
-        }
-        if let Some(after) = search.after {
-            query.push(format!(" AND e.seq {sign} ")).push_bind(after);
-        }
-        query.push(format!(" ORDER BY e.seq {direction} LIMIT ")).push_bind(i64::from(search.limit));
-        if by_vpc {
-            query
-                .push(format!("))) e ORDER BY e.value {direction} LIMIT "))
-                .push_bind(i64::from(search.limit));
-        }
-        query.push(") SELECT found.seq, ");
-        match status {
-            Some(status) => query
-                .push("EXISTS (SELECT 1 FROM audit_events a JOIN operations o ON o.id = a.operation_id WHERE a.seq = found.seq AND o.status = ")
-                .push_bind(status.as_str())
-                .push(") FROM found"),
-            None => query.push("true FROM found"),
-        };
-        query.push(format!(" ORDER BY found.seq {direction}"));
-        let found = rows(self.0, query).await?;
-        let read = |row: &SqliteRow| -> Result<Found, LedgerError> {
-            Ok(Found { seq: row.try_get(0)?, fits: row.try_get(1)? })
-        };
-        found.iter().map(read).collect()
+        Ok(query.fetch_all(&self.pool).await?)
     }
 
-    async fn seqs(
-        &self,
-        created_after: Option<Timestamp>,
-        created_before: Option<Timestamp>,
-    ) -> Result<Option<(i64, i64)>, LedgerError> {
-        let row = sqlx::query(
-            "SELECT (SELECT min(first_seq) FROM audit_hours WHERE $1 IS NULL OR hour >= substr($1, 1, 13)),
-                    (SELECT max(last_seq) FROM audit_hours WHERE $2 IS NULL OR hour < $2)",
-        )
-        .bind(created_after.map(|at| at.to_string()))
-        .bind(created_before.map(|at| at.to_string()));
-        let row = row.fetch_one(self.0).await?;
-        let bound = |column| row.try_get::<Option<i64>, usize>(column);
-        Ok(bound(0)?.zip(bound(1)?))
-    }
-
-    async fn by_seq(&self, seqs: &[i64]) -> Result<Vec<Event>, LedgerError> {
-        let sql =
-            format!("SELECT {EVENT} FROM audit_events e WHERE e.seq IN (SELECT value FROM json_each($1))");
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(json!(seqs).to_string()).fetch_all(self.0).await?;
-        rows.iter().map(event_of).collect()
-    }
-
-    async fn in_status(&self, status: Status) -> Result<Vec<OperationId>, LedgerError> {
-        let rows = sqlx::query("SELECT id FROM operations WHERE status = $1").bind(status.as_str());
-        let rows = rows.fetch_all(self.0).await?;
-        rows.iter().map(|row| uuid(row, "id")).collect()
-    }
-
-    async fn across(
-        &self,
-        search: Search<'_>,
-        kind: EventKind,
-        edge: Edge,
-    ) -> Result<Vec<OperationId>, LedgerError> {
-        let mut query =
-            QueryBuilder::new("SELECT DISTINCT e.operation_id FROM audit_events e WHERE e.event = ");
-        query.push_bind(kind.as_str());
-        push_about(&mut query, &search, false);
-        match edge {
-            Edge::Seq(seq) => {
-                query.push(" AND e.seq >= ").push_bind(seq);
-                query.push(" AND EXISTS (SELECT 1 FROM audit_events b WHERE b.operation_id = e.operation_id AND b.seq < ");
-                query.push_bind(seq).push(")");
-            }
-            Edge::Time(at) => {
-                query.push(" AND e.occurred_at >= ").push_bind(at.to_string());
-                query.push(" AND e.operation_id < ").push_bind(lists::id_before(at).id.to_string());
-            }
-        }
-        let rows = rows(self.0, query).await?;
-        rows.iter().map(|row| uuid(row, "operation_id")).collect()
-    }
-}
-
-#[async_trait]
-impl Lists for Sqlite {
-    async fn operation(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Operation>, LedgerError> {
-        let mut query = QueryBuilder::new(format!("SELECT {OPERATION} FROM operations o WHERE o.id = "));
-        query.push_bind(id.to_string());
-        rows::push_vpcs(&mut query, "o.vpc_id", vpcs);
-        let row = self.limited(query.build().fetch_optional(&self.pool)).await?;
-        row.map(|row| operation_of(&row)).transpose()
-    }
-
-    async fn operations_by_id(&self, ids: &[OperationId]) -> Result<Vec<Operation>, LedgerError> {
-        let sql =
-            format!("SELECT {OPERATION} FROM operations o WHERE o.id IN (SELECT value FROM json_each($1))");
-        let select = sqlx::query(AssertSqlSafe(sql)).bind(json!(ids).to_string());
-        self.limited(select.fetch_all(&self.pool)).await?.iter().map(operation_of).collect()
-    }
-
-    async fn events_of(&self, ids: &[OperationId]) -> Result<Vec<Event>, LedgerError> {
-        let sql = format!(
-            "SELECT {EVENT} FROM audit_events e WHERE e.operation_id IN (SELECT value FROM json_each($1)) ORDER BY e.seq"
-        );
-        let select = sqlx::query(AssertSqlSafe(sql)).bind(json!(ids).to_string());
-        self.limited(select.fetch_all(&self.pool)).await?.iter().map(event_of).collect()
-    }
-
-    async fn operations(
-        &self,
-        vpcs: &VpcScope,
-        filter: &OperationFilter,
-        after: Option<OperationId>,
-        limit: u32,
-    ) -> Result<Vec<Operation>, LedgerError> {
-        self.limited(operations(&self.pool, vpcs, filter, after, limit)).await
-    }
-
-    async fn event(&self, seq: i64, vpcs: &VpcScope) -> Result<Option<Event>, LedgerError> {
-        let mut query = QueryBuilder::new(format!("SELECT {EVENT} FROM audit_events e WHERE e.seq = "));
-        query.push_bind(seq);
-        rows::push_vpcs(&mut query, "e.vpc_id", vpcs);
-        let row = self.limited(query.build().fetch_optional(&self.pool)).await?;
-        row.map(|row| event_of(&row)).transpose()
-    }
-
-    async fn events(
-        &self,
-        vpcs: &VpcScope,
-        filter: &EventFilter,
-        order: Order,
-        after: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<Event>, LedgerError> {
-        self.limited(lists::events(&Log(&self.pool), vpcs, filter, order, after, limit)).await
-    }
-
-    async fn event_counts(
-        &self,
-        vpcs: &VpcScope,
-        filter: &EventFilter,
-        bucket: Bucket,
-    ) -> Result<Vec<EventCount>, LedgerError> {
-        self.limited(counts::event_counts(&self.pool, vpcs, filter, bucket)).await
-    }
-
-    async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
-        let select = sqlx::query("SELECT seq, hash, occurred_at FROM audit_events ORDER BY seq DESC LIMIT 1");
-        let Some(row) = self.limited(select.fetch_optional(&self.pool)).await? else { return Ok(None) };
-        let hash: Vec<u8> = row.try_get("hash")?;
-        let hash = columns::hash(&hash, "the newest event")?;
-        Ok(Some(Checkpoint { seq: row.try_get("seq")?, hash, at: timestamp(&row, "occurred_at")? }))
+    fn bucket_start(row: &SqliteRow, bucket: Bucket) -> Result<Timestamp, LedgerError> {
+        let number = row.number("bucket")?.unwrap_or_default();
+        let seconds = i64::try_from(bucket.length().as_secs()).unwrap_or(i64::MAX);
+        Ok(Timestamp::from_micros(number.saturating_mul(seconds).saturating_mul(1_000_000)))
     }
 }

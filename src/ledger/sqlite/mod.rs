@@ -1,7 +1,6 @@
 //! The ledger on SQLite: one file, one writing connection, write-ahead log, every commit synced to disk.
 
 mod apply;
-mod counts;
 mod keys;
 mod leases;
 mod lists;

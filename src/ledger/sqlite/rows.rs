@@ -1,37 +1,103 @@
-//! Rows as operations, events and timestamps.
+//! Decoding rows. Ids, times and JSON are stored as text.
 
 use std::net::IpAddr;
 
 use serde_json::Value;
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
 use uuid::Uuid;
 
 use crate::domain::event::{Event, EventRow};
 use crate::domain::operation::Operation;
-use crate::domain::principal::{VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{self, OperationRow};
+use crate::ledger::columns::{self, OperationRow, StoredRow};
 use crate::service::ledger::LedgerError;
 
-pub(super) fn timestamp(row: &SqliteRow, column: &str) -> Result<Timestamp, LedgerError> {
-    optional_timestamp(row, column)?.ok_or_else(|| LedgerError::Corrupt(format!("column {column}")))
+impl StoredRow for SqliteRow {
+    fn operation(&self) -> Result<Operation, LedgerError> {
+        OperationRow {
+            id: self.uuid("id")?,
+            status: self.try_get("status")?,
+            vpc_id: self.try_get("vpc_id")?,
+            gateway_id: self.try_get("gateway_id")?,
+            tunnel_id: self.try_get("tunnel_id")?,
+            task_id: self.try_get("task_id")?,
+            changes: json(self, "changes")?.unwrap_or_default(),
+            fingerprint_key_id: self.try_get("fingerprint_key_id")?,
+            requested_by: self.try_get("requested_by")?,
+            actor_kind: self.try_get("actor_kind")?,
+            request_id: self.try_get("request_id")?,
+            trace_id: self.try_get("trace_id")?,
+            created_at: self.timestamp("created_at")?,
+            updated_at: self.timestamp("updated_at")?,
+            finished_at: self.optional_timestamp("finished_at")?,
+            error: json(self, "error")?,
+            verification: json(self, "verification")?,
+        }
+        .into_operation()
+    }
+
+    fn event(&self) -> Result<Event, LedgerError> {
+        let seq: i64 = self.try_get("seq")?;
+        event(self, seq).map_err(|_| LedgerError::UnreadableEvent(seq))
+    }
+
+    fn text(&self, column: &str) -> Result<String, LedgerError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn number(&self, column: &str) -> Result<Option<i64>, LedgerError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn flag(&self, column: &str) -> Result<bool, LedgerError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn uuid(&self, column: &str) -> Result<Uuid, LedgerError> {
+        parsed(self, column, |text| text.parse().ok())?
+            .ok_or_else(|| LedgerError::Corrupt(format!("column {column}")))
+    }
+
+    fn optional_timestamp(&self, column: &str) -> Result<Option<Timestamp>, LedgerError> {
+        parsed(self, column, Timestamp::parse)
+    }
+
+    fn hash(&self, column: &str, name: &str) -> Result<[u8; 32], LedgerError> {
+        columns::hash(self.try_get(column)?, name)
+    }
 }
 
-pub(super) fn optional_timestamp(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, LedgerError> {
-    parsed(row, column, Timestamp::parse)
-}
-
-pub(super) fn uuid(row: &SqliteRow, column: &str) -> Result<Uuid, LedgerError> {
-    parsed(row, column, |text| text.parse().ok())?
-        .ok_or_else(|| LedgerError::Corrupt(format!("column {column}")))
+fn event(row: &SqliteRow, seq: i64) -> Result<Event, LedgerError> {
+    let name = format!("event {seq}");
+    Ok(Event {
+        row: EventRow {
+            seq,
+            id: row.uuid("id")?,
+            occurred_at: row.timestamp("occurred_at")?,
+            event: row.try_get("event")?,
+            operation_id: parsed(row, "operation_id", |id| id.parse().ok())?,
+            actor: row.try_get("actor")?,
+            actor_kind: row.try_get("actor_kind")?,
+            source_ip: parsed(row, "source_ip", |ip| ip.parse::<IpAddr>().ok())?,
+            user_agent: row.try_get("user_agent")?,
+            request_id: row.try_get("request_id")?,
+            trace_id: row.try_get("trace_id")?,
+            vpc_id: row.try_get("vpc_id")?,
+            gateway_id: row.try_get("gateway_id")?,
+            tunnel_id: row.try_get("tunnel_id")?,
+            changes: json(row, "changes")?,
+            upstream: json(row, "upstream")?,
+        },
+        prev_hash: row.hash("prev_hash", &name)?,
+        hash: row.hash("hash", &name)?,
+    })
 }
 
 fn json(row: &SqliteRow, column: &str) -> Result<Option<Value>, LedgerError> {
     parsed(row, column, |text| serde_json::from_str(text).ok())
 }
 
-/// A column that is stored as text.
 fn parsed<T>(
     row: &SqliteRow,
     column: &str,
@@ -39,81 +105,4 @@ fn parsed<T>(
 ) -> Result<Option<T>, LedgerError> {
     let text: Option<&str> = row.try_get(column)?;
     text.map(|text| parse(text).ok_or_else(|| LedgerError::Corrupt(format!("column {column}")))).transpose()
-}
-
-pub(super) fn operation_of(row: &SqliteRow) -> Result<Operation, LedgerError> {
-    let text = |column| row.try_get::<String, _>(column);
-    let optional = |column| row.try_get::<Option<String>, _>(column);
-    OperationRow {
-        id: uuid(row, "id")?,
-        status: text("status")?,
-        vpc_id: text("vpc_id")?,
-        gateway_id: text("gateway_id")?,
-        tunnel_id: text("tunnel_id")?,
-        task_id: optional("task_id")?,
-        changes: json(row, "changes")?.unwrap_or_default(),
-        fingerprint_key_id: optional("fingerprint_key_id")?,
-        requested_by: text("requested_by")?,
-        actor_kind: text("actor_kind")?,
-        request_id: optional("request_id")?,
-        trace_id: optional("trace_id")?,
-        created_at: timestamp(row, "created_at")?,
-        updated_at: timestamp(row, "updated_at")?,
-        finished_at: optional_timestamp(row, "finished_at")?,
-        error: json(row, "error")?,
-        verification: json(row, "verification")?,
-    }
-    .into_operation()
-}
-
-pub(super) fn event_of(row: &SqliteRow) -> Result<Event, LedgerError> {
-    let seq: i64 = row.try_get("seq")?;
-    read_event(row, seq).map_err(|_| LedgerError::UnreadableEvent(seq))
-}
-
-fn read_event(row: &SqliteRow, seq: i64) -> Result<Event, LedgerError> {
-    let text = |column| row.try_get::<String, _>(column);
-    let optional = |column| row.try_get::<Option<String>, _>(column);
-    let hash = |column| -> Result<[u8; 32], LedgerError> {
-        let bytes: Vec<u8> = row.try_get(column)?;
-        columns::hash(&bytes, &format!("event {seq}"))
-    };
-    Ok(Event {
-        row: EventRow {
-            seq,
-            id: uuid(row, "id")?,
-            occurred_at: timestamp(row, "occurred_at")?,
-            event: text("event")?,
-            operation_id: parsed(row, "operation_id", |id| id.parse().ok())?,
-            actor: text("actor")?,
-            actor_kind: text("actor_kind")?,
-            source_ip: parsed(row, "source_ip", |ip| ip.parse::<IpAddr>().ok())?,
-            user_agent: optional("user_agent")?,
-            request_id: optional("request_id")?,
-            trace_id: optional("trace_id")?,
-            vpc_id: text("vpc_id")?,
-            gateway_id: text("gateway_id")?,
-            tunnel_id: text("tunnel_id")?,
-            changes: json(row, "changes")?,
-            upstream: json(row, "upstream")?,
-        },
-        prev_hash: hash("prev_hash")?,
-        hash: hash("hash")?,
-    })
-}
-
-/// Adds the VPCs that the caller may see. GLOB, because LIKE takes no notice of letter case here; ids and patterns
-/// hold none of its other signs.
-pub(super) fn push_scope(query: &mut QueryBuilder<Sqlite>, column: &str, patterns: &[VpcPattern]) {
-    query.push(" AND (false");
-    for pattern in patterns {
-        query.push(format!(" OR {column} GLOB ")).push_bind(pattern.as_str().to_owned());
-    }
-    query.push(")");
-}
-
-pub(super) fn push_vpcs(query: &mut QueryBuilder<Sqlite>, column: &str, vpcs: &VpcScope) {
-    if let VpcScope::Matching(patterns) = vpcs {
-        push_scope(query, column, patterns);
-    }
 }

@@ -1,0 +1,68 @@
+-- PostgreSQL
+WITH span AS (SELECT make_interval(secs => $1) AS length, coalesce($2, (SELECT min(occurred_at)
+FROM audit_events)) AS first, coalesce($3, (SELECT max(occurred_at)
+FROM audit_events)) AS last)
+SELECT bucket, counted.event, counted.events
+FROM span
+CROSS JOIN generate_series(date_bin(length, first, 'epoch'),
+last, length) bucket
+CROSS JOIN LATERAL (SELECT e.event, count(*) AS events
+FROM audit_events e
+WHERE e.occurred_at >= bucket
+AND e.occurred_at < bucket + length
+AND e.vpc_id LIKE ANY ($4)
+AND e.operation_id = $5
+AND e.event = $6
+AND e.vpc_id = $7
+AND e.tunnel_id = $8
+AND e.actor = $9
+AND e.occurred_at >= $10
+AND e.occurred_at < $11
+AND EXISTS (SELECT 1
+FROM operations o
+WHERE o.id = e.operation_id
+AND o.status = $12)
+GROUP BY e.event) counted
+ORDER BY 1, 2
+-- $1 = Number(86400)
+-- $2 = Time(Some(Timestamp(1700000000000000)))
+-- $3 = Time(Some(Timestamp(1700000000000500)))
+-- $4 = Texts(["vpc-prod-%", "vpc\\_1"])
+-- $5 = Id(00000000-1234-0000-0000-000000000001)
+-- $6 = Text("requested")
+-- $7 = Text("vpc-1")
+-- $8 = Text("vpnx-1")
+-- $9 = Text("alice")
+-- $10 = Time(Some(Timestamp(1700000000000000)))
+-- $11 = Time(Some(Timestamp(1700000000000500)))
+-- $12 = Text("running")
+
+-- SQLite
+SELECT unixepoch(e.occurred_at) / $1 AS bucket, e.event, count(*) AS events
+FROM audit_events e
+WHERE true
+AND (false OR e.vpc_id GLOB $2 OR e.vpc_id GLOB $3)
+AND e.operation_id = $4
+AND e.event = $5
+AND e.vpc_id = $6
+AND e.tunnel_id = $7
+AND e.actor = $8
+AND e.occurred_at >= $9
+AND e.occurred_at < $10
+AND EXISTS (SELECT 1
+FROM operations o
+WHERE o.id = e.operation_id
+AND o.status = $11)
+GROUP BY 1, 2
+ORDER BY 1, 2
+-- $1 = Number(86400)
+-- $2 = Text("vpc-prod-*")
+-- $3 = Text("vpc_1")
+-- $4 = Id(00000000-1234-0000-0000-000000000001)
+-- $5 = Text("requested")
+-- $6 = Text("vpc-1")
+-- $7 = Text("vpnx-1")
+-- $8 = Text("alice")
+-- $9 = Time(Some(Timestamp(1700000000000000)))
+-- $10 = Time(Some(Timestamp(1700000000000500)))
+-- $11 = Text("running")

@@ -1,0 +1,30 @@
+-- PostgreSQL
+WITH page AS MATERIALIZED (SELECT o.id
+FROM operations o
+WHERE true
+AND o.vpc_id LIKE ANY ($1)
+AND o.tunnel_id = $2
+ORDER BY o.id DESC LIMIT $3)
+SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.task_id, o.changes, o.fingerprint_key_id, o.requested_by, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
+FROM page JOIN operations o ON o.id = page.id
+ORDER BY o.id DESC
+-- $1 = Texts(["vpc-prod-%", "vpc\\_1"])
+-- $2 = Text("vpnx-1")
+-- $3 = Number(50)
+-- planned each time
+
+-- SQLite
+WITH page AS MATERIALIZED (SELECT o.id
+FROM operations o
+WHERE true
+AND (false OR o.vpc_id GLOB $1 OR o.vpc_id GLOB $2)
+AND o.tunnel_id = $3
+ORDER BY o.id DESC LIMIT $4)
+SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.task_id, o.changes, o.fingerprint_key_id, o.requested_by, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
+FROM page JOIN operations o ON o.id = page.id
+ORDER BY o.id DESC
+-- $1 = Text("vpc-prod-*")
+-- $2 = Text("vpc_1")
+-- $3 = Text("vpnx-1")
+-- $4 = Number(50)
+-- planned each time
