@@ -3,6 +3,7 @@
 mod asset;
 mod audit;
 mod auth;
+mod call;
 mod console;
 pub mod edge;
 mod health;

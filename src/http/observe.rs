@@ -1,6 +1,5 @@
 //! What every request has: an id, an origin, a span in the logs, a line at its end, and its figures.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -8,52 +7,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use actix_web::{Error, HttpMessage, web};
 use tracing::{Instrument, debug, info, info_span};
-
-use crate::domain::event::Origin;
 
 use super::edge::limit::Standing;
 use super::request_id::{CURRENT, RequestId, X_REQUEST_ID, sane_id};
 use super::state::HttpState;
-
-/// What is kept of a user agent, in characters.
-const MAX_USER_AGENT: usize = 256;
-
-/// The trace id of a W3C `traceparent`.
-fn trace_id(value: &HeaderValue) -> Option<String> {
-    let mut parts = value.to_str().ok()?.split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
-    let is_hex = |text: &str, length| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let is_valid =
-        is_hex(version, 2) && version != "ff" && is_hex(trace, 32) && trace.bytes().any(|b| b != b'0');
-    is_valid.then(|| trace.to_owned())
-}
-
-/// Where a request comes from, as the audit log keeps it.
-pub fn origin(request: &HttpRequest) -> Origin {
-    let headers = request.headers();
-    let user_agent = headers.get(header::USER_AGENT).map(|value| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()
-    });
-    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-    Origin {
-        source_ip: source(request),
-        user_agent,
-        request_id: id,
-        trace_id: headers.get("traceparent").and_then(trace_id),
-    }
-}
-
-/// The address that a request comes from: the peer's, or what a trusted proxy says.
-pub fn source(request: &HttpRequest) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip();
-    let state = request.app_data::<web::Data<HttpState>>();
-    Some(state.map_or(peer.to_canonical(), |state| state.edge.source(peer, request.headers())))
-}
 
 /// Around every request.
 pub async fn observed(
@@ -102,26 +61,4 @@ pub async fn observed(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(text: &str) -> HeaderValue {
-        HeaderValue::from_str(text).expect("a header value")
-    }
-
-    #[test]
-    fn the_trace_id_is_read_from_a_valid_traceparent_only() {
-        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(trace_id(&value(valid)), Some("0af7651916cd43dd8448eb211c80319c".into()));
-        for text in [
-            "00-0-0-0",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "ff-0af7651916cd43dd8448eb211c80319c-b-01",
-        ] {
-            assert_eq!(trace_id(&value(text)), None, "{text}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,10 +12,8 @@ use crate::service::Service;
 use crate::service::audit::{Checked, Segment};
 
 use super::checkpoint::Checkpoint;
-use crate::http::auth::rights;
-use crate::http::input::query::Query;
+use crate::http::call::Call;
 use crate::http::problem::{Problem, ProblemType};
-use crate::http::state::HttpState;
 
 /// Events that one call checks, unless `max_events` says otherwise.
 pub const DEFAULT_EVENTS: u32 = 10_000;
@@ -60,9 +58,9 @@ impl From<Checked> for VerificationView {
     }
 }
 
-pub async fn verify(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    rights::reader_of_all(&state, &request, Scope::AuditRead).await?;
-    let mut query = Query::parse(request.query_string());
+pub async fn verify(call: Call) -> Result<HttpResponse, Problem> {
+    call.require_all_vpcs(Scope::AuditRead)?;
+    let mut query = call.query();
     // Each makes sense with the other only.
     match (query.has("after_seq"), query.has("after_hash")) {
         (true, false) => query.fault("after_hash", "required", "is needed with after_seq"),
@@ -81,7 +79,7 @@ pub async fn verify(state: web::Data<HttpState>, request: HttpRequest) -> Result
         |text| text.parse().ok().filter(|limit| (1..=MAX_EVENTS).contains(limit)),
     );
     query.finish()?;
-    let Ok(permit) = state.verifying.clone().try_acquire_owned() else {
+    let Ok(permit) = call.state.verifying.clone().try_acquire_owned() else {
         return Err(Problem::of(ProblemType::VerificationInProgress).with_retry_after(1));
     };
     let segment =
@@ -91,6 +89,6 @@ pub async fn verify(state: web::Data<HttpState>, request: HttpRequest) -> Result
         let _permit = permit;
         service.verify_segment(segment).await
     };
-    let checked = state.ask(check).await?;
+    let checked = call.state.ask(check).await?;
     Ok(HttpResponse::Ok().json(VerificationView::from(checked)))
 }

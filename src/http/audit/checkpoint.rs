@@ -1,6 +1,6 @@
 //! `GET /audit-events/checkpoint`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,10 +9,8 @@ use crate::domain::principal::Scope;
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger;
 
-use crate::http::auth::rights;
-use crate::http::input::query::Query;
+use crate::http::call::Call;
 use crate::http::problem::Problem;
-use crate::http::state::HttpState;
 
 /// An event's place in the chain.
 #[derive(Serialize, ToSchema)]
@@ -31,11 +29,11 @@ impl From<ledger::Checkpoint> for Checkpoint {
     }
 }
 
-pub async fn checkpoint(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn checkpoint(call: Call) -> Result<HttpResponse, Problem> {
     // It tells what happens in every VPC.
-    rights::reader_of_all(&state, &request, Scope::AuditRead).await?;
-    Query::parse(request.query_string()).finish()?;
-    let newest = state.ask(|service| async move { service.checkpoint().await }).await?;
+    call.require_all_vpcs(Scope::AuditRead)?;
+    call.query().finish()?;
+    let newest = call.state.ask(|service| async move { service.checkpoint().await }).await?;
     let newest = newest.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(Checkpoint::from(newest)))
 }

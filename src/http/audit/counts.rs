@@ -1,6 +1,6 @@
 //! `GET /audit-events/counts`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,10 +10,8 @@ use crate::domain::timestamp::Timestamp;
 use crate::service::ledger;
 
 use super::filter::filter;
-use crate::http::auth::rights;
-use crate::http::input::query::Query;
+use crate::http::call::Call;
 use crate::http::problem::Problem;
-use crate::http::state::HttpState;
 
 /// Buckets of one answer at the most.
 pub const MAX_BUCKETS: u64 = 1000;
@@ -54,14 +52,14 @@ impl From<ledger::EventCount> for CountView {
     }
 }
 
-pub async fn counts(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = rights::reader(&state, &request, Scope::AuditRead).await?;
-    let mut query = Query::parse(request.query_string());
+pub async fn counts(call: Call) -> Result<HttpResponse, Problem> {
+    let vpcs = call.vpcs(Scope::AuditRead)?;
+    let mut query = call.query();
     let mut filter = filter(&mut query);
     let bucket =
         query.value("bucket", || format!("must be one of {}", Bucket::WORDS.join(", ")), Bucket::from_word);
     let bucket = bucket.unwrap_or(Bucket::Hour);
-    let before = filter.created_before.unwrap_or_else(|| state.clock.now());
+    let before = filter.created_before.unwrap_or_else(|| call.state.clock.now());
     let after = filter.created_after.unwrap_or_else(|| before.minus(bucket.length() * DEFAULT_BUCKETS));
     if after >= before {
         query.fault("created_before", "out_of_range", "must be after created_after");
@@ -73,7 +71,7 @@ pub async fn counts(state: web::Data<HttpState>, request: HttpRequest) -> Result
     query.finish()?;
     (filter.created_after, filter.created_before) = (Some(after), Some(before));
     let counted =
-        state.ask(|service| async move { service.event_counts(&vpcs, &filter, bucket).await }).await?;
+        call.state.ask(|service| async move { service.event_counts(&vpcs, &filter, bucket).await }).await?;
     let items = counted.into_iter().map(CountView::from).collect();
     Ok(HttpResponse::Ok().json(CountsView { bucket, created_after: after, created_before: before, items }))
 }

@@ -1,5 +1,7 @@
 //! Who calls: the bearer token of a request.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest};
 use secrecy::{ExposeSecret, SecretString};
@@ -10,7 +12,6 @@ use crate::domain::principal::Principal;
 use super::cache::Memory;
 use crate::http::edge::limit::Standing;
 use crate::http::edge::source::neighbourhood;
-use crate::http::observe::source;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 
@@ -40,6 +41,7 @@ fn count(state: &HttpState, request: &HttpRequest, principal: &Principal) -> Res
 async fn recognised(
     state: &HttpState,
     request: &HttpRequest,
+    source: Option<IpAddr>,
     token: SecretString,
 ) -> Result<Option<Principal>, Problem> {
     let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
@@ -48,7 +50,7 @@ async fn recognised(
         Memory::Once => true,
         Memory::Nothing => false,
     };
-    let address = source(request).map(neighbourhood);
+    let address = source.map(neighbourhood);
     let sign_ins = state.limits.sign_ins.as_ref().zip(address);
     if let Some((limiter, address)) = sign_ins
         && !was_good
@@ -102,8 +104,16 @@ fn unauthorized(state: &HttpState, why: Stranger) -> Problem {
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
-/// Who the bearer token stands for.
-pub async fn principal(state: &HttpState, request: &HttpRequest) -> Result<Principal, Problem> {
+/// Authenticates the caller by the bearer token, and counts the request against the principal's rate limit. `source` is
+/// the address that failed sign-ins count for.
+///
+/// # Errors
+/// 401 without a valid token, 429 over a limit, 503 if the ledger can't be read.
+pub async fn principal(
+    state: &HttpState,
+    request: &HttpRequest,
+    source: Option<IpAddr>,
+) -> Result<Principal, Problem> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
         return Err(unauthorized(state, Stranger::NoToken));
     };
@@ -114,7 +124,7 @@ pub async fn principal(state: &HttpState, request: &HttpRequest) -> Result<Princ
     let Some(token) = token else {
         return Err(unauthorized(state, Stranger::NoBearer));
     };
-    let found = recognised(state, request, token).await?;
+    let found = recognised(state, request, source, token).await?;
     let now = state.clock.now();
     let principal = found
         .filter(|principal| principal.expires_at.is_none_or(|end| now < end))

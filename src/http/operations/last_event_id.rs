@@ -1,12 +1,11 @@
 //! Where a client's last stream broke off.
 
-use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 
-use crate::http::input::query::Query;
+use crate::http::call::Call;
 use crate::http::problem::{Problem, ProblemType};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -47,12 +46,12 @@ impl Place {
 }
 
 /// Reads it from the header, which a client sends that connects again by itself, or else from the query.
-pub fn last_seen(request: &HttpRequest) -> Result<Place, Problem> {
-    let mut query = Query::parse(request.query_string());
+pub fn last_seen(call: &Call) -> Result<Place, Problem> {
+    let mut query = call.query();
     let what = || "must be the id of a message of this stream".to_owned();
     let asked = query.value("last_event_id", what, Place::parse);
     query.finish()?;
-    let Some(header) = request.headers().get(LAST_EVENT_ID) else {
+    let Some(header) = call.request.headers().get(LAST_EVENT_ID) else {
         return Ok(asked.unwrap_or(Place::After(0)));
     };
     header.to_str().ok().and_then(Place::parse).ok_or_else(|| {

@@ -1,22 +1,20 @@
 //! `GET /operations` and `GET /operations/{id}`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use crate::domain::operation::{OperationId, Status};
 use crate::domain::principal::Scope;
 use crate::service::ledger::OperationFilter;
 
 use super::view::OperationView;
-use crate::http::auth::rights;
+use crate::http::call::Call;
 use crate::http::input::headers;
-use crate::http::input::query::Query;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-use crate::http::state::HttpState;
 
-pub async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
-    let mut query = Query::parse(request.query_string());
+pub async fn list(call: Call) -> Result<HttpResponse, Problem> {
+    let vpcs = call.vpcs(Scope::TunnelsRead)?;
+    let mut query = call.query();
     let filter = OperationFilter {
         vpc_id: query.text("vpc_id"),
         tunnel_id: query.text("tunnel_id"),
@@ -31,28 +29,24 @@ pub async fn list(state: web::Data<HttpState>, request: HttpRequest) -> Result<H
     };
     let (limit, after) = (query.limit(), query.cursor::<OperationId>());
     query.finish()?;
-    let operations = state
+    let operations = call
+        .state
         .ask(|service| async move { service.operations(&vpcs, &filter, after, limit + 1).await })
         .await?;
-    Ok(Page::of(operations, limit, |last| last.id).respond(&request, OperationView::from))
+    Ok(Page::of(operations, limit, |last| last.id).respond(&call.request, OperationView::from))
 }
 
-pub async fn one(
-    state: web::Data<HttpState>,
-    request: HttpRequest,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
-    Query::parse(request.query_string()).finish()?;
+pub async fn one(call: Call, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let vpcs = call.vpcs(Scope::TunnelsRead)?;
+    call.query().finish()?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
-    let wait = headers::wait(&request);
-    let found = match wait {
-        Some(limit) => state.wait(id, vpcs, limit).await?,
-        None => state.ask(|service| async move { service.operation(id, &vpcs).await }).await?,
+    let found = match call.wait {
+        Some(limit) => call.state.wait(id, vpcs, limit).await?,
+        None => call.state.ask(|service| async move { service.operation(id, &vpcs).await }).await?,
     };
     let operation = found.ok_or_else(Problem::not_found)?;
     let mut response = HttpResponse::Ok().json(OperationView::from(&operation));
-    if let Some(wait) = wait {
+    if let Some(wait) = call.wait {
         headers::applied(&mut response, wait);
     }
     Ok(response)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError, web};
 use futures_util::stream;
 use serde::Serialize;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
@@ -22,10 +22,9 @@ use crate::shutdown::Shutdown;
 
 use super::last_event_id::{self, END, Place};
 use super::view::OperationView;
-use crate::http::auth::rights;
+use crate::http::call::Call;
 use crate::http::metrics::UnderWay;
 use crate::http::problem::Problem;
-use crate::http::state::HttpState;
 
 /// The media type of server-sent events.
 pub const MEDIA_TYPE: &str = "text/event-stream";
@@ -86,16 +85,16 @@ impl StepView {
 
 /// Who follows a stream: looked up again at each heartbeat, because a key can be revoked meanwhile.
 struct Caller {
-    state: web::Data<HttpState>,
-    request: HttpRequest,
+    call: Call,
     vpc: VpcId,
 }
 
 impl Caller {
     /// A ledger that can't be asked has revoked nothing: then the stream goes on, and the next heartbeat asks again.
-    async fn may_still_read(&self) -> bool {
-        match rights::reader(&self.state, &self.request, Scope::TunnelsRead).await {
-            Ok((_, vpcs)) => vpcs.allows(self.vpc.as_str()),
+    async fn may_still_read(&mut self) -> bool {
+        let authenticated = self.call.authenticate_again().await;
+        match authenticated.and_then(|()| self.call.vpcs(Scope::TunnelsRead)) {
+            Ok(vpcs) => vpcs.allows(self.vpc.as_str()),
             Err(problem) => problem.status_code().is_server_error(),
         }
     }
@@ -164,38 +163,34 @@ fn message(id: &impl std::fmt::Display, event: &str, data: &impl Serialize) -> S
     format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
 }
 
-pub async fn stream(
-    state: web::Data<HttpState>,
-    request: HttpRequest,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let (principal, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
-    let place = last_event_id::last_seen(&request)?;
+pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let vpcs = call.vpcs(Scope::TunnelsRead)?;
+    let place = last_event_id::last_seen(&call)?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
-    let watcher = state.service.watch(id);
-    let sight = state.ask(|service| async move { service.sight(id, &vpcs).await }).await?;
+    let watcher = call.state.service.watch(id);
+    let sight = call.state.ask(|service| async move { service.sight(id, &vpcs).await }).await?;
     let sight = sight.ok_or_else(Problem::not_found)?;
     if place == Place::End && sight.operation.status().is_final() {
         // Tells a browser's EventSource, which connects again by itself, to leave it at that.
         return Ok(HttpResponse::NoContent().finish());
     }
-    let now = state.clock.now();
-    let limit = principal.expires_at.map_or(LONGEST, |end| end.since(now).min(LONGEST));
-    let retry = RETRY_MILLIS + state.chance.word() % RETRY_SPREAD_MILLIS;
-    let heartbeat = state.edge.heartbeat;
+    let now = call.state.clock.now();
+    let limit = call.principal.expires_at.map_or(LONGEST, |end| end.since(now).min(LONGEST));
+    let retry = RETRY_MILLIS + call.state.chance.word() % RETRY_SPREAD_MILLIS;
+    let heartbeat = call.state.edge.heartbeat;
     let mut beat = interval_at(Instant::now() + heartbeat, heartbeat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let telling = Telling {
         watcher,
-        shutdown: state.shutdown.clone(),
-        caller: Caller { state: state.clone(), request, vpc: sight.operation.tunnel.vpc_id.clone() },
+        shutdown: call.state.shutdown.clone(),
+        _waiting: call.state.figures.waits("stream"),
+        caller: Caller { call, vpc: sight.operation.tunnel.vpc_id.clone() },
         beat,
         told: place.among(&sight.events),
         sight: Some(Arc::new(sight)),
         text: format!("retry: {retry}\n\n"),
         until: Instant::now() + limit,
         has_ended: false,
-        _waiting: state.figures.waits("stream"),
     };
     let messages = stream::unfold(telling, |mut telling| async move {
         telling.next().await.map(|text| (Ok::<_, Problem>(text), telling))

@@ -1,7 +1,9 @@
 //! `PATCH /vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}`.
 
+use std::time::Duration;
+
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use crate::domain::etag::Precondition;
 use crate::domain::operation::{Operation, State};
@@ -11,10 +13,8 @@ use crate::service::modify::{Modified, Modify};
 
 use super::dry_run;
 use super::path::Path;
-use crate::http::auth::rights;
-use crate::http::input::query::Query;
+use crate::http::call::Call;
 use crate::http::input::{body, conditional, headers};
-use crate::http::observe::origin;
 use crate::http::operations::view::OperationView;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
@@ -26,41 +26,47 @@ const LOOK_AGAIN: u32 = 2;
 const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
 
 pub async fn patch(
-    state: web::Data<HttpState>,
-    request: HttpRequest,
+    call: Call,
     path: web::Path<Path>,
     mut payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let principal = rights::anybody(&state, &request).await?;
     let mut faults = Vec::new();
     let tunnel = path.parse(&mut faults);
     match &tunnel {
-        Some(tunnel) => rights::writer_of(&state, &request, &principal, tunnel).await?,
+        Some(tunnel) => call.require_change(tunnel).await?,
         // An event names a tunnel, so what is no tunnel's path can't be a 403 with its event.
-        None if !rights::may_change(&principal, &path.vpc_id) => {
+        None if !call.may_change(&path.vpc_id) => {
             return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
         }
         None => {}
     }
-    let Asked { is_dry_run, if_match, idempotency_key } = asked(&request)?;
-    let document = body::patch(&request, &mut payload).await?;
+    let Options { is_dry_run, if_match, idempotency_key } = Options::of(&call)?;
+    let document = body::patch(&call.request, &mut payload).await?;
     let patch =
-        Patch::parse(&document, state.service.requirements()).map_err(|more| faults.extend(more)).ok();
+        Patch::parse(&document, call.state.service.requirements()).map_err(|more| faults.extend(more)).ok();
     drop(document);
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
         return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
     };
-    let origin = origin(&request);
+    let Call { state, principal, origin, wait, .. } = call;
     let modify = Modify { principal, path: tunnel, patch, origin, idempotency_key, if_match };
     if is_dry_run {
         return dry_run::answer(&state, modify).await;
     }
     let modified = state.ask(|service| async move { service.modify(modify).await }).await?;
+    respond(&state, modified, wait).await
+}
+
+/// Answers with the operation, or with the reason for its rejection. Waits for its end up to `wait`.
+async fn respond(
+    state: &HttpState,
+    modified: Modified,
+    wait: Option<Duration>,
+) -> Result<HttpResponse, Problem> {
     let (operation, is_repeated) = match modified {
         Modified::Accepted(operation) | Modified::Rejected(operation) => (operation, false),
         Modified::Repeated(operation) => (operation, true),
     };
-    let wait = headers::wait(&request);
     let operation = match wait {
         Some(limit) if !operation.status().is_final() => {
             let waited = state.wait(operation.id, VpcScope::All, limit).await;
@@ -77,7 +83,7 @@ pub async fn patch(
             Problem::of_rejected(operation.id, error)
         });
     }
-    let mut response = answer(&operation);
+    let mut response = of_operation(&operation);
     if is_repeated {
         response.headers_mut().insert(replayed.0, replayed.1);
     }
@@ -88,7 +94,7 @@ pub async fn patch(
 }
 
 /// 200 for an operation that has ended, 202 for one that is under way.
-fn answer(operation: &Operation) -> HttpResponse {
+fn of_operation(operation: &Operation) -> HttpResponse {
     let location = (header::LOCATION, format!("/operations/{}", operation.id));
     let view = OperationView::from(operation);
     if operation.status().is_final() {
@@ -101,28 +107,30 @@ fn answer(operation: &Operation) -> HttpResponse {
     }
 }
 
-/// What the query and the headers of a change say.
-struct Asked {
-    /// The change shall only be shown.
+/// What the query and the headers of a change ask for.
+struct Options {
+    /// Only show the change.
     is_dry_run: bool,
     if_match: Option<Precondition>,
     idempotency_key: Option<String>,
 }
 
-/// Their faults are told together, before the body is looked at.
-fn asked(request: &HttpRequest) -> Result<Asked, Problem> {
-    let mut query = Query::parse(request.query_string());
-    let dry_run = query.value(
-        "dry_run",
-        || "must be true or false".into(),
-        |text| match text {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        },
-    );
-    let if_match = query.header(conditional::if_match(request)).flatten();
-    let idempotency_key = query.header(headers::idempotency_key(request)).flatten();
-    query.finish()?;
-    Ok(Asked { is_dry_run: dry_run.unwrap_or(false), if_match, idempotency_key })
+impl Options {
+    /// Reads both before the body, and reports their faults together.
+    fn of(call: &Call) -> Result<Self, Problem> {
+        let mut query = call.query();
+        let dry_run = query.value(
+            "dry_run",
+            || "must be true or false".into(),
+            |text| match text {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => None,
+            },
+        );
+        let if_match = query.header(conditional::if_match(&call.request)).flatten();
+        let idempotency_key = query.header(headers::idempotency_key(&call.request)).flatten();
+        query.finish()?;
+        Ok(Self { is_dry_run: dry_run.unwrap_or(false), if_match, idempotency_key })
+    }
 }

@@ -1,50 +1,40 @@
 //! `GET /vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and `…/tunnels/{tunnel_id}`.
 
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use crate::domain::ids::{GatewayId, VpcId};
 use crate::domain::principal::Scope;
 use crate::service::tunnels::TunnelError;
 
 use super::path::Path;
-use crate::http::auth::rights;
+use crate::http::call::Call;
 use crate::http::input::conditional;
-use crate::http::input::query::Query;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-use crate::http::state::HttpState;
 
 /// A client may keep it, if it asks each time whether it still holds.
 const REVALIDATE: (header::HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 
-pub async fn one(
-    state: web::Data<HttpState>,
-    request: HttpRequest,
-    path: web::Path<Path>,
-) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
-    let mut query = Query::parse(request.query_string());
-    let known = query.header(conditional::if_none_match(&request)).unwrap_or_default();
+pub async fn one(call: Call, path: web::Path<Path>) -> Result<HttpResponse, Problem> {
+    let vpcs = call.vpcs(Scope::TunnelsRead)?;
+    let mut query = call.query();
+    let known = query.header(conditional::if_none_match(&call.request)).unwrap_or_default();
     query.finish()?;
     // What can't be an id, and what may not be seen, looks like a tunnel that does not exist.
     let path = path.parse(&mut Vec::new()).filter(|path| vpcs.allows(path.vpc_id.as_str()));
     let path = path.ok_or_else(TunnelError::not_found)?;
-    let tunnel = state.ask(|service| async move { service.tunnel(&path).await }).await?;
+    let tunnel = call.state.ask(|service| async move { service.tunnel(&path).await }).await?;
     let etag = tunnel.etag();
     let mut response = if known.has(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((header::ETAG, etag.to_string())).insert_header(REVALIDATE);
     Ok(if known.has(&etag) { response.finish() } else { response.json(tunnel) })
 }
 
-pub async fn list(
-    state: web::Data<HttpState>,
-    request: HttpRequest,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
-    let (_, vpcs) = rights::reader(&state, &request, Scope::TunnelsRead).await?;
-    let mut query = Query::parse(request.query_string());
+pub async fn list(call: Call, path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let vpcs = call.vpcs(Scope::TunnelsRead)?;
+    let mut query = call.query();
     let (limit, after) = (query.limit(), query.cursor::<String>());
     query.finish()?;
     let vpc = path.0.parse::<VpcId>().ok().filter(|vpc| vpcs.allows(vpc.as_str()));
@@ -52,10 +42,10 @@ pub async fn list(
         return Err(TunnelError::not_found().into());
     };
     let tunnels =
-        state
+        call.state
             .ask(|service| async move {
                 service.tunnels(&vpc, &gateway, after.as_deref(), limit as usize + 1).await
             })
             .await?;
-    Ok(Page::of(tunnels, limit, |last| last.tunnel_id.clone()).respond(&request, |tunnel| tunnel))
+    Ok(Page::of(tunnels, limit, |last| last.tunnel_id.clone()).respond(&call.request, |tunnel| tunnel))
 }

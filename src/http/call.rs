@@ -1,0 +1,119 @@
+//! A call: who makes it, from where, and how long the caller waits for its answer.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+
+use crate::domain::event::Origin;
+use crate::domain::principal::Principal;
+
+use super::auth::token;
+use super::input::headers;
+use super::input::query::Query;
+use super::problem::Problem;
+use super::request_id::RequestId;
+use super::state::HttpState;
+
+/// The longest user agent that the audit log keeps, in characters.
+const MAX_USER_AGENT: usize = 256;
+
+/// A call with a valid token. Extracting it authenticates the caller and counts the request against the rate limit;
+/// handlers take it as their first argument.
+pub struct Call {
+    pub state: web::Data<HttpState>,
+    pub request: HttpRequest,
+    pub principal: Principal,
+    pub origin: Origin,
+    /// The wait that the caller asks for (`Prefer: wait=N`).
+    pub wait: Option<Duration>,
+}
+
+impl FromRequest for Call {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let state = request.app_data::<web::Data<HttpState>>().cloned().ok_or_else(Problem::internal)?;
+            let origin = origin(&state, &request);
+            let principal = token::principal(&state, &request, origin.source_ip).await?;
+            let wait = headers::wait(&request);
+            Ok(Self { state, request, principal, origin, wait })
+        })
+    }
+}
+
+impl Call {
+    /// The call's query parameters.
+    pub fn query(&self) -> Query {
+        Query::parse(self.request.query_string())
+    }
+
+    /// Authenticates the caller again: a token can be revoked while its call lasts.
+    ///
+    /// # Errors
+    /// 401 if the token is no longer valid, 503 if the ledger can't be read.
+    pub async fn authenticate_again(&mut self) -> Result<(), Problem> {
+        self.principal = token::principal(&self.state, &self.request, self.origin.source_ip).await?;
+        Ok(())
+    }
+}
+
+/// The request's origin, as the audit log keeps it.
+fn origin(state: &HttpState, request: &HttpRequest) -> Origin {
+    let headers = request.headers();
+    let user_agent = headers.get(header::USER_AGENT).map(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect()
+    });
+    Origin {
+        source_ip: source(state, request),
+        user_agent,
+        request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()),
+        trace_id: headers.get("traceparent").and_then(trace_id),
+    }
+}
+
+/// The request's address: the peer's, or the one that a trusted proxy names.
+fn source(state: &HttpState, request: &HttpRequest) -> Option<IpAddr> {
+    Some(state.edge.source(request.peer_addr()?.ip(), request.headers()))
+}
+
+/// The trace id of a W3C `traceparent`.
+fn trace_id(value: &HeaderValue) -> Option<String> {
+    let mut parts = value.to_str().ok()?.split('-');
+    let (version, trace) = (parts.next()?, parts.next()?);
+    let is_hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let is_valid =
+        is_hex(version, 2) && version != "ff" && is_hex(trace, 32) && trace.bytes().any(|b| b != b'0');
+    is_valid.then(|| trace.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> HeaderValue {
+        HeaderValue::from_str(text).expect("a header value")
+    }
+
+    #[test]
+    fn the_trace_id_is_read_from_a_valid_traceparent_only() {
+        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(trace_id(&value(valid)), Some("0af7651916cd43dd8448eb211c80319c".into()));
+        for text in [
+            "00-0-0-0",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b-01",
+        ] {
+            assert_eq!(trace_id(&value(text)), None, "{text}");
+        }
+    }
+}
