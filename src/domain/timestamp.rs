@@ -1,4 +1,4 @@
-//! Moments in UTC, with microseconds: the resolution of PostgreSQL.
+//! Moments in UTC, in microseconds, which both databases store without rounding.
 
 use std::fmt;
 use std::time::Duration;

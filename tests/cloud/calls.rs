@@ -1,4 +1,4 @@
-//! What the cloud's words mean, what is kept of them, and the budget of calls.
+//! The cloud's error codes, the part of an answer that the audit log keeps, and the call budget.
 
 use std::time::{Duration, Instant};
 

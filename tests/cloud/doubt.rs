@@ -1,4 +1,4 @@
-//! A change is sent again only where an answer proves that nothing happened.
+//! The client retries a change only if an answer proves that nothing happened.
 
 use serde_json::json;
 use tunnelgate::service::cloud::{Cloud, Reply, Sent};
@@ -6,7 +6,7 @@ use tunnelgate::service::cloud::{Cloud, Reply, Sent};
 use crate::forms::example;
 use crate::stub::{Act, Stub, nobody, taken};
 
-/// What became of the document's example, and how often it was sent.
+/// Sends the document's example; returns the reply and the number of requests.
 pub async fn modify(script: impl IntoIterator<Item = Act>) -> (Reply, usize) {
     let stub = Stub::playing(script).await;
     let reply = stub.client().modify(&example()).await;

@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! The requests that the client sends.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub fn change(patch: Value) -> TunnelChange {
     }
 }
 
-/// The document's own example.
+/// The example of the cloud's document.
 pub fn example() -> TunnelChange {
     change(json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"}))
 }

@@ -1,5 +1,5 @@
-//! The client of the cloud's API 2.0 against a server that plays by a script: what is sent, how often, and what
-//! every answer means.
+//! The client of the cloud's API 2.0 against a server with scripted answers: the requests, their number, and the meaning
+//! of every answer.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 

@@ -1,4 +1,5 @@
-//! Reading tasks and tunnels: tolerant of what really comes back, and never mistaken about what it means.
+//! Reads of tasks and tunnels. The client accepts every form that the cloud's documents and examples show, and never reads
+//! an unknown status as a success.
 
 use serde_json::{Value, json};
 use tunnelgate::domain::tunnel::{Connectivity, Reported, TunnelStatus};
@@ -61,7 +62,7 @@ async fn a_read_is_tried_again_where_a_change_would_not_be() {
     assert_eq!(error.failure, ReadFailure::NoAnswer);
 }
 
-/// A tunnel as `DescribeVpnConn` shows it.
+/// A tunnel in an answer of `DescribeVpnConn`.
 fn entry(number: usize) -> Value {
     json!({
         "vpcId": "gz_vpc_8849", "unVpcId": "vpc-03vihbk9", "vpnGwId": "547", "unVpnGwId": "vpngw-kfldykuz",
@@ -93,7 +94,7 @@ fn ids(tunnels: &[tunnelgate::domain::tunnel::Tunnel]) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_list_that_changes_while_it_is_read_is_read_again() {
-    // Number 7 is removed after the first page: all behind it move up, and 50 slips through between the pages.
+    // Tunnel 7 is deleted after the first page. The later tunnels move up by one, so that no page contains tunnel 50.
     let moved: Vec<Value> = (51..60).map(entry).collect();
     let moved = Act::Json(json!({"code": 0, "totalCount": 59, "data": moved}));
     let without: Vec<usize> = (0..60).filter(|number| *number != 7).collect();

@@ -1,4 +1,4 @@
-//! A server that answers by a script, and keeps what came in.
+//! A server with scripted answers that records every request.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -16,26 +16,26 @@ use tunnelgate::metrics::Metrics;
 
 pub const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
 
-/// What happens to one connection's next request.
+/// The answer to the next request.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// HTTP 200 with this.
+    /// HTTP 200 with this body.
     Json(Value),
-    /// Any status, any body.
+    /// This status with this body.
     Http(u16, &'static str),
-    /// A redirect to somewhere else.
+    /// A redirect to this URL.
     Redirect(String),
-    /// The connection is closed once the request was read.
+    /// The server closes the connection after reading the request.
     CloseAfterReading,
-    /// The connection is closed before anything was read.
+    /// The server closes the connection before reading the request.
     CloseBeforeReading,
     /// A body that ends before its stated length.
     Truncated(Value),
-    /// Nothing, for longer than anybody waits.
+    /// No answer; the client runs into its time limit.
     Silence,
 }
 
-/// A request that came in.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// `POST /v2/index.php HTTP/1.1`
@@ -45,14 +45,14 @@ pub struct Received {
     pub body: String,
 }
 
-/// The server.
+/// A running server.
 pub struct Stub {
     address: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Stub {
-    /// Plays the script; its last act goes on for ever.
+    /// Starts a server. Every request takes one act of the script; the last act repeats.
     pub async fn playing(script: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -102,7 +102,7 @@ impl Stub {
     }
 }
 
-/// A port that nobody listens on.
+/// A server that has stopped: connections to its port are refused.
 pub async fn nobody() -> Stub {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -110,7 +110,7 @@ pub async fn nobody() -> Stub {
 }
 
 impl Received {
-    /// The signature that the parameters should carry.
+    /// The signature that the request should have.
     pub fn right_signature(&self, method: SignatureMethod) -> String {
         let pairs: Vec<(&str, &str)> = self
             .params
@@ -154,7 +154,7 @@ async fn serve(
             }
             Act::CloseAfterReading | Act::CloseBeforeReading => return None,
             Act::Silence => {
-                // The client goes away first.
+                // Wait until the client closes the connection.
                 let _ = stream.read(&mut [0; 1]).await;
                 return None;
             }
@@ -199,7 +199,7 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
     }
 }
 
-/// The document's answer to `ModifyVpnConnEx`, the pre-shared key in clear.
+/// The answer to `ModifyVpnConnEx` in the cloud's document, with the pre-shared key in clear.
 pub fn taken() -> Value {
     json!({"code": 0, "message": "", "data": {
         "vpnGwId": "vpngw-kfldykuz", "vpcConnId": "vpnx-ol6bcqp0", "vpcConnStatus": 2,
