@@ -71,4 +71,4 @@ async fn crash_anywhere(store: Store) {
     println!("{kind}: {kills} kills in {} s: {summary}", started.elapsed().as_secs());
 }
 
-crate::on_each_ledger!(crash_anywhere);
+on_each_ledger!(crash_anywhere);

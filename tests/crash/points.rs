@@ -104,7 +104,7 @@ macro_rules! deaths {
             let (deaths, tunnel, patch, events) = (&$deaths, $tunnel, $patch, $events);
             play(store, Story { deaths, tunnel, patch, is_durable: $durable, received: $received, events }).await;
         })+
-        crate::on_each_ledger!($($test),+);
+        on_each_ledger!($($test),+);
         const DEATHS: &[&[&str]] = &[$(&$deaths),+];
     };
 }
@@ -211,6 +211,6 @@ async fn a_panic_is_one_changes_trouble(store: Store) {
 }
 
 mod panics {
-    crate::on_each_ledger!(a_panic_is_one_changes_trouble);
+    on_each_ledger!(a_panic_is_one_changes_trouble);
     use super::a_panic_is_one_changes_trouble;
 }

@@ -153,7 +153,7 @@ async fn the_stored_fingerprint_is_keyed(store: Store) {
     }
 }
 
-crate::on_each_ledger!(
+on_each_ledger!(
     fifty_copies_lead_to_one_call,
     a_copy_waits_for_what_a_kill_left_behind,
     the_stored_fingerprint_is_keyed,

@@ -189,4 +189,4 @@ async fn no_secret_is_ever_written(store: Store) {
     assert!(blocking(|| gateway.terminate()).success());
 }
 
-crate::on_each_ledger!(no_secret_is_ever_written);
+on_each_ledger!(no_secret_is_ever_written);
