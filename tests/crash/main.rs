@@ -1,12 +1,11 @@
 //! The promises about crashes and secrets, shown by destruction: the real binary, really killed, on both ledgers.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test that can't go on fails")]
 
 #[path = "../support/mod.rs"]
 #[macro_use]
 mod support;
 
-#[allow(dead_code, reason = "the tests of the binary use the rest")]
 #[path = "../binary/process.rs"]
 mod process;
 
