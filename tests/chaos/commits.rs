@@ -32,7 +32,7 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_guessed() {
         accepted.push(id);
     }
     let log = gateway.process.stderr();
-    assert!(log.contains("the answer to a commit was lost; looking"), "{log}");
+    assert!(log.contains("the result of a commit was lost; checking the ledger"), "{log}");
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
