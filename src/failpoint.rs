@@ -8,8 +8,8 @@
 //! - `pause` suspends the task for ever;
 //! - `panic(message)` panics with the message.
 
-/// Marks a place. The names in use stand in `docs/decisions/012-dying-is-tested-at-every-step.md`, and a test sees to
-/// it that each has its test.
+/// Declares a failpoint. `docs/decisions/012-crash-tests-and-failpoints.md` lists the names; `tests/crash/points.rs`
+/// checks that each has a test.
 macro_rules! at {
     ($name:literal) => {
         #[cfg(feature = "failpoints")]

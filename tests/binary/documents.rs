@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::process::{Process, run};
+use crate::support::consumer::Consumer;
 
 const SETTINGS: &str = include_str!("../../docs/settings.md");
 
@@ -260,6 +261,43 @@ fn every_url_in_the_sandbox_s_curl_lines_is_quoted() {
     assert_eq!(urls, commands.matches("curl ").count(), "{commands}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_page_names_every_error_with_its_status() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = ["sandbox", "--listen", "127.0.0.1:0"];
+    let mut sandbox = Process::start(folder.path(), "sandbox", &args, &[]);
+    let consumer = Consumer::new(sandbox.address(), String::new());
+    let answer = consumer.get("/problems", &[]).await.json();
+    let types = answer["items"].as_array().expect("items");
+    let served: BTreeSet<(String, String)> = types
+        .iter()
+        .map(|of| (of["status"].to_string(), of["code"].as_str().expect("a code").to_owned()))
+        .collect();
+    let mut documented = BTreeSet::new();
+    let rows = include_str!("../../docs/api.md").split_once("## Errors").expect("errors").1;
+    for row in rows.lines().filter(|line| line.starts_with("| ") && line.contains('`')) {
+        let columns: Vec<&str> = row.split('|').map(str::trim).collect();
+        let statuses: Vec<&str> = columns[1].split(", ").collect();
+        for code in columns[2].split('`').skip(1).step_by(2).filter(|code| *code != "code") {
+            let status = statuses.iter().find(|status| served.contains(&((**status).into(), code.into())));
+            documented.insert(((*status.unwrap_or(&columns[1])).to_owned(), code.to_owned()));
+        }
+    }
+    for end in ["answer_lost", "task_failed", "not_applied", "task_timeout"] {
+        assert!(rows.contains(&format!("`{end}`")), "{end}");
+        // No response has these codes, so they have no status.
+        documented.insert(("null".into(), end.into()));
+    }
+    assert_eq!(served, documented);
+    assert!(sandbox.terminate().success());
+}
+
+#[test]
+fn the_readme_stays_short() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.len() < 10_000, "{} bytes: move details to docs/", readme.len());
+}
+
 /// The Markdown files of the project, with their text.
 fn documents() -> BTreeMap<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -285,4 +323,54 @@ fn every_link_between_documents_leads_to_a_file() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Every Rust file below a folder.
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_document_that_the_code_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "bench"] {
+        rust_files(&root.join(folder), &mut files);
+    }
+    let mut wrong = Vec::new();
+    let mut named = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        for (at, _) in text.match_indices("docs/") {
+            let end = text[at..].find(|c: char| !c.is_alphanumeric() && !"/-_.".contains(c));
+            let name = text[at..].split_at(end.unwrap_or(text.len() - at)).0.trim_end_matches('.');
+            if name.ends_with(".md") {
+                named += 1;
+                if !root.join(name).exists() {
+                    wrong.push(format!("{}: {name}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(named > 3 && wrong.is_empty(), "{named} named, {wrong:#?}");
+}
+
+#[test]
+fn the_index_names_every_decision() {
+    let index = include_str!("../../docs/decisions/README.md");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions");
+    let files =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let missing: Vec<_> = files
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name != "README.md" && !index.contains(&format!("({name})")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

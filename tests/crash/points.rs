@@ -178,7 +178,7 @@ fn every_point_in_the_source_has_its_test_and_stands_in_the_document() {
     tested.sort_unstable();
     tested.dedup();
     assert_eq!(points, tested);
-    let document = include_str!("../../docs/decisions/012-dying-is-tested-at-every-step.md");
+    let document = include_str!("../../docs/decisions/012-crash-tests-and-failpoints.md");
     for point in &points {
         assert!(document.contains(&format!("`{point}`")), "{point} is not in the document");
     }

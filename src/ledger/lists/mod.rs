@@ -1,7 +1,8 @@
 //! Reading operations and events, on both stores.
 //!
 //! The planner of a database guesses how many rows it must read until a page is full. A wrong guess reads the whole
-//! table. So each statement has a form in which only the right index helps; see docs/decisions/008-lists-stay-fast.md.
+//! table. So each statement has a form in which only the right index helps; see
+//! docs/decisions/008-list-queries-and-indexes.md.
 
 mod events;
 mod reach;
