@@ -73,7 +73,7 @@ fn histogram() -> Histogram {
 impl Figures {
     pub fn new(metrics: &Metrics) -> Self {
         let build: Family<Build, Gauge> =
-            metrics.register("build_info", "1, with the version of the program", Family::default());
+            metrics.register("build_info", "Always 1; the label is the program's version", Family::default());
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         let waiting: Family<Waiting, Gauge> = Family::default();
         for kind in ["wait", "stream"] {
@@ -88,38 +88,38 @@ impl Figures {
             ),
             seconds: metrics.register(
                 "http_request_duration_seconds",
-                "Seconds from a request's head to its answer's head",
+                "Seconds from the end of a request's head to the start of its answer",
                 Family::new_with_constructor(histogram as fn() -> Histogram),
             ),
-            in_flight: metrics.register("http_requests_in_flight", "Requests under way", Gauge::default()),
+            in_flight: metrics.register("http_requests_in_flight", "Requests in flight", Gauge::default()),
             waiting: metrics.register(
                 "http_waiting_clients",
-                "Clients that wait for an operation: by Prefer: wait, or at a stream",
+                "Clients that wait for an operation, by Prefer: wait or on a stream",
                 waiting,
             ),
             refused: metrics.register(
                 "auth_refusals",
-                "Callers that were refused: no token, an invalid one, too few rights, or too often",
+                "Refused requests by reason: no token, an invalid token, a missing scope, or a rate limit",
                 Family::default(),
             ),
             ledger_up: metrics.register(
                 "ledger_up",
-                "1 if the ledger answered when these figures were asked for, else 0",
+                "1 if the ledger answered this scrape, else 0",
                 Gauge::default(),
             ),
             unfinished: metrics.register(
                 "operations_unfinished",
-                "Operations of all replicas that are not final, by status",
+                "Unfinished operations of all replicas, by status",
                 Family::default(),
             ),
             oldest: metrics.register(
                 "operations_oldest_unfinished_age_seconds",
-                "Seconds since the oldest operation that is not final was opened; 0 if there is none",
+                "Age of the oldest unfinished operation, in seconds; 0 without unfinished operations",
                 Seconds::default(),
             ),
             lag: metrics.register(
                 "tracker_lag_seconds",
-                "Seconds that the look at an operation which has waited longest is overdue; 0 if none is",
+                "How long the most overdue poll of the tracker is overdue, in seconds; 0 if no poll is overdue",
                 Seconds::default(),
             ),
         }

@@ -63,8 +63,8 @@ pub async fn verify(call: Call) -> Result<HttpResponse, Problem> {
     let mut query = call.query();
     // Each makes sense with the other only.
     match (query.has("after_seq"), query.has("after_hash")) {
-        (true, false) => query.fault("after_hash", "required", "is needed with after_seq"),
-        (false, true) => query.fault("after_seq", "required", "is needed with after_hash"),
+        (true, false) => query.fault("after_hash", "required", "is required with after_seq"),
+        (false, true) => query.fault("after_seq", "required", "is required with after_hash"),
         _ => {}
     }
     let seq = query.value(

@@ -65,7 +65,9 @@ pub async fn counts(call: Call) -> Result<HttpResponse, Problem> {
         query.fault("created_before", "out_of_range", "must be after created_after");
     }
     if before.since(after).as_secs() / bucket.length().as_secs() > MAX_BUCKETS {
-        let detail = format!("would make more than {MAX_BUCKETS} buckets: take longer ones, or less time");
+        let detail = format!(
+            "would return more than {MAX_BUCKETS} buckets: choose longer buckets or a shorter time range"
+        );
         query.fault("bucket", "out_of_range", detail);
     }
     query.finish()?;

@@ -11,7 +11,7 @@ pub fn filter(query: &mut Query) -> EventFilter {
     EventFilter {
         operation_id: query.value(
             "operation_id",
-            || "must be an operation's id".into(),
+            || "must be the id of an operation".into(),
             |text| text.parse().ok(),
         ),
         event: query.value(

@@ -85,13 +85,13 @@ enum Stranger {
 fn unauthorized(state: &HttpState, why: Stranger) -> Problem {
     let (reason, challenge, detail) = match why {
         Stranger::NoToken => {
-            ("no_token", "Bearer realm=\"tunnelgate\"", "give a token: Authorization: Bearer tg_…")
+            ("no_token", "Bearer realm=\"tunnelgate\"", "send a token: Authorization: Bearer tg_…")
         }
         // No word of an error: RFC 6750 wants none where there was no bearer token.
         Stranger::NoBearer => (
             "no_token",
             "Bearer realm=\"tunnelgate\"",
-            "Authorization holds no bearer token: send Authorization: Bearer tg_…",
+            "Authorization contains no bearer token: send Authorization: Bearer tg_…",
         ),
         Stranger::InvalidToken => (
             "invalid_token",

@@ -102,7 +102,7 @@ pub async fn explained(
         return Ok(response.map_into_left_body());
     };
     let detail = match refusal {
-        CorsError::OriginNotAllowed => "pages of this origin may not call".to_owned(),
+        CorsError::OriginNotAllowed => "pages of this origin may not call the gateway".to_owned(),
         CorsError::MethodNotAllowed => "pages may use GET, HEAD and PATCH".to_owned(),
         CorsError::HeadersNotAllowed => format!("pages may send these headers: {}", SENT.join(", ")),
         other => other.to_string(),

@@ -29,7 +29,7 @@ pub fn metrics() {}
 
 /// One figure.
 const METRICS: &str = "\
-# HELP tunnelgate_auth_refusals Callers that were refused: no token, an invalid one, too few rights, or too often.
+# HELP tunnelgate_auth_refusals Refused requests by reason: no token, an invalid token, a missing scope, or a rate limit.
 # TYPE tunnelgate_auth_refusals counter
 tunnelgate_auth_refusals_total{reason=\"no_token\"} 3
 # EOF

@@ -35,14 +35,14 @@ pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value
         );
     }
     let too_large = || {
-        let detail = format!("a body has {MAX_BODY} bytes at the most");
+        let detail = format!("a body may have up to {MAX_BODY} bytes");
         Problem::new(ProblemType::BodyTooLarge, detail)
     };
     // It may hold a pre-shared key: wiped when dropped, and allocated once so that no copy is left behind.
     let mut body = Zeroizing::new(Vec::with_capacity(announced(request).unwrap_or(MAX_BODY)));
     let until = Instant::now() + LIMIT;
     let too_slow = |_| {
-        let detail = format!("the body was not whole after {} s", LIMIT.as_secs());
+        let detail = format!("the body did not arrive within {} s", LIMIT.as_secs());
         Problem::new(ProblemType::IncompleteBody, detail)
     };
     while let Some(chunk) = timeout_at(until, payload.next()).await.map_err(too_slow)? {
@@ -60,7 +60,7 @@ pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value
     }
     // The reader's messages name places, not content.
     let Strict(value) = serde_json::from_slice(&body).map_err(|error| {
-        Problem::new(ProblemType::InvalidJson, format!("the body is no valid JSON: {error}"))
+        Problem::new(ProblemType::InvalidJson, format!("the body is not valid JSON: {error}"))
     })?;
     Ok(value)
 }
@@ -143,7 +143,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         while let Some(name) = members.next_key::<String>()? {
             let Strict(value) = members.next_value()?;
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands twice in one object"));
+                return Err(A::Error::custom("an object contains a member twice"));
             }
         }
         Ok(object.into())

@@ -56,7 +56,7 @@ pub fn if_none_match(request: &HttpRequest) -> Result<Known, Fault> {
 }
 
 fn malformed(name: &'static str) -> Fault {
-    let detail = "must be * or a list of entity tags such as \"33a64df5\", as ETag has them";
+    let detail = "must be * or a list of entity tags as ETag shows them, such as \"33a64df5\"";
     Fault::new(format!("header:{name}"), "invalid", detail)
 }
 

@@ -28,7 +28,7 @@ impl Query {
         let mut query = Self { parameters: HashMap::new(), known: Vec::new(), faults: Vec::new() };
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if query.parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
-                query.fault(&name, "repeated", "stands more than once");
+                query.fault(&name, "repeated", "occurs more than once");
             }
         }
         query
@@ -98,8 +98,8 @@ impl Query {
         let mut unknown: Vec<String> = self.parameters.keys().cloned().collect();
         unknown.sort();
         let detail = match self.known.as_slice() {
-            [] => "is not known here: this call takes no query parameters".to_owned(),
-            known => format!("is not known here; known are {}", known.join(", ")),
+            [] => "is unknown: this call takes no query parameters".to_owned(),
+            known => format!("is unknown; this call's parameters are {}", known.join(", ")),
         };
         for name in unknown {
             self.fault(&name, "unknown_parameter", detail.as_str());

@@ -23,7 +23,7 @@ pub fn example(kind: ProblemType) -> Value {
         }
         ProblemType::InvalidHeader => {
             example["errors"] = json!([{"pointer": "header:If-Match", "code": "invalid",
-                "detail": "must be * or a list of entity tags such as \"33a64df5\", as ETag has them"}]);
+                "detail": "must be * or a list of entity tags as ETag shows them, such as \"33a64df5\""}]);
         }
         ProblemType::InvalidCursor => {
             example["errors"] = json!([{"pointer": "query:cursor", "code": kind.code(),

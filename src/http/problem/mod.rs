@@ -141,8 +141,8 @@ impl Problem {
         let mut problem = Self::of_rejected(id, error);
         problem.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
         problem.detail.push_str(
-            ". This is the answer to the first request with this Idempotency-Key: the key repeats it for 24 hours, \
-             use a new one to try again",
+            ". This is the answer to the first request with this Idempotency-Key: the key returns it for 24 hours, \
+             use a new one to retry",
         );
         problem
     }

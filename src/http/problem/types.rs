@@ -1,24 +1,21 @@
-//! The one table of problem types: from a code to its status and to the words of its page, of the OpenAPI document and
-//! of the tests.
+//! The table of problem types: each code with its status and its texts, for answers, pages and the OpenAPI document.
 
 use actix_web::http::StatusCode;
 
 use crate::domain::operation::ErrorCode;
 use crate::service::usual_detail;
 
-/// What is the same each time a problem of this type occurs.
+/// The constant part of a problem type.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
     pub status: StatusCode,
     /// For programs: stable and snake_case.
     pub code: &'static str,
-    /// The type in a few words.
     pub title: &'static str,
-    /// What `detail` says where nothing more is known; an example of it otherwise.
+    /// The default `detail`; an example of one where `detail` always depends on the request.
     pub detail: &'static str,
-    /// What it means.
     pub meaning: &'static str,
-    /// What the caller does about it.
+    /// What the caller can do.
     pub remedy: &'static str,
 }
 
@@ -26,7 +23,7 @@ pub struct Description {
 macro_rules! problem_types {
     ($($variant:ident = $code:literal, $status:ident, title: $title:literal, detail: $detail:expr,
         meaning: $meaning:literal, remedy: $remedy:expr;)+) => {
-        /// What kind of problem it is.
+        /// A problem type.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProblemType { $($variant),+ }
 
@@ -50,7 +47,7 @@ macro_rules! problem_types {
     };
 }
 
-/// Every error of an operation has a type of the same name: one without does not compile.
+/// Maps each error of an operation to the type of the same name; an error without a type does not compile.
 macro_rules! of_error_code {
     ($code:ident) => {
         of_error_code!($code: TunnelNotFound, UpstreamInvalidParameter, TunnelStateConflict, UpstreamRateLimited,
@@ -60,263 +57,266 @@ macro_rules! of_error_code {
     ($code:ident: $($variant:ident),+) => { match $code { $(ErrorCode::$variant => Self::$variant),+ } };
 }
 
-/// The remedy of a refusal that may be over when the same request comes again.
+/// A remedy for a refusal that a retry may not meet again.
 macro_rules! with_a_new_key {
     ($remedy:literal) => {
-        concat!($remedy, " If you sent an `Idempotency-Key`, take a new one: the old one repeats this refusal for 24 hours.")
+        concat!(
+            $remedy,
+            " If you sent an `Idempotency-Key`, use a new one: the old key returns this refusal for 24 hours."
+        )
     };
 }
 
 problem_types! {
     // The request's form.
     InvalidJson = "invalid_json", BAD_REQUEST,
-        title: "the body is no valid JSON",
-        detail: "the body is no valid JSON: EOF while parsing an object at line 1 column 27",
-        meaning: "The body can't be read as JSON in UTF-8, or a member stands twice in one of its objects.",
-        remedy: "`detail` names the line and the column. Send one JSON object in which every member stands once.";
+        title: "Body is not valid JSON",
+        detail: "the body is not valid JSON: EOF while parsing an object at line 1 column 27",
+        meaning: "The body can't be parsed as JSON in UTF-8, or an object contains the same member twice.",
+        remedy: "`detail` names the line and the column. Send one JSON object in which every member occurs once.";
     IncompleteBody = "incomplete_body", BAD_REQUEST,
-        title: "the body broke off",
-        detail: "the body broke off",
+        title: "Body is incomplete",
+        detail: "the body ended early",
         meaning: "The connection or the transfer encoding ended before the body did. Nothing was sent to the cloud.",
-        remedy: "Send the request again, whole.";
+        remedy: "Send the whole request again.";
     InvalidQuery = "invalid_query", BAD_REQUEST,
-        title: "the query can't be understood",
-        detail: "the query can't be understood: see errors",
-        meaning: "A query parameter is unknown, stands twice, or has a value that it can't have. An unknown one is \
-            refused, so that a slip of the pen never widens a search.",
-        remedy: "`errors` names every parameter that is wrong, and what it may be; where a header is wrong too, it names that as well.";
+        title: "Invalid query",
+        detail: "the query is invalid: see errors",
+        meaning: "A query parameter is unknown, occurs twice, or has an invalid value. Unknown parameters are refused, so \
+            that a typo never widens a search.",
+        remedy: "`errors` names every invalid parameter and its valid values; it also names invalid headers.";
     InvalidCursor = "invalid_cursor", BAD_REQUEST,
-        title: "the cursor can't be understood",
-        detail: "take the cursor from next_cursor, unchanged",
-        meaning: "`cursor` is not one that this list has given.",
-        remedy: "Take it unchanged from `next_cursor` or from the `Link` header of the page before, or begin anew without one.";
+        title: "Invalid cursor",
+        detail: "use next_cursor of the previous page unchanged",
+        meaning: "`cursor` is not a cursor of this list.",
+        remedy: "Use `next_cursor` or the `Link` header of the previous page unchanged, or start again without a cursor.";
     InvalidHeader = "invalid_header", BAD_REQUEST,
-        title: "a header can't be understood",
-        detail: "a header can't be understood: see errors",
-        meaning: "A header has a value that it can't have: `If-Match` or `If-None-Match` is neither `*` nor a list of \
-            entity tags, `Idempotency-Key` is no key, or `Last-Event-ID` is no message's id. It is refused, because to \
-            ignore what it asks for would be worse.",
-        remedy: "`errors` names every header that is wrong, and what it may be. Give a tag as `ETag` has it, with its \
+        title: "Invalid header",
+        detail: "a header is invalid: see errors",
+        meaning: "A header has an invalid value: `If-Match` or `If-None-Match` is neither `*` nor a list of entity tags, \
+            `Idempotency-Key` is not a valid key, or `Last-Event-ID` is not a message id. The request is refused, because \
+            ignoring the header could do what the caller wants to prevent.",
+        remedy: "`errors` names every invalid header and its valid values. Send a tag exactly as `ETag` shows it, with its \
             quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE,
-        title: "the body is too large",
-        detail: "a body has 65536 bytes at the most",
-        meaning: "The body is larger than the gateway reads.",
-        remedy: "`detail` names the limit. Send less: a patch holds only what is to change.";
+        title: "Body is too large",
+        detail: "a body may have up to 65536 bytes",
+        meaning: "The body exceeds the gateway's limit.",
+        remedy: "`detail` names the limit. Send a smaller body: a patch contains only the fields to change.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
-        title: "unknown media type",
+        title: "Unsupported media type",
         detail: "send one of application/merge-patch+json, application/json, in UTF-8",
-        meaning: "`Content-Type` names no media type that a patch can come in, or another charset than UTF-8.",
-        remedy: "Send `Content-Type: application/merge-patch+json`; the `Accept-Patch` header of the answer names every one that is taken.";
+        meaning: "`Content-Type` is not a media type of patches, or names a charset other than UTF-8.",
+        remedy: "Send `Content-Type: application/merge-patch+json`; the answer's `Accept-Patch` header lists every accepted type.";
     NoSuchPath = "no_such_path", NOT_FOUND,
-        title: "no such path",
-        detail: "no such path; /docs/ shows those that there are",
-        meaning: "The gateway has nothing at this address.",
-        remedy: "Compare the path with those at `/docs/`; mind the slashes at its end.";
+        title: "No such path",
+        detail: "this path does not exist; /docs/ lists all paths",
+        meaning: "The gateway has no resource at this path.",
+        remedy: "Compare the path with those at `/docs/`, including trailing slashes.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED,
-        title: "method not allowed",
+        title: "Method not allowed",
         detail: "allowed here: GET, HEAD, PATCH",
-        meaning: "The path exists, but not with this method.",
-        remedy: "Use a method that the `Allow` header of the answer names.";
+        meaning: "The path exists, but does not support this method.",
+        remedy: "Use a method from the answer's `Allow` header.";
     CorsRefused = "cors_refused", BAD_REQUEST,
-        title: "this page may not call",
-        detail: "pages of this origin may not call",
-        meaning: "A browser asked (`OPTIONS`) whether a page of another host may make this call, and it may not: its \
-            origin is not among those that the gateway's operators name, or it wants a method or a header that no call uses.",
-        remedy: "`detail` says which. Ask the gateway's operators to name the page's origin in `TUNNELGATE_CORS_ORIGINS`, or call from a server.";
+        title: "Cross-origin request refused",
+        detail: "pages of this origin may not call the gateway",
+        meaning: "A browser's preflight (`OPTIONS`) was refused: the page's origin is not among the allowed origins, or \
+            the page wants to use a method or a header that no call accepts.",
+        remedy: "`detail` names the reason. Ask the gateway's operators to add the origin to `TUNNELGATE_CORS_ORIGINS`, or call from a server.";
     NotFound = "not_found", NOT_FOUND,
-        title: "not found",
-        detail: "there is nothing here that you may see",
-        meaning: "There is no such thing, or it belongs to a VPC that your token may not read: the two look the same on purpose.",
-        remedy: "Check the id. If you are sure of it, ask the gateway's operators for a token that may read its VPC.";
+        title: "Not found",
+        detail: "nothing here that your token may read",
+        meaning: "The resource does not exist, or it belongs to a VPC that your token may not read. Both look the same on purpose.",
+        remedy: "Check the id. If the id is right, ask the gateway's operators for a token that may read its VPC.";
 
     // The caller.
     Unauthorized = "unauthorized", UNAUTHORIZED,
-        title: "who are you?",
-        detail: "give a token: Authorization: Bearer tg_…",
-        meaning: "The request has no token, or one that is unknown, expired or revoked. `WWW-Authenticate` says which of the two.",
-        remedy: "Send `Authorization: Bearer tg_…` with a token that the gateway's operators made with `tunnelgate keys create`.";
+        title: "Missing or invalid token",
+        detail: "send a token: Authorization: Bearer tg_…",
+        meaning: "The request has no token, or its token is unknown, expired or revoked. `WWW-Authenticate` tells which.",
+        remedy: "Send `Authorization: Bearer tg_…` with a token that the gateway's operators created with `tunnelgate keys create`.";
     Forbidden = "forbidden", FORBIDDEN,
-        title: "you may not do this",
+        title: "Missing scope",
         detail: "the scope tunnels:write for VPC vpc-03vihbk9 is missing",
-        meaning: "The token is good, but it lacks the scope for this call, or the scope does not cover this VPC. A \
-            refused change stands in the audit log as `denied`.",
-        remedy: "`detail` and `WWW-Authenticate` name what is missing. Ask the gateway's operators for a token that has it.";
+        meaning: "The token is valid, but lacks the scope for this call, or its scope does not cover this VPC. The audit \
+            log records a refused change as `denied`.",
+        remedy: "`detail` and `WWW-Authenticate` name the missing scope. Ask the gateway's operators for a token that has it.";
 
     RateLimited = "rate_limited", TOO_MANY_REQUESTS,
-        title: "too many requests",
-        detail: "this key has used up its rate limit at the gateway; nothing was done",
-        meaning: "Your token has asked more often than the gateway's operators allow one token. Nothing was done. The \
-            `RateLimit-Policy` and `RateLimit` headers of every answer say what is allowed and what is left.",
-        remedy: "Wait `Retry-After` seconds, then go on more slowly. To follow an operation, wait with `Prefer: wait=60` instead of asking again and again.";
+        title: "Too many requests",
+        detail: "this token has used up its rate limit at the gateway; nothing was done",
+        meaning: "Your token has sent more requests than the gateway's operators allow per token. Nothing was done. The \
+            `RateLimit-Policy` and `RateLimit` headers of every answer show the limit and the requests left.",
+        remedy: "Wait `Retry-After` seconds, then send requests less often. To follow an operation, send `Prefer: wait=60` instead of polling.";
     SignInLimited = "sign_in_limited", TOO_MANY_REQUESTS,
-        title: "too many failed sign-ins",
-        detail: "too many unknown tokens came from this address; this one was not looked at",
-        meaning: "Too many unknown, expired or revoked tokens came from your address, so tokens that were not good before are \
-            not even looked at. Behind a proxy the address may be everybody's.",
-        remedy: "Wait `Retry-After` seconds. Look for a job that still runs with an old token; if it is none of yours, tell the gateway's operators.";
+        title: "Too many failed sign-ins",
+        detail: "too many invalid tokens came from this address; this token was not checked",
+        meaning: "Too many unknown, expired or revoked tokens came from your address, so the gateway no longer checks tokens \
+            from there that were not valid before. Behind a proxy, many callers may share one address.",
+        remedy: "Wait `Retry-After` seconds. Find the job that still uses an old token; if it is not yours, tell the gateway's operators.";
 
-    // What was asked for.
+    // The requested change.
     InvalidPatch = "invalid_patch", UNPROCESSABLE_ENTITY,
-        title: "the patch is invalid",
-        detail: "the patch can't be carried out as it is: see errors",
+        title: "Invalid patch",
+        detail: "the patch is invalid: see errors",
         meaning: "The patch, or an id in the path, breaks a rule. Nothing was sent to the cloud.",
-        remedy: "`errors` names every fault at once, with a JSON pointer and the limit that was missed. Mend them all and send it again.";
+        remedy: "`errors` lists every fault with a JSON pointer and the limit. Correct all of them and send the patch again.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
-        title: "the Idempotency-Key was used before",
-        detail: "another request came under this Idempotency-Key within 24 hours: use a new key for a new request",
-        meaning: "The same `Idempotency-Key` came with another request in the last 24 hours. Nothing was sent to the cloud.",
-        remedy: "Draw a new key for each new request; use the old one only to repeat the very same request.";
+        title: "Idempotency-Key was used for another request",
+        detail: "this Idempotency-Key was used for another request within 24 hours: use a new key for a new request",
+        meaning: "Another request with the same `Idempotency-Key` came in the last 24 hours. Nothing was sent to the cloud.",
+        remedy: "Generate a new key for each new request; reuse a key only to retry the same request.";
     IdempotencyKeyInFlight = "idempotency_key_in_flight", CONFLICT,
-        title: "the first request is still being sent",
-        detail: "the first request with this Idempotency-Key is still being sent: ask again in a moment",
-        meaning: "A request with the same `Idempotency-Key` is under way and has no answer yet.",
-        remedy: "Send the same request again after `Retry-After` seconds: it then gives the first one's answer.";
+        title: "First request is still in flight",
+        detail: "the first request with this Idempotency-Key is still in flight: retry in a moment",
+        meaning: "A request with the same `Idempotency-Key` is in flight and has no answer yet.",
+        remedy: "Send the same request again after `Retry-After` seconds: it returns the first request's answer.";
     OperationInProgress = "operation_in_progress", CONFLICT,
-        title: "another change of this tunnel is under way",
-        detail: "one change at a time on one tunnel: wait until the operation named here has ended",
-        meaning: "The cloud carries out one change of a tunnel at a time, and an earlier one has not ended. Nothing was sent.",
-        remedy: "Wait for the end of the operation that `operation_id` names (`GET /operations/{id}` with `Prefer: wait=60`), then send yours again.";
+        title: "Another change of this tunnel is in progress",
+        detail: "a tunnel takes one change at a time: wait until the operation in operation_id has ended",
+        meaning: "The cloud carries out one change of a tunnel at a time, and an earlier change has not ended. Nothing was sent.",
+        remedy: "Wait for the operation in `operation_id` to end (`GET /operations/{id}` with `Prefer: wait=60`), then send your request again.";
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED,
-        title: "the tunnel has changed",
+        title: "Tunnel has changed",
         detail: usual_detail(ErrorCode::PreconditionFailed),
-        meaning: "The tunnel is no longer as the `ETag` in `If-Match` says: somebody changed it since you looked. Nothing was sent.",
-        remedy: "Read the tunnel again, see whether your change still makes sense, and send it with the new `ETag`.";
+        meaning: "The tunnel's current `ETag` is not in `If-Match`: the tunnel has changed since you read it. Nothing was sent.",
+        remedy: "Read the tunnel again, check that your change still makes sense, and send it with the new `ETag`.";
 
     VerificationInProgress = "verification_in_progress", TOO_MANY_REQUESTS,
-        title: "another check is under way",
-        detail: "this process checks one stretch of the chain at a time: ask again in a moment",
-        meaning: "Somebody else's check of the hash chain is under way in this process. One at a time keeps the gateway quick for changes.",
-        remedy: "Ask again after `Retry-After` seconds; one check takes some seconds at the most.";
+        title: "Another verification is in progress",
+        detail: "this process verifies one segment of the chain at a time: retry in a moment",
+        meaning: "Another caller's verification of the hash chain is in progress in this process. The limit of one keeps changes fast.",
+        remedy: "Retry after `Retry-After` seconds; a verification takes a few seconds.";
 
     // The cloud refuses.
     TunnelNotFound = "tunnel_not_found", NOT_FOUND,
-        title: "no such tunnel",
+        title: "Tunnel not found",
         detail: usual_detail(ErrorCode::TunnelNotFound),
-        meaning: "The cloud knows no such VPC, gateway or tunnel, or they do not belong together. Nothing was changed.",
-        remedy: "Check the three ids in the path, and that the gateway serves the region that they are in.";
+        meaning: "The cloud has no such VPC, gateway or tunnel, or they do not belong together. Nothing was changed.",
+        remedy: "Check the three ids in the path, and that the gateway serves their region.";
     UpstreamInvalidParameter = "upstream_invalid_parameter", UNPROCESSABLE_ENTITY,
-        title: "the cloud refuses a value",
+        title: "Cloud rejected a value",
         detail: usual_detail(ErrorCode::UpstreamInvalidParameter),
-        meaning: "The patch keeps every rule that the gateway knows, but the cloud takes a value for wrong. Nothing was changed.",
-        remedy: "Read the cloud's own words in `upstream`, mend the value and send it again.";
+        meaning: "The patch follows every rule that the gateway knows, but the cloud rejected a value as invalid. Nothing was changed.",
+        remedy: "Read the cloud's message in `upstream`, correct the value and send the patch again.";
     TunnelStateConflict = "tunnel_state_conflict", CONFLICT,
-        title: "the tunnel's state allows no change now",
+        title: "Tunnel can't be changed now",
         detail: usual_detail(ErrorCode::TunnelStateConflict),
-        meaning: "The cloud is busy with this tunnel, perhaps for somebody who does not use this gateway. Nothing was changed.",
-        remedy: with_a_new_key!("Try again in a minute.");
+        meaning: "The cloud is busy with this tunnel, perhaps because of a change made outside this gateway. Nothing was changed.",
+        remedy: with_a_new_key!("Retry in a minute.");
     UpstreamRateLimited = "upstream_rate_limited", TOO_MANY_REQUESTS,
-        title: "the cloud limits the rate of calls",
+        title: "Cloud's rate limit exceeded",
         detail: usual_detail(ErrorCode::UpstreamRateLimited),
-        meaning: "The cloud's quota or rate limit held through several tries. Nothing was changed.",
+        meaning: "The cloud's quota or rate limit was exceeded through several attempts. Nothing was changed.",
         remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamCredentials = "upstream_credentials", BAD_GATEWAY,
-        title: "the cloud refuses the gateway",
+        title: "Cloud rejected the gateway's credentials",
         detail: usual_detail(ErrorCode::UpstreamCredentials),
-        meaning: "The cloud does not accept the gateway's own signature, credentials or rights. It has nothing to do with your token or your request. Nothing was changed.",
-        remedy: "Tell the gateway's operators; `request_id` leads them to the log line.";
+        meaning: "The cloud rejected the gateway's own signature, credentials or rights. Your token and your request are not the cause. Nothing was changed.",
+        remedy: "Tell the gateway's operators; `request_id` finds the log line.";
     UpstreamReplay = "upstream_replay", BAD_GATEWAY,
-        title: "the cloud takes the call for a replay",
+        title: "Cloud rejected the call as a replay",
         detail: usual_detail(ErrorCode::UpstreamReplay),
-        meaning: "The cloud took the gateway's call for expired or replayed, twice. Most often the gateway's clock is wrong. Nothing was changed.",
-        remedy: with_a_new_key!("Try again; if it stays, tell the gateway's operators to look at the clock.");
+        meaning: "The cloud rejected the gateway's call as expired or replayed, twice. The usual cause is the gateway's clock. Nothing was changed.",
+        remedy: with_a_new_key!("Retry; if the problem persists, ask the gateway's operators to check the clock.");
     UpstreamFailed = "upstream_failed", BAD_GATEWAY,
-        title: "the cloud refuses the change",
+        title: "Cloud refused the change",
         detail: usual_detail(ErrorCode::UpstreamFailed),
-        meaning: "The cloud refused for a reason of its own. Nothing was changed.",
-        remedy: "Read the cloud's own words in `upstream`. If they do not help, ask the gateway's operators.";
+        meaning: "The cloud refused the change for another reason. Nothing was changed.",
+        remedy: "Read the cloud's message in `upstream`. If it does not help, ask the gateway's operators.";
 
     // Nothing was sent.
     CallBudget = "call_budget", TOO_MANY_REQUESTS,
-        title: "the gateway's call budget is used up",
+        title: "Gateway's call budget is used up",
         detail: usual_detail(ErrorCode::CallBudget),
-        meaning: "The gateway may call the cloud only so often, and no place was free in time. Nothing was sent.",
+        meaning: "The gateway limits its calls to the cloud, and no call was free in time. Nothing was sent.",
         remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamUnreachable = "upstream_unreachable", SERVICE_UNAVAILABLE,
-        title: "the cloud can't be reached",
+        title: "Cloud is unreachable",
         detail: usual_detail(ErrorCode::UpstreamUnreachable),
-        meaning: "The gateway got no connection to the cloud. Nothing was sent.",
+        meaning: "The gateway could not connect to the cloud. Nothing was sent.",
         remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE,
-        title: "the cloud is closed for maintenance",
+        title: "Cloud is under maintenance",
         detail: usual_detail(ErrorCode::UpstreamUnavailable),
-        meaning: "The cloud has closed this call for maintenance. Nothing was changed.",
-        remedy: with_a_new_key!("Try again after `Retry-After` seconds, and less and less often.");
+        meaning: "The cloud does not accept this call because of maintenance. Nothing was changed.",
+        remedy: with_a_new_key!("Retry after `Retry-After` seconds, with growing pauses.");
     TunnelUnreadable = "tunnel_unreadable", SERVICE_UNAVAILABLE,
-        title: "the tunnel can't be read",
+        title: "Tunnel can't be read",
         detail: usual_detail(ErrorCode::TunnelUnreadable),
-        meaning: "The cloud gave no usable answer about the tunnel. A patch with `If-Match`, or with a part of `ike` or `ipsec` (which is merged with what the tunnel has, so that nothing falls back to a weak default), depends on it: nothing was sent.",
-        remedy: with_a_new_key!("Try again after `Retry-After` seconds. A patch that gives its groups whole, without `If-Match`, needs no look at the tunnel.");
+        meaning: "The cloud did not return the tunnel. Nothing was sent, because the change depends on the tunnel's current state: a patch with `If-Match` compares it, and a partial `ike` or `ipsec` group is merged with it so that no field falls back to a weak default.",
+        remedy: with_a_new_key!("Retry after `Retry-After` seconds. A patch with whole groups and without `If-Match` needs no read of the tunnel.");
     NotSent = "not_sent", SERVICE_UNAVAILABLE,
-        title: "the change was not sent",
+        title: "Change was not sent",
         detail: usual_detail(ErrorCode::NotSent),
-        meaning: "The gateway was held up for so long that it gave the change up rather than risk to send it twice. Nothing was sent.",
+        meaning: "The gateway was delayed for so long that another process may have taken the operation over; it gave up rather than risk sending the change twice. Nothing was sent.",
         remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
     LedgerUnavailable = "ledger_unavailable", SERVICE_UNAVAILABLE,
-        title: "the ledger is unavailable",
-        detail: "the gateway's ledger can't be reached; nothing was sent to the cloud",
-        meaning: "The gateway can't reach the database of its operations and of its audit log. It sends nothing that it can't write down first.",
-        remedy: "Try again after `Retry-After` seconds. If it stays, tell the gateway's operators.";
+        title: "Ledger is unavailable",
+        detail: "the gateway's ledger is unavailable; nothing was sent to the cloud",
+        meaning: "The gateway can't reach the database with its operations and its audit log. It sends nothing that it can't record first.",
+        remedy: "Retry after `Retry-After` seconds. If the problem persists, tell the gateway's operators.";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE,
-        title: "shutting down",
-        detail: "this process takes no more work",
-        meaning: "This process finishes what is under way and then ends. Only `/readyz` says so, to load balancers.",
+        title: "Shutting down",
+        detail: "this process is shutting down and accepts no more work",
+        meaning: "This process finishes the requests in flight and then exits. Only `/readyz` answers so, for load balancers.",
         remedy: "Send requests to another replica.";
     Internal = "internal", INTERNAL_SERVER_ERROR,
-        title: "internal error",
-        detail: "the gateway failed; its log says why under the request_id",
-        meaning: "A fault of the gateway. If the request was a change, it may be under way.",
-        remedy: "Look at `GET /operations` before you repeat a change, or repeat it with the same `Idempotency-Key`. Give the `request_id` to the gateway's operators.";
+        title: "Internal error",
+        detail: "the gateway failed; its log has the reason under the request_id",
+        meaning: "The gateway has a fault. If the request was a change, the change may have been sent.",
+        remedy: "Check `GET /operations` before you repeat a change, or repeat it with the same `Idempotency-Key`. Give the `request_id` to the gateway's operators.";
 
-    // How operations end that were sent: these stand in an operation's `error`, not in an answer of their own.
+    // Errors of operations that were sent: they occur in an operation's `error`, never as an answer of their own.
     AnswerLost = "answer_lost", BAD_GATEWAY,
-        title: "no answer tells what became of the change",
+        title: "Outcome unknown",
         detail: usual_detail(ErrorCode::AnswerLost),
-        meaning: "The change was sent, and the answer got lost or can't be understood: it may have happened. It is never sent again. The operation is `unknown` until reading the tunnel has shown what is so.",
-        remedy: "Wait for the operation's end. Do not send the change anew before that.";
+        meaning: "The change was sent, but the answer was lost or could not be parsed: the change may have been applied. It is never sent again. The operation is `unknown` until a read of the tunnel shows the outcome.",
+        remedy: "Wait for the operation to end. Do not send the change again before that.";
     TaskFailed = "task_failed", BAD_GATEWAY,
-        title: "the cloud's task failed",
+        title: "Cloud's task failed",
         detail: usual_detail(ErrorCode::TaskFailed),
-        meaning: "The cloud took the change and then failed to carry it out. The tunnel may be as before, or changed in part.",
-        remedy: "Read the cloud's own words in the error's `upstream`, look at the tunnel, and send the change again if it makes sense.";
+        meaning: "The cloud accepted the change and then failed to carry it out. The tunnel may be unchanged or changed in part.",
+        remedy: "Read the cloud's message in the error's `upstream`, check the tunnel, and send the change again if it still makes sense.";
     NotApplied = "not_applied", BAD_GATEWAY,
-        title: "the change did not happen",
+        title: "Change was not applied",
         detail: usual_detail(ErrorCode::NotApplied),
-        meaning: "The change was sent without an answer, and reading the tunnel showed that it did not happen and can't happen any more.",
-        remedy: "Send it again.";
+        meaning: "The change was sent without an answer. Reads of the tunnel showed that it was not applied, and it can no longer take effect.",
+        remedy: "Send the change again.";
     TaskTimeout = "task_timeout", BAD_GATEWAY,
-        title: "no end within the time limit",
+        title: "Outcome unknown after the time limit",
         detail: usual_detail(ErrorCode::TaskTimeout),
-        meaning: "Nobody could tell within the time limit how the change ended. It may have happened.",
-        remedy: "Look at the tunnel in the cloud's console, then decide whether to send it again.";
+        meaning: "The gateway could not find out within the time limit how the change ended. It may have been applied.",
+        remedy: "Check the tunnel in the cloud's console, then decide whether to send the change again.";
 }
 
 impl ProblemType {
-    /// The stable word for programs.
+    /// The stable code for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         self.describe().code
     }
 
-    /// The last part of its page's path: the code with dashes.
+    /// The last segment of the type's path: the code with dashes.
     #[must_use]
     pub fn slug(self) -> String {
         self.code().replace('_', "-")
     }
 
-    /// Its page, and what `type` says.
+    /// The path of the type's page, which is also the `type` member.
     #[must_use]
     pub fn path(self) -> String {
         format!("/problems/{}", self.slug())
     }
 
-    /// The type with this code.
+    /// The type with this slug.
     #[must_use]
     pub fn from_slug(slug: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.slug() == slug)
     }
 
-    /// False for the ends of operations, which are never an answer's own problem.
+    /// False for types that occur only in an operation's `error`.
     #[must_use]
     pub const fn is_answer(self) -> bool {
         !matches!(self, Self::AnswerLost | Self::TaskFailed | Self::NotApplied | Self::TaskTimeout)

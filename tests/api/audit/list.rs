@@ -30,7 +30,7 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(harness: Harness)
     assert_eq!(codes, ["invalid", "invalid_cursor", "unknown_parameter"]);
     let detail = errors[2]["detail"].as_str().expect("a detail");
     assert!(
-        detail.contains("known are operation_id, event, vpc_id") && detail.contains("cursor"),
+        detail.contains("parameters are operation_id, event, vpc_id") && detail.contains("cursor"),
         "{detail}"
     );
     let answer = harness.consumer.get("/audit-events/checkpoint?seq=1", &[]).await.json();
