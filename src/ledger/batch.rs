@@ -1,5 +1,5 @@
-//! A batch of steps, decided. A pure function: both stores load what a batch needs, ask here what follows, and write
-//! that. Whoever calls it holds the head of the chain, so nothing it is told can change under it.
+//! Decides a batch of steps. Both stores load the [`Context`] that a batch [`needs`], call [`decide`], a pure function, and
+//! write the result. The store holds the lock of the chain head meanwhile, or its statement checks the assumed context.
 
 use std::collections::HashMap;
 
@@ -13,46 +13,46 @@ use crate::service::ledger::{
     Advance, IDEMPOTENCY_WINDOW, Idempotency, LedgerError, Opening, Step, Written, event_of,
 };
 
-/// The newest event's place.
+/// Position and hash of the newest event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) seq: i64,
     pub(super) hash: [u8; 32],
 }
 
-/// A request that came before under an `Idempotency-Key`.
+/// An earlier request with an `Idempotency-Key`.
 #[derive(Debug, Clone)]
-pub(super) struct KnownKey {
+pub(super) struct UsedKey {
     pub(super) fingerprint: Vec<u8>,
     pub(super) created_at: Timestamp,
     pub(super) operation: Operation,
 }
 
-/// What a batch has to know.
+/// The keys of the rows that a batch depends on.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
-    /// Tunnels that operations are opened on.
+    /// Locks of the operations to open.
     pub(super) locks: Vec<String>,
     /// `(principal_id, key)`.
     pub(super) keys: Vec<(String, String)>,
-    /// Operations that move on.
+    /// Operations to advance.
     pub(super) operations: Vec<OperationId>,
 }
 
-/// What the ledger holds of that.
+/// The rows that a batch depends on.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) head: Head,
-    /// Tunnels with an operation that is not final.
+    /// Locks with the operation that holds each.
     pub(super) busy: HashMap<String, OperationId>,
-    pub(super) keys: HashMap<(String, String), KnownKey>,
-    /// Unfinished operations: where they stand, and the fencing token of their lease.
+    pub(super) keys: HashMap<(String, String), UsedKey>,
+    /// Unfinished operations with their status and the fencing token of their lease.
     pub(super) tracked: HashMap<OperationId, (Status, i64)>,
 }
 
 impl Context {
-    /// What the ledger probably holds: the head as it was left, nothing in the way of those who open, and operations as
-    /// those who move them on know them.
+    /// The context that makes every step succeed: all locks are free, all idempotency keys are new, and each operation is
+    /// as its caller knows it.
     pub(super) fn assumed(head: Head, steps: &[Step]) -> Self {
         let advances = steps.iter().filter_map(|step| match step {
             Step::Advance(advance) => Some(advance),
@@ -63,7 +63,7 @@ impl Context {
     }
 }
 
-/// A row to insert.
+/// An operation to insert.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) operation: Operation,
@@ -72,38 +72,39 @@ pub(super) struct Opened {
     pub(super) idempotency: Option<Idempotency>,
 }
 
-/// A row to update.
+/// An operation to update.
 #[derive(Debug)]
 pub(super) struct Moved {
     /// In its new state.
     pub(super) operation: Operation,
-    /// The guards.
+    /// Guard: the status before.
     pub(super) from: Status,
+    /// Guard: the fencing token.
     pub(super) fence: i64,
-    /// `None` if it is final: nobody looks at it any more.
+    /// `None` if the operation is final: the tracker no longer polls it.
     pub(super) due_at: Option<Timestamp>,
 }
 
-/// What a batch leads to.
+/// The writes that a batch results in.
 #[derive(Debug)]
 pub(super) struct Writes {
     pub(super) opened: Vec<Opened>,
     pub(super) moved: Vec<Moved>,
     pub(super) events: Vec<Event>,
     pub(super) head: Head,
-    /// One for each step, in order.
+    /// The outcome of each step, in order.
     pub(super) written: Vec<Written>,
 }
 
 impl Writes {
-    /// The operations that took a step.
+    /// The ids of the operations that took a step.
     pub(super) fn operations(&self) -> Vec<OperationId> {
         let opened = self.opened.iter().map(|opened| opened.operation.id);
         opened.chain(self.moved.iter().map(|moved| moved.operation.id)).collect()
     }
 }
 
-/// What these steps need to know.
+/// The keys of the rows that these steps depend on.
 pub(super) fn needs(steps: &[Step]) -> Needs {
     let mut needs = Needs::default();
     for step in steps {
@@ -121,7 +122,7 @@ pub(super) fn needs(steps: &[Step]) -> Needs {
     needs
 }
 
-/// Decides the steps in order; each sees what those before it led to.
+/// Decides the steps in order. Each step sees the results of the steps before it.
 pub(super) fn decide(steps: &[Step], context: Context) -> Result<Writes, LedgerError> {
     let mut deciding = Deciding {
         writes: Writes {
@@ -178,7 +179,7 @@ impl Deciding {
         self.context.busy.insert(opening.lock_id.clone(), operation.id);
         self.context.tracked.insert(operation.id, (operation.status(), 0));
         if let (Some(key), Some(asked)) = (key, &opening.idempotency) {
-            let known = KnownKey {
+            let known = UsedKey {
                 fingerprint: asked.fingerprint.clone(),
                 created_at: now,
                 operation: operation.clone(),
@@ -207,7 +208,7 @@ impl Deciding {
         ) {
             Ok(stepped) => stepped,
             Err(illegal) => {
-                warn!(operation_id = %id, error = %illegal, "a step was refused");
+                warn!(operation_id = %id, error = %illegal, "an illegal transition was refused");
                 return Ok(Written::Stale);
             }
         };
@@ -231,7 +232,7 @@ impl Deciding {
         Ok(Written::Advanced(Box::new(operation)))
     }
 
-    /// Gives an event its place in the chain.
+    /// Appends an event to the chain.
     fn chain(&mut self, event: NewEvent) -> Result<(), LedgerError> {
         let prev_hash = self.writes.head.hash;
         let row = EventRow {

@@ -1,7 +1,6 @@
 //! The migrations of each store, embedded in the binary.
 //!
-//! `sqlx::migrate!` would do the same, but its crate compiles PostgreSQL's and SQLite's drivers a second time for the
-//! compiler; nothing else here needs it.
+//! `sqlx::migrate!` would do the same, but the macro's crate compiles both drivers a second time for the compiler.
 
 use std::sync::LazyLock;
 
@@ -40,7 +39,7 @@ const SQLITE: &[Source] = sources!(
 pub(super) static FOR_POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(POSTGRES));
 pub(super) static FOR_SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(SQLITE));
 
-/// Migrations of a newer version are ignored: during a rolling upgrade the old replicas keep running.
+/// Ignores applied migrations that this version does not know: old replicas keep running during a rolling upgrade.
 fn migrator(sources: &[Source]) -> Migrator {
     let migrations = sources
         .iter()
@@ -57,7 +56,9 @@ fn migrator(sources: &[Source]) -> Migrator {
 pub(super) fn check(migrations: &Migrator, applied: i64) -> Result<(), LedgerError> {
     let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
     if applied < newest {
-        return Err(LedgerError::Unavailable(format!("migration {newest} is not applied").into()));
+        return Err(LedgerError::Unavailable(
+            format!("migration {newest} is not applied; run `tunnelgate migrate`").into(),
+        ));
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! The store of operations and events, behind [`crate::service::ledger::Ledger`], on PostgreSQL and on SQLite. What
-//! is not SQL is shared: the batch, the writer, the form of the columns.
+//! The store of operations and audit events, on PostgreSQL and SQLite. Implements [`crate::service::ledger::Ledger`]. The
+//! stores share everything but SQL: the decisions of a batch, the writer, the texts of lists, the columns.
 
 mod batch;
 mod columns;
-mod figures;
 mod lists;
+mod metrics;
 mod migrations;
 mod pools;
 mod postgres;
@@ -18,32 +18,32 @@ use std::time::Duration;
 use crate::metrics::Metrics;
 use crate::service::ledger::{Ledger, LedgerError};
 
-/// How a ledger is opened.
+/// How to open a ledger.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Connections for reads; writing has its own.
+    /// Connections for reads. Writes use connections of their own.
     pub connections: u32,
-    /// The time limit of every read and of every batch of writes.
+    /// Time limit of each read and of each batch of writes.
     pub timeout: Duration,
-    /// Apply the migrations that are missing.
+    /// Apply missing migrations.
     pub migrate: bool,
 }
 
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the ledger's URL can't be read")]
+    #[error("DATABASE_URL is invalid (write postgres://user:password@host/database or sqlite:file)")]
     Url(#[source] sqlx::Error),
-    #[error("the ledger could not be reached")]
+    #[error("the ledger could not be reached (check DATABASE_URL and that the database is running)")]
     Connect(#[source] sqlx::Error),
-    #[error("the ledger's migrations could not be applied")]
+    #[error("the ledger's migrations failed (check that the database user may create tables)")]
     Migrate(#[source] sqlx::migrate::MigrateError),
 }
 
 /// Opens the ledger at a URL (`postgres://…`, `sqlite:…`).
 ///
 /// # Errors
-/// If it can't be reached in time, or not be migrated.
+/// If the database is unreachable within the time limit, or a migration fails.
 pub async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Arc<dyn Ledger>, OpenError> {
     if url.starts_with("sqlite:") {
         Ok(Arc::new(sqlite::Sqlite::open(url, options, metrics).await?))

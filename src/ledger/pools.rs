@@ -1,4 +1,4 @@
-//! What `/metrics` tells of the connections to the database.
+//! Metrics of the connection pools.
 
 use std::fmt;
 
@@ -11,18 +11,18 @@ use sqlx::{Database, Pool};
 
 use crate::metrics::Metrics;
 
-/// How many connections a pool has.
-struct Use {
+/// Connections of a pool.
+struct PoolSize {
     in_use: i64,
     idle: i64,
-    most: i64,
+    limit: i64,
 }
 
-type Look = Box<dyn Fn() -> Use + Send + Sync>;
+type ReadSize = Box<dyn Fn() -> PoolSize + Send + Sync>;
 
-/// Pools by what they are for, looked at when somebody asks for the figures.
+/// The pools by name, read on each scrape.
 #[derive(Default)]
-pub(super) struct Pools(Vec<(&'static str, Look)>);
+pub(super) struct Pools(Vec<(&'static str, ReadSize)>);
 
 impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,13 +33,13 @@ impl fmt::Debug for Pools {
 impl Pools {
     pub(super) fn with<DB: Database>(mut self, name: &'static str, pool: &Pool<DB>) -> Self {
         let pool = pool.clone();
-        let look = move || {
+        let read_size = move || {
             let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
-            // The two are read one after the other.
+            // The pool can change between the two calls.
             let in_use = (i64::from(pool.size()) - idle).max(0);
-            Use { in_use, idle, most: i64::from(pool.options().get_max_connections()) }
+            PoolSize { in_use, idle, limit: i64::from(pool.options().get_max_connections()) }
         };
-        self.0.push((name, Box::new(look)));
+        self.0.push((name, Box::new(read_size)));
         self
     }
 
@@ -49,31 +49,31 @@ impl Pools {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Connections {
+struct ConnectionLabels {
     pool: &'static str,
     state: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Limit {
+struct PoolLabel {
     pool: &'static str,
 }
 
 impl Collector for Pools {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let (connections, limits) =
-            (Family::<Connections, Gauge>::default(), Family::<Limit, Gauge>::default());
-        for (pool, look) in &self.0 {
-            let Use { in_use, idle, most } = look();
+            (Family::<ConnectionLabels, Gauge>::default(), Family::<PoolLabel, Gauge>::default());
+        for (pool, read_size) in &self.0 {
+            let PoolSize { in_use, idle, limit } = read_size();
             for (state, count) in [("in_use", in_use), ("idle", idle)] {
-                connections.get_or_create(&Connections { pool, state }).set(count);
+                connections.get_or_create(&ConnectionLabels { pool, state }).set(count);
             }
-            limits.get_or_create(&Limit { pool }).set(most);
+            limits.get_or_create(&PoolLabel { pool }).set(limit);
         }
-        let kind = <Family<Connections, Gauge> as TypedMetric>::TYPE;
-        let help = "Connections to the database by pool and state.";
+        let kind = <Family<ConnectionLabels, Gauge> as TypedMetric>::TYPE;
+        let help = "Database connections by pool and state.";
         connections.encode(encoder.encode_descriptor("ledger_pool_connections", help, None, kind)?)?;
-        let help = "Connections that a pool may have at the most.";
+        let help = "Maximum number of database connections by pool.";
         limits.encode(encoder.encode_descriptor("ledger_pool_connections_limit", help, None, kind)?)
     }
 }

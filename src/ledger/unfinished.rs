@@ -1,4 +1,4 @@
-//! What both ledgers make of their rows about unfinished operations.
+//! Unfinished operations, as far as both stores handle them alike.
 
 use tracing::error;
 
@@ -7,8 +7,8 @@ use crate::domain::operation::Status;
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::{Backlog, Claim, LedgerError};
 
-/// The claim, if its row can be read. A row that can't (a newer version may have written it) must not stop the others:
-/// it stays under its lease, and another replica may know better.
+/// The claim, if its row is readable. An unreadable row (a newer version may have written it) must not stop the other
+/// claims: it stays leased, and when the lease ends another replica may be able to read it.
 pub(super) fn readable(claim: Result<Claim, LedgerError>) -> Option<Claim> {
     claim.inspect_err(|error| error!(error = chain(error), "an unfinished operation can't be read")).ok()
 }
@@ -21,7 +21,7 @@ pub(super) struct Group {
     pub(super) due: Option<Timestamp>,
 }
 
-/// The figures that `/metrics` shows of all of them.
+/// Combines the groups.
 pub(super) fn backlog_of(groups: Vec<Group>, now: Timestamp) -> Backlog {
     let mut backlog = Backlog::default();
     for group in groups {

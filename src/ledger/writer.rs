@@ -1,5 +1,5 @@
-//! Group commit: one task takes all steps that wait and applies them in one transaction. While that is being
-//! committed the next ones gather, so the busier it is the more share a commit; a step that is alone waits for nobody.
+//! Group commit: one task applies all queued steps in one transaction. The next steps queue during the commit, so
+//! batches grow with the load. A single step is written at once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,77 +13,79 @@ use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::service::ledger::{LedgerError, Step, Written};
 
-use super::figures::Figures;
+use super::metrics::WriterMetrics;
 
-/// Steps in one transaction at the most.
+/// Maximum number of steps in one transaction.
 const MAX_BATCH: usize = 256;
-/// Steps that may wait; beyond that, callers wait for a place.
+/// Capacity of the queue. Callers wait while the queue is full.
 const QUEUE: usize = 4096;
-/// How long a store whose last batch failed counts as out of order, if nobody tries again meanwhile.
-const DOUBT: Duration = Duration::from_secs(5);
+/// How long the store counts as failing after a failed batch, unless a later batch is committed.
+const FAILING_FOR: Duration = Duration::from_secs(5);
 
-/// What became of a batch as a whole.
+/// Why a batch failed as a whole.
 pub(super) enum BatchError {
-    /// The database refused something in it: some step is at fault, not the connection.
+    /// The database refused a row: one of the steps is invalid.
     Refused(LedgerError),
-    /// Nothing was written, and the steps are not at fault.
+    /// Nothing was written, for a reason outside of the steps.
     Unavailable(LedgerError),
 }
 
 /// A store that can apply a batch in one transaction.
 #[async_trait]
 pub(super) trait BatchStore: Send + Sync + 'static {
-    /// Applies it, all or nothing, and gives an answer for each step and the operations that took one.
+    /// Applies all steps or none. Returns the outcome of each step, and the ids of the operations that took a step.
     async fn apply(&self, steps: &[Step]) -> Result<(Vec<Written>, Vec<OperationId>), BatchError>;
 }
 
 type Answer = oneshot::Sender<Result<Written, LedgerError>>;
 
-/// A step that waits, since when, and who for.
-struct Waiting {
+/// A queued step.
+struct Queued {
     step: Step,
     answer: Answer,
     since: Instant,
 }
 
-/// The entrance to the writing task.
+/// The queue of the writing task.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Queued>,
     steps: broadcast::Sender<OperationId>,
     failed_at: watch::Receiver<Option<Instant>>,
     limit: Duration,
 }
 
 impl Writer {
-    /// Starts the task; it ends with the last entrance.
-    pub(super) fn start(store: Arc<dyn BatchStore>, limit: Duration, figures: Figures) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
+    /// Starts the task, which ends when the writer is dropped.
+    pub(super) fn start(store: Arc<dyn BatchStore>, limit: Duration, metrics: WriterMetrics) -> Self {
+        let (queue, queued) = mpsc::channel(QUEUE);
         let steps = broadcast::Sender::new(1024);
         let (failing, failed_at) = watch::channel(None);
-        let task = Task { store, figures, steps: steps.clone(), failing, limit };
-        tokio::spawn(task.run(waiting));
+        let task = Task { store, metrics, steps: steps.clone(), failing, limit };
+        tokio::spawn(task.run(queued));
         Self { queue, steps, failed_at, limit }
     }
 
-    /// Writes one step; durable when this answers.
+    /// Writes one step, durable on return.
     pub(super) async fn write(&self, step: Step) -> Result<Written, LedgerError> {
         let (answer, answered) = oneshot::channel();
-        let gone = || LedgerError::Unavailable("the writer gave no answer".into());
-        // A step that found no place was not written. One that is in the queue gets its answer whatever happens,
-        // because only the writer knows whether it was committed.
-        let waiting = Waiting { step, answer, since: Instant::now() };
-        match tokio::time::timeout(self.limit, self.queue.send(waiting)).await {
+        let gone = || LedgerError::Unavailable("the writer stopped without an answer".into());
+        // Only waiting for the queue has a time limit: such a step was not written. Whether a queued step was committed,
+        // only the writer knows, so the caller waits for its answer.
+        let queued = Queued { step, answer, since: Instant::now() };
+        match tokio::time::timeout(self.limit, self.queue.send(queued)).await {
             Ok(Ok(())) => answered.await.unwrap_or_else(|_| Err(gone())),
             Ok(Err(_)) => Err(gone()),
             Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
         }
     }
 
-    /// An error while the store is known to be out of order: its last batch failed just now. A probe can't tell by
-    /// itself, because a full disk or a table's own fault may refuse a batch and let a smaller write pass.
+    /// Fails if the last batch failed recently. A probe alone is not enough: on a full disk or with one broken table, a
+    /// small write may succeed where a batch fails.
     pub(super) fn ready(&self) -> Result<(), LedgerError> {
         match *self.failed_at.borrow() {
-            Some(at) if at.elapsed() < DOUBT => Err(LedgerError::Unavailable("the last batch failed".into())),
+            Some(at) if at.elapsed() < FAILING_FOR => {
+                Err(LedgerError::Unavailable("the last batch failed".into()))
+            }
             _ => Ok(()),
         }
     }
@@ -93,9 +95,9 @@ impl Writer {
     }
 }
 
-/// Runs it to its end, or to a panic. That is a bug which this one batch met: its callers are told, and the next
-/// batches are written all the same.
-async fn contained(batch: impl Future<Output = ()>) {
+/// Runs a batch to its end or to a panic. A panic drops the answers of the batch, which is an error for its callers, and
+/// the task continues with the next batch.
+async fn catch_panic(batch: impl Future<Output = ()>) {
     let mut batch = std::pin::pin!(batch);
     std::future::poll_fn(|context| {
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| batch.as_mut().poll(context)));
@@ -106,49 +108,50 @@ async fn contained(batch: impl Future<Output = ()>) {
 
 struct Task {
     store: Arc<dyn BatchStore>,
-    figures: Figures,
+    metrics: WriterMetrics,
     steps: broadcast::Sender<OperationId>,
-    /// When the last batch failed; nothing once one was committed.
+    /// When the last batch failed; `None` after a commit.
     failing: watch::Sender<Option<Instant>>,
     limit: Duration,
 }
 
 impl Task {
-    async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
+    async fn run(self, mut queue: mpsc::Receiver<Queued>) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-            contained(self.write(std::mem::take(&mut batch))).await;
+            catch_panic(self.write(std::mem::take(&mut batch))).await;
         }
     }
 
-    async fn write(&self, batch: Vec<Waiting>) {
-        // What waited too long while the store failed is not written any more: whoever asked gets an answer in time.
+    async fn write(&self, batch: Vec<Queued>) {
+        // A step that was queued for longer than the limit is not written, so that its caller gets an answer in time.
         let (in_time, late): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|waiting| waiting.since.elapsed() <= self.limit);
-        for waiting in late {
-            let late = LedgerError::Unavailable("it waited too long and was not written".into());
-            let _ = waiting.answer.send(Err(late));
+            batch.into_iter().partition(|queued| queued.since.elapsed() <= self.limit);
+        for queued in late {
+            let late =
+                LedgerError::Unavailable("the step was queued for too long and was not written".into());
+            let _ = queued.answer.send(Err(late));
         }
         if in_time.is_empty() {
             return;
         }
         let (steps, answers): (Vec<Step>, Vec<Answer>) =
-            in_time.into_iter().map(|waiting| (waiting.step, waiting.answer)).unzip();
+            in_time.into_iter().map(|queued| (queued.step, queued.answer)).unzip();
         match self.apply(&steps).await {
             Ok(written) => {
                 for (answer, written) in answers.into_iter().zip(written) {
-                    // Whoever asked may be gone; the step is written all the same.
+                    // The caller may be gone.
                     let _ = answer.send(Ok(written));
                 }
             }
-            // Only a batch of more than one is ever taken apart.
-            Err(BatchError::Refused(_)) if steps.len() > 1 => self.write_apart(&steps, answers).await,
+            // One step can't be split further.
+            Err(BatchError::Refused(_)) if steps.len() > 1 => self.write_one_by_one(&steps, answers).await,
             Err(error) => fail(answers, error),
         }
     }
 
-    /// One by one, so that only the step at fault fails. If the store fails meanwhile, the rest is not tried.
-    async fn write_apart(&self, steps: &[Step], answers: Vec<Answer>) {
+    /// Writes each step in its own batch, so that only the invalid step fails. Stops at the first failure of the store.
+    async fn write_one_by_one(&self, steps: &[Step], answers: Vec<Answer>) {
         let mut left = steps.chunks(1).zip(answers);
         while let Some((step, answer)) = left.next() {
             match self.apply(step).await {
@@ -157,7 +160,7 @@ impl Task {
                     return fail(answers, BatchError::Unavailable(error));
                 }
                 written => {
-                    let _ = answer.send(written.map_err(of_one).and_then(first));
+                    let _ = answer.send(written.map_err(ledger_error).and_then(first));
                 }
             }
         }
@@ -168,16 +171,16 @@ impl Task {
         match self.store.apply(steps).await {
             Ok((written, operations)) => {
                 failpoint::at!("batch.committed");
-                self.figures.committed(&written, started.elapsed());
+                self.metrics.committed(&written, started.elapsed());
                 self.failing.send_if_modified(|failed_at| failed_at.take().is_some());
                 for operation in operations {
-                    // Nobody may be listening.
+                    // There may be no receiver.
                     let _ = self.steps.send(operation);
                 }
                 Ok(written)
             }
             Err(error) => {
-                self.figures.failed();
+                self.metrics.failed();
                 if matches!(error, BatchError::Unavailable(_)) {
                     self.failing.send_replace(Some(Instant::now()));
                 }
@@ -187,9 +190,9 @@ impl Task {
     }
 }
 
-/// Tells all of them the same.
+/// Sends the same error to all callers.
 fn fail(answers: Vec<Answer>, error: BatchError) {
-    let shared: Arc<dyn std::error::Error + Send + Sync> = match of_one(error) {
+    let shared: Arc<dyn std::error::Error + Send + Sync> = match ledger_error(error) {
         LedgerError::Unavailable(error) => error.into(),
         other => Arc::new(other),
     };
@@ -198,17 +201,20 @@ fn fail(answers: Vec<Answer>, error: BatchError) {
     }
 }
 
-fn of_one(error: BatchError) -> LedgerError {
+fn ledger_error(error: BatchError) -> LedgerError {
     match error {
         BatchError::Refused(error) | BatchError::Unavailable(error) => error,
     }
 }
 
 fn first(written: Vec<Written>) -> Result<Written, LedgerError> {
-    written.into_iter().next().ok_or_else(|| LedgerError::Corrupt("a step without an answer".into()))
+    written
+        .into_iter()
+        .next()
+        .ok_or_else(|| LedgerError::Corrupt("the store returned no outcome for a step".into()))
 }
 
-/// One cause that many steps share.
+/// A cause that several errors share.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Shared(#[source] Arc<dyn std::error::Error + Send + Sync>);

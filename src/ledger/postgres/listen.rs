@@ -1,4 +1,4 @@
-//! Hearing of the steps that other replicas write. It only makes waiting shorter: nothing depends on it.
+//! Notifications of steps that other replicas write. They only shorten waits; a lost notification does no harm.
 
 use std::time::Duration;
 
@@ -11,47 +11,50 @@ use crate::domain::operation::OperationId;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// After so much silence the connection is asked whether it still leads anywhere.
-const SILENCE: Duration = Duration::from_secs(15);
+/// Without a notification for this long, the listener pings the connection.
+const PING_AFTER: Duration = Duration::from_secs(15);
 
-/// Ids in one notification: PostgreSQL takes less than 8000 bytes.
+/// Ids in one notification. PostgreSQL limits a payload to 7999 bytes.
 const IDS: usize = 200;
 
-/// What is told of a batch: its operations' ids, in as few notifications as may be.
+/// The payloads that announce these operations.
 pub(super) fn notices(operations: &[OperationId]) -> impl Iterator<Item = String> {
     operations.chunks(IDS).map(|ids| ids.iter().map(OperationId::to_string).collect::<Vec<_>>().join(","))
 }
 
-/// Passes on what is heard; after a failure it begins again.
+/// Forwards notifications for ever; reconnects after a failure.
 pub(super) async fn run(connect: PgConnectOptions, limit: Duration, steps: broadcast::Sender<OperationId>) {
     let mut retry = FIRST_RETRY;
     loop {
-        if let Err(error) = hear(&connect, limit, &steps, &mut retry).await {
-            warn!(error = crate::causes::chain(&error), "not hearing of other replicas' steps; trying again");
+        if let Err(error) = forward(&connect, limit, &steps, &mut retry).await {
+            warn!(
+                error = crate::causes::chain(&error),
+                "notifications of other replicas' steps failed; reconnecting"
+            );
         }
         tokio::time::sleep(retry).await;
         retry = (retry * 2).min(LONGEST_RETRY);
     }
 }
 
-async fn hear(
+async fn forward(
     connect: &PgConnectOptions,
     limit: Duration,
     steps: &broadcast::Sender<OperationId>,
     retry: &mut Duration,
 ) -> Result<(), sqlx::Error> {
-    // A pool for this one connection, so that a dead one takes no other's place.
+    // A separate pool: a dead connection must not occupy a place in another pool.
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(limit).max_lifetime(None);
     let pool = pool.idle_timeout(None).connect_lazy_with(connect.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
     within(limit, listener.listen("tunnelgate_steps")).await?;
     *retry = FIRST_RETRY;
-    debug!("hearing of other replicas' steps");
+    debug!("receiving notifications of other replicas' steps");
     loop {
-        match timeout(SILENCE, listener.try_recv()).await {
-            Ok(Ok(Some(heard))) => {
-                for operation in heard.payload().split(',').filter_map(|id| id.parse().ok()) {
-                    // Nobody may be waiting. What this process wrote is heard twice, which does no harm.
+        match timeout(PING_AFTER, listener.try_recv()).await {
+            Ok(Ok(Some(notification))) => {
+                for operation in notification.payload().split(',').filter_map(|id| id.parse().ok()) {
+                    // There may be no receiver. This process also receives its own steps, a second time.
                     let _ = steps.send(operation);
                 }
             }

@@ -1,4 +1,4 @@
-//! What a batch has to know, read under the lock of the chain's head.
+//! Loads the context of a batch under the lock of the chain head.
 
 use std::collections::HashMap;
 
@@ -7,15 +7,15 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use crate::domain::operation::Status;
-use crate::ledger::batch::{Context, Head, KnownKey, Needs};
+use crate::ledger::batch::{Context, Head, Needs, UsedKey};
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::service::ledger::LedgerError;
 
 use super::failure::Failure;
 
-/// Locks the head of the chain, and reads what the batch needs.
+/// Locks the chain head and loads the context.
 pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<Context, Failure> {
-    // From here on nobody else writes steps. What is read after it is read in snapshots that see all that they wrote.
+    // No other process writes steps while this lock is held, and each later statement sees all earlier steps.
     let head = sqlx::query("SELECT seq, hash FROM chain_head FOR UPDATE").fetch_one(&mut *connection).await?;
     let head = Head { seq: head.try_get("seq")?, hash: head.hash("hash", "chain_head")? };
     let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
@@ -42,15 +42,15 @@ pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<
         }
     }
     if !needs.keys.is_empty() {
-        context.keys = known_keys(connection, &needs.keys).await?;
+        context.keys = used_keys(connection, &needs.keys).await?;
     }
     Ok(context)
 }
 
-async fn known_keys(
+async fn used_keys(
     connection: &mut PgConnection,
     wanted: &[(String, String)],
-) -> Result<HashMap<(String, String), KnownKey>, Failure> {
+) -> Result<HashMap<(String, String), UsedKey>, Failure> {
     let (principals, keys): (Vec<&str>, Vec<&str>) =
         wanted.iter().map(|(principal, key)| (principal.as_str(), key.as_str())).unzip();
     let sql = format!(
@@ -62,7 +62,7 @@ async fn known_keys(
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(principals).bind(keys);
     let mut known = HashMap::new();
     for row in rows.fetch_all(&mut *connection).await? {
-        let key = KnownKey {
+        let key = UsedKey {
             fingerprint: row.try_get("fingerprint")?,
             created_at: row.timestamp("key_created_at")?,
             operation: row.operation()?,

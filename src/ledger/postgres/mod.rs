@@ -22,28 +22,28 @@ use sqlx::{ConnectOptions, Connection};
 use crate::metrics::Metrics;
 use crate::service::ledger::LedgerError;
 
-use super::figures::Figures;
+use super::metrics::WriterMetrics;
 use super::pools::Pools;
 use super::writer::Writer;
 use super::{OpenError, Options, limited, migrations};
 
-/// The time limit of all migrations together: an index on a large table takes its time.
+/// Time limit of all migrations together. An index on a large table takes minutes.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 
-/// A connection of the writer that was not used for so long is asked first whether it still leads anywhere.
-const RESTED: Duration = Duration::from_secs(1);
+/// The writer pings a connection that was idle for longer than this before it uses the connection.
+const MAX_IDLE: Duration = Duration::from_secs(1);
 
-/// Connections of the core pool. These and the writer's are opened beforehand: a pool that has not all of its
-/// connections tries to open one rather than wait for another, and fails while the server gives no more.
+/// Connections of the core pool. The core and write pools open all their connections at the start: an incomplete pool
+/// opens a new connection instead of waiting for a free one, and fails if the server has reached its limit.
 const CORE_CONNECTIONS: u32 = 2;
 /// Connections of the writer, which uses one at a time.
 const WRITE_CONNECTIONS: u32 = 2;
 
 /// The ledger on PostgreSQL.
 pub(super) struct Postgres {
-    /// For what consumers read, as much of it as there may be.
+    /// For the reads of consumers, however many there are.
     pool: PgPool,
-    /// For what everything else depends on: who calls, who follows which operation, and what the figures say of it.
+    /// For API keys, leases and metrics. Reads of consumers can't exhaust this pool.
     core_pool: PgPool,
     writer: Writer,
     limit: Duration,
@@ -60,9 +60,9 @@ impl Postgres {
             migrate(&connect, limit).await?;
         }
         let millis = limit.as_millis().to_string();
-        // Compiling a statement takes PostgreSQL some 200 ms, more than any of ours takes to run.
-        // The default price of a page that is not the next one is that of a turning disk; it makes a planner read many
-        // rows in their order rather than few by an index.
+        // jit: compiling a statement takes some 200 ms, longer than any statement runs.
+        // random_page_cost: the default fits rotating disks. With it the planner reads many rows in physical order instead
+        // of a few by an index.
         let limits = [
             ("statement_timeout", millis.as_str()),
             ("lock_timeout", millis.as_str()),
@@ -70,17 +70,17 @@ impl Postgres {
             ("random_page_cost", "1.1"),
         ];
         let connect = connect.options(limits);
-        // Every list comes in the order of an index. A bitmap loses the order, and has to collect all matches first.
+        // Every list has the order of an index. A bitmap scan loses the order and must collect all matches first.
         let listing = connect.clone().options([("enable_bitmapscan", "off")]);
         let pool = reading(options.connections, limit).connect_lazy_with(listing);
         let core_pool = reading(CORE_CONNECTIONS, limit)
             .min_connections(CORE_CONNECTIONS)
             .connect_lazy_with(connect.clone());
-        // A process that is stopped in the middle of a batch, or cut off from the network, would keep the chain's head
-        // locked for all others: the server ends such a transaction before the others' own limit is over.
+        // A process that is suspended or cut off from the network during a batch keeps the chain head locked. The server
+        // ends such a transaction before the time limit of the other replicas.
         let longest_pause = (limit / 2).as_millis().max(1).to_string();
-        // The writer always has keys: a batch's few rows are looked up one by one, however small or large the tables
-        // were when the statement was planned, and it is planned once.
+        // The writer looks up a few rows by key. These settings make the planner use the indexes whatever the size of the
+        // tables, and plan each statement once.
         let writing = [
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
@@ -93,10 +93,10 @@ impl Postgres {
             .min_connections(WRITE_CONNECTIONS)
             .acquire_timeout(limit)
             .test_before_acquire(false)
-            // One that rested may lead nowhere any more. It is better to know before a batch is sent into it.
-            .before_acquire(move |connection, resting| {
+            // An idle connection may be dead. A ping shows that before a batch depends on the connection.
+            .before_acquire(move |connection, idle| {
                 Box::pin(async move {
-                    if resting.idle_for < RESTED {
+                    if idle.idle_for < MAX_IDLE {
                         return Ok(true);
                     }
                     let answered = tokio::time::timeout(limit, connection.ping()).await;
@@ -109,7 +109,7 @@ impl Postgres {
         tokio::spawn(fill(core_pool.clone(), CORE_CONNECTIONS));
         tokio::spawn(fill(write_pool.clone(), WRITE_CONNECTIONS));
         let store = Arc::new(apply::Store::new(write_pool, limit));
-        let writer = Writer::start(store, limit, Figures::new(metrics));
+        let writer = Writer::start(store, limit, WriterMetrics::new(metrics));
         tokio::spawn(listen::run(connect, limit, writer.steps()));
         let ledger = Self { pool, core_pool, writer, limit };
         match tokio::time::timeout(limit, ledger.pool.acquire()).await {
@@ -128,8 +128,8 @@ impl Postgres {
     }
 }
 
-/// Opens a pool's connections now: a server that later has no room for more still has these. If it has none now, they
-/// are opened when they are needed.
+/// Opens all connections of a pool, before the server may reach its limit. If opening fails, the pool opens the
+/// connections on demand.
 async fn fill(pool: PgPool, connections: u32) {
     let mut opened = Vec::new();
     for _ in 0..connections {
@@ -140,8 +140,7 @@ async fn fill(pool: PgPool, connections: u32) {
     }
 }
 
-/// A pool whose connections are looked at when they come back, for so long at the most: one whose other end is gone
-/// without a word would keep its place for many minutes.
+/// A pool that pings each returned connection, with a time limit. A dead connection would keep its place for minutes.
 fn reading(connections: u32, limit: Duration) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(connections).acquire_timeout(limit).after_release(
         move |connection, _| {
@@ -153,7 +152,7 @@ fn reading(connections: u32, limit: Duration) -> PgPoolOptions {
     )
 }
 
-/// Applies the migrations on a connection of its own, which has no statement limit.
+/// Applies the migrations on a separate connection without a statement timeout.
 async fn migrate(connect: &PgConnectOptions, limit: Duration) -> Result<(), OpenError> {
     let pool =
         PgPoolOptions::new().max_connections(1).acquire_timeout(limit).connect_lazy_with(connect.clone());

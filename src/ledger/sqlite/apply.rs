@@ -1,4 +1,4 @@
-//! A batch in one transaction: take the write lock, load, decide, write, commit.
+//! A batch in one transaction: lock, load, decide, write, commit.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::domain::event::Event;
 use crate::domain::operation::{OperationId, Status};
 use crate::failpoint;
-use crate::ledger::batch::{self, Context, Head, KnownKey, Moved, Needs, Opened, Writes};
+use crate::ledger::batch::{self, Context, Head, Moved, Needs, Opened, UsedKey, Writes};
 use crate::ledger::columns::{OPERATION, StoredRow, json_of};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
@@ -20,7 +20,7 @@ pub(super) struct Store {
     limit: Duration,
 }
 
-/// Why a batch did not come about.
+/// Why a batch failed. Nothing was written.
 enum Failure {
     /// The database refused a row.
     Refused(sqlx::Error),
@@ -29,7 +29,7 @@ enum Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_CONSTRAINT in all its kinds, the triggers' among them.
+        // SQLITE_CONSTRAINT and its extended codes, which include errors that triggers raise.
         let is_constraint = |code: &str| code.parse::<u32>().is_ok_and(|code| code & 0xff == 19);
         match &error {
             sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| is_constraint(&code)) => {
@@ -77,14 +77,14 @@ impl Store {
             .await
             .unwrap_or_else(|elapsed| Err(LedgerError::Unavailable(Box::new(elapsed)).into()))?;
         failpoint::at!("batch.before-commit");
-        // Without a limit of ours: the disk is on this machine, and only the end of the commit tells how it ended.
+        // No time limit: the disk is local, and only the end of the commit shows its outcome.
         transaction.commit().await?;
         let operations = writes.operations();
         Ok((writes.written, operations))
     }
 }
 
-/// Everything but the commit.
+/// Decides and writes, without the commit.
 async fn write(connection: &mut SqliteConnection, steps: &[Step]) -> Result<Writes, Failure> {
     let needs = batch::needs(steps);
     let context = load(connection, needs).await?;
@@ -132,18 +132,18 @@ async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context
         }
     }
     for (principal, key) in needs.keys {
-        if let Some(known) = known_key(connection, &principal, &key).await? {
+        if let Some(known) = used_key(connection, &principal, &key).await? {
             context.keys.insert((principal, key), known);
         }
     }
     Ok(context)
 }
 
-async fn known_key(
+async fn used_key(
     connection: &mut SqliteConnection,
     principal: &str,
     key: &str,
-) -> Result<Option<KnownKey>, Failure> {
+) -> Result<Option<UsedKey>, Failure> {
     let sql = format!(
         "SELECT k.fingerprint, k.created_at AS key_created_at, {OPERATION}
          FROM idempotency_keys k JOIN operations o ON o.id = k.operation_id
@@ -152,7 +152,7 @@ async fn known_key(
     let row =
         sqlx::query(AssertSqlSafe(sql)).bind(principal).bind(key).fetch_optional(&mut *connection).await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(KnownKey {
+    Ok(Some(UsedKey {
         fingerprint: row.try_get("fingerprint")?,
         created_at: row.timestamp("key_created_at")?,
         operation: row.operation()?,
@@ -239,8 +239,10 @@ async fn move_operation(connection: &mut SqliteConnection, moved: &Moved) -> Res
     if updated.rows_affected() == 1 && tracked.rows_affected() == 1 {
         return Ok(());
     }
-    // The guards are checked under the write lock.
-    Err(Failure::Other(LedgerError::Corrupt(format!("operation {id} is not as its guards were just seen"))))
+    // The guards were read under the write lock, so they hold unless another program writes to these tables.
+    Err(Failure::Other(LedgerError::Corrupt(format!(
+        "operation {id} changed under the write lock; make sure that only tunnelgate writes to the file"
+    ))))
 }
 
 async fn insert_event(connection: &mut SqliteConnection, event: &Event) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! The ledger on SQLite: one file, one writing connection, write-ahead log, every commit synced to disk.
+//! The ledger on SQLite: one file, one connection for writes, write-ahead log, every commit synced to disk.
 
 mod apply;
 mod keys;
@@ -19,7 +19,7 @@ use sqlx::{ConnectOptions, Connection};
 use crate::metrics::Metrics;
 use crate::service::ledger::LedgerError;
 
-use super::figures::Figures;
+use super::metrics::WriterMetrics;
 use super::pools::Pools;
 use super::writer::Writer;
 use super::{OpenError, Options, limited, migrations};
@@ -28,7 +28,7 @@ use super::{OpenError, Options, limited, migrations};
 pub(super) struct Sqlite {
     /// For reads.
     pool: SqlitePool,
-    /// One connection: SQLite has one writer at a time, and waiting for it here is fairer than in its lock.
+    /// One connection. SQLite has one writer at a time, and the pool's queue is fairer than SQLite's lock.
     write_pool: SqlitePool,
     writer: Writer,
     limit: Duration,
@@ -52,11 +52,10 @@ impl Sqlite {
                 .acquire_timeout(limit)
                 .test_before_acquire(false)
         };
-        // After a full disk SQLite has rolled back by itself, and the connection would believe for ever that it is in the
-        // middle of a transaction.
+        // On a full disk SQLite rolls back by itself, but sqlx's connection still counts an open transaction.
         let write_pool = pool(1).after_release(|connection, _| {
             Box::pin(async move {
-                // Whatever was still to be rolled back has been when this answers.
+                // The ping also waits for a pending rollback.
                 connection.ping().await?;
                 Ok(!connection.is_in_transaction())
             })
@@ -68,7 +67,7 @@ impl Sqlite {
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
         Pools::default().with("read", &pool).with("write", &write_pool).register(metrics);
         let store = Arc::new(apply::Store::new(write_pool.clone(), limit));
-        let writer = Writer::start(store, limit, Figures::new(metrics));
+        let writer = Writer::start(store, limit, WriterMetrics::new(metrics));
         Ok(Self { pool, write_pool, writer, limit })
     }
 
@@ -81,7 +80,7 @@ impl Sqlite {
     }
 }
 
-/// Makes the file, for its owner only, before SQLite would make it for everybody. If that fails SQLite says why.
+/// Creates the file with access for its owner only; SQLite would let others read it. On a failure, SQLite reports the error.
 fn create_private(file: &std::path::Path) {
     use std::os::unix::fs::OpenOptionsExt;
     let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);

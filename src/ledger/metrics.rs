@@ -1,4 +1,4 @@
-//! What `/metrics` tells of the ledger.
+//! Metrics of the ledger's writer.
 
 use std::time::Duration;
 
@@ -11,27 +11,27 @@ use crate::metrics::Metrics;
 use crate::service::ledger::Written;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct End {
+struct StatusLabel {
     status: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReadBack {
+struct ResultLabel {
     result: &'static str,
 }
 
-/// The figures of one writer.
+/// Metrics of the writer.
 #[derive(Debug, Clone)]
-pub(super) struct Figures {
+pub(super) struct WriterMetrics {
     batch: Histogram,
     commit: Histogram,
     failures: Counter,
     opened: Counter,
-    ended: Family<End, Counter>,
-    verified: Family<ReadBack, Counter>,
+    ended: Family<StatusLabel, Counter>,
+    verified: Family<ResultLabel, Counter>,
 }
 
-impl Figures {
+impl WriterMetrics {
     pub(super) fn new(metrics: &Metrics) -> Self {
         Self {
             batch: metrics.register(
@@ -46,7 +46,7 @@ impl Figures {
             ),
             failures: metrics.register(
                 "ledger_write_failures",
-                "Transactions that did not come about",
+                "Transactions that failed",
                 Counter::default(),
             ),
             opened: metrics.register(
@@ -56,12 +56,12 @@ impl Figures {
             ),
             ended: metrics.register(
                 "operations_ended",
-                "Operations that this process brought to their end, by final status",
+                "Operations that this process moved to a final status, by status",
                 Family::default(),
             ),
             verified: metrics.register(
                 "operations_verified",
-                "Succeeded operations by what reading the tunnel back showed",
+                "Succeeded operations by the result of reading the tunnel back",
                 Family::default(),
             ),
         }
@@ -77,9 +77,9 @@ impl Figures {
                 }
                 Written::Advanced(operation) if operation.state.status().is_final() => {
                     let status = operation.state.status().as_str();
-                    self.ended.get_or_create(&End { status }).inc();
+                    self.ended.get_or_create(&StatusLabel { status }).inc();
                     if let Some(verification) = operation.state.verification() {
-                        self.verified.get_or_create(&ReadBack { result: verification.result() }).inc();
+                        self.verified.get_or_create(&ResultLabel { result: verification.result() }).inc();
                     }
                 }
                 _ => {}
