@@ -59,7 +59,7 @@ impl<T: ToSchema> PartialSchema for Page<T> {
     fn schema() -> RefOr<Schema> {
         let cursor = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-            .description(Some("Give it as `cursor` to get the next page; `null` on the last."));
+            .description(Some("Send it as `cursor` to get the next page; `null` on the last page."));
         ObjectBuilder::new()
             .description(Some("One page of a list."))
             .property("items", ArrayBuilder::new().items(Ref::from_schema_name(T::name())))

@@ -22,19 +22,19 @@ pub const MAX_EVENTS: u32 = 100_000;
 /// How long one call checks; what it has not come to by then is for the next one.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// What checking a stretch of the chain showed.
+/// The result of verifying a segment of the chain.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 #[schema(as = ChainVerification)]
 pub enum VerificationView {
-    /// Every event of the stretch is in its place, and every hash fits.
+    /// Every event of the segment is present, and every hash is correct.
     Whole {
-        /// Events that were checked.
+        /// The number of verified events.
         #[schema(example = 1200)]
         events: u64,
-        /// The last of them: go on with its `seq` and `hash`. `null` if the log is empty.
+        /// The last verified event: continue with its `seq` and `hash`. `null` if the log is empty.
         last: Option<Checkpoint>,
-        /// True if it is the newest event of the log.
+        /// True if `last` is the newest event of the log.
         complete: bool,
     },
     /// The log was tampered with.
@@ -42,7 +42,7 @@ pub enum VerificationView {
         /// The first bad row.
         #[schema(example = 42)]
         seq: i64,
-        /// What is wrong with it.
+        /// The fault of that row.
         why: String,
     },
 }

@@ -12,12 +12,12 @@ use crate::service::ledger;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
 
-/// An event's place in the chain.
+/// An event's position in the hash chain.
 #[derive(Serialize, ToSchema)]
 pub struct Checkpoint {
     #[schema(example = 4)]
     seq: i64,
-    /// Its hash, in hex.
+    /// The event's hash, in hex.
     hash: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,

@@ -18,11 +18,11 @@ pub const MAX_BUCKETS: u64 = 1000;
 /// Buckets before `created_before`, unless `created_after` says otherwise.
 pub const DEFAULT_BUCKETS: u32 = 24;
 
-/// Events of one kind in one bucket.
+/// The number of events of one kind in one bucket.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventCount)]
 pub struct CountView {
-    /// When the bucket begins: a whole multiple of its length since 1970-01-01T00:00:00Z.
+    /// The start of the bucket: a multiple of its length since 1970-01-01T00:00:00Z.
     #[schema(value_type = String, format = DateTime)]
     from: Timestamp,
     #[schema(value_type = crate::domain::event::EventKind)]
@@ -36,13 +36,13 @@ pub struct CountView {
 #[schema(as = EventCounts)]
 pub struct CountsView {
     bucket: Bucket,
-    /// Inclusive: the first bucket may be cut by it.
+    /// Inclusive; can fall inside the first bucket.
     #[schema(value_type = String, format = DateTime)]
     created_after: Timestamp,
-    /// Exclusive: the last bucket may be cut by it.
+    /// Exclusive; can fall inside the last bucket.
     #[schema(value_type = String, format = DateTime)]
     created_before: Timestamp,
-    /// Oldest first; a bucket without events of a kind is left out.
+    /// Oldest first; a bucket without events of a kind is omitted.
     items: Vec<CountView>,
 }
 

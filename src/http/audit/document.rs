@@ -25,24 +25,24 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
 
 /// Read the audit log
 ///
-/// As JSON a page, newest first. With `Accept: application/x-ndjson` or `text/csv` a stream of all that match, oldest
-/// first. CSV holds the values as they are: a spreadsheet may take some for formulas.
+/// JSON returns one page, newest first. `Accept: application/x-ndjson` or `text/csv` streams all matching events, oldest
+/// first. CSV contains the values unchanged: a spreadsheet may read some of them as formulas.
 #[utoipa::path(get, path = "/audit-events", tag = "audit", operation_id = "list_audit_events",
     security(("bearer" = ["audit:read"])),
     params(
-        ("operation_id" = Option<uuid::Uuid>, Query, description = "Only of this operation"),
+        ("operation_id" = Option<uuid::Uuid>, Query, description = "Only events of this operation"),
         ("event" = Option<EventKind>, Query, description = "Only events of this kind"),
-        ("vpc_id" = Option<String>, Query, description = "Only of this VPC"),
-        ("tunnel_id" = Option<String>, Query, description = "Only of this tunnel"),
-        ("status" = Option<Status>, Query, description = "Only of operations that are in this status now"),
-        ("requested_by" = Option<String>, Query, description = "Only asked for by this caller"),
-        ("created_after" = Option<String>, Query, description = "Only at this moment or later (RFC 3339)", format = DateTime),
-        ("created_before" = Option<String>, Query, description = "Only before this moment (RFC 3339)", format = DateTime),
-        ("limit" = Option<u32>, Query, description = "Items a page; pages only"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before; pages only")
+        ("vpc_id" = Option<String>, Query, description = "Only this VPC"),
+        ("tunnel_id" = Option<String>, Query, description = "Only this tunnel"),
+        ("status" = Option<Status>, Query, description = "Only events of operations with this current status"),
+        ("requested_by" = Option<String>, Query, description = "Only those requested by this caller"),
+        ("created_after" = Option<String>, Query, description = "Only at or after this time (RFC 3339)", format = DateTime),
+        ("created_before" = Option<String>, Query, description = "Only before this time (RFC 3339)", format = DateTime),
+        ("limit" = Option<u32>, Query, description = "Items per page; JSON only"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page; JSON only")
     ),
     responses(
-        (status = 200, description = "A page, or a stream of all that match", content(
+        (status = 200, description = "A page, or a stream of all matching events", content(
             (AuditEventPage = "application/json", example = json!(events())),
             (String = "application/x-ndjson", example = json!(ndjson())),
             (String = "text/csv", example = json!(csv())))),
@@ -50,21 +50,21 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
     ))]
 pub fn list_audit_events() {}
 
-/// Look at an event
+/// Get an event
 #[utoipa::path(get, path = "/audit-events/{seq}", tag = "audit", operation_id = "get_audit_event",
     security(("bearer" = ["audit:read"])),
-    params(("seq" = i64, Path, description = "The event's place in the log", example = 1, minimum = 1)),
+    params(("seq" = i64, Path, description = "The event's position in the log", example = 1, minimum = 1)),
     responses(
         (status = 200, description = "The event", body = EventSchema, example = json!(event())),
         OneProblems
     ))]
 pub fn get_audit_event() {}
 
-/// The newest event's place in the chain
+/// Get a checkpoint
 ///
-/// Keep it where the database's owner can't write: `tunnelgate audit verify --checkpoint FILE` then notices a log whose
-/// tail was cut off, or that was written anew. Needs `audit:read` for all VPCs, because it tells what happens in all of
-/// them.
+/// The newest event's position in the hash chain. Keep it where the database's owner can't write: `tunnelgate audit verify
+/// --checkpoint FILE` then detects a truncated or rewritten log. Requires `audit:read` for all VPCs, because a checkpoint
+/// shows the activity in all of them.
 #[utoipa::path(get, path = "/audit-events/checkpoint", tag = "audit", operation_id = "get_checkpoint",
     security(("bearer" = ["audit:read"])),
     responses(
@@ -75,20 +75,20 @@ pub fn get_checkpoint() {}
 
 /// Count events by time
 ///
-/// For charts: how many events of each kind fell into each bucket of time, of VPCs that you may read. Buckets begin at
-/// whole multiples of their length in UTC; those without events are left out. 1000 buckets at the most.
+/// For charts: the number of events of each kind in each time bucket, for the VPCs that you may read. Buckets start at
+/// multiples of their length in UTC; buckets without events are omitted. A call covers up to 1000 buckets.
 #[utoipa::path(get, path = "/audit-events/counts", tag = "audit", operation_id = "count_audit_events",
     security(("bearer" = ["audit:read"])),
     params(
-        ("bucket" = Option<Bucket>, Query, description = "How long a bucket is; `1h` unless given"),
-        ("created_after" = Option<String>, Query, description = "Only at this moment or later (RFC 3339); 24 buckets before the end unless given", format = DateTime),
-        ("created_before" = Option<String>, Query, description = "Only before this moment (RFC 3339); now unless given", format = DateTime),
-        ("operation_id" = Option<uuid::Uuid>, Query, description = "Only of this operation"),
+        ("bucket" = Option<Bucket>, Query, description = "Length of a bucket; default `1h`"),
+        ("created_after" = Option<String>, Query, description = "Only at or after this time (RFC 3339); default: 24 buckets before the end", format = DateTime),
+        ("created_before" = Option<String>, Query, description = "Only before this time (RFC 3339); default: now", format = DateTime),
+        ("operation_id" = Option<uuid::Uuid>, Query, description = "Only events of this operation"),
         ("event" = Option<EventKind>, Query, description = "Only events of this kind"),
-        ("vpc_id" = Option<String>, Query, description = "Only of this VPC"),
-        ("tunnel_id" = Option<String>, Query, description = "Only of this tunnel"),
-        ("status" = Option<Status>, Query, description = "Only of operations that are in this status now"),
-        ("requested_by" = Option<String>, Query, description = "Only asked for by this caller")
+        ("vpc_id" = Option<String>, Query, description = "Only this VPC"),
+        ("tunnel_id" = Option<String>, Query, description = "Only this tunnel"),
+        ("status" = Option<Status>, Query, description = "Only events of operations with this current status"),
+        ("requested_by" = Option<String>, Query, description = "Only those requested by this caller")
     ),
     responses(
         (status = 200, description = "The counts", body = CountsView, example = json!(counts())),
@@ -96,22 +96,22 @@ pub fn get_checkpoint() {}
     ))]
 pub fn count_audit_events() {}
 
-/// Check the hash chain
+/// Verify the hash chain
 ///
-/// Recomputes a stretch of the chain, from the first event or from the one that `after_seq` and `after_hash` name, and
-/// says where it ended: after 5 seconds, or `max_events`. While `complete` is `false`, go on with `last.seq` and
-/// `last.hash`: so a log of any length is checked in short calls. A checkpoint that was kept elsewhere can be the place
-/// to begin: then a log that was cut off before it, or written anew, is `broken` too. Needs `audit:read` for all VPCs,
-/// because the chain runs through all of them. One check at a time in one process.
+/// Recomputes a segment of the chain, from the first event or after the event in `after_seq` and `after_hash`, for up to 5
+/// seconds or `max_events` events. While `complete` is `false`, continue with `last.seq` and `last.hash`: short calls
+/// verify a log of any length. Start at a kept checkpoint to detect a log that was truncated before the checkpoint or
+/// rewritten: it is `broken` too. Requires `audit:read` for all VPCs, because the chain contains all of them. A process
+/// runs one verification at a time.
 #[utoipa::path(get, path = "/audit-events/verification", tag = "audit", operation_id = "verify_audit_events",
     security(("bearer" = ["audit:read"])),
     params(
-        ("after_seq" = Option<i64>, Query, description = "Begin after this event; with `after_hash`", minimum = 1),
-        ("after_hash" = Option<String>, Query, description = "The hash that it has to have, in hex", pattern = "^[0-9A-Fa-f]{64}$"),
-        ("max_events" = Option<u32>, Query, description = "Events to check at the most")
+        ("after_seq" = Option<i64>, Query, description = "Start after this event; with `after_hash`", minimum = 1),
+        ("after_hash" = Option<String>, Query, description = "The expected hash of that event, in hex", pattern = "^[0-9A-Fa-f]{64}$"),
+        ("max_events" = Option<u32>, Query, description = "Maximum number of events to verify")
     ),
     responses(
-        (status = 200, description = "What it showed: `whole` so far, or `broken`", body = VerificationView, examples(
+        (status = 200, description = "The result: `whole` so far, or `broken`", body = VerificationView, examples(
             ("whole" = (value = json!(whole()))), ("broken" = (value = json!(broken()))))),
         VerifyProblems
     ))]

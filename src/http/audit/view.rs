@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::event::{ActorKind, EventKind};
 use crate::domain::timestamp::Timestamp;
 
-/// One line of the audit log: every column of `audit_events`.
+/// One event of the audit log: every column of `audit_events`.
 #[derive(ToSchema)]
 #[schema(as = AuditEvent)]
 #[allow(dead_code, reason = "describes EventView to the OpenAPI document")]
@@ -19,11 +19,11 @@ pub struct EventSchema {
     occurred_at: Timestamp,
     event: EventKind,
     operation_id: Option<uuid::Uuid>,
-    /// Who asked for it: the API key's name.
+    /// The caller that requested it: the API key's name.
     #[schema(example = "netops-ci")]
     actor: String,
     actor_kind: ActorKind,
-    /// Only in events that were written while the request lasted.
+    /// Only in events that were written during the request.
     source_ip: Option<String>,
     user_agent: Option<String>,
     request_id: Option<String>,
@@ -31,13 +31,13 @@ pub struct EventSchema {
     vpc_id: String,
     gateway_id: String,
     tunnel_id: String,
-    /// What was asked for; a secret stands as its keyed fingerprint.
+    /// The requested changes; secrets as keyed fingerprints.
     #[schema(value_type = Option<Object>)]
     changes: Option<Value>,
-    /// What the cloud said.
+    /// The cloud's answer.
     #[schema(value_type = Option<Object>)]
     upstream: Option<Value>,
-    /// The hash of the event before, in hex.
+    /// The hash of the previous event, in hex.
     prev_hash: String,
     /// SHA-256 over `prev_hash` and this event, in hex.
     hash: String,

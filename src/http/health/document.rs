@@ -6,28 +6,28 @@ use crate::http::openapi::answers::problems;
 
 problems!(ReadyProblems: &[], Internal, LedgerUnavailable, ShuttingDown);
 
-/// Alive?
+/// Liveness
 #[utoipa::path(get, path = "/livez", tag = "health", operation_id = "livez",
-    responses((status = 200, description = "The process answers", body = Alive, example = json!({"status": "alive"}))))]
+    responses((status = 200, description = "The process is alive", body = Alive, example = json!({"status": "alive"}))))]
 pub fn livez() {}
 
-/// Ready?
+/// Readiness
 ///
-/// The ledger is migrated and can be written. The cloud does not count: one bad day there must not take all replicas
-/// out.
+/// Ready means that the ledger is migrated and writable. The cloud is not checked: an outage of the cloud must not take
+/// all replicas out of service.
 #[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "readyz",
     responses(
-        (status = 200, description = "Ready for requests", body = Ready, example = json!({"status": "ready"})),
+        (status = 200, description = "The process accepts requests", body = Ready, example = json!({"status": "ready"})),
         ReadyProblems
     ))]
 pub fn readyz() {}
 
-/// Figures for Prometheus
+/// Prometheus metrics
 #[utoipa::path(get, path = "/metrics", tag = "health", operation_id = "metrics",
-    responses((status = 200, description = "All figures, named `tunnelgate_…`", body = String, content_type = "application/openmetrics-text", example = json!(METRICS))))]
+    responses((status = 200, description = "All metrics, named `tunnelgate_…`", body = String, content_type = "application/openmetrics-text", example = json!(METRICS))))]
 pub fn metrics() {}
 
-/// One figure.
+/// One metric.
 const METRICS: &str = "\
 # HELP tunnelgate_auth_refusals Refused requests by reason: no token, an invalid token, a missing scope, or a rate limit.
 # TYPE tunnelgate_auth_refusals counter

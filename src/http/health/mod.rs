@@ -17,7 +17,7 @@ const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// The text format of Prometheus.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The process answers.
+/// The process is alive.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Alive {
     #[schema(inline)]
@@ -30,7 +30,7 @@ enum AliveStatus {
     Alive,
 }
 
-/// The process takes requests.
+/// The process accepts requests.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
     #[schema(inline)]

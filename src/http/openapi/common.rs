@@ -160,8 +160,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "X-Request-Id",
             header(
                 text().min_length(Some(1)).max_length(Some(MAX_REQUEST_ID)),
-                "The request's id: yours, if you sent one, else a new one. It stands in the gateway's logs and in the \
-                 audit log.",
+                "The request's id: yours, if you sent a valid one, else a new one. The gateway's logs and the audit log \
+                 contain it.",
                 json!("deploy-42"),
             ),
         ),
@@ -169,8 +169,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Retry-After",
             header(
                 whole().minimum(Some(0)),
-                "Seconds after which another try makes sense. Absent where waiting won't help, and where an \
-                 `Idempotency-Key` repeats a refusal.",
+                "Seconds to wait before a retry. Absent where waiting does not help, and where an `Idempotency-Key` \
+                 returns an earlier refusal.",
                 json!(5),
             ),
         ),
@@ -178,8 +178,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "RateLimit-Policy",
             header(
                 text(),
-                "Where a limit is set: how many requests (`q`) your token may make within how many seconds (`w`); \
-                 draft-ietf-httpapi-ratelimit-headers-10. Each process of the gateway counts for itself.",
+                "The rate limit, if one is set: `q` requests per token in `w` seconds \
+                 (draft-ietf-httpapi-ratelimit-headers-10). Each process of the gateway counts separately.",
                 json!("\"default\";q=600;w=60"),
             ),
         ),
@@ -187,8 +187,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "RateLimit",
             header(
                 text(),
-                "Where a limit is set: how many requests are left at once (`r`), and in how many seconds all of them \
-                 are back (`t`).",
+                "The rest of the rate limit, if one is set: `r` requests are left now, and the full quota is back in `t` \
+                 seconds.",
                 json!("\"default\";r=599;t=1"),
             ),
         ),
@@ -196,37 +196,33 @@ fn headers() -> Vec<(&'static str, Header)> {
             "WWW-Authenticate",
             header(
                 text(),
-                "What is missing (RFC 6750): nothing named where there was no token, `invalid_token`, or \
-                 `insufficient_scope` with the scope.",
+                "The reason of the refusal (RFC 6750): no `error` if the request had no token, `invalid_token`, or \
+                 `insufficient_scope` with the missing scope.",
                 json!("Bearer realm=\"tunnelgate\", error=\"invalid_token\""),
             ),
         ),
-        ("Allow", header(text(), "The methods that there are at this path.", json!("GET, HEAD, PATCH"))),
+        ("Allow", header(text(), "The methods that this path supports.", json!("GET, HEAD, PATCH"))),
         (
             "Accept-Patch",
-            header(
-                text(),
-                "The media types that a patch may come in (RFC 5789).",
-                json!(PATCH_TYPES.join(", ")),
-            ),
+            header(text(), "The media types of patches (RFC 5789).", json!(PATCH_TYPES.join(", "))),
         ),
         (
             "Location",
             header(
                 text().format(Some(SchemaFormat::Custom("uri-reference".into()))),
-                "The operation: look there for what becomes of the change.",
+                "The path of the operation.",
                 json!("/operations/0199b3a1-7c1e-7d2f-9c1a-0123456789ab"),
             ),
         ),
         (
             "Preference-Applied",
-            header(text(), "The wait that was granted, where `Prefer: wait=N` was sent.", json!("wait=20")),
+            header(text(), "The granted wait, if the request sent `Prefer: wait=N`.", json!("wait=20")),
         ),
         (
             "Idempotent-Replayed",
             header(
                 text().enum_values(Some(["true"])),
-                "This is the answer to the first request with this `Idempotency-Key`; nothing was sent again.",
+                "The answer is the one to the first request with this `Idempotency-Key`; nothing was sent again.",
                 json!("true"),
             ),
         ),
@@ -234,8 +230,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "ETag",
             header(
                 text().pattern(Some("^(W/)?\"[0-9a-f]{32}\"$")),
-                "The tag of what is shown: it changes whenever anything of it does. Give it as `If-None-Match` when you \
-                 look again. A tunnel's covers its key's fingerprint too, and goes as `If-Match` with a PATCH.",
+                "The entity tag of the answer; it changes whenever the content does. Send it as `If-None-Match` with the \
+                 next GET. A tunnel's tag also covers its key's fingerprint; send it as `If-Match` with a PATCH.",
                 json!(super::examples::ETAG),
             ),
         ),
@@ -243,7 +239,7 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Cache-Control",
             header(
                 text(),
-                "What a cache may do with the answer. Where none is described it is `no-store`.",
+                "The caching rules. Answers without this header in their description have `no-store`.",
                 json!("private, no-cache"),
             ),
         ),
@@ -251,8 +247,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Vary",
             header(
                 text(),
-                "The headers of the request that the answer depends on; with `Accept-Encoding` where it may be packed, \
-                 and with those of CORS where pages of other hosts may call.",
+                "The request headers that the answer depends on, including `Accept-Encoding` for compressible answers, and \
+                 the CORS headers if cross-origin pages may call.",
                 json!("accept, accept-encoding"),
             ),
         ),
@@ -260,7 +256,7 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Link",
             header(
                 text(),
-                "The next page (RFC 8288); absent on the last.",
+                "The next page (RFC 8288); absent on the last page.",
                 json!("</operations?limit=50&cursor=MTow>; rel=\"next\""),
             ),
         ),
@@ -279,10 +275,10 @@ fn parameters() -> Vec<(&'static str, Parameter)> {
             .build()
     };
     let id = format!(
-        "Your own id for this request: 1 to {MAX_REQUEST_ID} of A-Z a-z 0-9 . _ : / + = -. Another one is replaced by a \
-         new one."
+        "Your id for this request: 1 to {MAX_REQUEST_ID} characters of A-Z a-z 0-9 . _ : / + = -. The gateway replaces an \
+         invalid id by a new one."
     );
-    let trace = "W3C trace context; the trace id of a valid one is kept in the audit log.".to_owned();
+    let trace = "W3C trace context; the audit log records the trace id if the header is valid.".to_owned();
     vec![("RequestId", header("x-request-id", id)), ("Traceparent", header("traceparent", trace))]
 }
 
@@ -291,12 +287,12 @@ fn bearer() -> SecurityScheme {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("tg_ and 64 hexadecimal digits")
         .description(Some(
-            "An API key, made by the gateway's operators with `tunnelgate keys create`; the sandbox prints one. \
-             Its scopes say what it may do, each of them optionally limited to VPC id patterns such as `vpc-prod-*`:\n\n\
+            "An API key that the gateway's operators create with `tunnelgate keys create`; the sandbox prints one. Each \
+             scope of a key allows some calls, optionally only for VPC id patterns such as `vpc-prod-*`:\n\n\
              | scope | allows |\n| --- | --- |\n\
-             | `tunnels:read` | reading tunnels and operations |\n\
-             | `tunnels:write` | changing tunnels |\n\
-             | `audit:read` | reading the audit log |",
+             | `tunnels:read` | read tunnels and operations |\n\
+             | `tunnels:write` | change tunnels |\n\
+             | `audit:read` | read the audit log |",
         ))
         .build();
     SecurityScheme::Http(scheme)

@@ -7,16 +7,16 @@ use super::answers::problems;
 
 problems!(DocumentProblems: &[], InvalidHeader);
 
-/// This document
+/// Get this document
 ///
-/// It changes with the gateway's version only.
+/// The document changes only with the gateway's version.
 #[utoipa::path(get, path = "/openapi.json", tag = "health", operation_id = "openapi_json",
     params(
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer, or several: 304 if the document still is as it was.")
+        ("If-None-Match" = Option<String>, Header, description = "One or more `ETag`s of earlier answers: 304 if the document has not changed.")
     ),
     responses(
         (status = 200, description = "OpenAPI 3.1", body = Object, example = json!(document())),
-        (status = 304, description = "The document is as `If-None-Match` says"),
+        (status = 304, description = "The document has not changed since the `ETag` in `If-None-Match`"),
         DocumentProblems
     ))]
 pub fn openapi_json() {}

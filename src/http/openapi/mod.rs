@@ -22,16 +22,16 @@ use super::{audit, health, operations, problem, tunnels};
     info(
         title = "tunnelgate",
         description = "Changes Tencent Cloud VPN tunnels safely: each change is sent at most once, followed to its \
-            end, read back, and written into an append-only audit log.\n\nAuthorize with an API key (`tg_…`), which \
-            the gateway's operators make with `tunnelgate keys create`; the sandbox prints one.\n\n\
-            Whatever answers GET answers HEAD too: with the same headers, and without the body.",
+            end, read back, and recorded in an append-only audit log.\n\nAuthorize with an API key (`tg_…`), which \
+            the gateway's operators create with `tunnelgate keys create`; the sandbox prints one.\n\n\
+            Every path with GET also supports HEAD: the same headers, without the body.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
-        (name = "tunnels", description = "Reading and changing tunnels"),
-        (name = "operations", description = "Following what became of a change"),
-        (name = "audit", description = "Who changed what: append-only, with a hash chain that shows tampering"),
-        (name = "problems", description = "What the errors mean, and what to do about them"),
+        (name = "tunnels", description = "Read and change tunnels"),
+        (name = "operations", description = "Follow changes to their end"),
+        (name = "audit", description = "Who changed what: append-only, with a hash chain that reveals tampering"),
+        (name = "problems", description = "The meaning and the remedy of each error"),
         (name = "health", description = "For the operators of the gateway")
     ),
     paths(

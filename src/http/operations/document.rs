@@ -19,18 +19,18 @@ problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound);
 
 /// List operations
 ///
-/// Newest first; only those of VPCs that you may read.
+/// Newest first; only operations of VPCs that you may read.
 #[utoipa::path(get, path = "/operations", tag = "operations", operation_id = "list_operations",
     security(("bearer" = ["tunnels:read"])),
     params(
-        ("vpc_id" = Option<String>, Query, description = "Only of this VPC"),
-        ("tunnel_id" = Option<String>, Query, description = "Only of this tunnel"),
-        ("status" = Option<Status>, Query, description = "Only in this status"),
-        ("requested_by" = Option<String>, Query, description = "Only asked for by this caller"),
-        ("created_after" = Option<String>, Query, description = "Only opened at this moment or later (RFC 3339)", format = DateTime),
-        ("created_before" = Option<String>, Query, description = "Only opened before this moment (RFC 3339)", format = DateTime),
-        ("limit" = Option<u32>, Query, description = "Items a page"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
+        ("vpc_id" = Option<String>, Query, description = "Only this VPC"),
+        ("tunnel_id" = Option<String>, Query, description = "Only this tunnel"),
+        ("status" = Option<Status>, Query, description = "Only with this status"),
+        ("requested_by" = Option<String>, Query, description = "Only those requested by this caller"),
+        ("created_after" = Option<String>, Query, description = "Only created at or after this time (RFC 3339)", format = DateTime),
+        ("created_before" = Option<String>, Query, description = "Only created before this time (RFC 3339)", format = DateTime),
+        ("limit" = Option<u32>, Query, description = "Items per page"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page")
     ),
     responses(
         (status = 200, description = "A page", body = OperationPage, example = json!(operations())),
@@ -38,40 +38,40 @@ problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound);
     ))]
 pub fn list_operations() {}
 
-/// Look at an operation
+/// Get an operation
 #[utoipa::path(get, path = "/operations/{id}", tag = "operations", operation_id = "get_operation",
     security(("bearer" = ["tunnels:read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The operation's id"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end. A gateway that shuts down answers earlier.")
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 60) for the operation to end. A gateway that shuts down answers earlier.")
     ),
     responses(
-        (status = 200, description = "The operation as it is now", body = OperationView<'static>, example = json!(operation(Status::Succeeded))),
+        (status = 200, description = "The operation in its current state", body = OperationView<'static>, example = json!(operation(Status::Succeeded))),
         OneProblems
     ))]
 pub fn get_operation() {}
 
-/// Follow an operation live
+/// Stream an operation
 ///
-/// Server-sent events: each step of the operation, first those that were, then those that come, as they happen. A
-/// message's `id` is the step's place in the audit log, its `event` one of the kinds of events (`requested`,
-/// `submitted`, …), its `data` an `OperationStep`. When the operation has ended, a last message with the event `end`
-/// holds the `Operation`, and the stream is closed.
+/// Server-sent events: the past steps of the operation first, then each new step as it happens. A message's `id` is the
+/// step's position in the audit log, its `event` the kind of event (`requested`, `submitted`, …), its `data` an
+/// `OperationStep`. When the operation has ended, a last message with the event `end` contains the `Operation`, and the
+/// stream closes.
 ///
-/// A client that lost the connection goes on with `Last-Event-ID`; an id that is no message of this operation begins at the
-/// beginning. A stream is also closed after five minutes, when the token expires or is revoked (noticed within 20 seconds),
-/// and when the gateway shuts down: a message `end` is the only end of the operation. Comments (lines that begin with `:`)
-/// keep the connection alive and mean nothing.
+/// A client that lost the connection resumes with `Last-Event-ID`; an id that is not a message of this operation starts from
+/// the first step. A stream also closes after five minutes, when the token expires or is revoked (within 20 seconds), and
+/// when the gateway shuts down: only the message `end` means that the operation has ended. Comments (lines that start with
+/// `:`) keep the connection alive; ignore them.
 #[utoipa::path(get, path = "/operations/{id}/stream", tag = "operations", operation_id = "stream_operation",
     security(("bearer" = ["tunnels:read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The operation's id"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message that you have: only later ones are told"),
-        ("last_event_id" = Option<String>, Query, description = "The same, for clients that can't set the header; the header goes first")
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message that you received: the stream sends only later ones"),
+        ("last_event_id" = Option<String>, Query, description = "The same, for clients that can't set the header; the header takes precedence")
     ),
     responses(
         (status = 200, description = "The messages", body = String, content_type = "text/event-stream", example = json!(messages())),
-        (status = 204, description = "The operation has ended and you have seen its end: do not connect again"),
+        (status = 204, description = "The operation has ended and you have received its end: do not reconnect"),
         StreamProblems
     ))]
 pub fn stream_operation() {}

@@ -37,25 +37,25 @@ const RETRY_SPREAD_MILLIS: u64 = 2000;
 /// nginx, for one, keeps an answer back to fill its buffer, unless this says no.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// One step of an operation: what happened, and where the operation stood after it.
+/// One step of an operation: the event, and the status after it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OperationStep)]
 pub struct StepView {
-    /// The step's place in the audit log; the message's `id` too.
+    /// The step's position in the audit log; also the message's `id`.
     #[schema(example = 2)]
     seq: i64,
     event: EventKind,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Where the operation stood after this step.
+    /// The operation's status after this step.
     status: Status,
-    /// The cloud's own asynchronous job, in the step that began it.
+    /// The id of the cloud's task, in the step `submitted`.
     #[schema(example = "12614", required)]
     task_id: Option<String>,
-    /// The cloud's own words, in a step that is not a good one.
+    /// The cloud's error code and message, in a step of a failure.
     #[schema(required)]
     upstream: Option<UpstreamError>,
-    /// What reading the tunnel back showed, in the step that tells it.
+    /// The result of reading the tunnel back, in the step that records it.
     #[schema(required)]
     verification: Option<Verification>,
 }

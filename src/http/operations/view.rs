@@ -17,25 +17,25 @@ pub struct OperationView<'a> {
     id: OperationId,
     status: Status,
     tunnel: PathView<'a>,
-    /// The cloud's own asynchronous job, once there is one.
+    /// The id of the cloud's task, once the cloud has accepted the change.
     #[schema(example = "12614")]
     task_id: Option<&'a str>,
-    /// What was asked for; a secret stands as its keyed fingerprint.
+    /// The requested changes; secrets as keyed fingerprints.
     #[schema(value_type = Object)]
     changes: &'a Changes,
-    /// The API key's name.
+    /// The name of the API key that requested the change.
     #[schema(example = "netops-ci")]
     requested_by: &'a str,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-    /// `null` while it is under way.
+    /// `null` until the operation ends.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// Why it did not succeed, or why nobody knows yet.
+    /// The reason of a failure, or of an unknown outcome.
     error: Option<&'a OperationError>,
-    /// What reading the tunnel back showed, once it has succeeded.
+    /// The result of reading the tunnel back after the operation succeeded.
     verification: Option<&'a Verification>,
 }
 

@@ -13,21 +13,21 @@ type ProblemTypePage = Page<TypeView>;
 
 problems!(OneProblems: &[], NoSuchPath);
 
-/// List the types of problems
+/// List problem types
 ///
-/// What every error answer can be. A page for browsers, JSON for everybody else.
+/// The types of all error answers, as HTML for browsers and as JSON for other clients.
 #[utoipa::path(get, path = "/problems", tag = "problems", operation_id = "list_problem_types",
-    responses((status = 200, description = "All of them", content(
+    responses((status = 200, description = "All types", content(
         (ProblemTypePage = "application/json", example = json!(problem_types())), (String = "text/html", example = json!(PAGE))))))]
 pub fn list_problem_types() {}
 
-/// Look at a type of problem
+/// Get a problem type
 ///
-/// The address is a problem's `type`.
+/// The path is a problem's `type`.
 #[utoipa::path(get, path = "/problems/{slug}", tag = "problems", operation_id = "get_problem_type",
     params(("slug" = String, Path, description = "The code, with dashes", example = "operation-in-progress")),
     responses(
-        (status = 200, description = "What it means, and what to do", content(
+        (status = 200, description = "The type's meaning and remedy", content(
             (TypeView = "application/json", example = json!(problem_type())), (String = "text/html", example = json!(PAGE)))),
         OneProblems
     ))]

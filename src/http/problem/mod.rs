@@ -32,29 +32,29 @@ const RETRY_AFTER: u32 = 5;
 /// An error answer (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// What kind of problem this is.
+    /// The path of the problem type.
     #[serde(rename = "type")]
     #[schema(example = "/problems/operation-in-progress")]
     kind: String,
-    /// The kind in a few words.
+    /// A short name of the problem type.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong this time.
+    /// The fault of this request.
     detail: String,
-    /// The kind, for programs: stable and snake_case.
+    /// The stable code of the problem type, for programs.
     #[schema(example = "operation_in_progress")]
     code: &'static str,
-    /// The id of the request, as in `x-request-id` and in the gateway's logs.
+    /// The request's id, as in `x-request-id` and in the gateway's logs.
     request_id: String,
     /// Every fault of an invalid input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
-    /// The cloud's own words, for a refusal by the cloud.
+    /// The cloud's error code and message, for a refusal by the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     upstream: Option<UpstreamError>,
-    /// The operation that this is about.
+    /// The operation that the problem concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>, nullable = false)]
     operation_id: Option<OperationId>,

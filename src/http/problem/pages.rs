@@ -37,24 +37,24 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A type of problem.
+/// A problem type.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProblemType)]
 pub struct TypeView {
-    /// Its address, as in a problem's `type`.
+    /// The type's path, as in a problem's `type`.
     #[serde(rename = "type")]
     #[schema(example = "/problems/operation-in-progress")]
     kind: String,
-    /// For programs: stable and snake_case.
+    /// The stable code, for programs.
     #[schema(example = "operation_in_progress")]
     code: &'static str,
-    /// The HTTP status that it comes with; `null` for one that only stands in an operation's `error`.
+    /// The HTTP status of its answers; `null` for a type that only occurs in an operation's `error`.
     status: Option<u16>,
-    /// The type in a few words.
+    /// A short name.
     title: &'static str,
-    /// What it means.
+    /// Its meaning.
     meaning: &'static str,
-    /// What to do about it.
+    /// The steps that the caller can take.
     remedy: &'static str,
 }
 
@@ -89,8 +89,8 @@ pub async fn list(request: HttpRequest) -> HttpResponse {
         );
     }
     let body = format!(
-        "<h1>Problems</h1><p>Every error answer of this service is a problem (RFC 9457) of one of these types.</p>\
-         <table><thead><tr><th>Status</th><th>Code</th><th>In short</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<h1>Problems</h1><p>Every error answer of this service is a problem (RFC 9457) with one of these types.</p>\
+         <table><thead><tr><th>Status</th><th>Code</th><th>Title</th></tr></thead><tbody>{rows}</tbody></table>"
     );
     html("Problems", &body)
 }
@@ -111,7 +111,7 @@ pub async fn one(request: HttpRequest, slug: web::Path<String>) -> Result<HttpRe
     };
     let body = format!(
         "<p><a href=\"/problems\">All problems</a></p><h1>{}</h1><p>{status}, code <code>{}</code></p>\
-         <h2>What it means</h2><p>{}</p><h2>What to do</h2><p>{}</p>{example}",
+         <h2>Meaning</h2><p>{}</p><h2>Remedy</h2><p>{}</p>{example}",
         rich(view.title),
         view.code,
         rich(view.meaning),

@@ -17,7 +17,7 @@ use crate::http::page::Page;
 /// A page of tunnels.
 type TunnelPage = Page<TunnelView>;
 
-/// What a PATCH answers: the operation, or with `dry_run=true` what it would do.
+/// The answer to a PATCH: the operation, or with `dry_run=true` a preview of the change.
 #[derive(serde::Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum PatchAnswer {
@@ -39,16 +39,16 @@ problems!(OneProblems: CALLER, InvalidQuery, InvalidHeader, TunnelNotFound, Upst
 
 /// List the tunnels of a gateway
 ///
-/// As the cloud has them now, in the order of their ids. The cloud does not tell a gateway without tunnels from one that
-/// does not exist, and a VPC that you may not read looks the same: all three are 404.
+/// The tunnels' current state in the cloud, ordered by id. The cloud does not distinguish a gateway without tunnels from a
+/// gateway that does not exist, and a VPC that you may not read looks the same: all three return 404.
 #[utoipa::path(get, path = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels", tag = "tunnels",
     operation_id = "list_tunnels",
     security(("bearer" = ["tunnels:read"])),
     params(
         ("vpc_id" = String, Path, description = "The VPC", example = "vpc-03vihbk9"),
         ("gateway_id" = String, Path, description = "The VPN gateway in it", example = "vpngw-kfldykuz"),
-        ("limit" = Option<u32>, Query, description = "Items a page"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
+        ("limit" = Option<u32>, Query, description = "Items per page"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page")
     ),
     responses(
         (status = 200, description = "A page", body = TunnelPage, example = json!(tunnels())),
@@ -56,9 +56,10 @@ problems!(OneProblems: CALLER, InvalidQuery, InvalidHeader, TunnelNotFound, Upst
     ))]
 pub fn list_tunnels() {}
 
-/// Look at a tunnel
+/// Get a tunnel
 ///
-/// As the cloud has it now, in the words of a patch. The pre-shared key is shown only as its keyed fingerprint.
+/// The tunnel's current state in the cloud, with the field names of a patch. The pre-shared key is shown only as its keyed
+/// fingerprint.
 #[utoipa::path(get, path = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}", tag = "tunnels",
     operation_id = "get_tunnel",
     security(("bearer" = ["tunnels:read"])),
@@ -66,20 +67,20 @@ pub fn list_tunnels() {}
         ("vpc_id" = String, Path, description = "The VPC", example = "vpc-03vihbk9"),
         ("gateway_id" = String, Path, description = "The VPN gateway in it", example = "vpngw-kfldykuz"),
         ("tunnel_id" = String, Path, description = "The VPN tunnel on it", example = "vpnx-ol6bcqp0"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer, or several: 304 if the tunnel still is as it was.")
+        ("If-None-Match" = Option<String>, Header, description = "One or more `ETag`s of earlier answers: 304 if the tunnel has not changed.")
     ),
     responses(
         (status = 200, description = "The tunnel", body = TunnelView, example = json!(tunnel())),
-        (status = 304, description = "The tunnel is as `If-None-Match` says"),
+        (status = 304, description = "The tunnel has not changed since the `ETag` in `If-None-Match`"),
         OneProblems
     ))]
 pub fn get_tunnel() {}
 
 /// Change a tunnel
 ///
-/// Sends the change to the cloud once, and follows it to its end in the background. The answer is the operation; look
-/// at it again, or wait for its end with `Prefer: wait=N`. A field that is absent stays as it is. Exactly one of
-/// `peer_cidrs` and `security_policies` has to be given: the cloud wants one of them in every change.
+/// Sends the change to the cloud once, and follows it to its end in the background. The answer is the operation; poll it,
+/// stream it, or wait for its end with `Prefer: wait=N`. Absent fields stay unchanged. Exactly one of `peer_cidrs` and
+/// `security_policies` is required: the cloud requires one of them in every change.
 #[utoipa::path(patch, path = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}", tag = "tunnels",
     operation_id = "patch_tunnel",
     security(("bearer" = ["tunnels:write"])),
@@ -87,21 +88,21 @@ pub fn get_tunnel() {}
         ("vpc_id" = String, Path, description = "The VPC", example = "vpc-03vihbk9"),
         ("gateway_id" = String, Path, description = "The VPN gateway in it", example = "vpngw-kfldykuz"),
         ("tunnel_id" = String, Path, description = "The VPN tunnel on it", example = "vpnx-ol6bcqp0"),
-        ("dry_run" = Option<bool>, Query, description = "`true`: shows what the change would do, and the call to the cloud with its secrets masked. Nothing that changes anything is sent, nothing is stored, no Idempotency-Key is taken, and `Prefer` has no effect. An operation that is under way on the tunnel is named in the answer."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the tunnel's GET, or several, or `*` (it exists): if the tunnel has changed since, 412 and nothing is sent. A weak tag never matches."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes repeating safe: the same key with the same request gives the first operation again (`Idempotent-Replayed: true`), for 24 hours; with another request 422. A first operation that was refused is repeated as its refusal, without `Retry-After`, even if the reason is over by now: to try again after a 409, 429, 502 or 503 take a new key. Visible ASCII characters, bare or quoted."),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (60 at most) for the end.")
+        ("dry_run" = Option<bool>, Query, description = "`true`: shows what the change would do, and the call to the cloud with its secrets masked. No change is sent, nothing is stored, the Idempotency-Key is not used up, and `Prefer` has no effect. The answer names an unfinished operation on the tunnel."),
+        ("If-Match" = Option<String>, Header, description = "One or more `ETag`s from GETs of the tunnel, or `*` (the tunnel exists): if the tunnel has changed since, the answer is 412 and nothing is sent. A weak tag never matches."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes retries safe: for 24 hours the same key with the same request returns the first operation again (`Idempotent-Replayed: true`); with another request it is a 422. If the first operation was refused, the key returns that refusal, without `Retry-After`, even if the reason has passed: to retry after a 409, 429, 502 or 503 use a new key. Visible ASCII characters, bare or quoted."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 60) for the operation to end.")
     ),
     request_body(content(
         (TunnelPatch = "application/merge-patch+json", example = json!(schema::example())),
         (TunnelPatch = "application/json", example = json!(schema::example()))
-    ), description = "What to change"),
+    ), description = "The fields to change"),
     responses(
-        (status = 200, description = "The operation has ended (with `Prefer: wait`, or repeated with the same Idempotency-Key); with `dry_run=true` what it would do", body = PatchAnswer,
+        (status = 200, description = "The operation has ended (with `Prefer: wait`, or with a repeated Idempotency-Key); with `dry_run=true` a preview of the change", body = PatchAnswer,
             examples(
                 ("ended" = (summary = "An operation that has ended", value = json!(operation(Status::Succeeded)))),
                 ("dry_run" = (summary = "A dry run", value = json!(dry_run()))))),
-        (status = 202, description = "The change is under way, durably recorded. `unknown` means that no answer came: it may have happened, and is never sent again", body = OperationView<'static>,
+        (status = 202, description = "The change is durably recorded and in progress. `unknown` means that the cloud's answer was lost: the change may have been applied, and is never sent again", body = OperationView<'static>,
             example = json!(operation(Status::Running))),
         PatchProblems
     ))]

@@ -13,55 +13,55 @@ use super::path::PathView;
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
 
-/// What a change would do. Nothing was sent that changes anything, and nothing was stored.
+/// A preview of a change. No change was sent, and nothing was stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRun)]
 pub struct DryRunView<'a> {
     tunnel: PathView<'a>,
-    /// The tunnel's tag now: with it as `If-Match` the change is made to this state of the tunnel or not at all.
+    /// The tunnel's current tag: sent as `If-Match`, it limits the change to this state of the tunnel.
     #[schema(example = "\"5f0c7127b6d5c1bd44d6a4b9ad2a2ab0\"")]
     etag: String,
-    /// The operation on this tunnel that is not final: until it is, the change would be refused (409). `null` if there
-    /// is none.
+    /// The unfinished operation on this tunnel: until it ends, the change would be refused (409). `null` if there is
+    /// none.
     #[schema(value_type = Option<Uuid>)]
     operation_in_progress: Option<OperationId>,
-    /// Each field that the patch gives.
+    /// Each field of the patch.
     fields: Vec<FieldView<'a>>,
-    /// What would be sent, in the words of a patch: a group that is given in part is filled in from the tunnel.
+    /// The fields that would be sent, as a patch: partial groups are completed from the tunnel.
     #[schema(value_type = Object)]
     merged: &'a Map<String, Value>,
     call: CallView<'a>,
 }
 
-/// A field of the patch beside what the tunnel has.
+/// A field of the patch and its current value.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRunField)]
 pub struct FieldView<'a> {
     /// JSON pointer into the patch.
     #[schema(example = "/ike/dh_group")]
     pointer: &'a str,
-    /// What the tunnel has; a secret as its fingerprint, `null` where the cloud does not show it.
+    /// The current value; a secret as its fingerprint, `null` if the cloud does not show the field.
     current: &'a Value,
-    /// What was asked for; a secret as its fingerprint.
+    /// The requested value; a secret as its fingerprint.
     wanted: &'a Value,
-    /// Whether the two differ: order, host bits and letter case do not matter. `null` where the cloud shows too little
-    /// to tell.
+    /// Whether the two differ, ignoring order, host bits and letter case. `null` if the cloud shows too little to compare
+    /// them.
     differs: Option<bool>,
 }
 
-/// The call to the cloud, as it would be sent.
+/// The call to the cloud that the change would make.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRunCall)]
 pub struct CallView<'a> {
     #[schema(example = "POST")]
     method: &'a str,
-    /// The host that is signed.
+    /// The host in the signature.
     #[schema(example = "vpc.api.qcloud.com")]
     host: &'a str,
     #[schema(example = "/v2/index.php")]
     path: &'a str,
-    /// Every parameter of the form, in the order in which it is sent. Secrets are `***`; what is drawn for each call
-    /// has a placeholder.
+    /// The parameters of the form in their order. Secrets are `***`; values that are generated for each call have a
+    /// placeholder.
     parameters: Vec<ParameterView<'a>>,
 }
 

@@ -36,7 +36,7 @@ fn id<T: std::str::FromStr<Err: std::fmt::Display>>(
         .ok()
 }
 
-/// Which tunnel it is about.
+/// The path of a tunnel.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TunnelPath)]
 pub struct PathView<'a> {

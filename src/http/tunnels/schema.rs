@@ -23,7 +23,7 @@ fn lifetime(range: &RangeInclusive<u32>, description: &str) -> Value {
 
 fn cidr() -> Value {
     json!({"type": "string", "examples": ["10.100.2.0/24"],
-           "description": "An IPv4 range; host bits are allowed."})
+           "description": "An IPv4 range in CIDR notation; host bits are allowed."})
 }
 
 fn identity(description: &str, address_required: bool) -> Value {
@@ -43,13 +43,13 @@ fn identity(description: &str, address_required: bool) -> Value {
 fn ike_schema() -> Value {
     json!({
         "type": "object", "additionalProperties": false, "minProperties": 1,
-        "description": "IKE (phase 1). A group that is given in part is merged with what the tunnel has.",
+        "description": "IKE (phase 1). The gateway completes a partial group with the tunnel's current values.",
         "properties": {
-            "encryption_algorithm": words(IkeEncryption::WORDS, "Encryption."),
-            "authentication_algorithm": words(IkeAuthentication::WORDS, "Authentication; `sha` is SHA-1."),
+            "encryption_algorithm": words(IkeEncryption::WORDS, "Encryption algorithm."),
+            "authentication_algorithm": words(IkeAuthentication::WORDS, "Authentication algorithm; `sha` is SHA-1."),
             "exchange_mode": words(ExchangeMode::WORDS, "Exchange mode."),
-            "local_identity": identity("How this side names itself; without an address by the gateway's public IP.", false),
-            "remote_identity": identity("How the peer names itself.", true),
+            "local_identity": identity("The identity of the gateway's side; without an address, the gateway's public IP.", false),
+            "remote_identity": identity("The identity of the peer.", true),
             "dh_group": words(DhGroup::WORDS, "Diffie-Hellman group."),
             "sa_lifetime_seconds": lifetime(&ike::SA_LIFETIME_SECONDS, "Lifetime of the IKE SA, in seconds.")
         }
@@ -59,18 +59,18 @@ fn ike_schema() -> Value {
 fn ipsec_schema() -> Value {
     json!({
         "type": "object", "additionalProperties": false, "minProperties": 1,
-        "description": "IPsec (phase 2). A group that is given in part is merged with what the tunnel has.",
+        "description": "IPsec (phase 2). The gateway completes a partial group with the tunnel's current values.",
         "properties": {
             "encryption_algorithm": words(
                 &[IpsecEncryption::WORDS, &[ipsec::NONE_ALIAS]].concat(),
-                "Encryption; `none` (also written `\"null\"`, as the cloud does) switches it off."),
+                "Encryption algorithm; `none` (or the string `\"null\"`, the cloud's own word) disables encryption."),
             "integrity_algorithm": words(
-                &[IpsecIntegrity::WORDS, &[ipsec::SHA_ALIAS]].concat(), "Integrity; `sha` and `sha1` are the same."),
+                &[IpsecIntegrity::WORDS, &[ipsec::SHA_ALIAS]].concat(), "Integrity algorithm; `sha` and `sha1` are the same."),
             "sa_lifetime_seconds": lifetime(&ipsec::SA_LIFETIME_SECONDS, "Lifetime of the IPsec SA, in seconds."),
             "sa_lifetime_kilobytes": lifetime(&ipsec::SA_LIFETIME_KILOBYTES, "Lifetime of the IPsec SA, in kilobytes."),
             "pfs_dh_group": words(
                 &[PfsDhGroup::WORDS, &[ipsec::NONE_ALIAS]].concat(),
-                "Diffie-Hellman group of perfect forward secrecy; `none` switches it off.")
+                "Diffie-Hellman group of perfect forward secrecy; `none` disables it.")
         }
     })
 }
@@ -81,8 +81,8 @@ pub fn tunnel_patch() -> Value {
         "type": "object",
         "additionalProperties": false,
         "minProperties": 1,
-        "description": "What to change (RFC 7396): an absent field stays as it is, `null` is refused. The cloud \
-            wants exactly one of `peer_cidrs` and `security_policies` in every change.",
+        "description": "The fields to change (RFC 7396): absent fields stay unchanged, `null` is refused. The cloud \
+            requires exactly one of `peer_cidrs` and `security_policies` in every change.",
         // Exactly one of the two, in words that generators of clients leave alone.
         "if": {"required": ["peer_cidrs"]},
         "then": {"not": {"required": ["security_policies"]}},
@@ -92,12 +92,12 @@ pub fn tunnel_patch() -> Value {
                      "description": "The tunnel's name; control characters are refused."},
             "pre_shared_key": {"type": "string", "format": "password", "writeOnly": true, "minLength": 1,
                                "maxLength": MAX_PRE_SHARED_KEY_LENGTH, "pattern": "^[ -~]+$",
-                               "description": "Printable ASCII. Never shown again: it stands as its keyed fingerprint."},
+                               "description": "Printable ASCII. Never shown again: answers contain its keyed fingerprint instead."},
             "peer_cidrs": {"type": "array", "minItems": 1, "items": cidr(),
-                           "description": "The peer's ranges."},
+                           "description": "The ranges of the peer."},
             "security_policies": {
                 "type": "array", "minItems": 1,
-                "description": "Which range of the VPC talks to which ranges of the peer.",
+                "description": "Pairs of a VPC range and the peer ranges that it reaches.",
                 "items": {"type": "object", "additionalProperties": false,
                           "required": ["local_cidr", "peer_cidrs"],
                           "properties": {"local_cidr": cidr(),
