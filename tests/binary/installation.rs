@@ -41,6 +41,8 @@ impl Installation {
             ("TUNNELGATE_LISTEN", "127.0.0.1:0".into()),
             ("TUNNELGATE_UPSTREAM_URL", format!("{}/v2/index.php", self.cloud_address)),
             ("TUNNELGATE_UPSTREAM_TIMEOUT", "2s".into()),
+            // Without a call budget: the time limits here leave no room for waiting.
+            ("TUNNELGATE_UPSTREAM_RPS", "0".into()),
             ("TUNNELGATE_POLL_INTERVAL", "200ms".into()),
             ("TUNNELGATE_SETTLE_WINDOW", "3s".into()),
             ("TUNNELGATE_SHUTDOWN_DELAY", "0s".into()),
