@@ -1,24 +1,24 @@
-//! The audit log can't be changed through the database, and shows it when somebody has done so all the same.
+//! The database refuses changes to the audit log, and verification detects changes made without the triggers.
 
 use tunnelgate::domain::chain;
 use tunnelgate::service::audit::{Break, Verdict, verify};
 use tunnelgate::service::ledger::Step;
 
-use crate::words::{Bench, advance, at, denied, opening, submit, succeed};
+use crate::harness::{Harness, advance, at, denied, opening, submit, succeed};
 
-/// Two whole operations and a refused call: nine events.
-async fn fill(bench: &Bench) {
+/// Two finished operations and a refused call: nine events.
+async fn fill(harness: &Harness) {
     for (tunnel, seconds) in [("vpnx-1", 0), ("vpnx-2", 10)] {
-        let opened = bench.opened(opening(tunnel, at(seconds))).await;
-        let running = bench.advanced(advance(opened, submit(), 0, at(seconds + 1))).await;
-        bench.advanced(advance(running, succeed(), 0, at(seconds + 2))).await;
+        let opened = harness.opened(opening(tunnel, at(seconds))).await;
+        let running = harness.advanced(advance(opened, submit(), 0, at(seconds + 1))).await;
+        harness.advanced(advance(running, succeed(), 0, at(seconds + 2))).await;
     }
-    bench.ledger.write(Step::Record(Box::new(denied(at(20), "intruder")))).await.expect("written");
+    harness.ledger.write(Step::Record(Box::new(denied(at(20), "intruder")))).await.expect("written");
 }
 
-async fn every_hash_can_be_computed_from_what_is_stored(bench: Bench) {
-    fill(&bench).await;
-    let events = bench.events().await;
+async fn every_hash_can_be_computed_from_what_is_stored(harness: Harness) {
+    fill(&harness).await;
+    let events = harness.events().await;
     assert_eq!(events.len(), 9);
     let mut before = chain::BEFORE_FIRST;
     for (event, seq) in events.iter().zip(1..) {
@@ -26,42 +26,42 @@ async fn every_hash_can_be_computed_from_what_is_stored(bench: Bench) {
         assert_eq!(chain::hash(&before, &event.row), Some(event.hash));
         before = event.hash;
     }
-    let checkpoint = bench.ledger.checkpoint().await.expect("read").expect("events");
+    let checkpoint = harness.ledger.checkpoint().await.expect("read").expect("events");
     assert_eq!((checkpoint.seq, checkpoint.hash, checkpoint.at), (9, before, at(20)));
-    let verdict = verify(&*bench.ledger, Some(checkpoint)).await.expect("looked");
+    let verdict = verify(&*harness.ledger, Some(checkpoint)).await.expect("verified");
     assert_eq!(verdict, Verdict::Whole { events: 9, newest: Some(checkpoint) });
 }
 
-async fn an_empty_log_is_whole(bench: Bench) {
-    assert_eq!(bench.ledger.checkpoint().await.expect("read"), None);
-    let verdict = verify(&*bench.ledger, None).await.expect("looked");
+async fn an_empty_log_is_whole(harness: Harness) {
+    assert_eq!(harness.ledger.checkpoint().await.expect("read"), None);
+    let verdict = verify(&*harness.ledger, None).await.expect("verified");
     assert_eq!(verdict, Verdict::Whole { events: 0, newest: None });
 }
 
-async fn the_database_itself_refuses_changes(bench: Bench) {
-    fill(&bench).await;
+async fn the_database_itself_refuses_changes(harness: Harness) {
+    fill(&harness).await;
     let mut statements = vec![
         "UPDATE audit_events SET actor = 'nobody' WHERE seq = 2",
         "UPDATE audit_events SET actor = actor",
         "DELETE FROM audit_events WHERE seq = 9",
         "DELETE FROM audit_events",
     ];
-    if bench.store.is_postgres() {
+    if harness.store.is_postgres() {
         statements.extend(["TRUNCATE audit_events", "TRUNCATE audit_events CASCADE"]);
     } else {
         statements.push("INSERT OR REPLACE INTO audit_events SELECT * FROM audit_events WHERE seq = 3");
     }
-    let before = bench.events().await;
+    let before = harness.events().await;
     for statement in statements {
-        let refused = bench.store.execute(statement).await.expect_err(statement);
+        let refused = harness.store.execute(statement).await.expect_err(statement);
         assert!(refused.to_string().contains("append-only"), "{statement}: {refused}");
     }
-    assert_eq!(bench.events().await, before);
+    assert_eq!(harness.events().await, before);
 }
 
-/// What somebody with all rights does first.
-async fn disarm(bench: &Bench) {
-    let statements: &[&str] = if bench.store.is_postgres() {
+/// Removes the triggers, as an administrator can.
+async fn disarm(harness: &Harness) {
+    let statements: &[&str] = if harness.store.is_postgres() {
         &["ALTER TABLE audit_events DISABLE TRIGGER USER"]
     } else {
         &[
@@ -71,36 +71,36 @@ async fn disarm(bench: &Bench) {
         ]
     };
     for statement in statements {
-        bench.store.execute(statement).await.expect(statement);
+        harness.store.execute(statement).await.expect(statement);
     }
 }
 
-async fn broken_at(bench: &Bench) -> (i64, Break) {
-    match verify(&*bench.ledger, None).await.expect("looked") {
+async fn broken_at(harness: &Harness) -> (i64, Break) {
+    match verify(&*harness.ledger, None).await.expect("verified") {
         Verdict::Broken { seq, why } => (seq, why),
-        Verdict::Whole { .. } => panic!("nothing was noticed"),
+        Verdict::Whole { .. } => panic!("no change was detected"),
     }
 }
 
-async fn a_changed_row_is_named(bench: Bench) {
-    fill(&bench).await;
-    disarm(&bench).await;
-    bench
+async fn a_changed_row_is_named(harness: Harness) {
+    fill(&harness).await;
+    disarm(&harness).await;
+    harness
         .store
         .execute("UPDATE audit_events SET actor = 'somebody-else' WHERE seq = 3")
         .await
         .expect("changed");
-    assert_eq!(broken_at(&bench).await, (3, Break::Hash));
-    // An earlier one is named before it.
-    bench.store.execute("UPDATE audit_events SET source_ip = NULL WHERE seq = 2").await.expect("changed");
-    assert_eq!(broken_at(&bench).await, (2, Break::Hash));
+    assert_eq!(broken_at(&harness).await, (3, Break::Hash));
+    // Verification reports the first changed row.
+    harness.store.execute("UPDATE audit_events SET source_ip = NULL WHERE seq = 2").await.expect("changed");
+    assert_eq!(broken_at(&harness).await, (2, Break::Hash));
 }
 
-async fn every_column_counts(bench: Bench) {
-    fill(&bench).await;
-    disarm(&bench).await;
+async fn every_column_counts(harness: Harness) {
+    fill(&harness).await;
+    disarm(&harness).await;
     let text = |column: &str| format!("{column} = 'x' || coalesce({column}, '')");
-    let json = if bench.store.is_postgres() { "'{\"a\": 1}'::jsonb" } else { "'{\"a\": 1}'" };
+    let json = if harness.store.is_postgres() { "'{\"a\": 1}'::jsonb" } else { "'{\"a\": 1}'" };
     let uuid = "'018f0000-0000-7000-8000-000000000000'";
     let mut sets: Vec<String> = [
         "event",
@@ -126,96 +126,99 @@ async fn every_column_counts(bench: Bench) {
     ]);
     for set in sets {
         let keep = "CREATE TABLE kept AS SELECT * FROM audit_events WHERE seq = 5";
-        bench.store.execute(keep).await.expect("kept");
-        bench.store.execute(&format!("UPDATE audit_events SET {set} WHERE seq = 5")).await.expect(&set);
-        assert_eq!(broken_at(&bench).await, (5, Break::Hash), "{set}");
+        harness.store.execute(keep).await.expect("kept");
+        harness.store.execute(&format!("UPDATE audit_events SET {set} WHERE seq = 5")).await.expect(&set);
+        assert_eq!(broken_at(&harness).await, (5, Break::Hash), "{set}");
         for statement in [
             "DELETE FROM audit_events WHERE seq = 5",
             "INSERT INTO audit_events SELECT * FROM kept",
             "DROP TABLE kept",
         ] {
-            bench.store.execute(statement).await.expect(statement);
+            harness.store.execute(statement).await.expect(statement);
         }
-        assert!(matches!(verify(&*bench.ledger, None).await.expect("looked"), Verdict::Whole { .. }));
+        assert!(matches!(verify(&*harness.ledger, None).await.expect("verified"), Verdict::Whole { .. }));
     }
 }
 
-async fn a_removed_row_is_named(bench: Bench) {
-    fill(&bench).await;
-    disarm(&bench).await;
-    bench.store.execute("DELETE FROM audit_events WHERE seq = 4").await.expect("removed");
-    assert_eq!(broken_at(&bench).await, (5, Break::Gap { expected: 4 }));
-    // Closing the gap does not help.
+async fn a_removed_row_is_named(harness: Harness) {
+    fill(&harness).await;
+    disarm(&harness).await;
+    harness.store.execute("DELETE FROM audit_events WHERE seq = 4").await.expect("removed");
+    assert_eq!(broken_at(&harness).await, (5, Break::Gap { expected: 4 }));
+    // Closing the gap breaks the hashes.
     for seq in 5..=9 {
         let statement = format!("UPDATE audit_events SET seq = {} WHERE seq = {seq}", seq - 1);
-        bench.store.execute(&statement).await.expect("moved");
+        harness.store.execute(&statement).await.expect("moved");
     }
-    assert_eq!(broken_at(&bench).await, (4, Break::PrevHash));
+    assert_eq!(broken_at(&harness).await, (4, Break::PrevHash));
 }
 
-async fn an_inserted_row_is_named(bench: Bench) {
-    fill(&bench).await;
-    disarm(&bench).await;
+async fn an_inserted_row_is_named(harness: Harness) {
+    fill(&harness).await;
+    disarm(&harness).await;
     let columns = "id, occurred_at, event, operation_id, actor, actor_kind, source_ip, user_agent, request_id, \
                    trace_id, vpc_id, gateway_id, tunnel_id, changes, upstream, prev_hash, hash";
     let other = columns.replacen("id", "'018f0000-0000-7000-8000-000000000000'", 1);
-    let other = if bench.store.is_postgres() { other.replacen("000'", "000'::uuid", 1) } else { other };
+    let other = if harness.store.is_postgres() { other.replacen("000'", "000'::uuid", 1) } else { other };
     let statement = format!(
         "INSERT INTO audit_events (seq, {columns}) SELECT 10, {other} FROM audit_events WHERE seq = 9"
     );
-    bench.store.execute(&statement).await.expect("inserted");
-    assert_eq!(broken_at(&bench).await, (10, Break::PrevHash));
+    harness.store.execute(&statement).await.expect("inserted");
+    assert_eq!(broken_at(&harness).await, (10, Break::PrevHash));
 }
 
-async fn reordered_rows_are_named(bench: Bench) {
-    fill(&bench).await;
-    disarm(&bench).await;
+async fn reordered_rows_are_named(harness: Harness) {
+    fill(&harness).await;
+    disarm(&harness).await;
     for statement in [
         "UPDATE audit_events SET seq = 100 WHERE seq = 6",
         "UPDATE audit_events SET seq = 6 WHERE seq = 7",
         "UPDATE audit_events SET seq = 7 WHERE seq = 100",
     ] {
-        bench.store.execute(statement).await.expect(statement);
+        harness.store.execute(statement).await.expect(statement);
     }
-    assert_eq!(broken_at(&bench).await, (6, Break::PrevHash));
+    assert_eq!(broken_at(&harness).await, (6, Break::PrevHash));
 }
 
-async fn a_cut_off_tail_is_noticed_with_a_checkpoint(bench: Bench) {
-    fill(&bench).await;
-    let kept = bench.ledger.checkpoint().await.expect("read");
-    disarm(&bench).await;
-    bench.store.execute("DELETE FROM audit_events WHERE seq > 7").await.expect("cut off");
-    let alone = verify(&*bench.ledger, None).await.expect("looked");
-    assert!(matches!(alone, Verdict::Whole { events: 7, .. }), "alone it can't be seen");
-    let verdict = verify(&*bench.ledger, kept).await.expect("looked");
+async fn a_cut_off_tail_is_noticed_with_a_checkpoint(harness: Harness) {
+    fill(&harness).await;
+    let kept = harness.ledger.checkpoint().await.expect("read");
+    disarm(&harness).await;
+    harness.store.execute("DELETE FROM audit_events WHERE seq > 7").await.expect("cut off");
+    let alone = verify(&*harness.ledger, None).await.expect("verified");
+    assert!(
+        matches!(alone, Verdict::Whole { events: 7, .. }),
+        "without a checkpoint the cut is undetectable"
+    );
+    let verdict = verify(&*harness.ledger, kept).await.expect("verified");
     assert_eq!(verdict, Verdict::Broken { seq: 8, why: Break::CutOff });
 }
 
-async fn a_log_written_anew_is_noticed_with_a_checkpoint(bench: Bench) {
-    fill(&bench).await;
-    let mut kept = bench.ledger.checkpoint().await.expect("read");
+async fn a_log_written_anew_is_noticed_with_a_checkpoint(harness: Harness) {
+    fill(&harness).await;
+    let mut kept = harness.ledger.checkpoint().await.expect("read");
     if let Some(kept) = &mut kept {
         kept.hash[0] ^= 1;
     }
-    let verdict = verify(&*bench.ledger, kept).await.expect("looked");
+    let verdict = verify(&*harness.ledger, kept).await.expect("verified");
     assert_eq!(verdict, Verdict::Broken { seq: 9, why: Break::Checkpoint });
 }
 
-async fn a_row_that_can_not_be_read_is_a_broken_one(bench: Bench) {
-    if bench.store.is_postgres() {
-        // There the columns' own types keep such values out.
+async fn a_row_that_can_not_be_read_is_a_broken_one(harness: Harness) {
+    if harness.store.is_postgres() {
+        // The column types of PostgreSQL reject such values.
         return;
     }
-    fill(&bench).await;
-    disarm(&bench).await;
-    bench
+    fill(&harness).await;
+    disarm(&harness).await;
+    harness
         .store
         .execute("UPDATE audit_events SET changes = '{not json' WHERE seq = 5")
         .await
         .expect("changed");
-    assert_eq!(broken_at(&bench).await, (5, Break::Unreadable));
-    bench.store.execute("UPDATE audit_events SET actor = 'x' WHERE seq = 2").await.expect("changed");
-    assert_eq!(broken_at(&bench).await, (2, Break::Hash), "the first bad row is named");
+    assert_eq!(broken_at(&harness).await, (5, Break::Unreadable));
+    harness.store.execute("UPDATE audit_events SET actor = 'x' WHERE seq = 2").await.expect("changed");
+    assert_eq!(broken_at(&harness).await, (2, Break::Hash), "the first changed row is reported");
 }
 
 on_each_ledger!(

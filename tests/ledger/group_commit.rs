@@ -1,24 +1,24 @@
-//! Steps that come in together share a transaction, and one at fault does not take the others with it.
+//! Concurrent steps share a transaction, and an invalid step does not fail the others.
 
 use tunnelgate::ledger;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::ledger::{Step, Written};
 
-use crate::words::{Bench, OPTIONS, another, at, denied, opening};
+use crate::harness::{Harness, OPTIONS, at, denied, open_replica, opening};
 
 const STEPS: usize = 64;
 
-/// A figure of `/metrics`.
-fn figure(metrics: &Metrics, name: &str) -> f64 {
+/// The value of a metric.
+fn value(metrics: &Metrics, name: &str) -> f64 {
     let text = metrics.render();
     let line = text.lines().find(|line| line.split(' ').next() == Some(name));
-    let value = line.and_then(|line| line.split(' ').nth(1)).and_then(|value| value.parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in {text}"))
+    let found = line.and_then(|line| line.split(' ').nth(1)).and_then(|value| value.parse().ok());
+    found.unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
-async fn steps_at_the_same_time_share_commits(bench: Bench) {
+async fn steps_at_the_same_time_share_commits(harness: Harness) {
     let metrics = Metrics::default();
-    let ledger = ledger::open(bench.store.url(), OPTIONS, &metrics).await.expect("a ledger");
+    let ledger = ledger::open(harness.store.url(), OPTIONS, &metrics).await.expect("a ledger");
     let writes = (0..STEPS).map(|number| {
         let step = Step::Open(Box::new(opening(&format!("vpnx-{number}"), at(0))));
         let ledger = ledger.clone();
@@ -26,17 +26,17 @@ async fn steps_at_the_same_time_share_commits(bench: Bench) {
     });
     let written = futures_util::future::join_all(writes).await;
     assert!(written.iter().all(|written| *written == Written::Opened));
-    let commits = figure(&metrics, "tunnelgate_ledger_batch_steps_count");
-    assert!((figure(&metrics, "tunnelgate_ledger_batch_steps_sum") - STEPS as f64).abs() < 0.5);
+    let commits = value(&metrics, "tunnelgate_ledger_batch_steps_count");
+    assert!((value(&metrics, "tunnelgate_ledger_batch_steps_sum") - STEPS as f64).abs() < 0.5);
     assert!(commits <= 4.0, "{STEPS} steps took {commits} commits");
-    let seqs: Vec<i64> = bench.events().await.into_iter().map(|event| event.row.seq).collect();
+    let seqs: Vec<i64> = harness.events().await.into_iter().map(|event| event.row.seq).collect();
     assert_eq!(seqs, (1..=STEPS as i64).collect::<Vec<_>>(), "gap-free");
 }
 
-async fn a_batch_sees_its_own_steps(bench: Bench) {
+async fn a_batch_sees_its_own_steps(harness: Harness) {
     let writes = (0..STEPS).map(|_| {
         let step = Step::Open(Box::new(opening("vpnx-1", at(0))));
-        let ledger = bench.ledger.clone();
+        let ledger = harness.ledger.clone();
         async move { ledger.write(step).await.expect("written") }
     });
     let written = futures_util::future::join_all(writes).await;
@@ -45,59 +45,60 @@ async fn a_batch_sees_its_own_steps(bench: Bench) {
     assert_eq!((opened, in_progress), (1, STEPS - 1));
 }
 
-async fn a_step_that_the_database_refuses_fails_alone(bench: Bench) {
+async fn a_step_that_the_database_refuses_fails_alone(harness: Harness) {
     let taken = denied(at(0), "first");
-    bench.ledger.write(Step::Record(Box::new(taken.clone()))).await.expect("written");
+    harness.ledger.write(Step::Record(Box::new(taken.clone()))).await.expect("written");
     let mut steps: Vec<Step> =
         (0..8).map(|number| Step::Open(Box::new(opening(&format!("vpnx-{number}"), at(0))))).collect();
-    // The id of an event stands once.
+    // Event ids are unique.
     steps.insert(4, Step::Record(Box::new(taken)));
     let writes = steps.into_iter().map(|step| {
-        let ledger = bench.ledger.clone();
+        let ledger = harness.ledger.clone();
         async move { ledger.write(step).await }
     });
     let written = futures_util::future::join_all(writes).await;
     for (place, written) in written.into_iter().enumerate() {
         assert_eq!(written.is_err(), place == 4, "{place}: {written:?}");
     }
-    let seqs: Vec<i64> = bench.events().await.into_iter().map(|event| event.row.seq).collect();
-    assert_eq!(seqs, (1..=9).collect::<Vec<_>>(), "no gap where the refused one would have stood");
+    let seqs: Vec<i64> = harness.events().await.into_iter().map(|event| event.row.seq).collect();
+    assert_eq!(seqs, (1..=9).collect::<Vec<_>>(), "the refused step leaves no gap");
 }
 
-async fn two_replicas_write_one_chain(bench: Bench) {
-    let other = another(&bench.store).await;
+async fn two_replicas_write_one_chain(harness: Harness) {
+    let other = open_replica(&harness.store).await;
     let writes = (0..200).map(|number| {
-        let ledger = if number % 2 == 0 { bench.ledger.clone() } else { other.clone() };
+        let ledger = if number % 2 == 0 { harness.ledger.clone() } else { other.clone() };
         let step = Step::Open(Box::new(opening(&format!("vpnx-{number}"), at(0))));
         tokio::spawn(async move { ledger.write(step).await.expect("written") })
     });
     for write in writes.collect::<Vec<_>>() {
         assert_eq!(write.await.expect("an answer"), Written::Opened);
     }
-    let verdict = tunnelgate::service::audit::verify(&*bench.ledger, None).await.expect("looked");
+    let verdict = tunnelgate::service::audit::verify(&*harness.ledger, None).await.expect("verified");
     assert!(matches!(verdict, tunnelgate::service::audit::Verdict::Whole { events: 200, .. }), "{verdict:?}");
 }
 
-async fn a_step_is_heard_of_on_every_replica(bench: Bench) {
-    let other = another(&bench.store).await;
-    let mut here = bench.ledger.steps();
+async fn a_step_is_heard_of_on_every_replica(harness: Harness) {
+    let other = open_replica(&harness.store).await;
+    let mut here = harness.ledger.steps();
     let mut there = other.steps();
-    let operation = bench.opened(opening("vpnx-1", at(0))).await;
+    let operation = harness.opened(opening("vpnx-1", at(0))).await;
     assert_eq!(here.recv().await.expect("a step"), operation.id);
-    if bench.store.is_postgres() {
-        // The listener may still be connecting; every step is told.
-        let heard = loop {
+    if harness.store.is_postgres() {
+        // The listener may still be connecting, so write steps until it receives one.
+        let notified = loop {
             tokio::select! {
-                heard = there.recv() => break heard.expect("a step"),
+                notified = there.recv() => break notified.expect("a step"),
                 () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {
-                    bench.ledger.write(Step::Record(Box::new(denied(at(1), "x")))).await.expect("written");
+                    harness.ledger.write(Step::Record(Box::new(denied(at(1), "x")))).await.expect("written");
                     let next = tunnelgate::chance::Chance::word(&tunnelgate::chance::SystemChance);
-                    bench.opened(opening(&format!("vpnx-{next}"), at(1))).await;
+                    harness.opened(opening(&format!("vpnx-{next}"), at(1))).await;
                 }
             }
         };
-        let read = other.operation(heard, &tunnelgate::domain::principal::VpcScope::All).await.expect("read");
-        assert!(read.is_some(), "what is heard of is there");
+        let read =
+            other.operation(notified, &tunnelgate::domain::principal::VpcScope::All).await.expect("read");
+        assert!(read.is_some(), "the operation of the notification exists");
     }
 }
 

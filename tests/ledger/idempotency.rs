@@ -5,70 +5,71 @@ use std::time::Duration;
 use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::service::ledger::{IDEMPOTENCY_WINDOW, Step, Written};
 
-use crate::words::{Bench, advance, another, at, opening, submit, succeed, with_key};
+use crate::harness::{Harness, advance, at, open_replica, opening, submit, succeed, with_key};
 
-async fn write(bench: &Bench, opening: tunnelgate::service::ledger::Opening) -> Written {
-    bench.ledger.write(Step::Open(Box::new(opening))).await.expect("written")
+async fn write(harness: &Harness, opening: tunnelgate::service::ledger::Opening) -> Written {
+    harness.ledger.write(Step::Open(Box::new(opening))).await.expect("written")
 }
 
-async fn the_same_request_gives_the_first_operation_as_it_is_now(bench: Bench) {
-    let first = bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
-    let repeated = write(&bench, with_key(opening("vpnx-1", at(1)), "a", 1)).await;
+async fn the_same_request_gives_the_first_operation_as_it_is_now(harness: Harness) {
+    let first = harness.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+    let repeated = write(&harness, with_key(opening("vpnx-1", at(1)), "a", 1)).await;
     assert_eq!(repeated, Written::Repeated(Box::new(first.clone())));
-    let running = bench.advanced(advance(first, submit(), 0, at(2))).await;
-    let ended = bench.advanced(advance(running, succeed(), 0, at(3))).await;
-    let repeated = write(&bench, with_key(opening("vpnx-1", at(4)), "a", 1)).await;
+    let running = harness.advanced(advance(first, submit(), 0, at(2))).await;
+    let ended = harness.advanced(advance(running, succeed(), 0, at(3))).await;
+    let repeated = write(&harness, with_key(opening("vpnx-1", at(4)), "a", 1)).await;
     assert_eq!(repeated, Written::Repeated(Box::new(ended)));
-    assert_eq!(bench.kinds().await.iter().filter(|kind| *kind == "requested").count(), 1);
+    assert_eq!(harness.kinds().await.iter().filter(|kind| *kind == "requested").count(), 1);
 }
 
-async fn another_request_under_the_key_is_refused(bench: Bench) {
-    bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
-    assert_eq!(write(&bench, with_key(opening("vpnx-2", at(1)), "a", 2)).await, Written::KeyReused);
-    // Another principal's key is another key.
+async fn another_request_under_the_key_is_refused(harness: Harness) {
+    harness.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+    assert_eq!(write(&harness, with_key(opening("vpnx-2", at(1)), "a", 2)).await, Written::KeyReused);
+    // Keys of different principals are independent.
     let mut other = with_key(opening("vpnx-2", at(1)), "a", 2);
     if let Some(idempotency) = &mut other.idempotency {
         idempotency.principal_id = "key:2".into();
     }
-    bench.opened(other).await;
+    harness.opened(other).await;
 }
 
-async fn a_key_is_forgotten_after_a_day(bench: Bench) {
-    let first = bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+async fn a_key_is_forgotten_after_a_day(harness: Harness) {
+    let first = harness.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
     let last_moment = at(0).plus(IDEMPOTENCY_WINDOW - Duration::from_micros(1));
-    let repeated = write(&bench, with_key(opening("vpnx-2", last_moment), "a", 1)).await;
+    let repeated = write(&harness, with_key(opening("vpnx-2", last_moment), "a", 1)).await;
     assert_eq!(repeated, Written::Repeated(Box::new(first)));
     let after = at(0).plus(IDEMPOTENCY_WINDOW);
-    let second = bench.opened(with_key(opening("vpnx-2", after), "a", 2)).await;
-    let repeated = write(&bench, with_key(opening("vpnx-2", after), "a", 2)).await;
-    assert_eq!(repeated, Written::Repeated(Box::new(second)), "the key now means the second");
+    let second = harness.opened(with_key(opening("vpnx-2", after), "a", 2)).await;
+    let repeated = write(&harness, with_key(opening("vpnx-2", after), "a", 2)).await;
+    assert_eq!(repeated, Written::Repeated(Box::new(second)), "the key belongs to the second operation");
 }
 
-async fn old_keys_are_removed_and_no_others(bench: Bench) {
-    let first = bench.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
-    let second = bench.opened(with_key(opening("vpnx-2", at(10)), "b", 1)).await;
-    let forget = async |before| bench.ledger.forget_idempotency_keys(before, 10).await.expect("forgotten");
+async fn old_keys_are_removed_and_no_others(harness: Harness) {
+    let first = harness.opened(with_key(opening("vpnx-1", at(0)), "a", 1)).await;
+    let second = harness.opened(with_key(opening("vpnx-2", at(10)), "b", 1)).await;
+    let forget = async |before| harness.ledger.forget_idempotency_keys(before, 10).await.expect("forgotten");
     assert_eq!(forget(at(0)).await, 0, "not yet");
     assert_eq!(forget(at(5)).await, 1);
-    let kept = write(&bench, with_key(opening("vpnx-3", at(11)), "b", 1)).await;
+    let kept = write(&harness, with_key(opening("vpnx-3", at(11)), "b", 1)).await;
     assert_eq!(kept, Written::Repeated(Box::new(second)));
-    assert_eq!(bench.ledger.operation(first.id, &VpcScope::All).await.expect("read"), Some(first));
-    bench.opened(with_key(opening("vpnx-3", at(12)), "a", 2)).await;
+    assert_eq!(harness.ledger.operation(first.id, &VpcScope::All).await.expect("read"), Some(first));
+    harness.opened(with_key(opening("vpnx-3", at(12)), "a", 2)).await;
 }
 
-async fn a_refused_opening_does_not_use_the_key_up(bench: Bench) {
-    let first = bench.opened(opening("vpnx-1", at(0))).await;
-    let refused = write(&bench, with_key(opening("vpnx-1", at(1)), "a", 1)).await;
+async fn a_refused_opening_does_not_use_the_key_up(harness: Harness) {
+    let first = harness.opened(opening("vpnx-1", at(0))).await;
+    let refused = write(&harness, with_key(opening("vpnx-1", at(1)), "a", 1)).await;
     assert_eq!(refused, Written::InProgress(first.id));
-    let running = bench.advanced(advance(first, submit(), 0, at(2))).await;
-    bench.advanced(advance(running, succeed(), 0, at(3))).await;
-    bench.opened(with_key(opening("vpnx-1", at(4)), "a", 1)).await;
+    let running = harness.advanced(advance(first, submit(), 0, at(2))).await;
+    harness.advanced(advance(running, succeed(), 0, at(3))).await;
+    harness.opened(with_key(opening("vpnx-1", at(4)), "a", 1)).await;
 }
 
-async fn many_copies_at_once_are_one_operation(bench: Bench) {
-    let other = if bench.store.is_postgres() { another(&bench.store).await } else { bench.ledger.clone() };
+async fn many_copies_at_once_are_one_operation(harness: Harness) {
+    let other =
+        if harness.store.is_postgres() { open_replica(&harness.store).await } else { harness.ledger.clone() };
     let copies = (0..50).map(|number| {
-        let ledger = if number % 2 == 0 { bench.ledger.clone() } else { other.clone() };
+        let ledger = if number % 2 == 0 { harness.ledger.clone() } else { other.clone() };
         let opening = with_key(opening("vpnx-1", at(0)), "a", 1);
         tokio::spawn(async move { ledger.write(Step::Open(Box::new(opening))).await.expect("written") })
     });
@@ -82,7 +83,7 @@ async fn many_copies_at_once_are_one_operation(bench: Bench) {
         }
     }
     assert_eq!(opened, 1);
-    assert_eq!(bench.kinds().await, ["requested"]);
+    assert_eq!(harness.kinds().await, ["requested"]);
 }
 
 on_each_ledger!(

@@ -6,7 +6,7 @@ use tunnelgate::chance::SystemChance;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
 use tunnelgate::service::keys::{NewKey, draw};
 
-use crate::words::{Bench, at};
+use crate::harness::{Harness, at};
 
 fn key(name: &str, seconds: u64) -> NewKey {
     let grants = vec![
@@ -19,17 +19,17 @@ fn key(name: &str, seconds: u64) -> NewKey {
     draw(&SystemChance, name, grants, Some(Duration::from_secs(60)), at(seconds))
 }
 
-async fn a_key_is_found_by_its_token_and_revoked_by_its_name(bench: Bench) {
-    let ledger = &bench.ledger;
+async fn a_key_is_found_by_its_token_and_revoked_by_its_name(harness: Harness) {
+    let ledger = &harness.ledger;
     let first = key("netops", 0).key;
     assert!(ledger.create_key(&first).await.expect("stored"));
     assert_eq!(ledger.key_by_token(&first.token_sha256).await.expect("read"), Some(first.clone()));
     assert_eq!(ledger.key_by_token(&[7; 32]).await.expect("read"), None);
 
     let second = key("netops", 1).key;
-    assert!(!ledger.create_key(&second).await.expect("looked"), "the name is taken");
+    assert!(!ledger.create_key(&second).await.expect("checked"), "the name is taken");
     assert!(ledger.revoke_key("netops", at(2)).await.expect("stored"));
-    assert!(!ledger.revoke_key("netops", at(3)).await.expect("looked"), "only once");
+    assert!(!ledger.revoke_key("netops", at(3)).await.expect("checked"), "only once");
     let revoked = ledger.key_by_token(&first.token_sha256).await.expect("read").expect("still listed");
     assert_eq!(revoked.revoked_at, Some(at(2)));
 

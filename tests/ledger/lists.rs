@@ -1,4 +1,4 @@
-//! Filters, pages, and what a principal may see.
+//! Filters, pages, and the VPCs of a principal.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use tunnelgate::domain::operation::{ErrorCode, Status, Transition};
 use tunnelgate::domain::principal::{VpcPattern, VpcScope};
 use tunnelgate::service::ledger::{EventFilter, OperationFilter, Order, Step};
 
-use crate::words::{Bench, advance, at, denied, error, opening_in, submit, succeed};
+use crate::harness::{Harness, advance, at, denied, error, opening_in, submit, succeed};
 
-/// Six operations: two VPCs, two requesters, one ended.
-async fn fill(bench: &Bench) {
+/// Six operations in two VPCs, by two requesters. One has ended.
+async fn fill(harness: &Harness) {
     for number in 0..6_u64 {
         let vpc = if number % 2 == 0 { "vpc-prod-1" } else { "vpc_test" };
         let requester = if number < 3 { "alice" } else { "bob" };
         let now = at(number * 10);
-        let opened = bench.opened(opening_in(vpc, &format!("vpnx-{number}"), requester, now)).await;
+        let opened = harness.opened(opening_in(vpc, &format!("vpnx-{number}"), requester, now)).await;
         if number == 5 {
-            let running = bench.advanced(advance(opened, submit(), 0, now)).await;
-            bench.advanced(advance(running, succeed(), 0, now)).await;
+            let running = harness.advanced(advance(opened, submit(), 0, now)).await;
+            harness.advanced(advance(running, succeed(), 0, now)).await;
         }
     }
 }
 
-async fn tunnels(bench: &Bench, vpcs: &VpcScope, filter: OperationFilter) -> Vec<String> {
-    let operations = bench.ledger.operations(vpcs, &filter, None, 100).await.expect("a list");
+async fn tunnels(harness: &Harness, vpcs: &VpcScope, filter: OperationFilter) -> Vec<String> {
+    let operations = harness.ledger.operations(vpcs, &filter, None, 100).await.expect("a list");
     operations.iter().map(|operation| operation.tunnel.tunnel_id.as_str().to_owned()).collect()
 }
 
@@ -33,8 +33,8 @@ fn scope(patterns: &[&str]) -> VpcScope {
     VpcScope::Matching(patterns.collect())
 }
 
-async fn every_filter_narrows_the_list_of_operations(bench: Bench) {
-    fill(&bench).await;
+async fn every_filter_narrows_the_list_of_operations(harness: Harness) {
+    fill(&harness).await;
     let all = OperationFilter::default;
     let some = |text: &str| Some(text.to_owned());
     let cases: [(OperationFilter, &[u32]); 8] = [
@@ -49,58 +49,62 @@ async fn every_filter_narrows_the_list_of_operations(bench: Bench) {
     ];
     for (filter, expected) in cases {
         let expected: Vec<String> = expected.iter().map(|number| format!("vpnx-{number}")).collect();
-        assert_eq!(tunnels(&bench, &VpcScope::All, filter.clone()).await, expected, "{filter:?}");
+        assert_eq!(tunnels(&harness, &VpcScope::All, filter.clone()).await, expected, "{filter:?}");
     }
 }
 
-async fn pages_stay_right_while_rows_come_in(bench: Bench) {
-    fill(&bench).await;
+async fn pages_stay_right_while_rows_come_in(harness: Harness) {
+    fill(&harness).await;
     let filter = OperationFilter::default();
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let page = bench.ledger.operations(&VpcScope::All, &filter, after, 2).await.expect("a page");
+        let page = harness.ledger.operations(&VpcScope::All, &filter, after, 2).await.expect("a page");
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         seen.extend(page.into_iter().map(|operation| operation.tunnel.tunnel_id.as_str().to_owned()));
         let newer = at(1000 + seen.len() as u64);
-        bench.opened(opening_in("vpc-new", &format!("vpnx-new-{}", seen.len()), "carol", newer)).await;
+        harness.opened(opening_in("vpc-new", &format!("vpnx-new-{}", seen.len()), "carol", newer)).await;
     }
     assert_eq!(seen, ["vpnx-5", "vpnx-4", "vpnx-3", "vpnx-2", "vpnx-1", "vpnx-0"]);
 }
 
-async fn a_principal_sees_its_vpcs_only(bench: Bench) {
-    fill(&bench).await;
+async fn a_principal_sees_its_vpcs_only(harness: Harness) {
+    fill(&harness).await;
     let all = OperationFilter::default;
-    assert_eq!(tunnels(&bench, &scope(&["vpc-prod-*"]), all()).await, ["vpnx-4", "vpnx-2", "vpnx-0"]);
-    // An underscore is a character, not any character; letter case counts.
-    assert_eq!(tunnels(&bench, &scope(&["vpc_*"]), all()).await, ["vpnx-5", "vpnx-3", "vpnx-1"]);
-    assert!(tunnels(&bench, &scope(&["VPC*"]), all()).await.is_empty());
-    assert!(tunnels(&bench, &scope(&["vpc_prod_*"]), all()).await.is_empty());
-    assert_eq!(tunnels(&bench, &scope(&["nothing", "*test"]), all()).await.len(), 3);
-    assert!(tunnels(&bench, &scope(&[]), all()).await.is_empty());
+    assert_eq!(tunnels(&harness, &scope(&["vpc-prod-*"]), all()).await, ["vpnx-4", "vpnx-2", "vpnx-0"]);
+    // An underscore matches only itself, and case matters.
+    assert_eq!(tunnels(&harness, &scope(&["vpc_*"]), all()).await, ["vpnx-5", "vpnx-3", "vpnx-1"]);
+    assert!(tunnels(&harness, &scope(&["VPC*"]), all()).await.is_empty());
+    assert!(tunnels(&harness, &scope(&["vpc_prod_*"]), all()).await.is_empty());
+    assert_eq!(tunnels(&harness, &scope(&["nothing", "*test"]), all()).await.len(), 3);
+    assert!(tunnels(&harness, &scope(&[]), all()).await.is_empty());
 
-    let hidden = bench.ledger.operations(&VpcScope::All, &all(), None, 1).await.expect("a list").remove(0);
+    let hidden = harness.ledger.operations(&VpcScope::All, &all(), None, 1).await.expect("a list").remove(0);
     let read = |vpcs| {
-        let (ledger, id) = (bench.ledger.clone(), hidden.id);
+        let (ledger, id) = (harness.ledger.clone(), hidden.id);
         async move { ledger.operation(id, &vpcs).await.expect("read") }
     };
     assert_eq!(read(scope(&["vpc-prod-*"])).await, None);
     assert!(read(scope(&["vpc_test"])).await.is_some());
 
     let (visible, filter) = (scope(&["vpc-prod-*"]), EventFilter::default());
-    let events = bench.ledger.events(&visible, &filter, Order::NewestFirst, None, 99).await.expect("a list");
+    let events =
+        harness.ledger.events(&visible, &filter, Order::NewestFirst, None, 99).await.expect("a list");
     assert!(events.len() == 3 && events.iter().all(|event| event.row.vpc_id == "vpc-prod-1"));
-    assert_eq!(bench.ledger.event(1, &scope(&["vpc_test"])).await.expect("read"), None);
-    assert!(bench.ledger.event(1, &scope(&["vpc-prod-1"])).await.expect("read").is_some());
+    assert_eq!(harness.ledger.event(1, &scope(&["vpc_test"])).await.expect("read"), None);
+    assert!(harness.ledger.event(1, &scope(&["vpc-prod-1"])).await.expect("read").is_some());
 }
 
-async fn every_filter_narrows_the_list_of_events(bench: Bench) {
-    fill(&bench).await;
+async fn every_filter_narrows_the_list_of_events(harness: Harness) {
+    fill(&harness).await;
     let all = EventFilter::default;
     let some = |text: &str| Some(text.to_owned());
-    let last =
-        bench.ledger.operations(&VpcScope::All, &OperationFilter::default(), None, 1).await.expect("a list");
+    let last = harness
+        .ledger
+        .operations(&VpcScope::All, &OperationFilter::default(), None, 1)
+        .await
+        .expect("a list");
     let cases: [(EventFilter, &[i64]); 9] = [
         (all(), &[9, 8, 7, 6, 5, 4, 3, 2, 1]),
         (EventFilter { operation_id: Some(last[0].id), ..all() }, &[9, 8, 7, 6]),
@@ -122,7 +126,7 @@ async fn every_filter_narrows_the_list_of_events(bench: Bench) {
             let mut after = None;
             loop {
                 let page =
-                    bench.ledger.events(&VpcScope::All, &filter, order, after, 2).await.expect("a page");
+                    harness.ledger.events(&VpcScope::All, &filter, order, after, 2).await.expect("a page");
                 let Some(event) = page.last() else { break };
                 after = Some(event.row.seq);
                 seen.extend(page.iter().map(|event| event.row.seq));
@@ -132,38 +136,45 @@ async fn every_filter_narrows_the_list_of_events(bench: Bench) {
     }
 }
 
-/// What a list has to hold, told by looking at every event.
-fn told_by_looking(log: &[Event], fits: impl Fn(&Event) -> bool) -> Vec<i64> {
+/// The expected list, found by a scan of all events.
+fn found_by_scan(log: &[Event], fits: impl Fn(&Event) -> bool) -> Vec<i64> {
     log.iter().rev().filter(|event| fits(event)).map(|event| event.row.seq).collect()
 }
 
-async fn walk(bench: &Bench, vpcs: &VpcScope, filter: &EventFilter, order: Order, limit: u32) -> Vec<i64> {
+async fn walk(
+    harness: &Harness,
+    vpcs: &VpcScope,
+    filter: &EventFilter,
+    order: Order,
+    limit: u32,
+) -> Vec<i64> {
     let (mut seqs, mut after) = (Vec::new(), None);
     loop {
-        let page = bench.ledger.events(vpcs, filter, order, after, limit).await.expect("a page");
+        let page = harness.ledger.events(vpcs, filter, order, after, limit).await.expect("a page");
         let Some(last) = page.last() else { return seqs };
         after = Some(last.row.seq);
         seqs.extend(page.iter().map(|event| event.row.seq));
     }
 }
 
-/// Many refusals lie over operations whose steps are woven into each other: rare matches are searched for in another
-/// way than common ones, and the pages have to be the same.
-async fn pages_are_whole_where_matches_are_rare(bench: Bench) {
+/// Thousands of `denied` events follow a few operations with interleaved steps. The search for rare matches must return
+/// the same pages as the search for common ones.
+async fn pages_are_whole_where_matches_are_rare(harness: Harness) {
     let mut running = Vec::new();
     for number in 0..12_u64 {
         let vpc = if number % 3 == 0 { "vpc-prod-1" } else { "vpc_test" };
         let now = at(number * 60);
-        let opened = bench.opened(opening_in(vpc, &format!("vpnx-{number}"), "alice", now)).await;
-        running.push((number, bench.advanced(advance(opened, submit(), 0, now)).await));
+        let opened = harness.opened(opening_in(vpc, &format!("vpnx-{number}"), "alice", now)).await;
+        running.push((number, harness.advanced(advance(opened, submit(), 0, now)).await));
     }
     let refuse = async |from: u64| {
-        let steps = (0..1100)
-            .map(|number| bench.ledger.write(Step::Record(Box::new(denied(at(from + number), "intruder")))));
+        let steps = (0..1100).map(|number| {
+            harness.ledger.write(Step::Record(Box::new(denied(at(from + number), "intruder"))))
+        });
         assert!(futures_util::future::join_all(steps).await.iter().all(Result::is_ok));
     };
     refuse(1000).await;
-    // The one that began first ends last.
+    // The operation that began first ends last.
     running.reverse();
     for (number, operation) in running {
         let now = at(4000 - number * 60);
@@ -172,17 +183,17 @@ async fn pages_are_whole_where_matches_are_rare(bench: Bench) {
         } else {
             Transition::Fail { error: error(ErrorCode::TaskFailed) }
         };
-        bench.advanced(advance(operation, step, 0, now)).await;
+        harness.advanced(advance(operation, step, 0, now)).await;
         if number == 6 {
             refuse(3000).await;
         }
     }
     refuse(5000).await;
-    let log = bench.events().await;
+    let log = harness.events().await;
 
     let ended = async |status: Status| {
         let filter = OperationFilter { status: Some(status), ..OperationFilter::default() };
-        bench.ledger.operations(&VpcScope::All, &filter, None, 100).await.expect("a list")
+        harness.ledger.operations(&VpcScope::All, &filter, None, 100).await.expect("a list")
     };
     let (succeeded, failed) = (ended(Status::Succeeded).await, ended(Status::Failed).await);
     assert_eq!((succeeded.len(), failed.len()), (6, 6));
@@ -193,55 +204,55 @@ async fn pages_are_whole_where_matches_are_rare(bench: Bench) {
             [(None, None), (Some(at(130)), None), (None, Some(at(3700))), (Some(at(61)), Some(at(400)))]
         {
             let filter = EventFilter { created_after, created_before, ..all.clone() };
-            let expected = told_by_looking(&log, |event| {
+            let expected = found_by_scan(&log, |event| {
                 let now = event.row.occurred_at;
                 let in_time =
                     created_after.is_none_or(|at| now >= at) && created_before.is_none_or(|at| now < at);
                 is_of(event) && in_time
             });
             for limit in [1, 3, 100] {
-                let seqs = walk(&bench, &VpcScope::All, &filter, Order::NewestFirst, limit).await;
+                let seqs = walk(&harness, &VpcScope::All, &filter, Order::NewestFirst, limit).await;
                 assert_eq!(seqs, expected, "{filter:?}, {limit} a page");
             }
-            let mut seqs = walk(&bench, &VpcScope::All, &filter, Order::OldestFirst, 5).await;
+            let mut seqs = walk(&harness, &VpcScope::All, &filter, Order::OldestFirst, 5).await;
             seqs.reverse();
             assert_eq!(seqs, expected, "{filter:?}, oldest first");
         }
         let visible = scope(&["*prod*", "vpc-prod-1"]);
-        let expected = told_by_looking(&log, |event| is_of(event) && event.row.vpc_id == "vpc-prod-1");
-        assert_eq!(walk(&bench, &visible, &all, Order::NewestFirst, 2).await, expected);
+        let expected = found_by_scan(&log, |event| is_of(event) && event.row.vpc_id == "vpc-prod-1");
+        assert_eq!(walk(&harness, &visible, &all, Order::NewestFirst, 2).await, expected);
         let requested = EventFilter { event: Some(EventKind::Requested), ..all.clone() };
-        let expected = told_by_looking(&log, |event| is_of(event) && event.row.event == "requested");
-        assert_eq!(walk(&bench, &VpcScope::All, &requested, Order::NewestFirst, 2).await, expected);
+        let expected = found_by_scan(&log, |event| is_of(event) && event.row.event == "requested");
+        assert_eq!(walk(&harness, &VpcScope::All, &requested, Order::NewestFirst, 2).await, expected);
         let never = EventFilter { event: Some(EventKind::Rejected), ..all };
-        assert!(walk(&bench, &VpcScope::All, &never, Order::NewestFirst, 2).await.is_empty());
+        assert!(walk(&harness, &VpcScope::All, &never, Order::NewestFirst, 2).await.is_empty());
     }
 }
 
-/// Clocks differ, and a step may wait for its commit: the log is not in the order of its times.
-async fn lists_by_time_are_whole_whatever_the_clocks_did(bench: Bench) {
+/// Clocks differ between replicas and steps wait for their commit, so the log is not sorted by time.
+async fn lists_by_time_are_whole_whatever_the_clocks_did(harness: Harness) {
     let day = 24 * 3600;
     for (number, seconds) in [0, 5 * day, 3600, 2 * day, 1800, 30, 9 * day, 7200].into_iter().enumerate() {
-        bench.opened(opening_in("vpc-prod-1", &format!("vpnx-{number}"), "alice", at(seconds))).await;
+        harness.opened(opening_in("vpc-prod-1", &format!("vpnx-{number}"), "alice", at(seconds))).await;
     }
-    let log = bench.events().await;
+    let log = harness.events().await;
     for bound in [0, 29, 30, 31, 1800, 3599, 3600, 3601, 2 * day, 3 * day, 9 * day, 10 * day].map(at) {
         for sub in [Duration::ZERO, Duration::from_micros(877_000), Duration::from_micros(500)] {
             let bound = bound.plus(sub);
             for (from, before) in [(Some(bound), None), (None, Some(bound)), (Some(bound), Some(at(2 * day)))]
             {
                 let fits = |now| from.is_none_or(|at| now >= at) && before.is_none_or(|at| now < at);
-                let expected = told_by_looking(&log, |event| fits(event.row.occurred_at));
+                let expected = found_by_scan(&log, |event| fits(event.row.occurred_at));
                 let filter =
                     EventFilter { created_after: from, created_before: before, ..EventFilter::default() };
                 for vpcs in [VpcScope::All, scope(&["vpc-prod-*"])] {
-                    let seqs = walk(&bench, &vpcs, &filter, Order::NewestFirst, 3).await;
+                    let seqs = walk(&harness, &vpcs, &filter, Order::NewestFirst, 3).await;
                     assert_eq!(seqs, expected, "{filter:?}");
                 }
                 let filter =
                     OperationFilter { created_after: from, created_before: before, ..Default::default() };
                 let found =
-                    bench.ledger.operations(&VpcScope::All, &filter, None, 100).await.expect("a list");
+                    harness.ledger.operations(&VpcScope::All, &filter, None, 100).await.expect("a list");
                 assert!(found.iter().all(|operation| fits(operation.created_at)), "{filter:?}");
                 assert_eq!(found.len(), expected.len(), "{filter:?}");
             }
@@ -249,15 +260,15 @@ async fn lists_by_time_are_whole_whatever_the_clocks_did(bench: Bench) {
     }
 }
 
-/// Every pair of filters, and a principal's VPCs, against what looking at everything shows.
-async fn filters_hold_together(bench: Bench) {
-    fill(&bench).await;
-    let log = bench.events().await;
+/// Compares every combination of filters and VPCs with a scan of all rows.
+async fn filters_hold_together(harness: Harness) {
+    fill(&harness).await;
+    let log = harness.events().await;
     let vpcs = [None, Some("vpc-prod-1"), Some("vpc_test"), Some("vpc-none")];
     let tunnels_of = [None, Some("vpnx-1"), Some("vpnx-5")];
     let requesters = [None, Some("alice"), Some("bob")];
     let statuses = [None, Some(Status::Pending), Some(Status::Succeeded), Some(Status::Failed)];
-    let everything = bench.ledger.operations(&VpcScope::All, &OperationFilter::default(), None, 100).await;
+    let everything = harness.ledger.operations(&VpcScope::All, &OperationFilter::default(), None, 100).await;
     let everything = everything.expect("a list");
     let owned = |text: Option<&str>| text.map(str::to_owned);
     for visible in [VpcScope::All, scope(&["vpc-prod-*"]), scope(&["*"]), scope(&["vpc_*", "x"])] {
@@ -282,7 +293,7 @@ async fn filters_hold_together(bench: Bench) {
                             ..Default::default()
                         };
                         let found =
-                            bench.ledger.operations(&visible, &filter, None, 100).await.expect("a list");
+                            harness.ledger.operations(&visible, &filter, None, 100).await.expect("a list");
                         let found: Vec<_> = found.iter().map(|operation| operation.id).collect();
                         assert_eq!(found, fits, "{visible:?} {filter:?}");
                         let filter = EventFilter {
@@ -292,10 +303,10 @@ async fn filters_hold_together(bench: Bench) {
                             status,
                             ..Default::default()
                         };
-                        let expected = told_by_looking(&log, |event| {
+                        let expected = found_by_scan(&log, |event| {
                             event.row.operation_id.is_some_and(|id| fits.contains(&id))
                         });
-                        let seqs = walk(&bench, &visible, &filter, Order::NewestFirst, 2).await;
+                        let seqs = walk(&harness, &visible, &filter, Order::NewestFirst, 2).await;
                         assert_eq!(seqs, expected, "{visible:?} {filter:?}");
                     }
                 }

@@ -7,12 +7,12 @@
 mod support;
 
 mod chain;
-mod claims;
 mod group_commit;
+mod harness;
 mod idempotency;
 mod keys;
+mod leases;
 mod lists;
 mod ready;
 mod replicas;
 mod steps;
-mod words;

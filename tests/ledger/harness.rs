@@ -1,4 +1,4 @@
-//! The words the tests speak: a ledger of their own, a clock that stands still, and steps.
+//! A ledger for each test, fixed times, and steps to write.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,30 +23,30 @@ use tunnelgate::service::ledger::{
 
 use crate::support::Store;
 
-/// The length of every lease here.
+/// Length of every lease in these tests.
 pub const LEASE: Duration = Duration::from_secs(30);
 
-/// A ledger of its own for one test.
-pub struct Bench {
+/// A new ledger for one test.
+pub struct Harness {
     pub store: Store,
     pub ledger: Arc<dyn Ledger>,
 }
 
 pub const OPTIONS: Options = Options { connections: 8, timeout: Duration::from_secs(20), migrate: true };
 
-impl crate::support::OnLedger for Bench {
+impl crate::support::OnLedger for Harness {
     async fn on(store: crate::support::Store) -> Self {
         Self::open(store).await
     }
 }
 
-impl Bench {
+impl Harness {
     pub async fn open(store: Store) -> Self {
-        let ledger = another(&store).await;
+        let ledger = open_replica(&store).await;
         Self { store, ledger }
     }
 
-    /// Writes an opening that has to succeed.
+    /// Writes an opening, which must succeed.
     pub async fn opened(&self, opening: Opening) -> Operation {
         let operation = opening.operation.clone();
         let written = self.ledger.write(Step::Open(Box::new(opening))).await.expect("written");
@@ -54,7 +54,7 @@ impl Bench {
         operation
     }
 
-    /// Writes a step that has to succeed.
+    /// Writes an advance, which must succeed.
     pub async fn advanced(&self, advance: Advance) -> Operation {
         match self.ledger.write(Step::Advance(Box::new(advance))).await.expect("written") {
             Written::Advanced(operation) => *operation,
@@ -62,7 +62,7 @@ impl Bench {
         }
     }
 
-    /// An operation that runs.
+    /// Opens an operation and moves it to `running`.
     pub async fn running(&self, tunnel: &str, now: Timestamp) -> Operation {
         let operation = self.opened(opening(tunnel, now)).await;
         self.advanced(advance(operation, submit(), 0, now)).await
@@ -83,12 +83,12 @@ impl Bench {
     }
 }
 
-/// Another door to the same store, as another replica has it.
-pub async fn another(store: &Store) -> Arc<dyn Ledger> {
+/// Opens the store as another replica does.
+pub async fn open_replica(store: &Store) -> Arc<dyn Ledger> {
     ledger::open(store.url(), OPTIONS, &Metrics::default()).await.expect("a ledger")
 }
 
-/// A moment, so many seconds after the tests' beginning of time.
+/// A fixed start time plus `seconds`.
 pub fn at(seconds: u64) -> Timestamp {
     Timestamp::parse("2026-03-01T12:00:00.123456Z").expect("a moment").plus(Duration::from_secs(seconds))
 }
