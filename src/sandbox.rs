@@ -12,12 +12,13 @@ use crate::cloud::v2;
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
 use crate::config::{Database, Settings};
+use crate::domain::event::EventKind;
 use crate::domain::fingerprint::{FingerprintKey, hex};
 use crate::domain::principal::{Grant, Scope, VpcScope};
 use crate::http::edge::Edge;
-use crate::service::Rules;
 use crate::service::keys::{self, NewKey};
 use crate::service::ledger::LedgerError;
+use crate::service::{ReadBefore, Rules};
 use crate::shutdown::Shutdown;
 use crate::simulator::{self, Simulator};
 
@@ -75,7 +76,8 @@ impl Sandbox {
         // A random name, because a kept ledger contains the keys of earlier runs.
         let name = format!("sandbox-{}", &hex(&random)[..8]);
         let NewKey { key, token } = keys::draw(&*world.chance, &name, scopes.collect(), None, now);
-        app.ledger.create_key(&key).await.map_err(SandboxError::Key)?;
+        let event = keys::event(EventKind::KeyCreated, &key, world.chance.id(now), now);
+        app.ledger.create_key(&key, event).await.map_err(SandboxError::Key)?;
         Ok(Self { app, simulator, token })
     }
 
@@ -140,6 +142,8 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
         },
         rules: Rules {
             merge_partial_groups: true,
+            read_before: ReadBefore::Always,
+            require_reason: None,
             upstream_timeout,
             poll_interval: Duration::from_millis(500),
             poll_max_interval: Duration::from_secs(5),

@@ -1,27 +1,40 @@
 -- Operations: one row for each accepted patch. Only steps change it.
 CREATE TABLE operations (
-    id           uuid PRIMARY KEY,
-    status       text NOT NULL,
-    vpc_id       text NOT NULL,
-    gateway_id   text NOT NULL,
-    tunnel_id    text NOT NULL,
-    task_id      text,
-    changes      jsonb NOT NULL,
-    requested_by text NOT NULL,
-    actor_kind   text NOT NULL,
-    request_id   text,
-    trace_id     text,
-    created_at   timestamptz NOT NULL,
-    updated_at   timestamptz NOT NULL,
-    finished_at  timestamptz,
-    error        jsonb,
-    verification jsonb,
+    id                 uuid PRIMARY KEY,
+    status             text NOT NULL,
+    -- What a change locks until it is final: the ids of the VPC and the tunnel in the form that the cloud prefers.
+    lock_id            text NOT NULL,
+    vpc_id             text NOT NULL,
+    gateway_id         text NOT NULL,
+    tunnel_id          text NOT NULL,
+    account            text NOT NULL,
+    region             text NOT NULL,
+    api                text NOT NULL,
+    task_id            text,
+    changes            jsonb NOT NULL,
+    before             jsonb,
+    reason             text,
+    -- The key that the fingerprints in changes and before were made with.
+    fingerprint_key_id text,
+    requested_by       text NOT NULL,
+    actor_id           text,
+    actor_kind         text NOT NULL,
+    request_id         text,
+    trace_id           text,
+    created_at         timestamptz NOT NULL,
+    updated_at         timestamptz NOT NULL,
+    finished_at        timestamptz,
+    error              jsonb,
+    verification       jsonb,
+    -- The event of its last step.
+    last_seq           bigint NOT NULL,
     CONSTRAINT operations_status CHECK (
         CASE status
             WHEN 'pending' THEN task_id IS NULL AND error IS NULL AND verification IS NULL AND finished_at IS NULL
             WHEN 'running' THEN task_id IS NOT NULL AND error IS NULL AND verification IS NULL AND finished_at IS NULL
             WHEN 'unknown' THEN error IS NOT NULL AND verification IS NULL AND finished_at IS NULL
             WHEN 'succeeded' THEN error IS NULL AND verification IS NOT NULL AND finished_at IS NOT NULL
+            WHEN 'diverged' THEN error IS NULL AND verification IS NOT NULL AND finished_at IS NOT NULL
             WHEN 'failed' THEN error IS NOT NULL AND verification IS NULL AND finished_at IS NOT NULL
             WHEN 'timed_out' THEN error IS NOT NULL AND verification IS NULL AND finished_at IS NOT NULL
             WHEN 'rejected' THEN task_id IS NULL AND error IS NOT NULL AND verification IS NULL AND finished_at IS NOT NULL
@@ -30,41 +43,61 @@ CREATE TABLE operations (
     )
 );
 -- One change at a time on one tunnel, across all replicas.
-CREATE UNIQUE INDEX operations_one_at_a_time ON operations (tunnel_id)
+CREATE UNIQUE INDEX operations_one_at_a_time ON operations (lock_id)
     WHERE status IN ('pending', 'running', 'unknown');
+-- Whether a change of the tunnel ended after a read.
+CREATE INDEX operations_by_lock ON operations (lock_id, last_seq);
+-- Every filter of the lists has an index, and so has every pair that a planner does not find quickly otherwise; see
+-- docs/decisions/008. Ids are ordered by time, so created_after and created_before are ranges of the primary key.
 CREATE INDEX operations_by_vpc ON operations (vpc_id, id DESC);
-CREATE INDEX operations_by_tunnel ON operations (tunnel_id, id DESC);
 CREATE INDEX operations_by_status ON operations (status, id DESC);
 CREATE INDEX operations_by_requester ON operations (requested_by, id DESC);
-CREATE INDEX operations_by_created_at ON operations (created_at);
+-- The other filters are in the index: a tunnel with very many operations is searched without its rows.
+CREATE INDEX operations_by_tunnel ON operations (tunnel_id, id DESC) INCLUDE (vpc_id, status, requested_by);
+CREATE INDEX operations_by_vpc_and_status ON operations (vpc_id, status, id DESC);
+CREATE INDEX operations_by_requester_and_vpc ON operations (requested_by, vpc_id, id DESC);
 
--- The audit log: one row for each step. Never changed; see docs/audit-format.md for the hash.
+-- The audit log: one row for each step. Rows never change; docs/audit-format.md describes the hash.
 CREATE TABLE audit_events (
     seq          bigint PRIMARY KEY,
+    format       integer NOT NULL,
     id           uuid NOT NULL UNIQUE,
     occurred_at  timestamptz NOT NULL,
     event        text NOT NULL,
     operation_id uuid,
     actor        text NOT NULL,
+    actor_id     text,
     actor_kind   text NOT NULL,
     source_ip    inet,
     user_agent   text,
     request_id   text,
     trace_id     text,
-    vpc_id       text NOT NULL,
-    gateway_id   text NOT NULL,
-    tunnel_id    text NOT NULL,
+    -- NULL in events that are about no tunnel.
+    vpc_id       text,
+    gateway_id   text,
+    tunnel_id    text,
+    account      text,
+    region       text,
+    api          text,
     changes      jsonb,
+    before       jsonb,
+    sent         jsonb,
+    outcome      jsonb,
+    reason       text,
+    rollback_of  uuid,
     upstream     jsonb,
     prev_hash    bytea NOT NULL CHECK (octet_length(prev_hash) = 32),
     hash         bytea NOT NULL CHECK (octet_length(hash) = 32)
 );
 CREATE INDEX audit_events_by_operation ON audit_events (operation_id, seq);
-CREATE INDEX audit_events_by_event ON audit_events (event, seq);
+CREATE INDEX audit_events_by_event ON audit_events (event, seq) INCLUDE (vpc_id, actor);
 CREATE INDEX audit_events_by_vpc ON audit_events (vpc_id, seq);
-CREATE INDEX audit_events_by_tunnel ON audit_events (tunnel_id, seq);
-CREATE INDEX audit_events_by_actor ON audit_events (actor, seq);
-CREATE INDEX audit_events_by_occurred_at ON audit_events (occurred_at);
+CREATE INDEX audit_events_by_tunnel ON audit_events (tunnel_id, seq) INCLUDE (vpc_id, event);
+-- With the kind: without it the planner walks all events of that kind where an actor's are far back.
+CREATE INDEX audit_events_by_actor ON audit_events (actor, seq) INCLUDE (event);
+CREATE INDEX audit_events_by_actor_and_vpc ON audit_events (actor, vpc_id, seq);
+-- Counting by time reads this index alone, not the rows.
+CREATE INDEX audit_events_by_time ON audit_events (occurred_at, event, vpc_id);
 
 CREATE FUNCTION audit_events_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -76,7 +109,26 @@ CREATE TRIGGER audit_events_no_change BEFORE UPDATE OR DELETE ON audit_events
 CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON audit_events
     FOR EACH STATEMENT EXECUTE FUNCTION audit_events_are_append_only();
 
--- The newest event's place in the chain. Whoever writes steps holds this row.
+-- Where in the log each hour's events are (UTC). Events are committed nearly, but not exactly, in the order of their
+-- times; this says how far a list by time has to search, whatever the clocks did.
+CREATE TABLE audit_hours (
+    hour      timestamptz PRIMARY KEY,
+    first_seq bigint NOT NULL,
+    last_seq  bigint NOT NULL
+);
+CREATE FUNCTION audit_hours_follow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_hours AS h (hour, first_seq, last_seq)
+    SELECT date_trunc('hour', occurred_at, 'UTC'), min(seq), max(seq) FROM written GROUP BY 1
+    ON CONFLICT (hour) DO UPDATE SET first_seq = least(h.first_seq, excluded.first_seq),
+                                     last_seq = greatest(h.last_seq, excluded.last_seq);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER audit_events_hours AFTER INSERT ON audit_events REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_hours_follow();
+
+-- The newest event's place in the chain. A process that writes steps holds this row.
 CREATE TABLE chain_head (
     one  boolean PRIMARY KEY DEFAULT true CHECK (one),
     seq  bigint NOT NULL,
@@ -84,7 +136,8 @@ CREATE TABLE chain_head (
 );
 INSERT INTO chain_head (seq, hash) VALUES (0, decode(repeat('00', 32), 'hex'));
 
--- The unfinished operations: when to look at each, and who does. Leases live here, so that only steps write operations.
+-- The unfinished operations: when each is due, and which process holds it. Leases are here, so that only steps write
+-- operations.
 CREATE TABLE tracking (
     operation_id uuid PRIMARY KEY REFERENCES operations (id),
     due_at       timestamptz NOT NULL,
@@ -97,14 +150,18 @@ CREATE TABLE tracking (
 CREATE INDEX tracking_by_due ON tracking (due_at);
 
 CREATE TABLE idempotency_keys (
-    principal_id text NOT NULL,
-    key          text NOT NULL,
-    -- Keyed: nobody who reads this can guess a secret with it.
-    fingerprint  bytea NOT NULL,
-    operation_id uuid NOT NULL REFERENCES operations (id),
-    created_at   timestamptz NOT NULL,
+    principal_id       text NOT NULL,
+    key                text NOT NULL,
+    -- Of the request without its secret, so that it outlives the key of the fingerprints.
+    request_sha256     bytea NOT NULL,
+    -- Of the secret in the request; keyed, so that this table is of no use for guessing.
+    secret_fingerprint text,
+    fingerprint_key_id text,
+    operation_id       uuid NOT NULL REFERENCES operations (id),
+    created_at         timestamptz NOT NULL,
     PRIMARY KEY (principal_id, key)
 );
+CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
 CREATE TABLE api_keys (
     id           uuid PRIMARY KEY,

@@ -7,11 +7,12 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
 use crate::app::open_ledger;
-use crate::chance::SystemChance;
+use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::args::DatabaseArgs;
 use crate::config::secrets::Secrets;
 use crate::config::{Database, InvalidSetting, duration};
+use crate::domain::event::EventKind;
 use crate::domain::principal::{Grant, Scope, VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
 use crate::metrics::Metrics;
@@ -94,7 +95,8 @@ async fn create(args: Create, secrets: &Secrets) -> Result<ExitCode, Failure> {
     });
     let now = SystemClock.now();
     let NewKey { key, token } = keys::draw(&SystemChance, &args.name, grants.collect(), args.expires_in, now);
-    if !ledger.create_key(&key).await? {
+    let event = keys::event(EventKind::KeyCreated, &key, SystemChance.id(now), now);
+    if !ledger.create_key(&key, event).await? {
         return Err(InvalidSetting::new(
             "--name",
             "a key that is not revoked already has this name; choose another name or revoke that key",
@@ -148,12 +150,23 @@ fn scopes(key: &ApiKey) -> String {
 async fn revoke(args: &Revoke, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
-    if !ledger.revoke_key(&args.name, SystemClock.now()).await? {
-        return Err(InvalidSetting::new(
+    let keys = ledger.keys().await?;
+    let key = keys.iter().find(|key| key.name == args.name && key.revoked_at.is_none());
+    let now = SystemClock.now();
+    let is_revoked = match key {
+        Some(key) => {
+            let event = keys::event(EventKind::KeyRevoked, key, SystemChance.id(now), now);
+            ledger.revoke_key(key.id, now, event).await?
+        }
+        None => false,
+    };
+    if is_revoked {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Err(InvalidSetting::new(
             "--name",
             "no valid key has this name; `tunnelgate keys list` shows the names",
         )
-        .into());
+        .into())
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,16 @@
-//! The cloud's APIs, behind [`crate::service::cloud::Cloud`]: the signer, the wire forms, the client, the call budget.
+//! The cloud's APIs, behind [`crate::service::cloud::Cloud`]. What every version of the API shares is here: one call
+//! with its attempts, the call budget, the meaning of the cloud's codes, masking. A version adds its signer, its wire
+//! form and its answers.
 
-pub mod budget;
+mod budget;
+mod call;
 pub mod endpoint;
+mod exchange;
+mod hidden;
+mod mask;
+mod meaning;
+mod metrics;
 pub mod v2;
+
+pub use exchange::NoClient;
+pub use hidden::Hidden;

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use regex::Regex;
 use secrecy::SecretString;
 
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
+use crate::service::ReadBefore;
 
 use super::duration;
 use super::edge::EdgeArgs;
@@ -47,6 +49,10 @@ fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 fn signature_method(text: &str) -> Result<SignatureMethod, String> {
     SignatureMethod::from_word(text)
         .ok_or_else(|| format!("must be one of {}", SignatureMethod::WORDS.join(", ")))
+}
+
+fn read_before(text: &str) -> Result<ReadBefore, String> {
+    ReadBefore::from_word(text).ok_or_else(|| format!("must be one of {}", ReadBefore::WORDS.join(", ")))
 }
 
 fn param_style(text: &str) -> Result<ParamStyle, String> {
@@ -144,6 +150,13 @@ pub struct ServeArgs {
     /// How to send a patch that sets only some fields of ike or ipsec
     #[arg(long, env = "TUNNELGATE_PARTIAL_GROUPS", default_value = "merge")]
     pub partial_groups: PartialGroups,
+    /// Whether every change first reads the tunnel, so that the log holds what was there before
+    #[arg(long, env = "TUNNELGATE_READ_BEFORE", default_value = "always", value_parser = read_before,
+          value_name = "WHEN")]
+    pub read_before: ReadBefore,
+    /// A regular expression that the reason of every change must match, for example ^CHG-[0-9]+
+    #[arg(long, env = "TUNNELGATE_REQUIRE_REASON", value_name = "REGEX")]
+    pub require_reason: Option<Regex>,
     /// Time limit of one call to the cloud, including retries; at most 60s
     #[arg(long, env = "TUNNELGATE_UPSTREAM_TIMEOUT", default_value = "10s", value_parser = duration::parse,
           value_name = "DURATION")]

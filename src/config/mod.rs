@@ -198,6 +198,8 @@ fn rules(args: &ServeArgs) -> Result<Rules, InvalidSetting> {
     }
     Ok(Rules {
         merge_partial_groups: args.partial_groups == PartialGroups::Merge,
+        read_before: args.read_before,
+        require_reason: args.require_reason.clone(),
         upstream_timeout: args.upstream_timeout,
         poll_interval: args.poll_interval,
         poll_max_interval: args.poll_max_interval,

@@ -13,7 +13,8 @@ pub const BEFORE_FIRST: [u8; 32] = [0; 32];
 /// no canonical form: it holds a number that JSON cannot represent.
 #[must_use]
 pub fn hash(prev_hash: &[u8; 32], row: &EventRow) -> Option<[u8; 32]> {
-    let canonical = match is_plain(row.changes.as_ref()) && is_plain(row.upstream.as_ref()) {
+    let nested = [&row.changes, &row.before, &row.sent, &row.outcome, &row.upstream];
+    let canonical = match nested.into_iter().all(|value| is_plain(value.as_ref())) {
         true => serde_json::to_vec(&Sorted::of(row)).ok()?,
         false => serde_json_canonicalizer::to_vec(row).ok()?,
     };
@@ -27,36 +28,56 @@ pub fn hash(prev_hash: &[u8; 32], row: &EventRow) -> Option<[u8; 32]> {
 /// tenth of the cost; a test compares the two writers.
 #[derive(Serialize)]
 struct Sorted<'a> {
+    account: &'a Option<String>,
     actor: &'a String,
+    actor_id: &'a Option<String>,
     actor_kind: &'a String,
+    api: &'a Option<String>,
+    before: &'a Option<Value>,
     changes: &'a Option<Value>,
     event: &'a String,
-    gateway_id: &'a String,
+    format: i32,
+    gateway_id: &'a Option<String>,
     id: &'a uuid::Uuid,
     occurred_at: &'a super::timestamp::Timestamp,
     operation_id: &'a Option<uuid::Uuid>,
+    outcome: &'a Option<Value>,
+    reason: &'a Option<String>,
+    region: &'a Option<String>,
     request_id: &'a Option<String>,
+    rollback_of: &'a Option<uuid::Uuid>,
+    sent: &'a Option<Value>,
     seq: i64,
     source_ip: &'a Option<std::net::IpAddr>,
     trace_id: &'a Option<String>,
-    tunnel_id: &'a String,
+    tunnel_id: &'a Option<String>,
     upstream: &'a Option<Value>,
     user_agent: &'a Option<String>,
-    vpc_id: &'a String,
+    vpc_id: &'a Option<String>,
 }
 
 impl<'a> Sorted<'a> {
     const fn of(row: &'a EventRow) -> Self {
         Self {
+            account: &row.account,
             actor: &row.actor,
+            actor_id: &row.actor_id,
             actor_kind: &row.actor_kind,
+            api: &row.api,
+            before: &row.before,
             changes: &row.changes,
             event: &row.event,
+            format: row.format,
             gateway_id: &row.gateway_id,
             id: &row.id,
             occurred_at: &row.occurred_at,
             operation_id: &row.operation_id,
+            outcome: &row.outcome,
+            reason: &row.reason,
+            region: &row.region,
             request_id: &row.request_id,
+            rollback_of: &row.rollback_of,
+            sent: &row.sent,
             seq: row.seq,
             source_ip: &row.source_ip,
             trace_id: &row.trace_id,
@@ -97,20 +118,30 @@ mod tests {
 
     fn row(text: &str, changes: Option<Value>, seq: i64) -> EventRow {
         EventRow {
+            format: 1,
             seq,
             id: uuid::Uuid::from_u128(7),
             occurred_at: Timestamp::from_micros(1_700_000_000_123_456),
             event: "requested".into(),
             operation_id: (seq % 2 == 0).then(|| uuid::Uuid::from_u128(9)),
             actor: text.into(),
+            actor_id: None,
             actor_kind: "api_key".into(),
             source_ip: Some(std::net::IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])),
             user_agent: (seq % 3 == 0).then(|| text.into()),
             request_id: None,
             trace_id: Some(text.into()),
-            vpc_id: "vpc-1".into(),
-            gateway_id: "vpngw-1".into(),
-            tunnel_id: "vpnx-1".into(),
+            vpc_id: Some("vpc-1".into()),
+            gateway_id: Some("vpngw-1".into()),
+            tunnel_id: None,
+            account: Some("default".into()),
+            region: Some(text.into()),
+            api: None,
+            before: changes.clone(),
+            sent: changes.clone(),
+            outcome: changes.clone(),
+            reason: Some(text.into()),
+            rollback_of: None,
             upstream: changes.clone(),
             changes,
         }

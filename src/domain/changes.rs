@@ -15,6 +15,12 @@ use super::patch::{Patch, Ranges};
 #[serde(transparent)]
 pub struct Changes(Arc<Map<String, Value>>);
 
+impl From<Map<String, Value>> for Changes {
+    fn from(members: Map<String, Value>) -> Self {
+        Self(Arc::new(members))
+    }
+}
+
 impl Changes {
     /// The members, in the words of the patch.
     #[must_use]

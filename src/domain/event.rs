@@ -3,45 +3,51 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::changes::Changes;
 use super::ids::TunnelPath;
-use super::operation::{OperationId, Status};
+use super::outcome::{OperationId, Outcome, Status};
 use super::timestamp::Timestamp;
-use super::verification::Verification;
 use super::words::words;
+
+/// The set of columns that new rows have and that their hash covers. A later version may add columns under the next
+/// number; rows of this one verify as they are.
+pub const FORMAT: i32 = 1;
 
 words! {
     /// What happened.
     pub enum EventKind {
-        /// A change was asked for; committed before anything is sent.
+        /// A change was requested. Committed before anything is sent.
         Requested = "requested",
-        /// The cloud took the change and gave a task.
+        /// The cloud accepted the change and named a task.
         Submitted = "submitted",
         /// Nothing was changed: the cloud refused, or nothing was sent.
         Rejected = "rejected",
-        /// The change was sent, and no answer says what became of it.
+        /// The change was sent, and no answer proves its outcome.
         OutcomeUnknown = "outcome_unknown",
-        /// The cloud's task ended well, or the tunnel was found changed.
+        /// The change is done; `outcome.verification` says what reading the tunnel back showed.
         Succeeded = "succeeded",
-        /// The cloud's task failed, or the change was found not to have happened.
+        /// The change ended and the tunnel is not as requested; see `outcome.verification`.
+        Diverged = "diverged",
+        /// The cloud's task failed, or reading the tunnel showed that the change did not happen.
         Failed = "failed",
-        /// Nobody could tell within the time limit.
+        /// The outcome could not be determined within the time limit.
         TimedOut = "timed_out",
-        /// Read back: everything is as asked.
-        VerificationConfirmed = "verification_confirmed",
-        /// Read back: something is not as asked.
-        VerificationDiverged = "verification_diverged",
-        /// Could not be read back.
-        VerificationUnavailable = "verification_unavailable",
-        /// A caller was refused for want of rights (403).
+        /// A caller lacked the right to change a tunnel (403), or several such refusals, counted.
         Denied = "denied",
+        /// An API key was created.
+        KeyCreated = "key_created",
+        /// An API key was revoked.
+        KeyRevoked = "key_revoked",
+        /// An operator accepted that the newest events of the log were lost.
+        LogRewound = "log_rewound",
     }
 }
 
 impl EventKind {
-    /// Where an operation stands after this step; `None` for an event that is no operation's.
+    /// The operation's status after this step; `None` for an event of no operation.
     #[must_use]
     pub const fn status_after(self) -> Option<Status> {
         match self {
@@ -49,32 +55,42 @@ impl EventKind {
             Self::Submitted => Some(Status::Running),
             Self::Rejected => Some(Status::Rejected),
             Self::OutcomeUnknown => Some(Status::Unknown),
-            Self::Succeeded
-            | Self::VerificationConfirmed
-            | Self::VerificationDiverged
-            | Self::VerificationUnavailable => Some(Status::Succeeded),
+            Self::Succeeded => Some(Status::Succeeded),
+            Self::Diverged => Some(Status::Diverged),
             Self::Failed => Some(Status::Failed),
             Self::TimedOut => Some(Status::TimedOut),
-            Self::Denied => None,
+            Self::Denied | Self::KeyCreated | Self::KeyRevoked | Self::LogRewound => None,
         }
     }
 }
 
 words! {
-    /// What kind of caller a principal is.
+    /// The kind of an actor.
     pub enum ActorKind {
         ApiKey = "api_key",
-        /// Kept for later: this version has API keys only.
+        /// Reserved: this version has API keys only.
         Oidc = "oidc",
+        /// The gateway itself or its command line.
+        System = "system",
     }
 }
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The API key's name, or the OIDC subject.
+    /// The API key's name.
     pub name: String,
+    /// What tells two actors of one name apart: the API key's id.
+    pub id: Option<String>,
     pub kind: ActorKind,
+}
+
+impl Actor {
+    /// The command line, which acts with the rights of the database's owner.
+    #[must_use]
+    pub fn command_line() -> Self {
+        Self { name: "command line".into(), id: None, kind: ActorKind::System }
+    }
 }
 
 /// What the cloud said, or what became of the attempt to ask it. Holds no secret.
@@ -91,17 +107,17 @@ pub struct Upstream {
     pub latency_ms: Option<u64>,
     /// Calls sent or tried.
     pub attempts: Option<u32>,
-    /// Only in the events of a verification: what reading back showed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verification: Option<Verification>,
 }
 
-impl Upstream {
-    /// A look at the tunnel.
-    #[must_use]
-    pub fn of_tunnel_read() -> Self {
-        Self { action: Some("DescribeVpnConn".into()), ..Self::default() }
-    }
+/// The account of the cloud that a change goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The account's name; `default` where the settings name one set of credentials only.
+    pub account: String,
+    /// The cloud's region, e.g. `ap-guangzhou`.
+    pub region: String,
+    /// The version of the cloud's API: `2.0`.
+    pub api: String,
 }
 
 /// Where a request came from, as far as the log keeps it.
@@ -122,31 +138,73 @@ pub struct NewEvent {
     pub operation_id: Option<OperationId>,
     pub actor: Actor,
     pub origin: Origin,
-    pub tunnel: TunnelPath,
-    pub changes: Option<Changes>,
+    /// `None` for an event that is about no tunnel.
+    pub tunnel: Option<TunnelPath>,
+    pub route: Option<Route>,
+    pub changes: Option<Value>,
+    /// What the tunnel had before the change, in the fields of `changes`.
+    pub before: Option<Changes>,
+    /// The parameters of the call that was sent, by the cloud's names.
+    pub sent: Option<Value>,
+    pub outcome: Option<Outcome>,
+    /// The caller's reason for the change.
+    pub reason: Option<String>,
     pub upstream: Option<Upstream>,
 }
 
-/// A row of `audit_events`, as it is stored: this, and nothing else, is what the chain's hash covers. Plain texts,
-/// so that a row which somebody tampered with can still be read and reported.
+impl NewEvent {
+    /// An event with nothing but what every event has.
+    #[must_use]
+    pub fn new(id: Uuid, event: EventKind, actor: Actor, now: Timestamp) -> Self {
+        Self {
+            id,
+            occurred_at: now,
+            event,
+            operation_id: None,
+            actor,
+            origin: Origin::default(),
+            tunnel: None,
+            route: None,
+            changes: None,
+            before: None,
+            sent: None,
+            outcome: None,
+            reason: None,
+            upstream: None,
+        }
+    }
+}
+
+/// A row of `audit_events` as it is stored: the chain's hash covers these columns and no others. Plain texts, so that
+/// a row that was tampered with can still be read and reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRow {
+    pub format: i32,
     pub seq: i64,
     pub id: Uuid,
     pub occurred_at: Timestamp,
     pub event: String,
     pub operation_id: Option<OperationId>,
     pub actor: String,
+    pub actor_id: Option<String>,
     pub actor_kind: String,
     pub source_ip: Option<IpAddr>,
     pub user_agent: Option<String>,
     pub request_id: Option<String>,
     pub trace_id: Option<String>,
-    pub vpc_id: String,
-    pub gateway_id: String,
-    pub tunnel_id: String,
-    pub changes: Option<serde_json::Value>,
-    pub upstream: Option<serde_json::Value>,
+    pub vpc_id: Option<String>,
+    pub gateway_id: Option<String>,
+    pub tunnel_id: Option<String>,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    pub api: Option<String>,
+    pub changes: Option<Value>,
+    pub before: Option<Value>,
+    pub sent: Option<Value>,
+    pub outcome: Option<Value>,
+    pub reason: Option<String>,
+    pub rollback_of: Option<OperationId>,
+    pub upstream: Option<Value>,
 }
 
 /// A row of `audit_events` with its place in the chain.

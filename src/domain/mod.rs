@@ -14,6 +14,7 @@ pub mod ike;
 pub mod ipsec;
 pub mod name;
 pub mod operation;
+pub mod outcome;
 pub mod patch;
 pub mod policy;
 pub mod principal;

@@ -167,7 +167,7 @@ mod tests {
         let pattern: VpcPattern = "vpc-prod-*".parse()?;
         let principal = Principal {
             id: "k".into(),
-            actor: Actor { name: "k".into(), kind: super::super::event::ActorKind::ApiKey },
+            actor: Actor { name: "k".into(), id: None, kind: super::super::event::ActorKind::ApiKey },
             grants: vec![
                 grant(Scope::TunnelsRead, VpcScope::Matching(vec![pattern])),
                 grant(Scope::TunnelsRead, VpcScope::All),

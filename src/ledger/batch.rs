@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use tracing::warn;
 
 use crate::domain::chain;
-use crate::domain::event::{Event, EventRow, NewEvent};
+use crate::domain::event::{Event, EventKind, EventRow, FORMAT, NewEvent, Route};
 use crate::domain::operation::{Operation, OperationId, Status};
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::{
-    Advance, IDEMPOTENCY_WINDOW, Idempotency, LedgerError, Opening, Step, Written, event_of,
+    Advance, FirstRequest, IDEMPOTENCY_WINDOW, Idempotency, LedgerError, Opening, Step, Written, event_of,
 };
 
 /// Position and hash of the newest event.
@@ -23,9 +23,8 @@ pub(super) struct Head {
 /// An earlier request with an `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub(super) struct UsedKey {
-    pub(super) fingerprint: Vec<u8>,
+    pub(super) first: FirstRequest,
     pub(super) created_at: Timestamp,
-    pub(super) operation: Operation,
 }
 
 /// The keys of the rows that a batch depends on.
@@ -45,12 +44,25 @@ pub(super) struct Context {
     pub(super) head: Head,
     /// Locks with the operation that holds each.
     pub(super) busy: HashMap<String, OperationId>,
+    /// Locks with the newest event of any operation that held them.
+    pub(super) last_seqs: HashMap<String, i64>,
     pub(super) keys: HashMap<(String, String), UsedKey>,
     /// Unfinished operations with their status and the fencing token of their lease.
     pub(super) tracked: HashMap<OperationId, (Status, i64)>,
 }
 
 impl Context {
+    /// A context that contains the head only.
+    pub(super) fn at(head: Head) -> Self {
+        Self {
+            head,
+            busy: HashMap::new(),
+            last_seqs: HashMap::new(),
+            keys: HashMap::new(),
+            tracked: HashMap::new(),
+        }
+    }
+
     /// The context that makes every step succeed: all locks are free, all idempotency keys are new, and each operation is
     /// as its caller knows it.
     pub(super) fn assumed(head: Head, steps: &[Step]) -> Self {
@@ -59,7 +71,7 @@ impl Context {
             Step::Open(_) | Step::Record(_) => None,
         });
         let tracked = advances.map(|a| (a.operation.id, (a.operation.status(), a.fence))).collect();
-        Self { head, busy: HashMap::new(), keys: HashMap::new(), tracked }
+        Self { tracked, ..Self::at(head) }
     }
 }
 
@@ -68,7 +80,11 @@ impl Context {
 pub(super) struct Opened {
     pub(super) operation: Operation,
     pub(super) lock_id: String,
+    /// A guard: no operation on the tunnel took a step after this event.
+    pub(super) read_seq: Option<i64>,
     pub(super) lease_until: Timestamp,
+    /// Its event.
+    pub(super) last_seq: i64,
     pub(super) idempotency: Option<Idempotency>,
 }
 
@@ -83,6 +99,8 @@ pub(super) struct Moved {
     pub(super) fence: i64,
     /// `None` if the operation is final: the tracker no longer polls it.
     pub(super) due_at: Option<Timestamp>,
+    /// Its event.
+    pub(super) last_seq: i64,
 }
 
 /// The writes that a batch results in.
@@ -161,35 +179,35 @@ impl Deciding {
         if let (Some(key), Some(asked)) = (&key, &opening.idempotency)
             && let Some(known) = self.context.keys.get(key)
             && now.since(known.created_at) < IDEMPOTENCY_WINDOW
+            && !known.first.operation.leaves_key_unused()
         {
-            return Ok(if known.fingerprint == asked.fingerprint {
-                Written::Repeated(Box::new(known.operation.clone()))
-            } else {
-                Written::KeyReused
-            });
+            return Ok(known.first.answer(asked));
         }
         if let Some(other) = self.context.busy.get(&opening.lock_id) {
             return Ok(Written::InProgress(*other));
         }
-        self.chain(NewEvent {
+        let last_seq = self.context.last_seqs.get(&opening.lock_id).copied();
+        if opening.read_seq.zip(last_seq).is_some_and(|(read_seq, last_seq)| last_seq > read_seq) {
+            return Ok(Written::ReadStale);
+        }
+        let seq = self.chain(NewEvent {
             origin: opening.origin.clone(),
-            changes: Some(operation.changes.clone()),
-            ..event_of(operation, opening.event_id, crate::domain::event::EventKind::Requested, now)
+            changes: super::columns::json_of(Some(&operation.changes)),
+            before: operation.before.clone(),
+            ..event_of(operation, opening.event_id, EventKind::Requested, now)
         })?;
         self.context.busy.insert(opening.lock_id.clone(), operation.id);
         self.context.tracked.insert(operation.id, (operation.status(), 0));
         if let (Some(key), Some(asked)) = (key, &opening.idempotency) {
-            let known = UsedKey {
-                fingerprint: asked.fingerprint.clone(),
-                created_at: now,
-                operation: operation.clone(),
-            };
-            self.context.keys.insert(key, known);
+            let first = FirstRequest { request: asked.request.clone(), operation: operation.clone() };
+            self.context.keys.insert(key, UsedKey { first, created_at: now });
         }
         self.writes.opened.push(Opened {
             operation: operation.clone(),
             lock_id: opening.lock_id.clone(),
+            read_seq: opening.read_seq,
             lease_until: opening.lease_until,
+            last_seq: seq,
             idempotency: opening.idempotency.clone(),
         });
         Ok(Written::Opened)
@@ -201,62 +219,86 @@ impl Deciding {
         if self.context.tracked.get(&id) != Some(&(from, advance.fence)) {
             return Ok(Written::Stale);
         }
-        let (operation, events) = match advance.operation.clone().step(
-            advance.transition.clone(),
-            advance.upstream.clone(),
-            advance.now,
-        ) {
+        let (operation, kind) = match advance.operation.clone().step(advance.transition.clone(), advance.now)
+        {
             Ok(stepped) => stepped,
             Err(illegal) => {
                 warn!(operation_id = %id, error = %illegal, "an illegal transition was refused");
                 return Ok(Written::Stale);
             }
         };
-        for (event_id, step) in advance.event_ids.into_iter().zip(events) {
-            let mut event = event_of(&operation, event_id, step.event, advance.now);
-            event.origin.source_ip = advance.origin.source_ip;
-            event.origin.user_agent.clone_from(&advance.origin.user_agent);
-            event.upstream = step.upstream;
-            self.chain(event)?;
-        }
+        let mut event = event_of(&operation, advance.event_id, kind, advance.now);
+        event.origin.source_ip = advance.origin.source_ip;
+        event.origin.user_agent.clone_from(&advance.origin.user_agent);
+        event.sent.clone_from(&advance.sent);
+        event.upstream.clone_from(&advance.upstream);
+        let seq = self.chain(event)?;
         let status = operation.status();
         let due_at = (!status.is_final()).then_some(advance.due_at);
         match due_at {
             Some(_) => self.context.tracked.insert(id, (status, advance.fence)),
             None => {
-                self.context.busy.retain(|_, holder| *holder != id);
+                let lock = self.context.busy.iter().find(|(_, holder)| **holder == id);
+                if let Some(lock) = lock.map(|(lock, _)| lock.clone()) {
+                    self.context.busy.remove(&lock);
+                    self.context.last_seqs.insert(lock, seq);
+                }
                 self.context.tracked.remove(&id)
             }
         };
-        self.writes.moved.push(Moved { operation: operation.clone(), from, fence: advance.fence, due_at });
+        let moved = Moved { operation: operation.clone(), from, fence: advance.fence, due_at, last_seq: seq };
+        self.writes.moved.push(moved);
         Ok(Written::Advanced(Box::new(operation)))
     }
 
-    /// Appends an event to the chain.
-    fn chain(&mut self, event: NewEvent) -> Result<(), LedgerError> {
+    /// Appends an event to the chain; returns its seq.
+    fn chain(&mut self, event: NewEvent) -> Result<i64, LedgerError> {
         let prev_hash = self.writes.head.hash;
+        let (vpc_id, gateway_id, tunnel_id) = match event.tunnel {
+            Some(path) => (
+                Some(path.vpc_id.as_str().to_owned()),
+                Some(path.gateway_id.as_str().to_owned()),
+                Some(path.tunnel_id.as_str().to_owned()),
+            ),
+            None => (None, None, None),
+        };
+        let (account, region, api) = match event.route {
+            Some(Route { account, region, api }) => (Some(account), Some(region), Some(api)),
+            None => (None, None, None),
+        };
         let row = EventRow {
+            format: FORMAT,
             seq: self.writes.head.seq + 1,
             id: event.id,
             occurred_at: event.occurred_at,
             event: event.event.as_str().to_owned(),
             operation_id: event.operation_id,
             actor: event.actor.name,
+            actor_id: event.actor.id,
             actor_kind: event.actor.kind.as_str().to_owned(),
             source_ip: event.origin.source_ip,
             user_agent: event.origin.user_agent,
             request_id: event.origin.request_id,
             trace_id: event.origin.trace_id,
-            vpc_id: event.tunnel.vpc_id.as_str().to_owned(),
-            gateway_id: event.tunnel.gateway_id.as_str().to_owned(),
-            tunnel_id: event.tunnel.tunnel_id.as_str().to_owned(),
-            changes: super::columns::json_of(event.changes.as_ref()),
+            vpc_id,
+            gateway_id,
+            tunnel_id,
+            account,
+            region,
+            api,
+            changes: event.changes,
+            before: super::columns::json_of(event.before.as_ref()),
+            sent: event.sent,
+            outcome: super::columns::json_of(event.outcome.as_ref()),
+            reason: event.reason,
+            rollback_of: None,
             upstream: super::columns::json_of(event.upstream.as_ref()),
         };
         let hash = chain::hash(&prev_hash, &row)
             .ok_or_else(|| LedgerError::Corrupt(format!("event {} has no canonical form", row.seq)))?;
-        self.writes.head = Head { seq: row.seq, hash };
+        let seq = row.seq;
+        self.writes.head = Head { seq, hash };
         self.writes.events.push(Event { row, prev_hash, hash });
-        Ok(())
+        Ok(seq)
     }
 }

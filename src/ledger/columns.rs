@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::changes::Changes;
-use crate::domain::event::{Actor, ActorKind, Event};
+use crate::domain::event::{Actor, ActorKind, Event, Route};
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, OperationId, State, Status};
 use crate::domain::principal::{Grant, Scope, VpcPattern, VpcScope};
@@ -21,6 +21,8 @@ pub(super) trait StoredRow {
     fn event(&self) -> Result<Event, LedgerError>;
 
     fn text(&self, column: &str) -> Result<String, LedgerError>;
+
+    fn optional_text(&self, column: &str) -> Result<Option<String>, LedgerError>;
 
     fn number(&self, column: &str) -> Result<Option<i64>, LedgerError>;
 
@@ -45,10 +47,16 @@ pub(super) struct OperationRow {
     pub(super) vpc_id: String,
     pub(super) gateway_id: String,
     pub(super) tunnel_id: String,
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) api: String,
     pub(super) task_id: Option<String>,
     pub(super) changes: Value,
+    pub(super) before: Option<Value>,
+    pub(super) reason: Option<String>,
     pub(super) fingerprint_key_id: Option<String>,
     pub(super) requested_by: String,
+    pub(super) actor_id: Option<String>,
     pub(super) actor_kind: String,
     pub(super) request_id: Option<String>,
     pub(super) trace_id: Option<String>,
@@ -60,13 +68,14 @@ pub(super) struct OperationRow {
 }
 
 /// The columns of an operation, from `operations o`.
-pub(super) const OPERATION: &str = "o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.task_id, o.changes, \
-     o.fingerprint_key_id, o.requested_by, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, \
-     o.verification";
+pub(super) const OPERATION: &str = "o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, \
+     o.task_id, o.changes, o.before, o.reason, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, \
+     o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification";
 
 /// The columns of an event, from `audit_events e`.
-pub(super) const EVENT: &str = "e.seq, e.id, e.occurred_at, e.event, e.operation_id, e.actor, e.actor_kind, \
-     e.source_ip, e.user_agent, e.request_id, e.trace_id, e.vpc_id, e.gateway_id, e.tunnel_id, e.changes, e.upstream, \
+pub(super) const EVENT: &str = "e.seq, e.format, e.id, e.occurred_at, e.event, e.operation_id, e.actor, e.actor_id, \
+     e.actor_kind, e.source_ip, e.user_agent, e.request_id, e.trace_id, e.vpc_id, e.gateway_id, e.tunnel_id, \
+     e.account, e.region, e.api, e.changes, e.before, e.sent, e.outcome, e.reason, e.rollback_of, e.upstream, \
      e.prev_hash, e.hash";
 
 impl OperationRow {
@@ -83,10 +92,14 @@ impl OperationRow {
                 gateway_id: self.gateway_id.parse().map_err(|_| corrupt("gateway_id"))?,
                 tunnel_id: self.tunnel_id.parse().map_err(|_| corrupt("tunnel_id"))?,
             },
+            route: Route { account: self.account, region: self.region, api: self.api },
             changes: serde_json::from_value::<Changes>(self.changes).map_err(|_| corrupt("changes"))?,
+            before: optional(self.before).ok_or_else(|| corrupt("before"))?,
+            reason: self.reason,
             fingerprint_key_id: self.fingerprint_key_id,
             requested_by: Actor {
                 name: self.requested_by,
+                id: self.actor_id,
                 kind: ActorKind::from_word(&self.actor_kind).ok_or_else(|| corrupt("actor_kind"))?,
             },
             request_id: self.request_id,

@@ -18,23 +18,9 @@ macro_rules! sources {
     };
 }
 
-const POSTGRES: &[Source] = sources!(
-    "postgres",
-    1 "ledger" "0001_ledger.sql",
-    2 "lists" "0002_lists.sql",
-    3 "counts" "0003_counts.sql",
-    4 "lock and key" "0004_lock_and_key.sql",
-    5 "events of an actor" "0005_events_of_an_actor.sql",
-);
+const POSTGRES: &[Source] = sources!("postgres", 1 "ledger" "0001_ledger.sql");
 
-const SQLITE: &[Source] = sources!(
-    "sqlite",
-    1 "ledger" "0001_ledger.sql",
-    2 "lists" "0002_lists.sql",
-    3 "counts" "0003_counts.sql",
-    4 "lock and key" "0004_lock_and_key.sql",
-    5 "events of an actor" "0005_events_of_an_actor.sql",
-);
+const SQLITE: &[Source] = sources!("sqlite", 1 "ledger" "0001_ledger.sql");
 
 pub(super) static FOR_POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(POSTGRES));
 pub(super) static FOR_SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(SQLITE));

@@ -3,6 +3,7 @@
 
 mod batch;
 mod columns;
+mod idempotency;
 mod lists;
 mod metrics;
 mod migrations;

@@ -1,16 +1,21 @@
-//! What the service needs of the cloud. An answer has been masked by the time it comes through here.
+//! What the service needs of the cloud. Answers are masked before they reach the service.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
 
-use crate::domain::event::Upstream;
+use crate::clock::Clock;
+use crate::domain::event::{Route, Upstream};
+use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::ike::IkeSettings;
 use crate::domain::ipsec::IpsecSettings;
 use crate::domain::name::TunnelName;
 use crate::domain::patch::{Ranges, Requirements};
 use crate::domain::secret::PreSharedKey;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::tunnel::Tunnel;
 
 /// A change as it is sent: a patch whose partial groups have been merged into whole ones.
@@ -37,12 +42,50 @@ pub enum Refusal {
     RateLimited,
     /// Signature, credentials or permission: the gateway's own fault.
     Credentials,
-    /// Taken for a replay or expired, also when signed anew.
-    Replay,
+    /// The signature was refused as expired, twice: the gateway's clock may be wrong.
+    Expired,
     /// Closed for maintenance.
     Unavailable,
     /// Any other refusal, in the cloud's own words.
     Other,
+}
+
+/// The call budget has no slot within the time limit: nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the gateway's call budget is used up")]
+pub struct NoSlot {
+    /// When a slot is to be expected.
+    pub retry_after: Duration,
+}
+
+/// The right to start one call, held against the call budget. Dropped unused, it is given back.
+pub trait Slot: Send + Sync {
+    /// The call starts now.
+    fn start(self: Box<Self>);
+}
+
+/// Until when a change may be sent. Both clocks must agree: the monotonic one stands still while a machine is
+/// suspended, and the wall clock can be set.
+#[derive(Debug, Clone, Copy)]
+pub struct SendLease {
+    pub monotonic: Instant,
+    pub wall: Timestamp,
+}
+
+impl SendLease {
+    /// True if neither clock has passed the end.
+    #[must_use]
+    pub fn holds(&self, clock: &dyn Clock) -> bool {
+        Instant::now() < self.monotonic && clock.now() < self.wall
+    }
+}
+
+/// What a change needs before it is sent.
+pub struct Permit {
+    pub slot: Box<dyn Slot>,
+    /// The signature carries this time, so the cloud refuses a change that is sent much later.
+    pub opened_at: Timestamp,
+    pub lease: SendLease,
 }
 
 /// What became of a change. There is no error beside it: every end of the call is one of these.
@@ -54,9 +97,9 @@ pub enum Sent {
     Refused(Refusal),
     /// No connection came about: nothing was sent.
     Unreachable,
-    /// The call budget had no place within the time limit: nothing was sent.
-    NoBudget { retry_after: Duration },
-    /// It was sent, and nothing tells what became of it.
+    /// The lease was over before the change was sent: nothing was sent.
+    TooLate,
+    /// It was sent, and no answer proves what became of it.
     Unknown,
 }
 
@@ -138,8 +181,19 @@ pub trait Cloud: Send + Sync + 'static {
     /// What this version of the API requires of a patch.
     fn requirements(&self) -> Requirements;
 
-    /// Sends a change, at most once in effect: only a refusal that proves that nothing happened is tried again.
-    async fn modify(&self, change: &TunnelChange) -> Reply;
+    /// Waits for the slot of a change, for one call's time limit at most. Principals take turns; a change's last call
+    /// goes before the first call of another one.
+    async fn reserve(&self, principal: &str, is_last: bool) -> Result<Box<dyn Slot>, NoSlot>;
+
+    /// Sends a change, at most once in effect: only a refusal that proves that nothing was done is retried.
+    async fn modify(&self, change: &TunnelChange, permit: Permit) -> Reply;
+
+    /// The account, region and API that changes go to.
+    fn route(&self) -> Route;
+
+    /// The parameters of the call that [`Self::modify`] makes, by the cloud's names and without the common ones; a
+    /// secret is replaced with its fingerprint.
+    fn sent(&self, change: &TunnelChange, fingerprints: &FingerprintKey) -> Map<String, Value>;
 
     /// The call that [`Self::modify`] would make. Nothing is sent.
     fn preview(&self, change: &TunnelChange) -> Preview;
@@ -147,8 +201,14 @@ pub trait Cloud: Send + Sync + 'static {
     /// Asks about a task.
     async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError>;
 
-    /// Reads the one tunnel at the path; one that stands elsewhere is `NotFound`.
-    async fn tunnel(&self, path: &TunnelPath, priority: Priority) -> Result<Tunnel, ReadError>;
+    /// Reads the one tunnel at the path; one that is elsewhere is `NotFound`. Uses the slot, or gives it back where
+    /// it needs none; without one it waits for its own.
+    async fn tunnel(
+        &self,
+        path: &TunnelPath,
+        priority: Priority,
+        slot: Option<Box<dyn Slot>>,
+    ) -> Result<Tunnel, ReadError>;
 
     /// Reads all tunnels of a gateway, each once, oldest first.
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError>;

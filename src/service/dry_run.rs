@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::changes::Changes;
 use crate::domain::etag::ETag;
-use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::OperationId;
 use crate::domain::patch::Ranges;
@@ -14,16 +13,19 @@ use crate::domain::principal::VpcScope;
 use crate::domain::tunnel::Tunnel;
 use crate::domain::tunnel_view::{IkeView, IpsecView, TunnelView};
 
+use super::Service;
 use super::cloud::{Preview, Priority, TunnelChange};
 use super::ledger::{LedgerError, OperationFilter};
-use super::modify::Modify;
-use super::tunnels::TunnelError;
-use super::verify::Comparison;
-use super::{Service, outcome, verify};
+use super::modify::{Modify, ModifyError};
+use super::prepare;
+use super::read_back::{self, Comparison};
 
 /// Operations of a tunnel that are looked at for one that is not final. Only the newest can be, but ids of two replicas
 /// whose clocks differ may stand in the wrong order.
 const NEWEST: u32 = 5;
+
+/// Replaces a secret.
+const MASKED: &str = "***";
 
 /// A field that the patch gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,18 +58,17 @@ impl Service {
     ///
     /// # Errors
     /// Where the change would be refused before anything is sent.
-    pub async fn dry_run(&self, request: &Modify) -> Result<DryRun, TunnelError> {
-        let read = self.cloud.tunnel(&request.path, Priority::Read).await;
-        let tunnel = read.map_err(|error| outcome::unreadable(&error))?;
-        let change = self
-            .change_of(&request.path, &request.patch, request.if_match.as_ref(), &tunnel)
-            .map_err(|unprepared| unprepared.error)?;
+    pub async fn dry_run(&self, request: &Modify) -> Result<DryRun, ModifyError> {
+        self.check_reason(request.reason.as_deref())?;
+        let read = self.cloud.tunnel(&request.path, Priority::Read, None).await;
+        let tunnel = read.map_err(|error| prepare::unreadable(&error))?;
+        let change = self.change_of(&request.path, &request.patch, request.if_match.as_ref(), &tunnel)?;
         let shown = self.shown(&request.path, &tunnel);
         let changes = Changes::of(&request.patch, &self.fingerprints);
-        let comparison = verify::compare(&changes, &tunnel, Some(&self.fingerprints));
+        let comparison = read_back::compare(&changes, &tunnel, Some(&self.fingerprints));
         Ok(DryRun {
             etag: shown.etag(),
-            merged: merged(&change, &self.fingerprints),
+            merged: merged(&change),
             fields: fields(&changes, &shown, &comparison),
             call: self.cloud.preview(&change),
             in_progress: self.operation_in_progress(&request.path, &tunnel).await?,
@@ -99,13 +100,13 @@ impl Service {
     }
 }
 
-fn merged(change: &TunnelChange, key: &FingerprintKey) -> Map<String, Value> {
+fn merged(change: &TunnelChange) -> Map<String, Value> {
     let mut members = Map::new();
     if let Some(name) = &change.name {
         members.insert("name".into(), json!(name));
     }
-    if let Some(secret) = &change.pre_shared_key {
-        members.insert("pre_shared_key".into(), key.masked(secret));
+    if change.pre_shared_key.is_some() {
+        members.insert("pre_shared_key".into(), json!(MASKED));
     }
     let ranges = change.ranges.as_ref().map(|ranges| match ranges {
         Ranges::PeerCidrs(cidrs) => ("peer_cidrs".to_owned(), json!(cidrs)),
@@ -137,13 +138,16 @@ fn fields(changes: &Changes, shown: &TunnelView, comparison: &Comparison) -> Vec
             json!({"local_cidrs": shown["local_cidrs"], "peer_cidrs": shown["peer_cidrs"]});
     }
     let field = |pointer: String, wanted: &Value| {
-        let differs = if comparison.unshown.contains(&pointer) {
+        let is_secret = pointer == "/pre_shared_key";
+        // Whether a guess is right must not be tried out here, where no event is left.
+        let wanted = if is_secret { json!(MASKED) } else { wanted.clone() };
+        let differs = if is_secret || comparison.unshown.contains(&pointer) {
             None
         } else {
             Some(comparison.differences.iter().any(|difference| difference.pointer == pointer))
         };
         let current = shown.pointer(&pointer).cloned().unwrap_or_default();
-        Field { pointer, current, wanted: wanted.clone(), differs }
+        Field { pointer, current, wanted, differs }
     };
     let mut fields = Vec::new();
     for (member, wanted) in changes.members() {

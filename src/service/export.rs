@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::domain::event::{Event, EventRow};
 use crate::domain::fingerprint::hex;
@@ -18,11 +19,13 @@ const BLOCK: u32 = 500;
 /// The columns, in the order of the table.
 pub const COLUMNS: &[&str] = &[
     "seq",
+    "format",
     "id",
     "occurred_at",
     "event",
     "operation_id",
     "actor",
+    "actor_id",
     "actor_kind",
     "source_ip",
     "user_agent",
@@ -31,7 +34,15 @@ pub const COLUMNS: &[&str] = &[
     "vpc_id",
     "gateway_id",
     "tunnel_id",
+    "account",
+    "region",
+    "api",
     "changes",
+    "before",
+    "sent",
+    "outcome",
+    "reason",
+    "rollback_of",
     "upstream",
     "prev_hash",
     "hash",
@@ -146,24 +157,35 @@ fn ndjson(event: &Event) -> Vec<u8> {
 /// An event as one record of CSV; an absent value is an empty field, JSON stands as text.
 fn csv(event: &Event) -> Vec<u8> {
     let row = &event.row;
+    let id = |id: &Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let json = |value: &Option<Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
     csv_line(&[
         row.seq.to_string(),
+        row.format.to_string(),
         row.id.to_string(),
         row.occurred_at.to_string(),
         row.event.clone(),
-        row.operation_id.map(|id| id.to_string()).unwrap_or_default(),
+        id(&row.operation_id),
         row.actor.clone(),
+        text(&row.actor_id),
         row.actor_kind.clone(),
         row.source_ip.map(|ip| ip.to_string()).unwrap_or_default(),
         text(&row.user_agent),
         text(&row.request_id),
         text(&row.trace_id),
-        row.vpc_id.clone(),
-        row.gateway_id.clone(),
-        row.tunnel_id.clone(),
+        text(&row.vpc_id),
+        text(&row.gateway_id),
+        text(&row.tunnel_id),
+        text(&row.account),
+        text(&row.region),
+        text(&row.api),
         json(&row.changes),
+        json(&row.before),
+        json(&row.sent),
+        json(&row.outcome),
+        text(&row.reason),
+        id(&row.rollback_of),
         json(&row.upstream),
         hex(&event.prev_hash),
         hex(&event.hash),

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::chance::Chance;
-use crate::domain::event::{Actor, ActorKind};
-use crate::domain::principal::{Grant, Principal};
+use crate::domain::event::{Actor, ActorKind, EventKind, NewEvent};
+use crate::domain::principal::{Grant, Principal, VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
 
 use super::Service;
@@ -47,6 +49,25 @@ pub fn draw(
     NewKey { key, token }
 }
 
+/// The event that says that a key was created or revoked. It holds what the key may do, never its token.
+pub fn event(kind: EventKind, key: &ApiKey, id: Uuid, now: Timestamp) -> NewEvent {
+    let grants: Vec<Value> = key
+        .grants
+        .iter()
+        .map(|grant| match &grant.vpcs {
+            VpcScope::All => json!({"scope": grant.scope, "vpcs": null}),
+            VpcScope::Matching(patterns) => {
+                let patterns: Vec<&str> = patterns.iter().map(VpcPattern::as_str).collect();
+                json!({"scope": grant.scope, "vpcs": patterns})
+            }
+        })
+        .collect();
+    let expires_at = key.expires_at.map(|at| at.to_string());
+    let changes =
+        json!({"key": {"id": key.id, "name": key.name, "grants": grants, "expires_at": expires_at}});
+    NewEvent { changes: Some(changes), ..NewEvent::new(id, kind, Actor::command_line(), now) }
+}
+
 fn sha256(token: &SecretString) -> [u8; 32] {
     Sha256::digest(token.expose_secret().as_bytes()).into()
 }
@@ -66,7 +87,7 @@ impl Service {
         }
         Ok(Some(Principal {
             id: key.id.to_string(),
-            actor: Actor { name: key.name, kind: ActorKind::ApiKey },
+            actor: Actor { name: key.name, id: Some(key.id.to_string()), kind: ActorKind::ApiKey },
             grants: key.grants,
             expires_at: key.expires_at,
         }))

@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod dry_run;
 pub mod export;
 mod forget;
+mod idempotency;
 pub mod keys;
 pub mod ledger;
 mod merge;
@@ -12,28 +13,46 @@ pub mod modify;
 mod outcome;
 mod prepare;
 pub mod read;
+mod read_back;
+mod settle;
 pub mod track;
 pub mod tunnels;
-mod verify;
 pub mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use regex::Regex;
+
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::patch::Requirements;
+use crate::domain::words::words;
 
 use cloud::Cloud;
 use ledger::Ledger;
 pub use outcome::usual_detail;
 
+words! {
+    /// When the tunnel is read before a change is sent.
+    pub enum ReadBefore {
+        /// Before every change, so that the audit log has what was there.
+        Always = "always",
+        /// Only where the change depends on it: partial groups, `If-Match`, ids of the older form.
+        WhenNeeded = "when-needed",
+    }
+}
+
 /// What the operator decides about the service's work.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Rules {
     /// Read, merge and send a partial `ike` or `ipsec` group whole; false sends it as given.
     pub merge_partial_groups: bool,
+    /// When the tunnel is read before a change.
+    pub read_before: ReadBefore,
+    /// What the reason of every change must match; `None` if a change needs no reason.
+    pub require_reason: Option<Regex>,
     /// The time limit of one call to the cloud.
     pub upstream_timeout: Duration,
     /// The first wait before a task is asked about.

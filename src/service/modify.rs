@@ -1,7 +1,11 @@
-//! A patch on its way: committed, sent at most once, and its answer committed.
+//! A patch on its way: prepared, committed, sent at most once, and its answer committed.
+//!
+//! Everything that can refuse a change does so before anything is written: the reason, the `Idempotency-Key`, the call
+//! budget, the read of the tunnel.
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
@@ -9,24 +13,25 @@ use crate::domain::changes::Changes;
 use crate::domain::etag::Precondition;
 use crate::domain::event::{Origin, Upstream};
 use crate::domain::ids::TunnelPath;
-use crate::domain::operation::{ErrorCode, Operation, OperationId, State, Transition};
+use crate::domain::operation::{ErrorCode, Operation, OperationError, OperationId, State, Transition};
 use crate::domain::patch::Patch;
-use crate::domain::principal::Principal;
-use crate::domain::tunnel::Tunnel;
+use crate::domain::principal::{Principal, VpcScope};
 use crate::failpoint;
 
-use super::cloud::{Priority, ReadError, ReadFailure};
+use super::cloud::{NoSlot, Permit, Reply, SendLease, Sent, Slot};
+use super::idempotency::of_repeated;
 use super::ledger::{Advance, Idempotency, LedgerError, Opening, Step, Written};
-use super::prepare::Unprepared;
-use super::tunnels::TunnelError;
+use super::prepare::Prepared;
 use super::{Service, outcome};
 
 /// The fencing token of the request that opened an operation.
 const OPENER: i64 = 0;
-/// What has to stay of the opener's lease when the change is sent, beyond the call's own time limit.
+/// What an opener's lease lasts beyond the call's time limit.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// First wait before an answer that the ledger did not take is written again.
 const WRITE_AGAIN: Duration = Duration::from_millis(100);
+/// How often a tunnel is read before a change gives up because other changes of it end meanwhile.
+const READS: u32 = 3;
 
 /// A request to change a tunnel, already authorized.
 #[derive(Debug, Clone)]
@@ -39,13 +44,15 @@ pub struct Modify {
     pub idempotency_key: Option<String>,
     /// What has to hold of the tunnel before anything is sent (`If-Match`).
     pub if_match: Option<Precondition>,
+    /// Why, or a ticket.
+    pub reason: Option<String>,
 }
 
 /// What a request to change a tunnel led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Modified {
-    /// Sent: `running`, or `unknown` if no answer tells. `pending` if the ledger failed after the change was sent:
-    /// the tracker will find out.
+    /// Sent: `running`, or `unknown` if no answer proves the outcome. `pending` if the ledger failed after the change
+    /// was sent: the tracker settles it.
     Accepted(Operation),
     /// Nothing was changed: `rejected`.
     Rejected(Operation),
@@ -54,74 +61,121 @@ pub enum Modified {
     Repeated(Operation),
 }
 
-/// Why a request led to no operation.
+/// Why a request led to no operation. Nothing was sent and nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ModifyError {
+    /// The gateway requires a reason that matches its setting.
+    #[error("a reason is required")]
+    ReasonRequired,
     /// An operation on the same tunnel is not final.
     #[error("operation {0} on this tunnel is not final")]
     InProgress(OperationId),
     /// Another request came before under this `Idempotency-Key`.
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
+    /// Whether the first request under this `Idempotency-Key` had the same secret can't be determined.
+    #[error("this Idempotency-Key can't be compared with its first request")]
+    KeyUnverifiable(OperationId),
     /// The first request under this `Idempotency-Key` is still being sent.
     #[error("the first request with this Idempotency-Key is still being sent")]
     KeyInFlight(OperationId),
-    /// Which tunnel the path means could not be read: nothing was sent.
-    #[error(transparent)]
-    Unread(#[from] TunnelError),
-    /// The ledger could not be written before the call: nothing was sent.
+    /// The call budget or the read of the tunnel refused the change.
+    #[error("{}", error.detail)]
+    Refused {
+        error: OperationError,
+        /// When to try again, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The ledger could not be read or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl From<OperationError> for ModifyError {
+    fn from(error: OperationError) -> Self {
+        Self::Refused { error, retry_after: None }
+    }
+}
+
+impl From<NoSlot> for ModifyError {
+    fn from(NoSlot { retry_after }: NoSlot) -> Self {
+        Self::Refused { error: outcome::error(ErrorCode::CallBudget), retry_after: Some(retry_after) }
+    }
+}
+
+/// An operation that was opened and whose change may be sent.
+struct Opened {
+    operation: Operation,
+    lease: SendLease,
 }
 
 impl Service {
     /// Carries out a patch up to the cloud's answer.
     ///
     /// # Errors
-    /// Where no operation came of it; then nothing was sent.
+    /// Where no operation came of it.
     pub async fn modify(&self, request: Modify) -> Result<Modified, ModifyError> {
-        let lease = self.lease();
-        let opened_at = Instant::now();
-        let operation = match self.open(&request, lease).await? {
-            Opened::New(operation) => operation,
-            Opened::Before(operation) => return Ok(Modified::Repeated(operation)),
-        };
-        failpoint::at!("open.committed");
-        // Whoever is stopped past this moment must not send any more: a tracker may have taken over.
-        let send_before = opened_at + (lease - self.rules.upstream_timeout - LEASE_MARGIN);
-        let (transition, upstream) = match self.prepare(&request).await {
-            Err(Unprepared { error, upstream }) => (Transition::Reject { error }, upstream),
-            Ok(_) if Instant::now() >= send_before => (reject(ErrorCode::NotSent), None),
-            Ok(change) => {
-                failpoint::at!("change.before-call");
-                let reply = self.cloud.modify(&change).await;
-                failpoint::at!("change.answered");
-                (outcome::of(&reply), Some(reply.upstream))
-            }
-        };
-        let operation =
-            self.conclude(operation, transition, upstream, &request.origin, opened_at + lease).await;
-        Ok(match operation.state {
-            State::Rejected { .. } => Modified::Rejected(operation),
-            _ => Modified::Accepted(operation),
-        })
-    }
-
-    /// How long an opener or a tracker may hold an operation: two calls to the cloud and the writes around them.
-    pub(super) fn lease(&self) -> Duration {
-        self.rules.upstream_timeout * 2 + LEASE_MARGIN * 2
-    }
-
-    /// Commits the intent, before a byte goes to the cloud.
-    async fn open(&self, request: &Modify, lease: Duration) -> Result<Opened, ModifyError> {
-        let lock_id = self.lock_id(&request.path).await?;
-        let now = self.clock.now();
+        self.check_reason(request.reason.as_deref())?;
         let changes = Changes::of(&request.patch, &self.fingerprints);
+        let idempotency = self.idempotency(&request, &changes);
+        if let Some(asked) = &idempotency
+            && let Some(modified) = self.repeated(asked).await?
+        {
+            return Ok(modified);
+        }
+        for _ in 0..READS {
+            let slot = self.cloud.reserve(&request.principal.id, false).await?;
+            let mut prepared = self.prepare(&request, &changes, slot).await?;
+            let slot = match prepared.slot.take() {
+                Some(slot) => slot,
+                None => self.cloud.reserve(&request.principal.id, true).await?,
+            };
+            match self.open(&request, &changes, &prepared, idempotency.clone()).await? {
+                Ok(opened) => return Ok(self.send(&request, opened, prepared, slot).await),
+                Err(Written::ReadStale) => {}
+                Err(written) => return of_repeated(written),
+            }
+        }
+        Err(OperationError {
+            detail: "the tunnel was changed each time it was read; nothing was sent, try again later".into(),
+            ..outcome::error(ErrorCode::TunnelUnreadable)
+        }
+        .into())
+    }
+
+    /// Refuses a change without the reason that the operator requires.
+    pub(super) fn check_reason(&self, reason: Option<&str>) -> Result<(), ModifyError> {
+        match &self.rules.require_reason {
+            Some(pattern) if !reason.is_some_and(|reason| pattern.is_match(reason)) => {
+                Err(ModifyError::ReasonRequired)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How long an opener may hold an operation: one call to the cloud and the writes around it.
+    fn opening_lease(&self) -> Duration {
+        self.rules.upstream_timeout + LEASE_MARGIN * 2
+    }
+
+    /// Commits the intent, before a byte of the change goes to the cloud.
+    async fn open(
+        &self,
+        request: &Modify,
+        changes: &Changes,
+        prepared: &Prepared,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Result<Opened, Written>, LedgerError> {
+        let lease = self.opening_lease();
+        let (opened_at, now) = (Instant::now(), self.clock.now());
         let operation = Operation {
             id: self.chance.id(now),
             tunnel: request.path.clone(),
+            route: self.cloud.route(),
+            changes: changes.clone(),
+            before: prepared.before.clone(),
             fingerprint_key_id: Some(self.fingerprints.id().to_owned()),
-            changes,
+            reason: request.reason.clone(),
             requested_by: request.principal.actor.clone(),
             request_id: request.origin.request_id.clone(),
             trace_id: request.origin.trace_id.clone(),
@@ -134,68 +188,63 @@ impl Service {
             operation: operation.clone(),
             origin: request.origin.clone(),
             event_id: self.chance.id(now),
-            lock_id,
-            idempotency: self.idempotency(request, &operation.changes),
+            lock_id: prepared.lock_id.clone(),
+            read_seq: prepared.read_seq,
+            idempotency,
             lease_until: now.plus(lease),
         };
         failpoint::at!("open.before-write");
-        match self.ledger.write(Step::Open(Box::new(opening))).await? {
-            Written::Opened => Ok(Opened::New(operation)),
-            Written::Repeated(before) if before.state == State::Pending => {
-                Err(ModifyError::KeyInFlight(before.id))
-            }
-            Written::Repeated(before) => Ok(Opened::Before(*before)),
-            Written::KeyReused => Err(ModifyError::KeyReused),
-            Written::InProgress(other) => Err(ModifyError::InProgress(other)),
-            Written::Advanced(_) | Written::Stale | Written::Recorded => Err(ModifyError::Ledger(
-                LedgerError::Corrupt("an opening was answered like another step".into()),
-            )),
-        }
-    }
-
-    /// What a change at this path holds. Only the cloud knows which tunnel an id of the older form means. A path that it
-    /// does not know holds itself, and is refused in the end.
-    async fn lock_id(&self, path: &TunnelPath) -> Result<String, TunnelError> {
-        let lock = |vpc: &str, tunnel: &str| format!("{vpc}/{tunnel}");
-        let as_written = lock(path.vpc_id.as_str(), path.tunnel_id.as_str());
-        if path.is_unified() {
-            return Ok(as_written);
-        }
-        match self.cloud.tunnel(path, Priority::Change).await {
-            Ok(Tunnel { vpc_ids, tunnel_ids, .. }) => Ok(match (vpc_ids.first(), tunnel_ids.first()) {
-                (Some(vpc), Some(tunnel)) => lock(vpc, tunnel),
-                _ => as_written,
+        let written = self.ledger.write(Step::Open(Box::new(opening))).await?;
+        failpoint::at!("open.committed");
+        // Past this moment the call could end after a tracker has taken over.
+        let left = LEASE_MARGIN;
+        Ok(match written {
+            Written::Opened => Ok(Opened {
+                operation,
+                lease: SendLease { monotonic: opened_at + left, wall: now.plus(left) },
             }),
-            Err(ReadError { failure: ReadFailure::NotFound, .. }) => Ok(as_written),
-            Err(error) => Err(outcome::unreadable(&error).into()),
+            other => Err(other),
+        })
+    }
+
+    /// Sends the change and commits the answer.
+    async fn send(
+        &self,
+        request: &Modify,
+        opened: Opened,
+        prepared: Prepared,
+        slot: Box<dyn Slot>,
+    ) -> Modified {
+        let Opened { operation, lease } = opened;
+        // The answer may be written for as long as the call may take after the last moment at which it may begin.
+        let until = lease.monotonic + self.rules.upstream_timeout + LEASE_MARGIN;
+        failpoint::at!("change.before-call");
+        let permit = Permit { slot, opened_at: operation.created_at, lease };
+        let reply = self.cloud.modify(&prepared.change, permit).await;
+        failpoint::at!("change.answered");
+        let sent = match reply.sent {
+            Sent::Unreachable | Sent::TooLate => None,
+            Sent::Accepted { .. } | Sent::Refused(_) | Sent::Unknown => {
+                Some(Value::Object(self.cloud.sent(&prepared.change, &self.fingerprints)))
+            }
+        };
+        let transition = outcome::of(&reply);
+        let Reply { upstream, .. } = reply;
+        let operation = self.conclude(operation, transition, upstream, sent, &request.origin, until).await;
+        match operation.state {
+            State::Rejected { .. } => Modified::Rejected(operation),
+            _ => Modified::Accepted(operation),
         }
     }
 
-    /// Two requests are the same if they ask for the same changes of the same tunnel under the same `If-Match`; a
-    /// secret counts by its keyed fingerprint.
-    fn idempotency(&self, request: &Modify, changes: &Changes) -> Option<Idempotency> {
-        let key = request.idempotency_key.clone()?;
-        let path = &request.path;
-        let changes = serde_json::to_vec(changes.members()).unwrap_or_default();
-        let mut parts = vec![
-            path.vpc_id.as_str().as_bytes(),
-            path.gateway_id.as_str().as_bytes(),
-            path.tunnel_id.as_str().as_bytes(),
-            &changes,
-        ];
-        let if_match = request.if_match.as_ref().map(ToString::to_string);
-        parts.extend(if_match.as_ref().map(|tags| tags.as_bytes()));
-        let fingerprint = self.fingerprints.of_request(&parts);
-        Some(Idempotency { principal_id: request.principal.id.clone(), key, fingerprint })
-    }
-
-    /// Commits the answer. The change may have been sent by now, so a ledger that fails is asked again until the
-    /// lease is over; after that the operation is the tracker's.
+    /// Commits the answer. The change may have been sent, so a ledger that fails is asked again until the lease is
+    /// over; after that the operation is the tracker's.
     async fn conclude(
         &self,
         operation: Operation,
         transition: Transition,
-        upstream: Option<Upstream>,
+        upstream: Upstream,
+        sent: Option<Value>,
         origin: &Origin,
         until: Instant,
     ) -> Operation {
@@ -203,12 +252,13 @@ impl Service {
         let advance = Advance {
             operation: operation.clone(),
             transition,
-            upstream,
+            upstream: Some(upstream),
+            sent,
             origin: origin.clone(),
-            event_ids: [self.chance.id(now), self.chance.id(now)],
+            event_id: self.chance.id(now),
             fence: OPENER,
             now,
-            due_at: now.plus(self.poll_wait(0)),
+            due_at: now.plus(self.first_wait()),
         };
         let mut wait = WRITE_AGAIN;
         loop {
@@ -223,7 +273,7 @@ impl Service {
                 }
                 Err(error) if Instant::now() + wait < until => {
                     warn!(operation_id = %operation.id, error = crate::causes::chain(&error),
-                        "the cloud's answer could not be written; trying again");
+                        "the cloud's answer could not be written; retrying");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(2));
                 }
@@ -238,18 +288,9 @@ impl Service {
 
     /// The operation as the ledger has it, or as it was last known.
     async fn as_it_is(&self, operation: Operation) -> Operation {
-        match self.ledger.operation(operation.id, &crate::domain::principal::VpcScope::All).await {
+        match self.ledger.operation(operation.id, &VpcScope::All).await {
             Ok(Some(now)) => now,
             Ok(None) | Err(_) => operation,
         }
     }
-}
-
-enum Opened {
-    New(Operation),
-    Before(Operation),
-}
-
-fn reject(code: ErrorCode) -> Transition {
-    Transition::Reject { error: outcome::error(code) }
 }

@@ -1,4 +1,4 @@
-//! From what became of a call to what becomes of the operation, with the words for the consumer.
+//! From the end of a call to the operation's next step, with the text for the caller.
 
 use crate::domain::event::Upstream;
 use crate::domain::operation::{ErrorCode, OperationError, Transition, UpstreamError};
@@ -11,7 +11,8 @@ pub(super) fn of(reply: &Reply) -> Transition {
         Sent::Accepted { task_id: Some(task_id) } => Transition::Submit { task_id: task_id.clone() },
         Sent::Accepted { task_id: None } => Transition::LoseTrack {
             reason: OperationError {
-                detail: "the cloud took the change without naming a task; the tunnel is being read".into(),
+                detail: "the cloud accepted the change and named no task; the gateway reads the tunnel"
+                    .into(),
                 ..error(ErrorCode::AnswerLost)
             },
         },
@@ -20,7 +21,7 @@ pub(super) fn of(reply: &Reply) -> Transition {
         },
         Sent::Refused(refusal) => Transition::Reject { error: refused(*refusal, &reply.upstream) },
         Sent::Unreachable => Transition::Reject { error: error(ErrorCode::UpstreamUnreachable) },
-        Sent::NoBudget { .. } => Transition::Reject { error: error(ErrorCode::CallBudget) },
+        Sent::TooLate => Transition::Reject { error: error(ErrorCode::NotSent) },
     }
 }
 
@@ -32,41 +33,51 @@ pub(super) fn refused(refusal: Refusal, upstream: &Upstream) -> OperationError {
         Refusal::WrongState => ErrorCode::TunnelStateConflict,
         Refusal::RateLimited => ErrorCode::UpstreamRateLimited,
         Refusal::Credentials => ErrorCode::UpstreamCredentials,
-        Refusal::Replay => ErrorCode::UpstreamReplay,
+        Refusal::Expired => ErrorCode::UpstreamReplay,
         Refusal::Unavailable => ErrorCode::UpstreamUnavailable,
         Refusal::Other => ErrorCode::UpstreamFailed,
     };
     OperationError { upstream: words(upstream), ..error(code) }
 }
 
-/// Why a tunnel that a change depends on could not be read: only what the consumer can act on is told apart.
+/// Why a tunnel that a change depends on could not be read.
 pub(super) fn unreadable(error: &ReadError) -> OperationError {
+    let because = |code, detail: &str| OperationError {
+        detail: detail.into(),
+        upstream: words(&error.upstream),
+        ..self::error(code)
+    };
     match error.failure {
         ReadFailure::NotFound => refused(Refusal::NotFound, &error.upstream),
         ReadFailure::NoBudget { .. } => self::error(ErrorCode::CallBudget),
-        ReadFailure::Refused(Refusal::Credentials) => refused(Refusal::Credentials, &error.upstream),
-        ReadFailure::Refused(_) | ReadFailure::NoAnswer => {
+        // The read has no parameter and needs no state that the caller could correct.
+        ReadFailure::Refused(Refusal::InvalidParameter | Refusal::WrongState | Refusal::Other) => because(
+            ErrorCode::UpstreamFailed,
+            "the cloud refused to show the tunnel, which the change depends on; nothing was sent",
+        ),
+        ReadFailure::Refused(refusal) => refused(refusal, &error.upstream),
+        ReadFailure::NoAnswer => {
             OperationError { upstream: words(&error.upstream), ..self::error(ErrorCode::TunnelUnreadable) }
         }
     }
 }
 
-/// Why a tunnel that a consumer wants to look at could not be read.
+/// Why a tunnel that a caller wants to see could not be read.
 pub(super) fn unread(error: &ReadError) -> OperationError {
-    let told = |code, detail: &str| OperationError { detail: detail.into(), ..self::error(code) };
+    let because = |code, detail: &str| OperationError { detail: detail.into(), ..self::error(code) };
     match error.failure {
-        // Not the cloud's words: what may not be seen has to look the same.
+        // Not the cloud's words: a tunnel that the caller may not see must look the same.
         ReadFailure::NotFound => self::error(ErrorCode::TunnelNotFound),
-        ReadFailure::NoBudget { .. } => told(
+        ReadFailure::NoBudget { .. } => because(
             ErrorCode::CallBudget,
             "the gateway's budget of calls to the cloud is used up; try again later",
         ),
-        // A state that allows no change is no answer to somebody who only looks.
+        // A read needs no state.
         ReadFailure::Refused(Refusal::WrongState) => refused(Refusal::Other, &error.upstream),
         ReadFailure::Refused(refusal) => refused(refusal, &error.upstream),
         ReadFailure::NoAnswer => OperationError {
             upstream: words(&error.upstream),
-            ..told(ErrorCode::TunnelUnreadable, "the cloud gave no usable answer; try again later")
+            ..because(ErrorCode::TunnelUnreadable, "the cloud gave no usable answer; try again later")
         },
     }
 }
@@ -88,40 +99,48 @@ pub(super) fn error(code: ErrorCode) -> OperationError {
     OperationError { code, detail: usual_detail(code).into(), upstream: None }
 }
 
-/// What an error's `detail` says where nothing more is known.
+/// The default `detail` of an error.
 #[must_use]
 pub const fn usual_detail(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::TunnelNotFound => {
-            "the cloud knows no such VPC, gateway or tunnel, or they do not belong together"
+            "the cloud has no such VPC, gateway or tunnel, or they do not belong together"
         }
-        ErrorCode::UpstreamInvalidParameter => "the cloud takes a parameter for wrong; nothing was changed",
-        ErrorCode::TunnelStateConflict => "the tunnel's state allows no change now; try again later",
+        ErrorCode::UpstreamInvalidParameter => {
+            "the cloud rejected a parameter as invalid; nothing was changed"
+        }
+        ErrorCode::TunnelStateConflict => "the tunnel's state does not allow a change now; try again later",
         ErrorCode::UpstreamRateLimited => {
             "the cloud limits the rate of calls; nothing was changed, try again later"
         }
         ErrorCode::UpstreamCredentials => {
-            "the cloud refused the gateway's own credentials or rights; its operators have to mend that"
+            "the cloud refused the gateway's own credentials or rights; the gateway's operators must correct them"
         }
         ErrorCode::UpstreamReplay => {
-            "the cloud took the call for expired or replayed; the gateway's clock may be wrong"
+            "the cloud refused the call as expired; nothing was changed, the gateway's clock may be wrong"
         }
         ErrorCode::UpstreamFailed => "the cloud refused the change; nothing was changed",
         ErrorCode::UpstreamUnreachable => "the cloud could not be reached; nothing was sent",
         ErrorCode::UpstreamUnavailable => {
             "the cloud has closed this call for maintenance; nothing was changed"
         }
-        ErrorCode::CallBudget => "the gateway's budget of calls to the cloud is used up; nothing was sent",
-        ErrorCode::TunnelUnreadable => {
-            "the tunnel could not be read, and the change depends on what it has now; nothing was sent"
+        ErrorCode::CallBudget => {
+            "the gateway's budget of calls to the cloud is used up; nothing was sent or recorded"
         }
-        ErrorCode::PreconditionFailed => "the tunnel is not as If-Match says; nothing was sent",
-        ErrorCode::NotSent => "the gateway took too long to get ready; nothing was sent",
+        ErrorCode::TunnelUnreadable => {
+            "the tunnel could not be read, and the change depends on its settings; nothing was sent"
+        }
+        ErrorCode::PreconditionFailed => {
+            "the tunnel has changed since the state that If-Match names; nothing was sent"
+        }
+        ErrorCode::NotSent => "the gateway took too long before it could send the change; nothing was sent",
         ErrorCode::AnswerLost => {
-            "the change was sent, and no answer tells what became of it; the tunnel is being read to find out"
+            "the change was sent, and no answer proves its outcome; the gateway reads the tunnel to determine it"
         }
         ErrorCode::TaskFailed => "the cloud's task failed",
-        ErrorCode::NotApplied => "the tunnel does not show the change, and it can't turn up any more",
-        ErrorCode::TaskTimeout => "nobody could tell within the time limit how the change ended",
+        ErrorCode::NotApplied => {
+            "the tunnel does not show the change, and the change can't take effect any more"
+        }
+        ErrorCode::TaskTimeout => "the outcome could not be determined within the time limit",
     }
 }

@@ -1,58 +1,89 @@
-//! From a patch to the change that is sent: what it depends on is read once, looked at, and merged.
+//! From a patch to the change that is sent: the tunnel is read, compared with `If-Match`, and merged.
 
+use crate::domain::changes::Changes;
 use crate::domain::etag::Precondition;
-use crate::domain::event::Upstream;
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{ErrorCode, OperationError};
 use crate::domain::patch::Patch;
 use crate::domain::tunnel::Tunnel;
 use crate::failpoint;
 
-use super::cloud::{Priority, TunnelChange};
-use super::modify::Modify;
-use super::{Service, merge, outcome};
+use super::cloud::{Priority, ReadError, ReadFailure, Slot, TunnelChange};
+use super::modify::{Modify, ModifyError};
+use super::{ReadBefore, Service, merge, outcome, read_back};
 
-/// Why a change is not sent.
-pub(super) struct Unprepared {
-    pub(super) error: OperationError,
-    /// What the log keeps of the look at the tunnel.
-    pub(super) upstream: Option<Upstream>,
+/// A change that can be opened.
+pub(super) struct Prepared {
+    pub(super) change: TunnelChange,
+    /// What the tunnel had; `None` if it was not read.
+    pub(super) before: Option<Changes>,
+    /// The newest event when the tunnel was read.
+    pub(super) read_seq: Option<i64>,
+    /// What the change locks.
+    pub(super) lock_id: String,
+    /// The slot, unless the read used it.
+    pub(super) slot: Option<Box<dyn Slot>>,
 }
 
 impl Service {
-    /// The change as it will be sent. `If-Match` and partial groups need a look at the tunnel first: one for both.
-    pub(super) async fn prepare(&self, request: &Modify) -> Result<TunnelChange, Unprepared> {
-        if request.if_match.is_none() && !self.is_merged(&request.patch) {
-            return Ok(merge::as_given(&request.path, &request.patch));
+    /// The change as it will be sent. A read uses the slot.
+    pub(super) async fn prepare(
+        &self,
+        request: &Modify,
+        changes: &Changes,
+        slot: Box<dyn Slot>,
+    ) -> Result<Prepared, ModifyError> {
+        let path = &request.path;
+        if !self.must_read(request) {
+            return Ok(Prepared {
+                change: merge::as_given(path, &request.patch),
+                before: None,
+                read_seq: None,
+                lock_id: lock_id(path.vpc_id.as_str(), path.tunnel_id.as_str()),
+                slot: Some(slot),
+            });
         }
-        let tunnel = self.cloud.tunnel(&request.path, Priority::Change).await.map_err(|error| {
-            Unprepared { error: outcome::unreadable(&error), upstream: Some(error.upstream) }
-        })?;
+        // Before the read: a step that is written after this makes the read stale.
+        let read_seq = self.ledger.newest_seq().await?;
+        let tunnel = self.cloud.tunnel(path, Priority::Change, Some(slot)).await;
         failpoint::at!("prepare.read");
-        self.change_of(&request.path, &request.patch, request.if_match.as_ref(), &tunnel)
+        let tunnel = tunnel.map_err(|error| unreadable(&error))?;
+        let change = self.change_of(path, &request.patch, request.if_match.as_ref(), &tunnel)?;
+        let before = read_back::before(changes, &tunnel, &self.fingerprints);
+        let lock_id = match (tunnel.vpc_ids.first(), tunnel.tunnel_ids.first()) {
+            (Some(vpc), Some(tunnel)) => lock_id(vpc, tunnel),
+            _ => lock_id(path.vpc_id.as_str(), path.tunnel_id.as_str()),
+        };
+        Ok(Prepared { change, before: Some(before), read_seq: Some(read_seq), lock_id, slot: None })
     }
 
-    /// The change that a patch comes to on a tunnel as it is.
+    /// True if the tunnel is read before the change is sent. Only the cloud knows which tunnel an older form of id means.
+    fn must_read(&self, request: &Modify) -> bool {
+        self.rules.read_before == ReadBefore::Always
+            || request.if_match.is_some()
+            || self.is_merged(&request.patch)
+            || !request.path.is_unified()
+    }
+
+    /// The change that a patch makes to a tunnel as it is.
     pub(super) fn change_of(
         &self,
         path: &TunnelPath,
         patch: &Patch,
         if_match: Option<&Precondition>,
         tunnel: &Tunnel,
-    ) -> Result<TunnelChange, Unprepared> {
+    ) -> Result<TunnelChange, OperationError> {
         if if_match.is_some_and(|condition| !condition.holds(&self.shown(path, tunnel).etag())) {
-            let error = outcome::error(ErrorCode::PreconditionFailed);
-            return Err(Unprepared { error, upstream: Some(Upstream::of_tunnel_read()) });
+            return Err(outcome::error(ErrorCode::PreconditionFailed));
         }
         if !self.is_merged(patch) {
             return Ok(merge::as_given(path, patch));
         }
         merge::merged(path, patch, tunnel, self.requirements().groups_go_together).map_err(|unshown| {
-            let error = OperationError {
+            OperationError {
                 detail: format!("{unshown}; nothing was sent"),
                 ..outcome::error(ErrorCode::TunnelUnreadable)
-            };
-            Unprepared { error, upstream: Some(Upstream::of_tunnel_read()) }
+            }
         })
     }
 
@@ -60,4 +91,17 @@ impl Service {
     fn is_merged(&self, patch: &Patch) -> bool {
         self.rules.merge_partial_groups && merge::is_partial(patch, self.requirements().groups_go_together)
     }
+}
+
+fn lock_id(vpc: &str, tunnel: &str) -> String {
+    format!("{vpc}/{tunnel}")
+}
+
+/// Why a change was refused by its read.
+pub(super) fn unreadable(error: &ReadError) -> ModifyError {
+    let retry_after = match error.failure {
+        ReadFailure::NoBudget { retry_after } => Some(retry_after),
+        _ => None,
+    };
+    ModifyError::Refused { error: outcome::unreadable(error), retry_after }
 }

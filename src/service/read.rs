@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::bucket::Bucket;
-use crate::domain::event::Event;
-use crate::domain::event::{NewEvent, Origin};
+use crate::domain::event::{Event, EventKind, NewEvent, Origin};
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{Operation, OperationId, Status};
 use crate::domain::principal::{Principal, VpcScope};
@@ -144,15 +143,9 @@ impl Service {
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
         let event = NewEvent {
-            id: self.chance.id(now),
-            occurred_at: now,
-            event: crate::domain::event::EventKind::Denied,
-            operation_id: None,
-            actor: principal.actor.clone(),
             origin,
-            tunnel: path.clone(),
-            changes: None,
-            upstream: None,
+            tunnel: Some(path.clone()),
+            ..NewEvent::new(self.chance.id(now), EventKind::Denied, principal.actor.clone(), now)
         };
         self.ledger.write(super::ledger::Step::Record(Box::new(event))).await?;
         Ok(())

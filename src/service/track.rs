@@ -9,17 +9,23 @@ use crate::domain::event::{Origin, Upstream};
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::Verification;
 use crate::failpoint;
 
 use super::cloud::{Priority, ReadError, ReadFailure, Refusal, TaskReport, TaskStatus};
 use super::ledger::{Advance, Claim, LedgerError, Step, Written};
-use super::{Service, outcome, verify};
+use super::settle::{self, Progress, Settled};
+use super::{Service, outcome, read_back};
 
-/// How often a tunnel is read back before it is believed to differ, or not to be readable. The cloud's reads may lag
-/// behind its tasks.
+/// Reads of a tunnel that must agree before it counts as different, or as unreadable: the cloud's reads may lag behind
+/// its tasks.
 const READ_BACKS: u32 = 3;
+/// A look at an operation makes two calls at most, each of which may wait for its slot as long as it may take.
+const CALLS: u32 = 4;
+/// What a tracker's lease lasts beyond its calls.
+const LEASE_MARGIN: Duration = Duration::from_secs(10);
+/// The action that the log names for a read of the tunnel (API 2.0).
+const TUNNEL_READ: &str = "DescribeVpnConn";
 
 /// What one look at an operation led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +51,11 @@ fn step(transition: Transition, upstream: Option<Upstream>) -> Next {
 }
 
 impl Service {
+    /// How long a tracker may hold an operation.
+    fn lease(&self) -> Duration {
+        self.rules.upstream_timeout * CALLS + LEASE_MARGIN
+    }
+
     /// Takes up to `limit` operations that are due, under a lease.
     pub async fn claim_due(&self, holder: &str, limit: u32) -> Result<Vec<Claim>, LedgerError> {
         let now = self.clock.now();
@@ -62,12 +73,12 @@ impl Service {
     pub async fn track(&self, claim: Claim) -> Result<Tracked, LedgerError> {
         failpoint::at!("track.claimed");
         let next = match &claim.operation.state {
-            // Whoever opened it is gone: the change may have been sent.
+            // The process that opened it is gone, and may have sent the change.
             State::Pending => step(
                 Transition::LoseTrack {
                     reason: OperationError {
-                        detail: "the gateway stopped before it could note the cloud's answer; the tunnel is being \
-                                 read to find out"
+                        detail: "the gateway stopped before it could record the cloud's answer; the gateway reads \
+                                 the tunnel to determine the outcome"
                             .into(),
                         ..outcome::error(ErrorCode::AnswerLost)
                     },
@@ -77,6 +88,7 @@ impl Service {
             State::Running { task_id } => self.poll(&claim, task_id).await,
             State::Unknown { .. } => self.settle(&claim).await,
             State::Succeeded { .. }
+            | State::Diverged { .. }
             | State::Failed { .. }
             | State::TimedOut { .. }
             | State::Rejected { .. } => return Ok(Tracked::LeaseLost),
@@ -103,7 +115,7 @@ impl Service {
         // An operation that just became unknown is read at once.
         let due_at = match transition {
             Transition::LoseTrack { .. } => now,
-            _ => now.plus(self.poll_wait(0)),
+            _ => now.plus(self.first_wait()),
         };
         let id = claim.operation.id;
         let advance = Advance {
@@ -111,7 +123,8 @@ impl Service {
             transition,
             upstream,
             origin: Origin::default(),
-            event_ids: [self.chance.id(now), self.chance.id(now)],
+            event_id: self.chance.id(now),
+            sent: None,
             fence: claim.fence,
             now,
             due_at,
@@ -139,12 +152,12 @@ impl Service {
             Ok(TaskReport { status, upstream }) => {
                 self.follow(claim, status, self.without_key(claim, upstream)).await
             }
-            // The cloud has forgotten the task; the tunnel itself can still tell.
+            // The cloud has forgotten the task; the tunnel itself can still show the outcome.
             Err(ReadError {
                 failure: ReadFailure::NotFound | ReadFailure::Refused(Refusal::InvalidParameter),
                 ..
             }) => self.settle(claim).await,
-            Err(error) => self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream))),
+            Err(error) => self.unanswered(claim, error),
         }
     }
 
@@ -172,8 +185,8 @@ impl Service {
         (id == Some(self.fingerprints.id())).then_some(&self.fingerprints)
     }
 
-    /// The cloud's words about a change, unless they repeat the pre-shared key that it set. Nobody here has that key
-    /// any more, so the words are held against its fingerprint.
+    /// The cloud's words about a change, unless they repeat the pre-shared key that it set. The tracker does not have
+    /// that key, so the words are compared with its fingerprint.
     fn without_key(&self, claim: &Claim, mut upstream: Upstream) -> Upstream {
         let Some(fingerprint) = claim.operation.changes.key_fingerprint() else { return upstream };
         let fingerprints = self.fingerprints_of(&claim.operation);
@@ -185,35 +198,43 @@ impl Service {
         upstream
     }
 
-    /// The task ended well: reads the tunnel back, more than once if it does not look right at first.
+    /// The task ended well: reads the tunnel back, up to [`READ_BACKS`] times while it is not as requested.
     async fn read_back(&self, claim: &Claim, task: Upstream) -> Next {
         let operation = &claim.operation;
         let again = claim.read_backs + 1 < READ_BACKS;
         failpoint::at!("read-back.before");
-        let tunnel = self.cloud.tunnel(&operation.tunnel, Priority::Poll).await;
+        let tunnel = self.cloud.tunnel(&operation.tunnel, Priority::Poll, None).await;
         failpoint::at!("read-back.answered");
         let verification = match tunnel {
             Ok(tunnel) => {
-                let comparison =
-                    verify::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
+                let fingerprints = self.fingerprints_of(operation);
+                let comparison = read_back::compare(&operation.changes, &tunnel, fingerprints);
                 if !comparison.differences.is_empty() && again {
                     return Next::Later { read_back: true };
                 }
                 comparison.verdict()
             }
+            // The gateway did not ask: that says nothing about the tunnel.
+            Err(ReadError { failure: ReadFailure::NoBudget { .. }, .. }) => return LATER,
             Err(_) if again => return Next::Later { read_back: true },
             Err(error) => Verification::Unavailable { reason: Some(error.to_string()) },
         };
-        step(Transition::Succeed { verification }, Some(task))
+        let transition = match verification {
+            Verification::Diverged { .. } => Transition::Diverge { verification },
+            Verification::Confirmed | Verification::Unavailable { .. } => {
+                Transition::Succeed { verification }
+            }
+        };
+        step(transition, Some(task))
     }
 
-    /// Nobody knows whether the change happened: reads the tunnel until it tells, or until the change can't turn up
-    /// any more.
+    /// The outcome is unknown: reads the tunnel until it shows the outcome, or until the change can't take effect any
+    /// more.
     async fn settle(&self, claim: &Claim) -> Next {
         let operation = &claim.operation;
-        let tunnel = self.cloud.tunnel(&operation.tunnel, Priority::Poll).await;
+        let read = self.cloud.tunnel(&operation.tunnel, Priority::Poll, None).await;
         failpoint::at!("settle.answered");
-        let tunnel = match tunnel {
+        let tunnel = match read {
             Ok(tunnel) => tunnel,
             Err(ReadError { failure: ReadFailure::NotFound, upstream }) if self.is_settled(claim) => {
                 let upstream = self.without_key(claim, upstream);
@@ -223,47 +244,47 @@ impl Service {
                 };
                 return step(Transition::Fail { error }, Some(upstream));
             }
-            Err(error) => {
-                return self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream)));
-            }
+            Err(error) => return self.unanswered(claim, error),
         };
-        self.judge(claim, &tunnel)
-    }
-
-    fn judge(&self, claim: &Claim, tunnel: &Tunnel) -> Next {
-        let comparison =
-            verify::compare(&claim.operation.changes, tunnel, self.fingerprints_of(&claim.operation));
+        let upstream = Upstream { action: Some(TUNNEL_READ.into()), ..Upstream::default() };
         if tunnel.is_in_transition() {
-            return self.later_or_time_out(claim, None);
+            return self.later_or_time_out(claim, Some(upstream));
         }
-        if comparison.is_confirmed() {
-            let verification = comparison.verdict();
-            return step(Transition::Succeed { verification }, Some(seen(None)));
+        let comparison = read_back::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
+        let progress =
+            Progress { reads: claim.read_backs + 1, enough: READ_BACKS, is_over: self.is_settled(claim) };
+        match settle::settle(operation, &tunnel, comparison, progress) {
+            Settled::Ended(transition) => step(transition, Some(upstream)),
+            Settled::Open => match self.later_or_time_out(claim, Some(upstream)) {
+                Next::Later { .. } => Next::Later { read_back: true },
+                timed_out => timed_out,
+            },
         }
-        let verdict = comparison.verdict();
-        if !self.is_settled(claim) {
-            return self.later_or_time_out(claim, Some(seen(Some(verdict))));
-        }
-        if matches!(verdict, Verification::Diverged { .. }) {
-            let error = outcome::error(ErrorCode::NotApplied);
-            return step(Transition::Fail { error }, Some(seen(Some(verdict))));
-        }
-        let error = OperationError {
-            detail: "what was changed can't be read back, so nobody can tell whether it happened".into(),
-            ..outcome::error(ErrorCode::TaskTimeout)
-        };
-        step(Transition::TimeOut { error }, Some(seen(Some(verdict))))
     }
 
-    /// True once a change that was sent without an answer can't turn up any more. One that the cloud took can, for as
-    /// long as a task may last.
+    /// True once a change that was sent without an answer can't take effect any more. A change that the cloud accepted
+    /// can, for as long as a task may last.
     fn is_settled(&self, claim: &Claim) -> bool {
-        let is_taken = matches!(claim.operation.state, State::Running { .. });
-        !is_taken && self.age(claim.operation.updated_at) >= self.rules.settle_window
+        let is_accepted = matches!(claim.operation.state, State::Running { .. });
+        let since = self.age(claim.operation.updated_at);
+        since >= if is_accepted { self.rules.task_timeout } else { self.rules.settle_window }
+    }
+
+    /// A call gave no answer. Where the gateway itself did not make it, nothing follows from that.
+    fn unanswered(&self, claim: &Claim, error: ReadError) -> Next {
+        match error.failure {
+            ReadFailure::NoBudget { .. } => LATER,
+            _ => self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream))),
+        }
     }
 
     fn later_or_time_out(&self, claim: &Claim, upstream: Option<Upstream>) -> Next {
-        if self.age(claim.operation.updated_at) < self.rules.task_timeout {
+        let is_unknown = matches!(claim.operation.state, State::Unknown { .. });
+        let limit = match is_unknown {
+            true => self.rules.task_timeout.max(self.rules.settle_window),
+            false => self.rules.task_timeout,
+        };
+        if self.age(claim.operation.updated_at) < limit {
             return LATER;
         }
         step(Transition::TimeOut { error: outcome::error(ErrorCode::TaskTimeout) }, upstream)
@@ -273,17 +294,17 @@ impl Service {
         self.clock.now().since(since)
     }
 
-    /// The wait before look number `polls`: growing by half each time up to the ceiling, and jittered downwards, so
-    /// that operations which began together do not stay together.
-    pub(super) fn poll_wait(&self, polls: u32) -> Duration {
+    /// The wait before the first poll of a task.
+    pub(super) fn first_wait(&self) -> Duration {
+        self.poll_wait(0)
+    }
+
+    /// The wait before poll number `polls`: it grows by half each time up to the ceiling, and is jittered downwards, so
+    /// that operations that began together do not stay together.
+    fn poll_wait(&self, polls: u32) -> Duration {
         let growth = 1.5_f64.powi(i32::try_from(polls.min(64)).unwrap_or(64));
         let ceiling = self.rules.poll_max_interval.as_secs_f64();
         let wait = (self.rules.poll_interval.as_secs_f64() * growth).min(ceiling);
         Duration::from_secs_f64(wait * (0.75 + 0.25 * self.chance.fraction()))
     }
-}
-
-/// What the log keeps of a look at the tunnel.
-fn seen(verification: Option<Verification>) -> Upstream {
-    Upstream { verification, ..Upstream::of_tunnel_read() }
 }

@@ -10,11 +10,12 @@ use tunnelgate::cloud::v2;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::config::{Database, Settings};
+use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
 use tunnelgate::http::edge::Edge;
-use tunnelgate::service::Rules;
 use tunnelgate::service::keys;
+use tunnelgate::service::{ReadBefore, Rules};
 use tunnelgate::shutdown::Shutdown;
 use tunnelgate::simulator::{self, Entry, Simulator};
 
@@ -136,7 +137,11 @@ impl Harness {
     }
 
     pub async fn revoke(&self, name: &str) {
-        assert!(self.gateway.ledger.revoke_key(name, self.world.clock.now()).await.expect("revoked"));
+        let (ledger, now) = (&self.gateway.ledger, self.world.clock.now());
+        let keys = ledger.keys().await.expect("keys");
+        let key = keys.iter().find(|key| key.name == name && key.revoked_at.is_none()).expect("the key");
+        let event = keys::event(EventKind::KeyRevoked, key, self.world.chance.id(now), now);
+        assert!(ledger.revoke_key(key.id, now, event).await.expect("revoked"));
     }
 
     pub fn stop(&self) {
@@ -191,8 +196,10 @@ impl Gateway {
         grants: Vec<Grant>,
         lifetime: Option<Duration>,
     ) -> Consumer {
-        let new = keys::draw(&*world.chance, name, grants, lifetime, world.clock.now());
-        assert!(self.ledger.create_key(&new.key).await.expect("a key"));
+        let now = world.clock.now();
+        let new = keys::draw(&*world.chance, name, grants, lifetime, now);
+        let event = keys::event(EventKind::KeyCreated, &new.key, world.chance.id(now), now);
+        assert!(self.ledger.create_key(&new.key, event).await.expect("a key"));
         Consumer::new(self.base.clone(), new.token.expose_secret().to_owned())
     }
 }
@@ -231,6 +238,8 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
         },
         rules: Rules {
             merge_partial_groups: true,
+            read_before: ReadBefore::Always,
+            require_reason: None,
             upstream_timeout,
             poll_interval: Duration::from_millis(50),
             poll_max_interval: Duration::from_millis(200),

@@ -9,7 +9,7 @@ use crate::harness::{Harness, path, ranges};
 pub async fn fill(harness: &Harness) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..5 {
-        let tunnel = if number == 4 { "vpnx-failed-5100".to_owned() } else { format!("vpnx-load-{number}") };
+        let tunnel = if number == 4 { "vpnx-credentials".to_owned() } else { format!("vpnx-load-{number}") };
         let answer = harness.consumer.patch(&path(&tunnel), &ranges(), &[("prefer", "wait=30")]).await.json();
         let id = answer["id"].as_str().or_else(|| answer["operation_id"].as_str()).expect("an id");
         ids.push(id.to_owned());

@@ -96,7 +96,7 @@ async fn a_stream_on_one_replica_tells_the_steps_of_another() {
     let id = operation["id"].as_str().expect("an id");
     let messages = there.messages(&format!("/operations/{id}/stream"), &[]).await.rest().await;
     let kinds: Vec<&str> = messages.iter().map(|message| message.event.as_str()).collect();
-    assert_eq!(kinds, ["requested", "submitted", "succeeded", "verification_confirmed", "end"]);
+    assert_eq!(kinds, ["requested", "submitted", "succeeded", "end"]);
 }
 
 /// Without LISTEN/NOTIFY another replica's steps are found by looking again.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tunnelgate::app::World;
+use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::keys;
@@ -96,8 +97,10 @@ impl Cluster {
             tunnelgate::ledger::Options { connections: 2, timeout: Duration::from_secs(10), migrate: true };
         let ledger = tunnelgate::ledger::open(&url, options, &Metrics::default()).await.expect("a ledger");
         let all = Scope::ALL.iter().map(|scope| Grant { scope: *scope, vpcs: VpcScope::All }).collect();
-        let new = keys::draw(&*world.chance, "netops-ci", all, None, world.clock.now());
-        assert!(ledger.create_key(&new.key).await.expect("a key"));
+        let now = world.clock.now();
+        let new = keys::draw(&*world.chance, "netops-ci", all, None, now);
+        let event = keys::event(EventKind::KeyCreated, &new.key, world.chance.id(now), now);
+        assert!(ledger.create_key(&new.key, event).await.expect("a key"));
         let token = new.token.expose_secret().to_owned();
         Self { url, simulator, folder: tempfile::tempdir().expect("a folder"), store, token }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cluster::{Cluster, Gateway, by_way_of, ranges, server_address, tunnel, until};
 use crate::proxy::{AtCommit, Proxy};
 
-const WHOLE: &[&str] = &["requested", "submitted", "succeeded", "verification_confirmed"];
+const WHOLE: &[&str] = &["requested", "submitted", "succeeded"];
 
 async fn behind_a_proxy(cluster: &Cluster, name: &str) -> (Proxy, Gateway) {
     let proxy = Proxy::to_postgres(server_address(&cluster.url)).await;

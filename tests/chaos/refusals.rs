@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::cluster::{Cluster, Gateway, open_to_all, ranges, tunnel, until};
 
-const WHOLE: &[&str] = &["requested", "submitted", "succeeded", "verification_confirmed"];
+const WHOLE: &[&str] = &["requested", "submitted", "succeeded"];
 
 /// A trigger on PostgreSQL that does something before rows are inserted.
 async fn before_insert(cluster: &Cluster, table: &str, body: &str) {

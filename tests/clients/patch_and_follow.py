@@ -27,7 +27,7 @@ def main() -> None:
         assert "generated-python" not in answer.content.decode()
         assert answer.headers["location"] == f"/operations/{operation.id}"
 
-        ended = get_operation.sync(operation.id, client=client, prefer="wait=60")
+        ended = get_operation.sync(operation.id, client=client, prefer="wait=55")
         assert isinstance(ended, Operation), ended
         assert ended.status is Status.SUCCEEDED, ended
         assert ended.verification is not None and ended.verification.result.value == "confirmed", ended

@@ -30,7 +30,7 @@ must(operation.tunnel.tunnel_id === path.tunnel_id, operation);
 must(!JSON.stringify(changed.data).includes("generated-typescript"), changed.data);
 
 const followed = await client.GET("/operations/{id}", {
-  params: { path: { id: operation.id }, header: { Prefer: "wait=60" } },
+  params: { path: { id: operation.id }, header: { Prefer: "wait=55" } },
 });
 must(followed.data?.status === "succeeded", followed);
 must(followed.data.verification?.result === "confirmed", followed.data);

@@ -7,7 +7,7 @@ use tunnelgate::service::cloud::{Cloud, Refusal, Sent};
 
 use crate::doubt::modify;
 use crate::forms::example;
-use crate::stub::{Act, Stub, taken};
+use crate::stub::{Act, Stub, send, taken};
 
 #[tokio::test]
 async fn every_code_of_the_documents_is_a_refusal_of_its_kind() {
@@ -15,7 +15,8 @@ async fn every_code_of_the_documents_is_a_refusal_of_its_kind() {
     let cases: &[(Value, Refusal)] = &[
         (json!({"code": 4000, "codeDesc": "InvalidVpc.NotFound"}), NotFound),
         (json!({"code": 4000, "codeDesc": "InvalidVpnGw.NotFound"}), NotFound),
-        (json!({"code": "-3047", "message": "(100004)InvalidVpnConn.NotFound: no"}), NotFound),
+        (json!({"code": 4000, "message": "(100004)InvalidVpnConn.NotFound: no"}), NotFound),
+        (json!({"code": -3047, "codeDesc": "InvalidVpnConn.NotFound"}), NotFound),
         (json!({"code": 5000, "message": "no such resource"}), NotFound),
         (json!({"code": 4000, "message": "(100002)bad value"}), InvalidParameter),
         (json!({"code": "4000"}), InvalidParameter),
@@ -27,10 +28,9 @@ async fn every_code_of_the_documents_is_a_refusal_of_its_kind() {
         (json!({"code": 4104}), Credentials),
         (json!({"code": 4110}), Credentials),
         (json!({"code": 4300}), Credentials),
-        (json!({"code": 5100, "message": "failed"}), Other),
+        (json!({"code": 4600, "message": "protocol"}), Other),
         (json!({"code": 6100, "message": "Action is unknown"}), Other),
         (json!({"code": 6200, "message": "maintenance"}), Unavailable),
-        (json!({"code": 12345}), Other),
     ];
     for (answer, refusal) in cases {
         let (reply, sent) = modify([Act::Json(answer.clone())]).await;
@@ -55,23 +55,32 @@ async fn the_log_keeps_the_cloud_s_words_without_the_secret() {
 }
 
 #[tokio::test]
-async fn a_call_that_finds_no_place_in_the_budget_sends_nothing() {
+async fn a_change_that_finds_no_slot_is_refused_with_the_true_wait() {
     let stub = Stub::playing([Act::Json(taken())]).await;
     let client = stub.client_with(|settings| {
         settings.calls_per_second = 1;
         settings.timeout = Duration::from_millis(300);
     });
-    let change = example();
-    let replies = futures_util::future::join_all((0..4).map(|_| client.modify(&change))).await;
-    let refused: Vec<Duration> = replies
-        .iter()
-        .filter_map(|reply| match reply.sent {
-            Sent::NoBudget { retry_after } => Some(retry_after),
-            _ => None,
-        })
-        .collect();
-    assert_eq!((refused.len(), stub.received().len()), (3, 1));
+    let slots = futures_util::future::join_all((0..4).map(|_| client.reserve("one", false))).await;
+    let refused: Vec<Duration> =
+        slots.iter().filter_map(|slot| slot.as_ref().err().map(|no_slot| no_slot.retry_after)).collect();
+    assert_eq!((refused.len(), stub.received().len()), (3, 0));
     assert!(refused.iter().all(|wait| *wait > Duration::ZERO));
+}
+
+#[tokio::test]
+async fn waiting_for_a_slot_takes_nothing_from_the_time_of_the_call() {
+    let answer = || Act::Late(Duration::from_millis(500), taken());
+    let stub = Stub::playing([answer()]).await;
+    let client = stub.client_with(|settings| {
+        settings.calls_per_second = 1;
+        settings.timeout = Duration::from_millis(1500);
+    });
+    let change = example();
+    let replies = futures_util::future::join_all((0..2).map(|_| send(&client, &change))).await;
+    for reply in replies {
+        assert!(matches!(reply.sent, Sent::Accepted { .. }), "{:?}", reply.sent);
+    }
 }
 
 #[tokio::test]
@@ -79,7 +88,7 @@ async fn a_call_ends_by_its_time_limit() {
     let stub = Stub::playing([Act::Silence]).await;
     let client = stub.client_with(|settings| settings.timeout = Duration::from_millis(400));
     let started = Instant::now();
-    let reply = client.modify(&example()).await;
+    let reply = send(&client, &example()).await;
     assert!(matches!(reply.sent, Sent::Unknown), "{:?}", reply.sent);
     assert!(started.elapsed() >= Duration::from_millis(400), "not before it either");
 }

@@ -12,7 +12,7 @@ use tunnelgate::domain::ipsec::IpsecSettings;
 use tunnelgate::domain::patch::Patch;
 use tunnelgate::service::cloud::{Cloud, TunnelChange};
 
-use crate::stub::{Act, SECRET_KEY, Stub, taken};
+use crate::stub::{Act, SECRET_KEY, Stub, send, taken};
 
 const COMMON: [&str; 6] = ["Region", "Timestamp", "Nonce", "SecretId", "SignatureMethod", "Signature"];
 
@@ -77,7 +77,7 @@ fn with_groups() -> TunnelChange {
 #[tokio::test]
 async fn the_document_s_example_is_sent_as_it_stands_and_rightly_signed() {
     let stub = Stub::playing([Act::Json(taken())]).await;
-    stub.client().modify(&example()).await;
+    send(&stub.client(), &example()).await;
     let received = stub.received();
     assert_eq!(received.len(), 1);
     let request = &received[0];
@@ -109,7 +109,7 @@ async fn sha256_and_a_token_are_signed_too() {
         settings.signature_method = SignatureMethod::HmacSha256;
         settings.credentials.token = Some("to+ken/=".into());
     });
-    client.modify(&example()).await;
+    send(&client, &example()).await;
     let request = &stub.received()[0];
     assert_eq!(request.params["Token"], "to+ken/=");
     assert_eq!(request.params["SignatureMethod"], "HmacSHA256");
@@ -119,7 +119,8 @@ async fn sha256_and_a_token_are_signed_too() {
 #[tokio::test]
 async fn a_value_that_begins_with_an_at_sign_is_signed_as_the_sdk_does() {
     let stub = Stub::playing([Act::Json(taken())]).await;
-    stub.client().modify(&change(json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "@home"}))).await;
+    let change = change(json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "@home"}));
+    send(&stub.client(), &change).await;
     let request = &stub.received()[0];
     assert_eq!(request.params["preSharedKey"], "@home", "sent all the same");
     assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
@@ -149,7 +150,7 @@ async fn groups_and_policies_are_written_in_the_style_that_was_chosen() {
         (ParamStyle::Plain, "IKESet", "IPsecSet", "IKESet.encryptAlgorithm"),
     ] {
         let stub = Stub::playing([Act::Json(taken())]).await;
-        stub.client_with(|settings| settings.param_style = style).modify(&with_groups()).await;
+        send(&stub.client_with(|settings| settings.param_style = style), &with_groups()).await;
         let request = &stub.received()[0];
         let value = |name: &str| request.params.get(name).map(String::as_str);
         for (field, expected) in values {
@@ -192,7 +193,7 @@ async fn a_preview_shows_what_is_sent_in_its_order_and_no_secret() {
         });
         for change in [example(), with_groups()] {
             let preview = client.preview(&change);
-            client.modify(&change).await;
+            send(&client, &change).await;
             let request = stub.received().pop().expect("a request");
             let sent: Vec<(String, String)> =
                 form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
@@ -221,7 +222,7 @@ async fn a_preview_shows_what_is_sent_in_its_order_and_no_secret() {
 async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
     let busy = json!({"code": 4400, "message": "more requests than the quota allows"});
     let stub = Stub::playing([Act::Json(busy.clone()), Act::Json(busy), Act::Json(taken())]).await;
-    stub.client_with(|settings| settings.timeout = Duration::from_secs(5)).modify(&example()).await;
+    send(&stub.client_with(|settings| settings.timeout = Duration::from_secs(5)), &example()).await;
     let received = stub.received();
     let nonces: BTreeSet<&String> = received.iter().map(|request| &request.params["Nonce"]).collect();
     assert_eq!((received.len(), nonces.len()), (3, 3));

@@ -142,7 +142,7 @@ async fn status_and_connectivity_are_told_as_they_are() {
         let stub = Stub::playing([Act::Json(answer)]).await;
         let mut wanted = path();
         wanted.tunnel_id = "vpnx-1".parse().expect("an id");
-        let tunnel = stub.client().tunnel(&wanted, Priority::Read).await.expect("a tunnel");
+        let tunnel = stub.client().tunnel(&wanted, Priority::Read, None).await.expect("a tunnel");
         (tunnel.status, tunnel.connectivity)
     };
     use TunnelStatus::{
@@ -170,7 +170,7 @@ async fn a_tunnel_on_a_later_page_is_found_by_either_form_of_its_id() {
         let stub = Stub::playing([page(0..50, 120), page(50..100, 120), page(100..120, 120)]).await;
         let mut wanted = path();
         wanted.tunnel_id = id.parse().expect("an id");
-        let tunnel = stub.client().tunnel(&wanted, Priority::Poll).await.expect("a tunnel");
+        let tunnel = stub.client().tunnel(&wanted, Priority::Poll, None).await.expect("a tunnel");
         assert_eq!(tunnel.tunnel_ids.first().map(String::as_str), Some("vpnx-77"));
         assert_eq!(tunnel.status, Some(Reported::Known(TunnelStatus::Running)));
         assert_eq!(tunnel.ipsec.encryption_algorithm.as_deref(), Some("none"));
@@ -191,7 +191,7 @@ async fn a_tunnel_that_stands_elsewhere_is_not_found() {
         wanted.vpc_id = vpc.parse().expect("an id");
         wanted.gateway_id = gateway.parse().expect("an id");
         wanted.tunnel_id = tunnel.parse().expect("an id");
-        let error = stub.client().tunnel(&wanted, Priority::Poll).await.expect_err("not there");
+        let error = stub.client().tunnel(&wanted, Priority::Poll, None).await.expect_err("not there");
         assert_eq!(error.failure, ReadFailure::NotFound);
     }
 }
@@ -200,7 +200,7 @@ async fn a_tunnel_that_stands_elsewhere_is_not_found() {
 async fn an_empty_list_in_any_form_is_no_tunnel() {
     for data in [json!([]), json!({}), json!(null)] {
         let stub = Stub::playing([Act::Json(json!({"code": 0, "data": data}))]).await;
-        let error = stub.client().tunnel(&path(), Priority::Poll).await.expect_err("not there");
+        let error = stub.client().tunnel(&path(), Priority::Poll, None).await.expect_err("not there");
         assert_eq!(error.failure, ReadFailure::NotFound);
     }
 }

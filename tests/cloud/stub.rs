@@ -7,12 +7,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tunnelgate::chance::SystemChance;
-use tunnelgate::clock::SystemClock;
+use tunnelgate::clock::{Clock, SystemClock};
 use tunnelgate::cloud::v2::sign::{Method, SignatureMethod, Target, signature, string_to_sign};
 use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::cloud::v2::{Client, Credentials, Settings};
+use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
+use tunnelgate::service::cloud::{Cloud, Permit, Reply, SendLease, TunnelChange};
 
 pub const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
 
@@ -21,6 +24,8 @@ pub const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
 pub enum Act {
     /// HTTP 200 with this body.
     Json(Value),
+    /// HTTP 200 with this body, after this time.
+    Late(Duration, Value),
     /// This status with this body.
     Http(u16, &'static str),
     /// A redirect to this URL.
@@ -102,6 +107,19 @@ impl Stub {
     }
 }
 
+/// Sends a change with a slot of its own and a lease that holds.
+pub async fn send(client: &Client, change: &TunnelChange) -> Reply {
+    send_opened_at(client, change, SystemClock.now()).await
+}
+
+/// Sends a change of an operation that was opened at that time.
+pub async fn send_opened_at(client: &Client, change: &TunnelChange, opened_at: Timestamp) -> Reply {
+    let slot = client.reserve("one", true).await.expect("a slot");
+    let minute = Duration::from_secs(60);
+    let lease = SendLease { monotonic: Instant::now() + minute, wall: SystemClock.now().plus(minute) };
+    client.modify(change, Permit { slot, opened_at, lease }).await
+}
+
 /// A server that has stopped: connections to its port are refused.
 pub async fn nobody() -> Stub {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -146,6 +164,10 @@ async fn serve(
         log.lock().expect("the list").push(request);
         let answer = match act {
             Act::Json(value) => http(200, &value.to_string(), ""),
+            Act::Late(wait, value) => {
+                tokio::time::sleep(wait).await;
+                http(200, &value.to_string(), "")
+            }
             Act::Http(status, body) => http(status, body, ""),
             Act::Redirect(to) => http(302, "", &format!("Location: {to}\r\n")),
             Act::Truncated(value) => {

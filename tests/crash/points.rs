@@ -13,8 +13,8 @@ use crate::support::consumer::{Answer, Consumer, plain_client};
 const SIGABRT: i32 = 6;
 const KEY: &str = "office-2";
 
-const SUBMITTED: &[&str] = &["requested", "submitted", "succeeded", "verification_confirmed"];
-const FOUND_OUT: &[&str] = &["requested", "outcome_unknown", "succeeded", "verification_confirmed"];
+const SUBMITTED: &[&str] = &["requested", "submitted", "succeeded"];
+const FOUND_OUT: &[&str] = &["requested", "outcome_unknown", "succeeded"];
 const NOT_APPLIED: &[&str] = &["requested", "outcome_unknown", "failed"];
 
 struct Story<'a> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use tunnelgate::chance::{Chance, SystemChance};
 use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::domain::changes::Changes;
-use tunnelgate::domain::event::{Actor, ActorKind, Event, NewEvent, Origin, Upstream};
+use tunnelgate::domain::event::{Actor, ActorKind, Event, EventKind, NewEvent, Origin, Route, Upstream};
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
@@ -18,7 +18,7 @@ use tunnelgate::domain::verification::Verification;
 use tunnelgate::ledger::{self, Options};
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::ledger::{
-    Advance, Claim, EventFilter, Idempotency, Ledger, Opening, Order, Step, Written,
+    Advance, Claim, EventFilter, Idempotency, Ledger, Opening, Order, RequestIdentity, Step, Written,
 };
 
 use crate::support::Store;
@@ -109,14 +109,27 @@ pub fn changes() -> Changes {
     Changes::of(&patch, &FingerprintKey::derive(b"test"))
 }
 
+/// What the tunnel had before.
+pub fn before() -> Changes {
+    let members = json!({"peer_cidrs": ["10.100.1.0/24"], "name": "größe"});
+    serde_json::from_value(members).expect("an object")
+}
+
+pub fn actor(name: &str) -> Actor {
+    Actor { name: name.into(), id: Some(format!("id of {name}")), kind: ActorKind::ApiKey }
+}
+
 pub fn opening_in(vpc: &str, tunnel: &str, requester: &str, now: Timestamp) -> Opening {
     Opening {
         operation: Operation {
             id: SystemChance.id(now),
             tunnel: path(vpc, tunnel),
+            route: Route { account: "default".into(), region: "ap-guangzhou".into(), api: "2.0".into() },
             changes: changes(),
+            before: Some(before()),
             fingerprint_key_id: Some("a key".into()),
-            requested_by: Actor { name: requester.into(), kind: ActorKind::ApiKey },
+            reason: Some("CHG-4711 größe".into()),
+            requested_by: actor(requester),
             request_id: Some("req-1".into()),
             trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),
             created_at: now,
@@ -127,6 +140,7 @@ pub fn opening_in(vpc: &str, tunnel: &str, requester: &str, now: Timestamp) -> O
         origin: origin(),
         event_id: SystemChance.id(now),
         lock_id: format!("{vpc}/{tunnel}"),
+        read_seq: None,
         idempotency: None,
         lease_until: now.plus(LEASE),
     }
@@ -149,7 +163,7 @@ pub fn with_key(mut opening: Opening, key: &str, fingerprint: u8) -> Opening {
     opening.idempotency = Some(Idempotency {
         principal_id: "key:1".into(),
         key: key.into(),
-        fingerprint: vec![fingerprint; 32],
+        request: RequestIdentity { sha256: vec![fingerprint; 32], secret: None },
     });
     opening
 }
@@ -167,7 +181,8 @@ pub fn advance(operation: Operation, transition: Transition, fence: i64, now: Ti
             ..Upstream::default()
         }),
         origin: origin(),
-        event_ids: [SystemChance.id(now), SystemChance.id(now)],
+        sent: Some(json!({"userGwCidrBlock.0": "10.100.2.0/24"})),
+        event_id: SystemChance.id(now),
         fence,
         now,
         due_at: now,
@@ -188,14 +203,8 @@ pub fn error(code: ErrorCode) -> OperationError {
 
 pub fn denied(now: Timestamp, actor: &str) -> NewEvent {
     NewEvent {
-        id: SystemChance.id(now),
-        occurred_at: now,
-        event: tunnelgate::domain::event::EventKind::Denied,
-        operation_id: None,
-        actor: Actor { name: actor.into(), kind: ActorKind::ApiKey },
         origin: origin(),
-        tunnel: path("vpc-1", "vpnx-1"),
-        changes: None,
-        upstream: None,
+        tunnel: Some(path("vpc-1", "vpnx-1")),
+        ..NewEvent::new(SystemChance.id(now), EventKind::Denied, self::actor(actor), now)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tunnelgate::domain::operation::{ErrorCode, Transition};
 use tunnelgate::domain::principal::VpcScope;
-use tunnelgate::service::ledger::{IDEMPOTENCY_WINDOW, Step, Written};
+use tunnelgate::service::ledger::{IDEMPOTENCY_WINDOW, SecretIdentity, Step, Written};
 
-use crate::harness::{Harness, advance, at, open_replica, opening, submit, succeed, with_key};
+use crate::harness::{Harness, advance, at, error, open_replica, opening, submit, succeed, with_key};
 
 async fn write(harness: &Harness, opening: tunnelgate::service::ledger::Opening) -> Written {
     harness.ledger.write(Step::Open(Box::new(opening))).await.expect("written")
@@ -65,6 +66,37 @@ async fn a_refused_opening_does_not_use_the_key_up(harness: Harness) {
     harness.opened(with_key(opening("vpnx-1", at(4)), "a", 1)).await;
 }
 
+async fn a_refusal_that_passes_does_not_use_the_key_up(harness: Harness) {
+    for (code, is_used) in [(ErrorCode::UpstreamUnreachable, false), (ErrorCode::UpstreamCredentials, true)] {
+        let (tunnel, key) = (format!("vpnx-{is_used}"), format!("key-{is_used}"));
+        let first = harness.opened(with_key(opening(&tunnel, at(0)), &key, 1)).await;
+        let reject = Transition::Reject { error: error(code) };
+        harness.advanced(advance(first, reject, 0, at(1))).await;
+        let second = write(&harness, with_key(opening(&tunnel, at(2)), &key, 1)).await;
+        assert_eq!(matches!(second, Written::Repeated(_)), is_used, "{code}: {second:?}");
+    }
+}
+
+async fn a_secret_under_another_fingerprint_key_can_not_be_compared(harness: Harness) {
+    let with_secret = |fingerprint: &str, key_id: &str| {
+        let mut opening = with_key(opening("vpnx-1", at(0)), "a", 1);
+        if let Some(idempotency) = &mut opening.idempotency {
+            let (fingerprint, key_id) = (fingerprint.into(), key_id.into());
+            idempotency.request.secret = Some(SecretIdentity { fingerprint, key_id });
+        }
+        opening
+    };
+    let first = harness.opened(with_secret("one", "k1")).await;
+    assert_eq!(write(&harness, with_secret("one", "k1")).await, Written::Repeated(Box::new(first.clone())));
+    assert_eq!(write(&harness, with_secret("two", "k1")).await, Written::KeyReused);
+    assert_eq!(write(&harness, with_secret("two", "k2")).await, Written::KeyUnverifiable(first.id));
+    let known = harness.ledger.first_request("key:1", "a", at(1)).await.expect("read").expect("the first");
+    assert_eq!(known.operation, first);
+    assert_eq!(harness.ledger.first_request("key:2", "a", at(1)).await.expect("read"), None);
+    let after = at(0).plus(IDEMPOTENCY_WINDOW);
+    assert_eq!(harness.ledger.first_request("key:1", "a", after).await.expect("read"), None);
+}
+
 async fn many_copies_at_once_are_one_operation(harness: Harness) {
     let other =
         if harness.store.is_postgres() { open_replica(&harness.store).await } else { harness.ledger.clone() };
@@ -92,5 +124,7 @@ on_each_ledger!(
     a_key_is_forgotten_after_a_day,
     old_keys_are_removed_and_no_others,
     a_refused_opening_does_not_use_the_key_up,
+    a_refusal_that_passes_does_not_use_the_key_up,
+    a_secret_under_another_fingerprint_key_can_not_be_compared,
     many_copies_at_once_are_one_operation,
 );

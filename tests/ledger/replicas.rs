@@ -43,7 +43,7 @@ async fn what_the_other_wrote_stands_in_the_way(harness: Harness) {
     assert_eq!(late.expect("written"), Written::Stale);
     let ended = other.write(Step::Advance(Box::new(advance(running, succeed(), 0, at(15))))).await;
     assert!(matches!(ended.expect("written"), Written::Advanced(o) if o.status() == Status::Succeeded));
-    assert_eq!(harness.kinds().await[3..], ["requested", "submitted", "succeeded", "verification_confirmed"]);
+    assert_eq!(harness.kinds().await[3..], ["requested", "submitted", "succeeded"]);
 }
 
 async fn a_lease_taken_by_the_other_fences_off(harness: Harness) {

@@ -23,13 +23,13 @@ async fn an_operation_reads_back_as_it_was_written(harness: Harness) {
         asked: serde_json::json!(["10.0.0.0/8"]),
         observed: serde_json::Value::Null,
     }];
-    let transition = Transition::Succeed { verification: Verification::Diverged { differences } };
+    let transition = Transition::Diverge { verification: Verification::Diverged { differences } };
     let ended = harness.advanced(advance(claim.operation, transition, claim.fence, at(3))).await;
-    assert_eq!((ended.status(), ended.finished_at), (Status::Succeeded, Some(at(3))));
+    assert_eq!((ended.status(), ended.finished_at), (Status::Diverged, Some(at(3))));
     let read = harness.ledger.operation(ended.id, &VpcScope::All).await.expect("read");
     assert_eq!(read, Some(ended));
     let kinds = harness.kinds().await;
-    assert_eq!(kinds, ["requested", "submitted", "succeeded", "verification_diverged"]);
+    assert_eq!(kinds, ["requested", "submitted", "diverged"]);
 }
 
 async fn every_end_is_kept(harness: Harness) {
@@ -94,6 +94,20 @@ async fn a_step_whose_guard_does_not_hold_writes_nothing(harness: Harness) {
     assert_eq!(harness.ledger.operation(ended.id, &VpcScope::All).await.expect("read"), Some(ended));
 }
 
+async fn a_change_that_was_read_before_another_one_ended_is_read_again(harness: Harness) {
+    let first = harness.opened(opening("vpnx-1", at(0))).await;
+    let read_seq = harness.ledger.newest_seq().await.expect("read");
+    assert_eq!(read_seq, 1);
+    let reject = Transition::Reject { error: error(ErrorCode::UpstreamFailed) };
+    harness.advanced(advance(first, reject, 0, at(1))).await;
+    for (tunnel, read_seq, stale) in [("vpnx-1", 1, true), ("vpnx-2", 1, false), ("vpnx-1", 2, false)] {
+        let mut second = opening(tunnel, at(2));
+        second.read_seq = Some(read_seq);
+        let written = harness.ledger.write(Step::Open(Box::new(second))).await.expect("written");
+        assert_eq!(written == Written::ReadStale, stale, "{tunnel} {read_seq}: {written:?}");
+    }
+}
+
 async fn a_refused_call_is_an_event_without_an_operation(harness: Harness) {
     let event = denied(at(0), "intruder");
     let written = harness.ledger.write(Step::Record(Box::new(event.clone()))).await.expect("written");
@@ -115,6 +129,17 @@ async fn who_and_where_stands_in_every_event(harness: Harness) {
         assert_eq!(row.request_id.as_deref(), Some("req-1"));
         assert_eq!(row.source_ip.is_some(), matches!(row.event.as_str(), "requested" | "submitted"));
         assert_eq!(row.changes.is_some(), row.event == "requested");
+        assert_eq!(row.before.is_some(), row.event == "requested");
+        assert_eq!((row.format, row.actor_id.as_deref()), (1, Some("id of netops")));
+        let route = (row.account.as_deref(), row.region.as_deref(), row.api.as_deref());
+        assert_eq!(route, (Some("default"), Some("ap-guangzhou"), Some("2.0")));
+        assert_eq!(row.reason.as_deref(), Some("CHG-4711 größe"));
+        let status = match row.event.as_str() {
+            "requested" => "pending",
+            "submitted" => "running",
+            other => other,
+        };
+        assert_eq!(row.outcome.expect("an outcome")["status"], status);
     }
 }
 
@@ -123,6 +148,7 @@ on_each_ledger!(
     every_end_is_kept,
     one_change_at_a_time_on_one_tunnel,
     a_step_whose_guard_does_not_hold_writes_nothing,
+    a_change_that_was_read_before_another_one_ended_is_read_again,
     a_refused_call_is_an_event_without_an_operation,
     who_and_where_stands_in_every_event,
 );

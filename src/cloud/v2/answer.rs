@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::domain::secret::PreSharedKey;
 
-use super::mask::{cleaned, cleaned_code, tidy};
+use crate::cloud::mask::{cleaned, cleaned_code, tidy};
 
 /// An answer that can't be read as one of the cloud's: never a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

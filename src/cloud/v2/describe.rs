@@ -7,7 +7,7 @@ use tracing::warn;
 use crate::domain::event::Upstream;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::tunnel::Tunnel;
-use crate::service::cloud::{Priority, ReadError, ReadFailure};
+use crate::service::cloud::{Priority, ReadError, ReadFailure, Slot};
 
 use super::client::Client;
 use super::tunnel;
@@ -40,10 +40,11 @@ impl Client {
         &self,
         path: &TunnelPath,
         priority: Priority,
+        slot: Option<Box<dyn Slot>>,
     ) -> Result<Tunnel, ReadError> {
         let mut found = None;
         let put_filters = |params: &mut Params| wire::put_path(params, path);
-        let walk = self.walk(put_filters, priority, self.deadline(), |tunnel| {
+        let walk = self.walk(put_filters, priority, slot, self.caller.end_of_read(), |tunnel| {
             // The cloud may ignore filters it does not like, so the ids are compared.
             if !stands_at(&tunnel, path) {
                 return false;
@@ -62,7 +63,7 @@ impl Client {
         vpc: &VpcId,
         gateway: &GatewayId,
     ) -> Result<Vec<Tunnel>, ReadError> {
-        let deadline = self.deadline();
+        let end = self.caller.end_of_read();
         let mut walks = 0;
         loop {
             walks += 1;
@@ -76,7 +77,7 @@ impl Client {
                 params.put("orderField", "createTime");
                 params.put("orderDirection", "asc");
             };
-            let walk = self.walk(put_filters, Priority::Read, deadline, |tunnel| {
+            let walk = self.walk(put_filters, Priority::Read, None, end, |tunnel| {
                 let is_new = tunnel.tunnel_ids.first().is_none_or(|id| known.insert(id.clone()));
                 repeated += usize::from(!is_new);
                 let is_here = is_or_unsaid(&tunnel.vpc_ids, vpc.as_str())
@@ -108,7 +109,8 @@ impl Client {
         &self,
         put_filters: impl Fn(&mut Params),
         priority: Priority,
-        deadline: tokio::time::Instant,
+        mut slot: Option<Box<dyn Slot>>,
+        end: tokio::time::Instant,
         mut enough: impl FnMut(Tunnel) -> bool,
     ) -> Result<Walk, ReadError> {
         let mut walk =
@@ -118,7 +120,7 @@ impl Client {
             put_filters(&mut params);
             params.put("offset", walk.seen.to_string());
             params.put("limit", PAGE.to_string());
-            let (answer, upstream) = self.read(ACTION, params, priority, deadline).await?;
+            let (answer, upstream) = self.read(ACTION, params, priority, slot.take(), end).await?;
             walk.upstream = upstream;
             let entries = answer.data().as_array().map(Vec::as_slice).unwrap_or_default();
             for entry in entries {

@@ -1,14 +1,12 @@
 //! API 2.0: `POST https://vpc.api.qcloud.com/v2/index.php`, form-encoded, signed with HMAC.
 
 mod answer;
-pub mod client;
+mod api;
+mod client;
 mod describe;
-pub mod errors;
-mod exchange;
-mod figures;
-mod mask;
 pub mod sign;
 mod tunnel;
 pub mod wire;
 
-pub use client::{Client, Credentials, Settings};
+pub use api::Credentials;
+pub use client::{Client, Settings};

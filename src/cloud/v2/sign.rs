@@ -5,15 +5,14 @@
 //! leaves this file except for the tests of the stages, and can't be printed.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::zeroize::Zeroizing;
 use sha1::Sha1;
 use sha2::Sha256;
 
+use crate::cloud::Hidden;
 use crate::domain::words::words;
 
 /// The parameter that holds the signature, last in the form.
@@ -41,23 +40,6 @@ pub struct Target<'a> {
     /// The API's host, with its port where that is not the scheme's own.
     pub host: &'a str,
     pub path: &'a str,
-}
-
-/// A text that must not be shown and is wiped when dropped.
-pub struct Hidden(Zeroizing<String>);
-
-impl Hidden {
-    /// The text itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hidden(***)")
-    }
 }
 
 /// A parameter as it is signed.
@@ -111,7 +93,7 @@ pub fn string_to_sign(target: Target<'_>, params: &[(&str, &str)]) -> Hidden {
     if separator == '?' {
         text.push('?');
     }
-    Hidden(Zeroizing::new(text))
+    Hidden::new(text)
 }
 
 /// The signature: base64 of the HMAC over the string to sign.
@@ -148,7 +130,7 @@ pub fn form(params: &[(&str, &str)], signature: &str) -> Hidden {
         form.push('=');
         encode(value, &mut form);
     }
-    Hidden(Zeroizing::new(form))
+    Hidden::new(form)
 }
 
 /// The bytes that stand for themselves in `application/x-www-form-urlencoded` (WHATWG URL, section 5.2).

@@ -14,6 +14,9 @@ pub struct EventSchema {
     /// Gap-free, in commit order.
     #[schema(example = 1)]
     seq: i64,
+    /// The set of columns that `hash` covers.
+    #[schema(example = 1)]
+    format: i32,
     id: uuid::Uuid,
     #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
@@ -22,18 +25,44 @@ pub struct EventSchema {
     /// The caller that requested it: the API key's name.
     #[schema(example = "netops-ci")]
     actor: String,
+    /// Distinguishes actors of the same name: the API key's id.
+    actor_id: Option<String>,
     actor_kind: ActorKind,
     /// Only in events that were written during the request.
     source_ip: Option<String>,
     user_agent: Option<String>,
     request_id: Option<String>,
     trace_id: Option<String>,
-    vpc_id: String,
-    gateway_id: String,
-    tunnel_id: String,
+    /// `null`, like the other ids, in an event that is about no tunnel.
+    #[schema(example = "vpc-03vihbk9")]
+    vpc_id: Option<String>,
+    gateway_id: Option<String>,
+    tunnel_id: Option<String>,
+    /// The account of the cloud that the change goes to.
+    #[schema(example = "default")]
+    account: Option<String>,
+    #[schema(example = "ap-guangzhou")]
+    region: Option<String>,
+    /// The version of the cloud's API.
+    #[schema(example = "2.0")]
+    api: Option<String>,
     /// The requested changes; secrets as keyed fingerprints.
     #[schema(value_type = Option<Object>)]
     changes: Option<Value>,
+    /// What the tunnel had before the change, in the fields of `changes`; `null` if it was not read.
+    #[schema(value_type = Option<Object>)]
+    before: Option<Value>,
+    /// The parameters of the call that was sent, by the cloud's names and without the common ones; secrets as keyed
+    /// fingerprints.
+    #[schema(value_type = Option<Object>)]
+    sent: Option<Value>,
+    /// The operation's `status`, `task_id`, `error` and `verification` after this step.
+    #[schema(value_type = Option<Object>)]
+    outcome: Option<Value>,
+    /// The caller's reason for the change.
+    reason: Option<String>,
+    /// The operation that this one takes back; always `null` in this version.
+    rollback_of: Option<uuid::Uuid>,
     /// The cloud's answer.
     #[schema(value_type = Option<Object>)]
     upstream: Option<Value>,

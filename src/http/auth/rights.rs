@@ -32,6 +32,18 @@ impl Call {
         self.principal.vpcs(Scope::TunnelsWrite).is_some_and(|vpcs| vpcs.allows(vpc))
     }
 
+    /// Checks that the caller may read this tunnel. A refusal is no event of the audit log.
+    ///
+    /// # Errors
+    /// 403 if not.
+    pub fn require_read(&self, path: &TunnelPath) -> Result<(), Problem> {
+        let vpc = path.vpc_id.as_str();
+        match self.principal.vpcs(Scope::TunnelsRead).is_some_and(|vpcs| vpcs.allows(vpc)) {
+            true => Ok(()),
+            false => Err(self.forbidden(Scope::TunnelsRead, &format!("for VPC {vpc}"))),
+        }
+    }
+
     /// Checks that the caller may change this tunnel. A refusal is an event of the audit log; if it can't be written the
     /// answer is 503, so that no caller can probe its rights without a trace.
     ///

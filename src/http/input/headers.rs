@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::fault::Fault;
 
-/// The longest wait that `Prefer: wait=N` can ask for, in seconds.
-pub const MAX_WAIT_SECONDS: u64 = 60;
+/// The longest wait that `Prefer: wait=N` can ask for, in seconds. Proxies commonly give up after 60.
+pub const MAX_WAIT_SECONDS: u64 = 55;
 /// The longest `Idempotency-Key`, in characters.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// Says which preference was followed.

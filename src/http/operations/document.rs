@@ -43,7 +43,7 @@ pub fn list_operations() {}
     security(("bearer" = ["tunnels:read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The operation's id"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 60) for the operation to end. A gateway that shuts down answers earlier.")
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 55) for the operation to end. A gateway that shuts down answers earlier.")
     ),
     responses(
         (status = 200, description = "The operation in its current state", body = OperationView<'static>, example = json!(operation(Status::Succeeded))),

@@ -8,6 +8,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, ResponseError, web};
 use futures_util::stream;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 use utoipa::ToSchema;
 
@@ -69,7 +70,8 @@ impl StepView {
         // Only what the operation itself shows: not everybody who may read it may read the audit log.
         let said: Upstream =
             row.upstream.clone().and_then(|said| serde_json::from_value(said).ok()).unwrap_or_default();
-        let has_words = !matches!(status, Status::Pending | Status::Running | Status::Succeeded);
+        let has_words =
+            !matches!(status, Status::Pending | Status::Running | Status::Succeeded | Status::Diverged);
         let words = UpstreamError { code: said.code, code_desc: said.code_desc, message: said.message };
         Some(Self {
             seq: row.seq,
@@ -78,9 +80,14 @@ impl StepView {
             status,
             task_id: said.task_id.filter(|_| kind == EventKind::Submitted),
             upstream: Some(words).filter(|words| has_words && *words != UpstreamError::default()),
-            verification: said.verification,
+            verification: row.outcome.as_ref().and_then(verification),
         })
     }
+}
+
+/// What reading the tunnel back showed, as an event's outcome has it.
+fn verification(outcome: &Value) -> Option<Verification> {
+    serde_json::from_value(outcome.get("verification")?.clone()).ok()?
 }
 
 /// Who follows a stream: looked up again at each heartbeat, because a key can be revoked meanwhile.

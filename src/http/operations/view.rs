@@ -20,6 +20,24 @@ pub struct OperationView<'a> {
     /// The id of the cloud's task, once the cloud has accepted the change.
     #[schema(example = "12614")]
     task_id: Option<&'a str>,
+    /// The account of the cloud that the change goes to.
+    #[schema(example = "default")]
+    account: &'a str,
+    #[schema(example = "ap-guangzhou")]
+    region: &'a str,
+    /// The version of the cloud's API.
+    #[schema(example = "2.0")]
+    api: &'a str,
+    /// What the tunnel had just before the change was sent, in the fields of `changes`; a field that the cloud does not
+    /// show is absent. `null` if the tunnel was not read.
+    #[schema(value_type = Option<Object>)]
+    before: Option<&'a Changes>,
+    /// The operation that this one takes back; always `null` in this version.
+    #[schema(value_type = Option<Uuid>)]
+    rollback_of: Option<OperationId>,
+    /// The caller's reason for the change.
+    #[schema(example = "CHG-4711 move office 2")]
+    reason: Option<&'a str>,
     /// The requested changes; secrets as keyed fingerprints.
     #[schema(value_type = Object)]
     changes: &'a Changes,
@@ -35,7 +53,7 @@ pub struct OperationView<'a> {
     finished_at: Option<Timestamp>,
     /// The reason of a failure, or of an unknown outcome.
     error: Option<&'a OperationError>,
-    /// The result of reading the tunnel back after the operation succeeded.
+    /// The result of reading the tunnel back after the cloud's task ended.
     verification: Option<&'a Verification>,
 }
 
@@ -46,6 +64,12 @@ impl<'a> From<&'a Operation> for OperationView<'a> {
             status: operation.status(),
             tunnel: PathView::from(&operation.tunnel),
             task_id: operation.state.task_id(),
+            account: &operation.route.account,
+            region: &operation.route.region,
+            api: &operation.route.api,
+            before: operation.before.as_ref(),
+            rollback_of: None,
+            reason: operation.reason.as_deref(),
             changes: &operation.changes,
             requested_by: &operation.requested_by.name,
             created_at: operation.created_at,

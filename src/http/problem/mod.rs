@@ -6,6 +6,7 @@ pub(super) mod pages;
 mod types;
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -161,6 +162,11 @@ impl Problem {
     }
 }
 
+/// A wait in whole seconds, rounded up.
+fn seconds(wait: Option<Duration>) -> Option<u32> {
+    wait.and_then(|wait| u32::try_from(wait.as_millis().div_ceil(1000)).ok())
+}
+
 impl From<ModifyError> for Problem {
     fn from(error: ModifyError) -> Self {
         match error {
@@ -169,7 +175,13 @@ impl From<ModifyError> for Problem {
             ModifyError::KeyInFlight(id) => {
                 Self::of(ProblemType::IdempotencyKeyInFlight).with_operation(id).with_retry_after(1)
             }
-            ModifyError::Unread(error) => error.into(),
+            ModifyError::KeyUnverifiable(id) => {
+                Self::of(ProblemType::IdempotencyKeyUnverifiable).with_operation(id)
+            }
+            ModifyError::ReasonRequired => Self::of(ProblemType::ReasonRequired),
+            ModifyError::Refused { error, retry_after } => {
+                Self::of_error(&error, seconds(retry_after).unwrap_or(RETRY_AFTER))
+            }
             ModifyError::Ledger(error) => error.into(),
         }
     }
@@ -179,8 +191,7 @@ impl From<TunnelError> for Problem {
     fn from(error: TunnelError) -> Self {
         match error {
             TunnelError::Refused { error, retry_after } => {
-                let seconds = retry_after.map(|wait| u32::try_from(wait.as_millis().div_ceil(1000)));
-                Self::of_error(&error, seconds.and_then(Result::ok).unwrap_or(RETRY_AFTER))
+                Self::of_error(&error, seconds(retry_after).unwrap_or(RETRY_AFTER))
             }
             TunnelError::Ledger(error) => error.into(),
         }

@@ -148,7 +148,7 @@ problem_types! {
         detail: "this token has used up its rate limit at the gateway; nothing was done",
         meaning: "Your token has sent more requests than the gateway's operators allow per token. Nothing was done. The \
             `RateLimit-Policy` and `RateLimit` headers of every answer show the limit and the requests left.",
-        remedy: "Wait `Retry-After` seconds, then send requests less often. To follow an operation, send `Prefer: wait=60` instead of polling.";
+        remedy: "Wait `Retry-After` seconds, then send requests less often. To follow an operation, send `Prefer: wait=55` instead of polling.";
     SignInLimited = "sign_in_limited", TOO_MANY_REQUESTS,
         title: "Too many failed sign-ins",
         detail: "too many invalid tokens came from this address; this token was not checked",
@@ -172,11 +172,26 @@ problem_types! {
         detail: "the first request with this Idempotency-Key is still in flight: retry in a moment",
         meaning: "A request with the same `Idempotency-Key` is in flight and has no answer yet.",
         remedy: "Send the same request again after `Retry-After` seconds: it returns the first request's answer.";
+    IdempotencyKeyUnverifiable = "idempotency_key_unverifiable", CONFLICT,
+        title: "Request can't be compared with the first one",
+        detail: "the gateway can't determine whether this is the first request with this Idempotency-Key: see its operation",
+        meaning: "A request with the same `Idempotency-Key` came before. It differs from this one in its pre-shared key at \
+            most, and the gateway's fingerprint key was replaced since, so the pre-shared keys can't be compared. Nothing \
+            was sent to the cloud.",
+        remedy: "Read the operation that `operation_id` names. If it is not the change that you want, send the request \
+            with a new key.";
+    ReasonRequired = "reason_required", UNPROCESSABLE_ENTITY,
+        title: "A reason is required",
+        detail: "this gateway requires ?reason=… with every change, in the form that its operators have set",
+        meaning: "The operators set `TUNNELGATE_REQUIRE_REASON`, and the `reason` of this change is missing or does not \
+            match. Nothing was sent to the cloud.",
+        remedy: "Add `?reason=…` to the URL, for instance the number of a ticket. Ask the gateway's operators for the form \
+            that it must have.";
     OperationInProgress = "operation_in_progress", CONFLICT,
         title: "Another change of this tunnel is in progress",
         detail: "a tunnel takes one change at a time: wait until the operation in operation_id has ended",
         meaning: "The cloud carries out one change of a tunnel at a time, and an earlier change has not ended. Nothing was sent.",
-        remedy: "Wait for the operation in `operation_id` to end (`GET /operations/{id}` with `Prefer: wait=60`), then send your request again.";
+        remedy: "Wait for the operation in `operation_id` to end (`GET /operations/{id}` with `Prefer: wait=55`), then send your request again.";
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED,
         title: "Tunnel has changed",
         detail: usual_detail(ErrorCode::PreconditionFailed),

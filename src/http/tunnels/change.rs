@@ -40,7 +40,7 @@ pub async fn patch(
         }
         None => {}
     }
-    let Options { is_dry_run, if_match, idempotency_key } = Options::of(&call)?;
+    let Options { is_dry_run, if_match, idempotency_key, reason } = Options::of(&call)?;
     let document = body::patch(&call.request, &mut payload).await?;
     let patch =
         Patch::parse(&document, call.state.service.requirements()).map_err(|more| faults.extend(more)).ok();
@@ -48,8 +48,11 @@ pub async fn patch(
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
         return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
     };
+    if is_dry_run {
+        call.require_read(&tunnel)?;
+    }
     let Call { state, principal, origin, wait, .. } = call;
-    let modify = Modify { principal, path: tunnel, patch, origin, idempotency_key, if_match };
+    let modify = Modify { principal, path: tunnel, patch, origin, idempotency_key, if_match, reason };
     if is_dry_run {
         return dry_run::answer(&state, modify).await;
     }
@@ -113,6 +116,16 @@ struct Options {
     is_dry_run: bool,
     if_match: Option<Precondition>,
     idempotency_key: Option<String>,
+    reason: Option<String>,
+}
+
+/// The longest `reason`, in characters.
+pub const MAX_REASON: usize = 500;
+
+/// A reason that can be kept: text without control characters.
+fn reason(text: &str) -> Option<String> {
+    let is_valid = (1..=MAX_REASON).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    is_valid.then(|| text.to_owned())
 }
 
 impl Options {
@@ -128,9 +141,14 @@ impl Options {
                 _ => None,
             },
         );
+        let reason = query.value(
+            "reason",
+            || format!("must be text of 1 to {MAX_REASON} characters without control characters"),
+            reason,
+        );
         let if_match = query.header(conditional::if_match(&call.request)).flatten();
         let idempotency_key = query.header(headers::idempotency_key(&call.request)).flatten();
         query.finish()?;
-        Ok(Self { is_dry_run: dry_run.unwrap_or(false), if_match, idempotency_key })
+        Ok(Self { is_dry_run: dry_run.unwrap_or(false), if_match, idempotency_key, reason })
     }
 }

@@ -27,8 +27,8 @@ pub enum PatchAnswer {
 
 problems!(PatchProblems: CALLER, InvalidJson, IncompleteBody, InvalidQuery, InvalidHeader,
     PreconditionFailed,
-    TunnelNotFound, OperationInProgress, IdempotencyKeyInFlight, TunnelStateConflict, BodyTooLarge,
-    UnsupportedMediaType, InvalidPatch, IdempotencyKeyReused, UpstreamInvalidParameter, UpstreamRateLimited,
+    TunnelNotFound, OperationInProgress, IdempotencyKeyInFlight, IdempotencyKeyUnverifiable, TunnelStateConflict, BodyTooLarge,
+    UnsupportedMediaType, InvalidPatch, ReasonRequired, IdempotencyKeyReused, UpstreamInvalidParameter, UpstreamRateLimited,
     CallBudget, UpstreamCredentials, UpstreamReplay, UpstreamFailed, UpstreamUnreachable, UpstreamUnavailable,
     TunnelUnreadable, NotSent);
 
@@ -88,10 +88,11 @@ pub fn get_tunnel() {}
         ("vpc_id" = String, Path, description = "The VPC", example = "vpc-03vihbk9"),
         ("gateway_id" = String, Path, description = "The VPN gateway in it", example = "vpngw-kfldykuz"),
         ("tunnel_id" = String, Path, description = "The VPN tunnel on it", example = "vpnx-ol6bcqp0"),
-        ("dry_run" = Option<bool>, Query, description = "`true`: shows what the change would do, and the call to the cloud with its secrets masked. No change is sent, nothing is stored, the Idempotency-Key is not used up, and `Prefer` has no effect. The answer names an unfinished operation on the tunnel."),
+        ("dry_run" = Option<bool>, Query, description = "`true`: shows what the change would do (needs `tunnels:read` too), and the call to the cloud with its secrets masked. No change is sent, nothing is stored, the Idempotency-Key is not used up, and `Prefer` has no effect. The answer names an unfinished operation on the tunnel."),
+        ("reason" = Option<String>, Query, description = "Why, or a ticket: 1 to 500 characters. The operation and its events keep it. Operators can require a reason in a form of their own (422 `reason_required`).", example = "CHG-4711 move office 2"),
         ("If-Match" = Option<String>, Header, description = "One or more `ETag`s from GETs of the tunnel, or `*` (the tunnel exists): if the tunnel has changed since, the answer is 412 and nothing is sent. A weak tag never matches."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes retries safe: for 24 hours the same key with the same request returns the first operation again (`Idempotent-Replayed: true`); with another request it is a 422. If the first operation was refused, the key returns that refusal, without `Retry-After`, even if the reason has passed: to retry after a 409, 429, 502 or 503 use a new key. Visible ASCII characters, bare or quoted."),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 60) for the operation to end.")
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes retries safe: for 24 hours the same key with the same request returns the first operation again (`Idempotent-Replayed: true`); with another request it is a 422. An answer of 429 or 503 does not use the key up: retry with the same key. Any other refusal is returned again for 24 hours. Visible ASCII characters, bare or quoted."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 55) for the operation to end.")
     ),
     request_body(content(
         (TunnelPatch = "application/merge-patch+json", example = json!(schema::example())),
@@ -155,8 +156,8 @@ fn dry_run() -> Value {
         "etag": ETAG, "operation_in_progress": null,
         "fields": [
             {"pointer": "/peer_cidrs", "current": ["172.16.0.0/16"], "wanted": ["10.100.2.0/24"], "differs": true},
-            {"pointer": "/pre_shared_key", "current": key, "wanted": key, "differs": false}],
-        "merged": {"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": key},
+            {"pointer": "/pre_shared_key", "current": key, "wanted": "***", "differs": null}],
+        "merged": {"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "***"},
         "call": {"method": "POST", "host": "vpc.api.qcloud.com", "path": "/v2/index.php", "parameters": parameters}
     })
 }

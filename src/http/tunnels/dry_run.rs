@@ -42,10 +42,10 @@ pub struct FieldView<'a> {
     pointer: &'a str,
     /// The current value; a secret as its fingerprint, `null` if the cloud does not show the field.
     current: &'a Value,
-    /// The requested value; a secret as its fingerprint.
+    /// The requested value; a secret as `***`.
     wanted: &'a Value,
     /// Whether the two differ, ignoring order, host bits and letter case. `null` if the cloud shows too little to compare
-    /// them.
+    /// them, and for the pre-shared key.
     differs: Option<bool>,
 }
 

@@ -130,6 +130,7 @@ const fn last_step(status: Status) -> Option<EventKind> {
     match status {
         Status::Pending | Status::Running | Status::Unknown => None,
         Status::Succeeded => Some(EventKind::Succeeded),
+        Status::Diverged => Some(EventKind::Diverged),
         Status::Failed => Some(EventKind::Failed),
         Status::TimedOut => Some(EventKind::TimedOut),
         Status::Rejected => Some(EventKind::Rejected),

@@ -28,8 +28,8 @@ impl Search<'_> {
     pub(super) fn is_by_vpc(&self) -> bool {
         let filter = self.filter;
         let is_rare = |kind| {
-            use EventKind::{Requested, Submitted, Succeeded, VerificationConfirmed};
-            !matches!(kind, Requested | Submitted | Succeeded | VerificationConfirmed)
+            use EventKind::{Requested, Submitted, Succeeded};
+            !matches!(kind, Requested | Submitted | Succeeded)
         };
         matches!(self.reach, Reach::Matching(_))
             && self.within.is_none()

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 use uuid::Uuid;
 
+use crate::domain::event::NewEvent;
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Writes};
@@ -21,6 +22,7 @@ use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
 use super::failure::Failure;
+use super::keys::KeyChange;
 use super::load::load;
 use super::write::{Path, write};
 
@@ -87,6 +89,35 @@ impl Store {
     fn remember(&self, head: Head, is_sole_writer: bool) {
         let last = LastBatch { head: Some(head), is_sole_writer };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    /// Changes an API key and writes its event in one transaction; false if there is nothing to change.
+    pub(super) async fn change_key(
+        &self,
+        change: KeyChange<'_>,
+        event: NewEvent,
+    ) -> Result<bool, LedgerError> {
+        let changed = timeout(self.limit, async {
+            let mut transaction = self.pool.begin().await?;
+            let is_changed = change.write(&mut transaction).await?;
+            if is_changed {
+                let steps = [Step::Record(Box::new(event))];
+                let context = load(&mut transaction, batch::needs(&steps)).await?;
+                let before = context.head;
+                let writes = batch::decide(&steps, context)?;
+                if !write(&mut transaction, before, &writes, Path::Locked).await? {
+                    return Err(Failure::Other(LedgerError::Corrupt(FOREIGN_WRITE.into())));
+                }
+                transaction.commit().await?;
+            }
+            Ok::<_, Failure>(is_changed)
+        });
+        match changed.await {
+            Ok(Ok(is_changed)) => Ok(is_changed),
+            Ok(Err(Failure::Refused(error) | Failure::Transient(error))) => Err(error.into()),
+            Ok(Err(Failure::Other(error))) => Err(error),
+            Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
+        }
     }
 
     /// Starts the commit by the deadline, or writes nothing.

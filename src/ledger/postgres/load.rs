@@ -12,13 +12,14 @@ use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::service::ledger::LedgerError;
 
 use super::failure::Failure;
+use crate::ledger::idempotency::{KEY, used_key};
 
 /// Locks the chain head and loads the context.
 pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<Context, Failure> {
     // No other process writes steps while this lock is held, and each later statement sees all earlier steps.
     let head = sqlx::query("SELECT seq, hash FROM chain_head FOR UPDATE").fetch_one(&mut *connection).await?;
     let head = Head { seq: head.try_get("seq")?, hash: head.hash("hash", "chain_head")? };
-    let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
+    let mut context = Context::at(head);
     if !needs.locks.is_empty() {
         let select = sqlx::query(
             "SELECT lock_id, id FROM operations
@@ -26,6 +27,12 @@ pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<
         );
         for row in select.bind(&needs.locks).fetch_all(&mut *connection).await? {
             context.busy.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+        let select = sqlx::query(
+            "SELECT lock_id, max(last_seq) FROM operations WHERE lock_id = ANY($1) GROUP BY lock_id",
+        );
+        for row in select.bind(&needs.locks).fetch_all(&mut *connection).await? {
+            context.last_seqs.insert(row.try_get(0)?, row.try_get(1)?);
         }
     }
     if !needs.operations.is_empty() {
@@ -54,7 +61,7 @@ async fn used_keys(
     let (principals, keys): (Vec<&str>, Vec<&str>) =
         wanted.iter().map(|(principal, key)| (principal.as_str(), key.as_str())).unzip();
     let sql = format!(
-        "SELECT k.principal_id, k.key, k.fingerprint, k.created_at AS key_created_at, {OPERATION}
+        "SELECT k.principal_id, k.key, {KEY}, {OPERATION}
          FROM unnest($1::text[], $2::text[]) AS w (principal_id, key)
          JOIN idempotency_keys k ON k.principal_id = w.principal_id AND k.key = w.key
          JOIN operations o ON o.id = k.operation_id"
@@ -62,12 +69,7 @@ async fn used_keys(
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(principals).bind(keys);
     let mut known = HashMap::new();
     for row in rows.fetch_all(&mut *connection).await? {
-        let key = UsedKey {
-            fingerprint: row.try_get("fingerprint")?,
-            created_at: row.timestamp("key_created_at")?,
-            operation: row.operation()?,
-        };
-        known.insert((row.try_get("principal_id")?, row.try_get("key")?), key);
+        known.insert((row.try_get("principal_id")?, row.try_get("key")?), used_key(&row)?);
     }
     Ok(known)
 }

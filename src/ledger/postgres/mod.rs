@@ -45,6 +45,7 @@ pub(super) struct Postgres {
     pool: PgPool,
     /// For API keys, leases and metrics. Reads of consumers can't exhaust this pool.
     core_pool: PgPool,
+    store: Arc<apply::Store>,
     writer: Writer,
     limit: Duration,
 }
@@ -109,9 +110,9 @@ impl Postgres {
         tokio::spawn(fill(core_pool.clone(), CORE_CONNECTIONS));
         tokio::spawn(fill(write_pool.clone(), WRITE_CONNECTIONS));
         let store = Arc::new(apply::Store::new(write_pool, limit));
-        let writer = Writer::start(store, limit, WriterMetrics::new(metrics));
+        let writer = Writer::start(store.clone(), limit, WriterMetrics::new(metrics));
         tokio::spawn(listen::run(connect, limit, writer.steps()));
-        let ledger = Self { pool, core_pool, writer, limit };
+        let ledger = Self { pool, core_pool, store, writer, limit };
         match tokio::time::timeout(limit, ledger.pool.acquire()).await {
             Ok(connection) => drop(connection.map_err(OpenError::Connect)?),
             Err(_) => return Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),

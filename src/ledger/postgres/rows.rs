@@ -22,10 +22,16 @@ impl StoredRow for PgRow {
             vpc_id: self.try_get("vpc_id")?,
             gateway_id: self.try_get("gateway_id")?,
             tunnel_id: self.try_get("tunnel_id")?,
+            account: self.try_get("account")?,
+            region: self.try_get("region")?,
+            api: self.try_get("api")?,
             task_id: self.try_get("task_id")?,
             changes: self.try_get("changes")?,
+            before: self.try_get("before")?,
+            reason: self.try_get("reason")?,
             fingerprint_key_id: self.try_get("fingerprint_key_id")?,
             requested_by: self.try_get("requested_by")?,
+            actor_id: self.try_get("actor_id")?,
             actor_kind: self.try_get("actor_kind")?,
             request_id: self.try_get("request_id")?,
             trace_id: self.try_get("trace_id")?,
@@ -44,6 +50,10 @@ impl StoredRow for PgRow {
     }
 
     fn text(&self, column: &str) -> Result<String, LedgerError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn optional_text(&self, column: &str) -> Result<Option<String>, LedgerError> {
         Ok(self.try_get(column)?)
     }
 
@@ -78,11 +88,13 @@ fn event(row: &PgRow, seq: i64) -> Result<Event, LedgerError> {
     Ok(Event {
         row: EventRow {
             seq,
+            format: row.try_get("format")?,
             id: row.try_get("id")?,
             occurred_at: row.timestamp("occurred_at")?,
             event: row.try_get("event")?,
             operation_id: row.try_get("operation_id")?,
             actor: row.try_get("actor")?,
+            actor_id: row.try_get("actor_id")?,
             actor_kind: row.try_get("actor_kind")?,
             source_ip: source_ip.map(|net| -> IpAddr { net.addr() }),
             user_agent: row.try_get("user_agent")?,
@@ -91,7 +103,15 @@ fn event(row: &PgRow, seq: i64) -> Result<Event, LedgerError> {
             vpc_id: row.try_get("vpc_id")?,
             gateway_id: row.try_get("gateway_id")?,
             tunnel_id: row.try_get("tunnel_id")?,
+            account: row.try_get("account")?,
+            region: row.try_get("region")?,
+            api: row.try_get("api")?,
             changes: row.try_get("changes")?,
+            before: row.try_get("before")?,
+            sent: row.try_get("sent")?,
+            outcome: row.try_get("outcome")?,
+            reason: row.try_get("reason")?,
+            rollback_of: row.try_get("rollback_of")?,
             upstream: row.try_get("upstream")?,
         },
         prev_hash: row.hash("prev_hash", &name)?,

@@ -1,13 +1,15 @@
 //! Writing steps.
 
 use async_trait::async_trait;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::broadcast;
 
 use crate::domain::operation::OperationId;
 use crate::domain::timestamp::Timestamp;
+use crate::ledger::columns::OPERATION;
+use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::migrations;
-use crate::service::ledger::{LedgerError, Step, Steps, Written};
+use crate::service::ledger::{FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, Step, Steps, Written};
 
 use super::Postgres;
 
@@ -19,6 +21,29 @@ impl Steps for Postgres {
 
     fn steps(&self) -> broadcast::Receiver<OperationId> {
         self.writer.steps().subscribe()
+    }
+
+    async fn newest_seq(&self) -> Result<i64, LedgerError> {
+        self.limited(async {
+            sqlx::query("SELECT seq FROM chain_head").fetch_one(&self.core_pool).await?.try_get(0)
+        })
+        .await
+    }
+
+    async fn first_request(
+        &self,
+        principal_id: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<FirstRequest>, LedgerError> {
+        let sql = format!(
+            "SELECT {KEY}, {OPERATION} FROM idempotency_keys k JOIN operations o ON o.id = k.operation_id
+             WHERE k.principal_id = $1 AND k.key = $2"
+        );
+        let select = sqlx::query(AssertSqlSafe(sql)).bind(principal_id).bind(key);
+        let row = self.limited(select.fetch_optional(&self.core_pool)).await?;
+        let key = row.map(|row| used_key(&row)).transpose()?;
+        Ok(key.filter(|key| now.since(key.created_at) < IDEMPOTENCY_WINDOW).map(|key| key.first))
     }
 
     async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError> {

@@ -94,7 +94,10 @@ fn head(query: &mut Query, before: Head, writes: &Writes, path: Path, has_keys: 
             " AND (SELECT count(*) FROM opened w CROSS JOIN LATERAL (
                        SELECT FROM operations o
                        WHERE o.lock_id = w.lock_id AND o.status IN ('pending', 'running', 'unknown') LIMIT 1
-                   ) AS busy) = 0",
+                   ) AS busy) = 0
+             AND (SELECT count(*) FROM opened w CROSS JOIN LATERAL (
+                       SELECT FROM operations o WHERE o.lock_id = w.lock_id AND o.last_seq > w.read_seq LIMIT 1
+                   ) AS moved_on) = 0",
         );
     }
     if path == Path::Optimistic && has_keys {
@@ -109,32 +112,39 @@ fn head(query: &mut Query, before: Head, writes: &Writes, path: Path, has_keys: 
 }
 
 const INSERT_EVENTS: &str = ", inserted_events AS (
-    INSERT INTO audit_events (seq, id, occurred_at, event, operation_id, actor, actor_kind, source_ip, user_agent,
-                              request_id, trace_id, vpc_id, gateway_id, tunnel_id, changes, upstream, prev_hash, hash)
-    SELECT seq, id, occurred_at, event, operation_id, actor, actor_kind, source_ip::inet, user_agent, request_id,
-           trace_id, vpc_id, gateway_id, tunnel_id, changes::jsonb, upstream::jsonb, prev_hash, hash
+    INSERT INTO audit_events (seq, format, id, occurred_at, event, operation_id, actor, actor_id, actor_kind, source_ip,
+                              user_agent, request_id, trace_id, vpc_id, gateway_id, tunnel_id, account, region, api,
+                              changes, before, sent, outcome, reason, rollback_of, upstream, prev_hash, hash)
+    SELECT seq, format, id, occurred_at, event, operation_id, actor, actor_id, actor_kind, source_ip::inet, user_agent,
+           request_id, trace_id, vpc_id, gateway_id, tunnel_id, account, region, api, changes::jsonb, before::jsonb,
+           sent::jsonb, outcome::jsonb, reason, rollback_of, upstream::jsonb, prev_hash, hash
     FROM event WHERE EXISTS (SELECT FROM head))";
 
 const INSERT_OPENED: &str = ", inserted_operations AS (
-    INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, fingerprint_key_id,
-                            requested_by, actor_kind, request_id, trace_id, created_at, updated_at)
-    SELECT id, 'pending', lock_id, vpc_id, gateway_id, tunnel_id, changes::jsonb, fingerprint_key_id, requested_by,
-           actor_kind, request_id, trace_id, created_at, created_at
+    INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, account, region, api, changes, before,
+                            reason, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id, trace_id,
+                            created_at, updated_at, last_seq)
+    SELECT id, 'pending', lock_id, vpc_id, gateway_id, tunnel_id, account, region, api, changes::jsonb, before::jsonb,
+           reason, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id, trace_id, created_at,
+           created_at, last_seq
     FROM opened WHERE EXISTS (SELECT FROM head)
 ), inserted_tracking AS (
     INSERT INTO tracking (operation_id, due_at, lease_until)
     SELECT id, lease_until, lease_until FROM opened WHERE EXISTS (SELECT FROM head))";
 
 const INSERT_KEYS: &str = ", inserted_keys AS (
-    INSERT INTO idempotency_keys (principal_id, key, fingerprint, operation_id, created_at)
-    SELECT principal_id, key, fingerprint, operation_id, created_at FROM keyed WHERE EXISTS (SELECT FROM head)
-    ON CONFLICT (principal_id, key) DO UPDATE SET fingerprint = excluded.fingerprint,
+    INSERT INTO idempotency_keys (principal_id, key, request_sha256, secret_fingerprint, fingerprint_key_id,
+                                  operation_id, created_at)
+    SELECT principal_id, key, request_sha256, secret_fingerprint, fingerprint_key_id, operation_id, created_at
+    FROM keyed WHERE EXISTS (SELECT FROM head)
+    ON CONFLICT (principal_id, key) DO UPDATE SET request_sha256 = excluded.request_sha256,
+        secret_fingerprint = excluded.secret_fingerprint, fingerprint_key_id = excluded.fingerprint_key_id,
         operation_id = excluded.operation_id, created_at = excluded.created_at)";
 
 const UPDATE_MOVED: &str = ", updated_operations AS (
     UPDATE operations o
     SET status = m.status, task_id = m.task_id, updated_at = m.updated_at, finished_at = m.finished_at,
-        error = m.error::jsonb, verification = m.verification::jsonb
+        error = m.error::jsonb, verification = m.verification::jsonb, last_seq = m.last_seq
     FROM moved m WHERE o.id = m.id AND EXISTS (SELECT FROM head)
 ), updated_tracking AS (
     UPDATE tracking t SET due_at = m.due_at, lease_until = NULL, lease_holder = NULL, polls = 0, read_backs = 0
@@ -148,11 +158,13 @@ fn event_rows(query: &mut Query, events: &[Event]) {
     let text = |json: &Option<serde_json::Value>| json.as_ref().map(ToString::to_string);
     rows!(query, "event",
         seq: "bigint" = rows().map(|r| r.seq),
+        format: "integer" = rows().map(|r| r.format),
         id: "uuid" = rows().map(|r| r.id),
         occurred_at: "timestamptz" = rows().map(|r| r.occurred_at.to_offset()),
         event: "text" = rows().map(|r| r.event.clone()),
         operation_id: "uuid" = rows().map(|r| r.operation_id),
         actor: "text" = rows().map(|r| r.actor.clone()),
+        actor_id: "text" = rows().map(|r| r.actor_id.clone()),
         actor_kind: "text" = rows().map(|r| r.actor_kind.clone()),
         source_ip: "text" = rows().map(|r| r.source_ip.map(|ip| ip.to_string())),
         user_agent: "text" = rows().map(|r| r.user_agent.clone()),
@@ -161,7 +173,15 @@ fn event_rows(query: &mut Query, events: &[Event]) {
         vpc_id: "text" = rows().map(|r| r.vpc_id.clone()),
         gateway_id: "text" = rows().map(|r| r.gateway_id.clone()),
         tunnel_id: "text" = rows().map(|r| r.tunnel_id.clone()),
+        account: "text" = rows().map(|r| r.account.clone()),
+        region: "text" = rows().map(|r| r.region.clone()),
+        api: "text" = rows().map(|r| r.api.clone()),
         changes: "text" = rows().map(|r| text(&r.changes)),
+        before: "text" = rows().map(|r| text(&r.before)),
+        sent: "text" = rows().map(|r| text(&r.sent)),
+        outcome: "text" = rows().map(|r| text(&r.outcome)),
+        reason: "text" = rows().map(|r| r.reason.clone()),
+        rollback_of: "uuid" = rows().map(|r| r.rollback_of),
         upstream: "text" = rows().map(|r| text(&r.upstream)),
         prev_hash: "bytea" = events.iter().map(|event| event.prev_hash.to_vec()),
         hash: "bytea" = events.iter().map(|event| event.hash.to_vec()),
@@ -176,22 +196,33 @@ fn opened_rows(query: &mut Query, opened: &[Opened]) {
         vpc_id: "text" = operations().map(|o| o.tunnel.vpc_id.as_str().to_owned()),
         gateway_id: "text" = operations().map(|o| o.tunnel.gateway_id.as_str().to_owned()),
         tunnel_id: "text" = operations().map(|o| o.tunnel.tunnel_id.as_str().to_owned()),
+        account: "text" = operations().map(|o| o.route.account.clone()),
+        region: "text" = operations().map(|o| o.route.region.clone()),
+        api: "text" = operations().map(|o| o.route.api.clone()),
         changes: "text" = operations().map(|o| serde_json::json!(o.changes).to_string()),
+        before: "text" = operations().map(|o| json_of(o.before.as_ref()).map(|json| json.to_string())),
+        reason: "text" = operations().map(|o| o.reason.clone()),
         fingerprint_key_id: "text" = operations().map(|o| o.fingerprint_key_id.clone()),
         requested_by: "text" = operations().map(|o| o.requested_by.name.clone()),
+        actor_id: "text" = operations().map(|o| o.requested_by.id.clone()),
         actor_kind: "text" = operations().map(|o| o.requested_by.kind.as_str()),
         request_id: "text" = operations().map(|o| o.request_id.clone()),
         trace_id: "text" = operations().map(|o| o.trace_id.clone()),
         created_at: "timestamptz" = operations().map(|o| o.created_at.to_offset()),
+        last_seq: "bigint" = opened.iter().map(|o| o.last_seq),
+        read_seq: "bigint" = opened.iter().map(|o| o.read_seq),
         lease_until: "timestamptz" = opened.iter().map(|o| o.lease_until.to_offset()),
     );
 }
 
 fn key_rows(query: &mut Query, keys: &[(&Opened, &Idempotency)]) {
+    let secrets = || keys.iter().map(|(_, key)| key.request.secret.as_ref());
     rows!(query, "keyed",
         principal_id: "text" = keys.iter().map(|(_, key)| key.principal_id.clone()),
         key: "text" = keys.iter().map(|(_, key)| key.key.clone()),
-        fingerprint: "bytea" = keys.iter().map(|(_, key)| key.fingerprint.clone()),
+        request_sha256: "bytea" = keys.iter().map(|(_, key)| key.request.sha256.clone()),
+        secret_fingerprint: "text" = secrets().map(|secret| secret.map(|secret| secret.fingerprint.clone())),
+        fingerprint_key_id: "text" = secrets().map(|secret| secret.map(|secret| secret.key_id.clone())),
         operation_id: "uuid" = keys.iter().map(|(opened, _)| opened.operation.id),
         created_at: "timestamptz" = keys.iter().map(|(opened, _)| opened.operation.created_at.to_offset()),
     );
@@ -210,6 +241,7 @@ fn moved_rows(query: &mut Query, moved: &[Moved]) {
         finished_at: "timestamptz" = operations().map(|o| offset(o.finished_at)),
         error: "text" = operations().map(|o| text(json_of(o.state.error()))),
         verification: "text" = operations().map(|o| text(json_of(o.state.verification()))),
+        last_seq: "bigint" = moved.iter().map(|m| m.last_seq),
         fence: "bigint" = moved.iter().map(|m| m.fence),
         due_at: "timestamptz" = moved.iter().map(|m| offset(m.due_at)),
     );

@@ -1,19 +1,21 @@
 //! A batch in one transaction: lock, load, decide, write, commit.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::domain::event::Event;
+use crate::domain::event::{Event, NewEvent};
 use crate::domain::operation::{OperationId, Status};
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Moved, Needs, Opened, UsedKey, Writes};
 use crate::ledger::columns::{OPERATION, StoredRow, json_of};
+use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
+
+use super::keys::KeyChange;
 
 pub(super) struct Store {
     pool: SqlitePool,
@@ -67,6 +69,29 @@ impl Store {
         Self { pool, limit }
     }
 
+    /// Changes an API key and writes its event in one transaction; false if there is nothing to change.
+    pub(super) async fn change_key(
+        &self,
+        change: KeyChange<'_>,
+        event: NewEvent,
+    ) -> Result<bool, LedgerError> {
+        let changed = tokio::time::timeout(self.limit, async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let is_changed = change.write(&mut transaction).await?;
+            if is_changed {
+                write(&mut transaction, &[Step::Record(Box::new(event))]).await?;
+                transaction.commit().await?;
+            }
+            Ok::<_, Failure>(is_changed)
+        });
+        match changed.await {
+            Ok(Ok(is_changed)) => Ok(is_changed),
+            Ok(Err(Failure::Refused(error))) => Err(LedgerError::from(error)),
+            Ok(Err(Failure::Other(error))) => Err(error),
+            Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
+        }
+    }
+
     async fn attempt(&self, steps: &[Step]) -> Result<(Vec<Written>, Vec<OperationId>), Failure> {
         let written = tokio::time::timeout(self.limit, async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -111,13 +136,17 @@ async fn write(connection: &mut SqliteConnection, steps: &[Step]) -> Result<Writ
 async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context, Failure> {
     let head = sqlx::query("SELECT seq, hash FROM chain_head").fetch_one(&mut *connection).await?;
     let head = Head { seq: head.try_get("seq")?, hash: head.hash("hash", "chain_head")? };
-    let mut context = Context { head, busy: HashMap::new(), keys: HashMap::new(), tracked: HashMap::new() };
+    let mut context = Context::at(head);
     for lock in needs.locks {
         let row = sqlx::query(
             "SELECT id FROM operations WHERE lock_id = $1 AND status IN ('pending', 'running', 'unknown')",
         );
         if let Some(row) = row.bind(&lock).fetch_optional(&mut *connection).await? {
-            context.busy.insert(lock, row.uuid("id")?);
+            context.busy.insert(lock.clone(), row.uuid("id")?);
+        }
+        let row = sqlx::query("SELECT max(last_seq) FROM operations WHERE lock_id = $1").bind(&lock);
+        if let Some(seq) = row.fetch_one(&mut *connection).await?.try_get(0)? {
+            context.last_seqs.insert(lock, seq);
         }
     }
     for id in needs.operations {
@@ -132,53 +161,54 @@ async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context
         }
     }
     for (principal, key) in needs.keys {
-        if let Some(known) = used_key(connection, &principal, &key).await? {
+        if let Some(known) = load_key(connection, &principal, &key).await? {
             context.keys.insert((principal, key), known);
         }
     }
     Ok(context)
 }
 
-async fn used_key(
+async fn load_key(
     connection: &mut SqliteConnection,
     principal: &str,
     key: &str,
 ) -> Result<Option<UsedKey>, Failure> {
     let sql = format!(
-        "SELECT k.fingerprint, k.created_at AS key_created_at, {OPERATION}
-         FROM idempotency_keys k JOIN operations o ON o.id = k.operation_id
+        "SELECT {KEY}, {OPERATION} FROM idempotency_keys k JOIN operations o ON o.id = k.operation_id
          WHERE k.principal_id = $1 AND k.key = $2"
     );
-    let row =
-        sqlx::query(AssertSqlSafe(sql)).bind(principal).bind(key).fetch_optional(&mut *connection).await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(UsedKey {
-        fingerprint: row.try_get("fingerprint")?,
-        created_at: row.timestamp("key_created_at")?,
-        operation: row.operation()?,
-    }))
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(principal).bind(key).fetch_optional(&mut *connection);
+    Ok(row.await?.map(|row| used_key(&row)).transpose()?)
 }
 
 async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) -> Result<(), Failure> {
     let operation = &opened.operation;
     let (id, created_at) = (operation.id.to_string(), operation.created_at.to_string());
     sqlx::query(
-        "INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, changes, fingerprint_key_id,
-                                 requested_by, actor_kind, request_id, trace_id, created_at, updated_at)
-         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+        "INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, account, region, api, changes,
+                                 before, reason, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id,
+                                 trace_id, created_at, updated_at, last_seq)
+         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19)",
     )
     .bind(&id)
     .bind(&opened.lock_id)
     .bind(operation.tunnel.vpc_id.as_str())
     .bind(operation.tunnel.gateway_id.as_str())
     .bind(operation.tunnel.tunnel_id.as_str())
+    .bind(&operation.route.account)
+    .bind(&operation.route.region)
+    .bind(&operation.route.api)
     .bind(serde_json::json!(operation.changes).to_string())
+    .bind(json_of(operation.before.as_ref()).map(|json| json.to_string()))
+    .bind(&operation.reason)
     .bind(&operation.fingerprint_key_id)
     .bind(&operation.requested_by.name)
+    .bind(&operation.requested_by.id)
     .bind(operation.requested_by.kind.as_str())
     .bind(&operation.request_id)
     .bind(&operation.trace_id)
     .bind(&created_at)
+    .bind(opened.last_seq)
     .execute(&mut *connection)
     .await?;
     sqlx::query("INSERT INTO tracking (operation_id, due_at, lease_until) VALUES ($1, $2, $2)")
@@ -187,15 +217,20 @@ async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) ->
         .execute(&mut *connection)
         .await?;
     if let Some(key) = &opened.idempotency {
+        let secret = key.request.secret.as_ref();
         sqlx::query(
-            "INSERT INTO idempotency_keys (principal_id, key, fingerprint, operation_id, created_at)
-             VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (principal_id, key) DO UPDATE SET fingerprint = excluded.fingerprint,
+            "INSERT INTO idempotency_keys (principal_id, key, request_sha256, secret_fingerprint, fingerprint_key_id,
+                                           operation_id, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (principal_id, key) DO UPDATE SET request_sha256 = excluded.request_sha256,
+                secret_fingerprint = excluded.secret_fingerprint, fingerprint_key_id = excluded.fingerprint_key_id,
                 operation_id = excluded.operation_id, created_at = excluded.created_at",
         )
         .bind(&key.principal_id)
         .bind(&key.key)
-        .bind(&key.fingerprint)
+        .bind(&key.request.sha256)
+        .bind(secret.map(|secret| &secret.fingerprint))
+        .bind(secret.map(|secret| &secret.key_id))
         .bind(&id)
         .bind(&created_at)
         .execute(&mut *connection)
@@ -210,7 +245,7 @@ async fn move_operation(connection: &mut SqliteConnection, moved: &Moved) -> Res
     let id = operation.id.to_string();
     let updated = sqlx::query(
         "UPDATE operations SET status = $3, task_id = $4, updated_at = $5, finished_at = $6, error = $7,
-                verification = $8
+                verification = $8, last_seq = $9
          WHERE id = $1 AND status = $2",
     )
     .bind(&id)
@@ -221,6 +256,7 @@ async fn move_operation(connection: &mut SqliteConnection, moved: &Moved) -> Res
     .bind(operation.finished_at.map(|at| at.to_string()))
     .bind(text(json_of(operation.state.error())))
     .bind(text(json_of(operation.state.verification())))
+    .bind(moved.last_seq)
     .execute(&mut *connection)
     .await?;
     let tracked = match moved.due_at {
@@ -249,17 +285,21 @@ async fn insert_event(connection: &mut SqliteConnection, event: &Event) -> Resul
     let row = &event.row;
     let text = |json: &Option<serde_json::Value>| json.as_ref().map(ToString::to_string);
     sqlx::query(
-        "INSERT INTO audit_events (seq, id, occurred_at, event, operation_id, actor, actor_kind, source_ip, user_agent,
-                                   request_id, trace_id, vpc_id, gateway_id, tunnel_id, changes, upstream, prev_hash,
-                                   hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        "INSERT INTO audit_events (seq, format, id, occurred_at, event, operation_id, actor, actor_id, actor_kind,
+                                   source_ip, user_agent, request_id, trace_id, vpc_id, gateway_id, tunnel_id,
+                                   account, region, api, changes, before, sent, outcome, reason, rollback_of,
+                                   upstream, prev_hash, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23, $24, $25, $26, $27, $28)",
     )
     .bind(row.seq)
+    .bind(row.format)
     .bind(row.id.to_string())
     .bind(row.occurred_at.to_string())
     .bind(&row.event)
     .bind(row.operation_id.map(|id| id.to_string()))
     .bind(&row.actor)
+    .bind(&row.actor_id)
     .bind(&row.actor_kind)
     .bind(row.source_ip.map(|ip| ip.to_string()))
     .bind(&row.user_agent)
@@ -268,7 +308,15 @@ async fn insert_event(connection: &mut SqliteConnection, event: &Event) -> Resul
     .bind(&row.vpc_id)
     .bind(&row.gateway_id)
     .bind(&row.tunnel_id)
+    .bind(&row.account)
+    .bind(&row.region)
+    .bind(&row.api)
     .bind(text(&row.changes))
+    .bind(text(&row.before))
+    .bind(text(&row.sent))
+    .bind(text(&row.outcome))
+    .bind(&row.reason)
+    .bind(row.rollback_of.map(|id| id.to_string()))
     .bind(text(&row.upstream))
     .bind(event.prev_hash.as_slice())
     .bind(event.hash.as_slice())

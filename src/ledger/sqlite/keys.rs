@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use uuid::Uuid;
 
+use crate::domain::event::NewEvent;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{StoredRow, grants_from_json, grants_to_json};
 use crate::service::ledger::{ApiKey, Keys, LedgerError};
@@ -26,18 +28,8 @@ fn key_of(row: &SqliteRow) -> Result<ApiKey, LedgerError> {
 
 #[async_trait]
 impl Keys for Sqlite {
-    async fn create_key(&self, key: &ApiKey) -> Result<bool, LedgerError> {
-        let insert = sqlx::query(
-            "INSERT INTO api_keys (id, name, token_sha256, grants, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING",
-        )
-        .bind(key.id.to_string())
-        .bind(&key.name)
-        .bind(key.token_sha256.as_slice())
-        .bind(grants_to_json(&key.grants))
-        .bind(key.created_at.to_string())
-        .bind(key.expires_at.map(|at| at.to_string()));
-        Ok(self.limited(insert.execute(&self.write_pool)).await?.rows_affected() == 1)
+    async fn create_key(&self, key: &ApiKey, event: NewEvent) -> Result<bool, LedgerError> {
+        self.store.change_key(KeyChange::Create(key), event).await
     }
 
     async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError> {
@@ -51,10 +43,37 @@ impl Keys for Sqlite {
         self.limited(select).await?.iter().map(key_of).collect()
     }
 
-    async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        let update =
-            sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE name = $1 AND revoked_at IS NULL");
-        let update = update.bind(name).bind(now.to_string()).execute(&self.write_pool);
-        Ok(self.limited(update).await?.rows_affected() > 0)
+    async fn revoke_key(&self, id: Uuid, now: Timestamp, event: NewEvent) -> Result<bool, LedgerError> {
+        self.store.change_key(KeyChange::Revoke(id, now), event).await
+    }
+}
+
+/// A change of an API key.
+pub(super) enum KeyChange<'a> {
+    Create(&'a ApiKey),
+    Revoke(Uuid, Timestamp),
+}
+
+impl KeyChange<'_> {
+    /// Writes the key's row; false if there is nothing to change.
+    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+        let written = match self {
+            Self::Create(key) => sqlx::query(
+                "INSERT INTO api_keys (id, name, token_sha256, grants, created_at, expires_at)
+                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING",
+            )
+            .bind(key.id.to_string())
+            .bind(&key.name)
+            .bind(key.token_sha256.as_slice())
+            .bind(grants_to_json(&key.grants))
+            .bind(key.created_at.to_string())
+            .bind(key.expires_at.map(|at| at.to_string())),
+            Self::Revoke(id, now) => {
+                sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+                    .bind(id.to_string())
+                    .bind(now.to_string())
+            }
+        };
+        Ok(written.execute(connection).await?.rows_affected() == 1)
     }
 }

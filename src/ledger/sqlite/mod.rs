@@ -30,6 +30,7 @@ pub(super) struct Sqlite {
     pool: SqlitePool,
     /// One connection. SQLite has one writer at a time, and the pool's queue is fairer than SQLite's lock.
     write_pool: SqlitePool,
+    store: Arc<apply::Store>,
     writer: Writer,
     limit: Duration,
 }
@@ -67,8 +68,8 @@ impl Sqlite {
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
         Pools::default().with("read", &pool).with("write", &write_pool).register(metrics);
         let store = Arc::new(apply::Store::new(write_pool.clone(), limit));
-        let writer = Writer::start(store, limit, WriterMetrics::new(metrics));
-        Ok(Self { pool, write_pool, writer, limit })
+        let writer = Writer::start(store.clone(), limit, WriterMetrics::new(metrics));
+        Ok(Self { pool, write_pool, store, writer, limit })
     }
 
     /// Runs `work` under the ledger's time limit.

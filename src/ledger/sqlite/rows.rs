@@ -21,10 +21,16 @@ impl StoredRow for SqliteRow {
             vpc_id: self.try_get("vpc_id")?,
             gateway_id: self.try_get("gateway_id")?,
             tunnel_id: self.try_get("tunnel_id")?,
+            account: self.try_get("account")?,
+            region: self.try_get("region")?,
+            api: self.try_get("api")?,
             task_id: self.try_get("task_id")?,
             changes: json(self, "changes")?.unwrap_or_default(),
+            before: json(self, "before")?,
+            reason: self.try_get("reason")?,
             fingerprint_key_id: self.try_get("fingerprint_key_id")?,
             requested_by: self.try_get("requested_by")?,
+            actor_id: self.try_get("actor_id")?,
             actor_kind: self.try_get("actor_kind")?,
             request_id: self.try_get("request_id")?,
             trace_id: self.try_get("trace_id")?,
@@ -43,6 +49,10 @@ impl StoredRow for SqliteRow {
     }
 
     fn text(&self, column: &str) -> Result<String, LedgerError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn optional_text(&self, column: &str) -> Result<Option<String>, LedgerError> {
         Ok(self.try_get(column)?)
     }
 
@@ -73,11 +83,13 @@ fn event(row: &SqliteRow, seq: i64) -> Result<Event, LedgerError> {
     Ok(Event {
         row: EventRow {
             seq,
+            format: row.try_get("format")?,
             id: row.uuid("id")?,
             occurred_at: row.timestamp("occurred_at")?,
             event: row.try_get("event")?,
             operation_id: parsed(row, "operation_id", |id| id.parse().ok())?,
             actor: row.try_get("actor")?,
+            actor_id: row.try_get("actor_id")?,
             actor_kind: row.try_get("actor_kind")?,
             source_ip: parsed(row, "source_ip", |ip| ip.parse::<IpAddr>().ok())?,
             user_agent: row.try_get("user_agent")?,
@@ -86,7 +98,15 @@ fn event(row: &SqliteRow, seq: i64) -> Result<Event, LedgerError> {
             vpc_id: row.try_get("vpc_id")?,
             gateway_id: row.try_get("gateway_id")?,
             tunnel_id: row.try_get("tunnel_id")?,
+            account: row.try_get("account")?,
+            region: row.try_get("region")?,
+            api: row.try_get("api")?,
             changes: json(row, "changes")?,
+            before: json(row, "before")?,
+            sent: json(row, "sent")?,
+            outcome: json(row, "outcome")?,
+            reason: row.try_get("reason")?,
+            rollback_of: parsed(row, "rollback_of", |id| id.parse().ok())?,
             upstream: json(row, "upstream")?,
         },
         prev_hash: row.hash("prev_hash", &name)?,

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use crate::domain::event::NewEvent;
 use crate::domain::principal::Grant;
 use crate::domain::timestamp::Timestamp;
 
@@ -23,8 +24,8 @@ pub struct ApiKey {
 /// Stores and finds API keys.
 #[async_trait]
 pub trait Keys: Send + Sync + 'static {
-    /// Stores a new API key; false if a key that is not revoked has the same name.
-    async fn create_key(&self, key: &ApiKey) -> Result<bool, LedgerError>;
+    /// Stores a new API key with its event; false if a key that is not revoked has the same name.
+    async fn create_key(&self, key: &ApiKey, event: NewEvent) -> Result<bool, LedgerError>;
 
     /// The key with this token's SHA-256, revoked or not.
     async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError>;
@@ -32,6 +33,6 @@ pub trait Keys: Send + Sync + 'static {
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<ApiKey>, LedgerError>;
 
-    /// Revokes the active key of this name; false if there is none.
-    async fn revoke_key(&self, name: &str, now: Timestamp) -> Result<bool, LedgerError>;
+    /// Revokes a key with its event; false if it is revoked already.
+    async fn revoke_key(&self, id: Uuid, now: Timestamp, event: NewEvent) -> Result<bool, LedgerError>;
 }

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use crate::domain::event::{Actor, EventKind, NewEvent, Origin, Upstream};
+use crate::domain::event::{EventKind, NewEvent, Origin, Upstream};
 use crate::domain::operation::{Operation, OperationId, Transition};
 use crate::domain::timestamp::Timestamp;
 
@@ -16,14 +17,57 @@ use super::error::LedgerError;
 /// How long an `Idempotency-Key` is kept.
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What tells two requests apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestIdentity {
+    /// SHA-256 of the request without its secret.
+    pub sha256: Vec<u8>,
+    /// The secret in the request.
+    pub secret: Option<SecretIdentity>,
+}
+
+/// The keyed fingerprint of a secret: of no use for guessing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretIdentity {
+    pub fingerprint: String,
+    /// The id of the key that the fingerprint was made with.
+    pub key_id: String,
+}
+
 /// Identifies a repeated request.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
     /// [`crate::domain::principal::Principal::id`].
     pub principal_id: String,
     pub key: String,
-    /// A keyed hash of the request: a reader of the table can't test guesses of a secret against it.
-    pub fingerprint: Vec<u8>,
+    pub request: RequestIdentity,
+}
+
+/// The first request under an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstRequest {
+    pub request: RequestIdentity,
+    /// Its operation in its current state.
+    pub operation: Operation,
+}
+
+impl FirstRequest {
+    /// The outcome of a later request under the same key.
+    #[must_use]
+    pub fn answer(&self, asked: &Idempotency) -> Written {
+        let (first, asked) = (&self.request, &asked.request);
+        if first.sha256 != asked.sha256 {
+            return Written::KeyReused;
+        }
+        match (&first.secret, &asked.secret) {
+            // Different keys give equal secrets different fingerprints.
+            (Some(first), Some(asked)) if first.key_id != asked.key_id => {
+                Written::KeyUnverifiable(self.operation.id)
+            }
+            (first, asked) if first == asked => Written::Repeated(Box::new(self.operation.clone())),
+            _ => Written::KeyReused,
+        }
+    }
 }
 
 /// Opens an operation: writes it as `pending`, with its `requested` event.
@@ -35,6 +79,8 @@ pub struct Opening {
     pub event_id: Uuid,
     /// The lock that the operation holds until it is final. Only one operation at a time holds a lock.
     pub lock_id: String,
+    /// The newest event when the tunnel was read. The guard: no operation that held the lock took a step after it.
+    pub read_seq: Option<i64>,
     pub idempotency: Option<Idempotency>,
     /// Until this time only the opener works on the operation (fencing token 0). Afterwards a tracker may claim it.
     pub lease_until: Timestamp,
@@ -49,8 +95,9 @@ pub struct Advance {
     pub upstream: Option<Upstream>,
     /// The request that caused the step; empty for a step in the background.
     pub origin: Origin,
-    /// A transition writes one or two events.
-    pub event_ids: [Uuid; 2],
+    pub event_id: Uuid,
+    /// The parameters of the call that was sent.
+    pub sent: Option<Value>,
     /// The fencing token of the caller's lease.
     pub fence: i64,
     pub now: Timestamp,
@@ -75,6 +122,10 @@ pub enum Written {
     Repeated(Box<Operation>),
     /// A different request was made before with this `Idempotency-Key`.
     KeyReused,
+    /// A request that differs in its secret at most was made before, and the secrets can't be compared.
+    KeyUnverifiable(OperationId),
+    /// An operation on the tunnel took a step after the tunnel was read. Nothing was written.
+    ReadStale,
     /// Another operation on the same tunnel is not final.
     InProgress(OperationId),
     /// The operation in its new state.
@@ -94,6 +145,17 @@ pub trait Steps: Send + Sync + 'static {
     /// be lost.
     fn steps(&self) -> broadcast::Receiver<OperationId>;
 
+    /// The newest event; 0 if there is none.
+    async fn newest_seq(&self) -> Result<i64, LedgerError>;
+
+    /// The first request under an `Idempotency-Key`, if the key is still kept.
+    async fn first_request(
+        &self,
+        principal_id: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<FirstRequest>, LedgerError>;
+
     /// Deletes up to `limit` idempotency keys created before `before`; returns how many.
     async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError>;
 
@@ -101,22 +163,20 @@ pub trait Steps: Send + Sync + 'static {
     async fn ready(&self) -> Result<(), LedgerError>;
 }
 
-/// An event of this operation, without changes or the cloud's answer.
+/// An event of this operation: who, where, and its outcome.
 #[must_use]
 pub fn event_of(operation: &Operation, id: Uuid, event: EventKind, now: Timestamp) -> NewEvent {
     NewEvent {
-        id,
-        occurred_at: now,
-        event,
         operation_id: Some(operation.id),
-        actor: Actor { name: operation.requested_by.name.clone(), kind: operation.requested_by.kind },
         origin: Origin {
             request_id: operation.request_id.clone(),
             trace_id: operation.trace_id.clone(),
             ..Origin::default()
         },
-        tunnel: operation.tunnel.clone(),
-        changes: None,
-        upstream: None,
+        tunnel: Some(operation.tunnel.clone()),
+        route: Some(operation.route.clone()),
+        outcome: Some(operation.outcome()),
+        reason: operation.reason.clone(),
+        ..NewEvent::new(id, event, operation.requested_by.clone(), now)
     }
 }

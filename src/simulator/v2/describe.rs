@@ -74,8 +74,10 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
     };
     let mut found: Vec<&Tunnel> = state.tunnels.values().filter(matches).collect();
     let only = found.first().filter(|_| params.contains_key("vpnConnId"));
+    let was_changed = only.is_some_and(|tunnel| tunnel.attempts > 0);
     match only.and_then(|tunnel| tunnel.behaviour()) {
         Some(Behaviour::Unreadable) => return Ok(HTTP_500),
+        Some(Behaviour::UnreadableAfter) if was_changed => return Ok(HTTP_500),
         Some(Behaviour::AlwaysRateLimited) => {
             return Err(refused(4400, "more requests than the quota allows"));
         }

@@ -11,7 +11,7 @@ async fn filters_narrow_the_lists(harness: Harness) {
     let operations = fill(&harness).await;
     for (query, expected) in [
         (format!("operation_id={}", operations[0]).as_str(), 2),
-        ("event=verification_confirmed", 4),
+        ("event=succeeded", 4),
         ("status=rejected", 2),
         ("tunnel_id=vpnx-load-2&event=submitted", 1),
     ] {

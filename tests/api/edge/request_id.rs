@@ -34,15 +34,15 @@ async fn what_is_known_of_a_request_stands_in_its_events(harness: Harness) {
             (Some("netops-ci"), Some("api_key"))
         );
     }
-    let requested = &items[3];
+    let requested = &items[2];
     assert_eq!(
         (requested["user_agent"].as_str(), requested["source_ip"].as_str()),
         (Some("netops/2"), Some("127.0.0.1"))
     );
     assert_eq!(requested["changes"], ranges());
-    assert_eq!(items[0]["event"], "verification_confirmed");
-    assert_eq!(items[0]["upstream"]["action"], "DescribeVpnConn");
-    let submitted = &items[2]["upstream"];
+    assert_eq!(items[0]["event"], "succeeded");
+    assert_eq!(items[0]["outcome"]["verification"]["result"], "confirmed");
+    let submitted = &items[1]["upstream"];
     assert_eq!(
         (submitted["action"].as_str(), submitted["code"].as_str()),
         (Some("ModifyVpnConnEx"), Some("0"))

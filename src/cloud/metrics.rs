@@ -1,4 +1,4 @@
-//! What `/metrics` tells of the calls to the cloud.
+//! The metrics of the calls to the cloud.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ struct Wait {
     priority: &'static str,
 }
 
-/// The figures of one client.
+/// The metrics of one client.
 #[derive(Debug, Clone)]
-pub(super) struct Figures {
+pub(super) struct CallMetrics {
     calls: Family<Call, Counter>,
     seconds: Family<Call, Histogram>,
     waits: Family<Wait, Histogram>,
@@ -33,12 +33,12 @@ fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 15))
 }
 
-impl Figures {
+impl CallMetrics {
     pub(super) fn new(metrics: &Metrics) -> Self {
         Self {
             calls: metrics.register(
                 "cloud_calls",
-                "Calls to the cloud by action and code; refused, unreachable, lost and unreadable ones too",
+                "Calls to the cloud by action and code, failed ones included",
                 Family::default(),
             ),
             seconds: metrics.register(
@@ -48,14 +48,14 @@ impl Figures {
             ),
             waits: metrics.register(
                 "cloud_budget_wait_seconds",
-                "Seconds that calls waited for a place in the call budget, by priority",
+                "Seconds that calls waited for the call budget, by priority",
                 Family::new_with_constructor(histogram as fn() -> Histogram),
             ),
         }
     }
 
     pub(super) fn call(&self, action: &'static str, code: &str, took: Duration) {
-        // Whatever the cloud may invent, the number of labels stays small.
+        // The cloud may answer any code; the number of label values must stay small.
         let short = code.len() <= 5 && code.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let named =
             matches!(code, "lost" | "timeout" | "unreachable" | "unreadable") || code.starts_with("http_");

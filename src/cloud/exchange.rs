@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Url;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{Instant, timeout_at};
 
 use crate::failpoint;
 
-use super::sign::Hidden;
+use super::call::Signed;
 
 /// The largest answer that is read; a page of 50 tunnels has some 100 KB.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -63,12 +63,11 @@ pub(super) fn http_client(connect_timeout: Duration, loopback: bool) -> Result<r
     Ok(builder.build()?)
 }
 
-/// Posts a form and reads the answer, until the deadline.
-pub(super) async fn post(client: &reqwest::Client, url: &Url, form: &Hidden, deadline: Instant) -> Exchange {
-    let request = client
-        .post(url.clone())
-        .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-        .body(form.expose().to_owned());
+/// Posts a signed call and reads the answer, until the deadline.
+pub(super) async fn post(client: &reqwest::Client, url: &Url, signed: Signed, deadline: Instant) -> Exchange {
+    // Not copied: the one buffer that holds the secrets is wiped when it is dropped.
+    let body = Bytes::from_owner(signed.body.into_bytes());
+    let request = client.post(url.clone()).headers(signed.headers).body(body);
     let exchange = async {
         let mut response = match request.send().await {
             Ok(response) => response,

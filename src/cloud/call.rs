@@ -1,0 +1,334 @@
+//! One call to the cloud with its attempts. The rule that a change is sent at most once is here, for every version of
+//! the API.
+//!
+//! A change is sent again only after an answer that proves that nothing was done (a refusal for rate, an expired
+//! signature) or where no connection came about. Every other end without a success leaves its outcome open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::domain::event::Upstream;
+use crate::domain::timestamp::Timestamp;
+use crate::metrics::Metrics;
+use crate::service::cloud::{NoSlot, Permit, Priority, ReadError, ReadFailure, Refusal, Slot as HeldSlot};
+
+use super::budget::{Budget, Need, Slot};
+use super::exchange::{self, Exchange, NoClient};
+use super::hidden::Hidden;
+use super::meaning::{self, Codes, Meaning};
+use super::metrics::CallMetrics;
+
+/// First wait between two attempts; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// An attempt after the first needs at least this part of the time limit.
+const LEAST_PART: u32 = 3;
+
+/// What a version of the cloud's API does in its own way.
+pub(super) trait Api: Send + Sync + 'static {
+    /// The parameters of one call, without its signature.
+    type Params: Send + Sync;
+    /// An answer, its secrets taken out.
+    type Answer: Send;
+
+    /// Signs a call.
+    fn sign(&self, params: &Self::Params, signed_at: Timestamp, nonce: u64) -> Signed;
+
+    /// Reads an answer; `None` if it is not one of the cloud's. `sent` are the secrets of the call.
+    fn read(&self, body: &[u8], sent: &[&str]) -> Option<Self::Answer>;
+
+    /// The codes of an answer.
+    fn codes(answer: &Self::Answer) -> Codes<'_>;
+}
+
+/// A signed call.
+pub(super) struct Signed {
+    pub headers: HeaderMap,
+    pub body: Hidden,
+}
+
+/// A call to be made.
+pub(super) struct Call<'a, A: Api> {
+    pub action: &'static str,
+    pub params: A::Params,
+    /// What the call sends or is signed with, and the cloud might repeat.
+    pub secrets: Vec<&'a str>,
+}
+
+/// How a call ended.
+pub(super) enum End<T> {
+    Success(T),
+    Refused(Refusal),
+    /// No connection came about: nothing was sent.
+    Unreachable,
+    /// The call budget had no slot in time: nothing was sent.
+    NoSlot(NoSlot),
+    /// The lease was over before anything was sent.
+    TooLate,
+    /// The call may have been carried out.
+    Doubt,
+}
+
+/// What one attempt showed.
+enum Attempt<T> {
+    End(End<T>),
+    /// A retry may follow. If none does, this is the end.
+    Retry(End<T>),
+    /// The signature was refused as expired.
+    Expired,
+}
+
+/// How a call waits and what a retry of it may do.
+enum Mode {
+    Read { priority: Priority, slot: Option<Box<dyn HeldSlot>> },
+    Change(Permit),
+}
+
+/// Makes calls through one version of the API.
+pub(super) struct Caller<A> {
+    pub api: A,
+    url: reqwest::Url,
+    http: reqwest::Client,
+    budget: Budget,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    metrics: CallMetrics,
+    timeout: Duration,
+}
+
+/// Where calls go and how many.
+pub(super) struct Line<'a> {
+    pub url: &'a str,
+    /// The URL's host is this machine.
+    pub is_loopback: bool,
+    /// The time limit of one call, its retries included, its wait for a slot not.
+    pub timeout: Duration,
+    /// Calls a second; 0 = no limit.
+    pub calls_per_second: u32,
+}
+
+impl<A: Api> Caller<A> {
+    /// Sets the HTTP client up; nothing is sent yet.
+    ///
+    /// # Errors
+    /// If the machine's TLS set-up is unusable.
+    pub(super) fn new(
+        api: A,
+        line: Line<'_>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        metrics: &Metrics,
+    ) -> Result<Self, NoClient> {
+        let http = exchange::http_client(line.timeout / 4, line.is_loopback)?;
+        let url = exchange::address(line.url)?;
+        let budget = Budget::new(line.calls_per_second);
+        let metrics = CallMetrics::new(metrics);
+        Ok(Self { api, url, http, budget, clock, chance, metrics, timeout: line.timeout })
+    }
+
+    /// When a read that begins now has to have ended: a full time limit for its wait, and one for the calls.
+    pub(super) fn end_of_read(&self) -> Instant {
+        Instant::now() + self.timeout * 2
+    }
+
+    /// Waits for a slot, for as long as one call may take.
+    pub(super) async fn reserve(&self, need: Need<'_>) -> Result<Slot, NoSlot> {
+        self.slot(need, Instant::now() + self.timeout).await
+    }
+
+    /// Sends a change.
+    pub(super) async fn change(&self, call: Call<'_, A>, permit: Permit) -> (End<A::Answer>, Upstream) {
+        let end = Instant::now() + self.timeout;
+        self.make(&call, Mode::Change(permit), end).await
+    }
+
+    /// Reads something, by `end` at the latest; with a slot that the caller holds, or one of its own.
+    pub(super) async fn read(
+        &self,
+        call: Call<'_, A>,
+        priority: Priority,
+        slot: Option<Box<dyn HeldSlot>>,
+        end: Instant,
+    ) -> Result<(A::Answer, Upstream), ReadError> {
+        let (end, upstream) = self.make(&call, Mode::Read { priority, slot }, end).await;
+        let failure = match end {
+            End::Success(answer) => return Ok((answer, upstream)),
+            End::Refused(Refusal::NotFound) => ReadFailure::NotFound,
+            End::Refused(refusal) => ReadFailure::Refused(refusal),
+            End::NoSlot(NoSlot { retry_after }) => ReadFailure::NoBudget { retry_after },
+            End::Unreachable | End::TooLate | End::Doubt => ReadFailure::NoAnswer,
+        };
+        Err(ReadError { failure, upstream })
+    }
+
+    async fn make(&self, call: &Call<'_, A>, mode: Mode, end: Instant) -> (End<A::Answer>, Upstream) {
+        let started = Instant::now();
+        let mut upstream = Upstream { action: Some(call.action.to_owned()), ..Upstream::default() };
+        let mut attempts = 0;
+        let end = self.attempts(call, mode, end, &mut upstream, &mut attempts).await;
+        upstream.attempts = Some(attempts);
+        upstream.latency_ms = u64::try_from(started.elapsed().as_millis()).ok();
+        let code = upstream.code.as_deref();
+        info!(action = call.action, code, attempts, latency_ms = upstream.latency_ms, "called the cloud");
+        (end, upstream)
+    }
+
+    /// Attempts until one of them is the end.
+    async fn attempts(
+        &self,
+        call: &Call<'_, A>,
+        mode: Mode,
+        end: Instant,
+        upstream: &mut Upstream,
+        attempts: &mut u32,
+    ) -> End<A::Answer> {
+        let (priority, lease, mut slot, mut signed_at) = match mode {
+            Mode::Read { priority, slot } => (priority, None, slot, None),
+            Mode::Change(Permit { slot, opened_at, lease }) => {
+                (Priority::Change, Some(lease), Some(slot), Some(opened_at))
+            }
+        };
+        let is_change = lease.is_some();
+        let mut last = None;
+        let mut was_expired = false;
+        let mut wait = FIRST_WAIT;
+        let mut deadline = end;
+        loop {
+            if slot.is_none() {
+                // Time for the call itself has to be left once the slot is there.
+                let latest = end.checked_sub(self.timeout / LEAST_PART).unwrap_or(end);
+                let until = latest.min(Instant::now() + self.timeout);
+                let need = Need { priority, is_last: true, principal: "" };
+                match self.slot(need, until).await {
+                    Ok(free) => slot = Some(Box::new(free)),
+                    Err(no_slot) => return last.unwrap_or(End::NoSlot(no_slot)),
+                }
+            }
+            if *attempts == 0 {
+                deadline = end.min(Instant::now() + self.timeout);
+            }
+            // A process that was stopped and goes on later must not send: its operation may have been taken over.
+            if lease.as_ref().is_some_and(|lease| !lease.holds(&*self.clock)) {
+                return last.unwrap_or(End::TooLate);
+            }
+            if let Some(slot) = slot.take() {
+                slot.start();
+            }
+            *attempts += 1;
+            let signed = signed_at.unwrap_or_else(|| self.clock.now());
+            match self.attempt(call, signed, is_change, deadline, upstream).await {
+                Attempt::End(end) => return end,
+                Attempt::Expired if was_expired => return End::Refused(Refusal::Expired),
+                Attempt::Expired => {
+                    was_expired = true;
+                    signed_at = None;
+                    last = Some(End::Refused(Refusal::Expired));
+                }
+                Attempt::Retry(end) => last = Some(end),
+            }
+            let jittered = wait.mul_f64(0.5 + 0.5 * self.chance.fraction());
+            wait *= 2;
+            // An attempt that starts too late could only end in doubt.
+            let next = Instant::now() + jittered;
+            if next + self.timeout / LEAST_PART > deadline {
+                return last.unwrap_or(End::Doubt);
+            }
+            tokio::time::sleep_until(next).await;
+        }
+    }
+
+    async fn slot(&self, need: Need<'_>, until: Instant) -> Result<Slot, NoSlot> {
+        let asked_at = Instant::now();
+        let slot = self.budget.slot(need, until).await?;
+        self.metrics.wait(need.priority, asked_at.elapsed());
+        Ok(slot)
+    }
+
+    /// Sends the call once, with a nonce and a signature of its own.
+    async fn attempt(
+        &self,
+        call: &Call<'_, A>,
+        signed_at: Timestamp,
+        is_change: bool,
+        deadline: Instant,
+        upstream: &mut Upstream,
+    ) -> Attempt<A::Answer> {
+        let signed = self.api.sign(&call.params, signed_at, self.chance.nonce());
+        let started = Instant::now();
+        let exchange = exchange::post(&self.http, &self.url, signed, deadline).await;
+        (upstream.code, upstream.code_desc, upstream.message) = (None, None, None);
+        let (meaning, label, answer) = match exchange {
+            Exchange::Unreachable => {
+                upstream.message = Some("no connection to the cloud".into());
+                self.metrics.call(call.action, "unreachable", started.elapsed());
+                return Attempt::Retry(End::Unreachable);
+            }
+            Exchange::Lost => {
+                upstream.message = Some("the connection broke before the answer was complete".into());
+                (Meaning::Doubt, "lost".to_owned(), None)
+            }
+            Exchange::TimedOut => {
+                upstream.message = Some("no answer within the time limit".into());
+                (Meaning::Doubt, "timeout".to_owned(), None)
+            }
+            Exchange::Answered { status, body } => {
+                let answer = self.api.read(&body, &call.secrets);
+                let codes = answer.as_ref().map(A::codes);
+                let (meaning, label) = judge(status, codes, is_change, upstream);
+                (meaning, label, answer)
+            }
+        };
+        self.metrics.call(call.action, &label, started.elapsed());
+        match (meaning, answer) {
+            (Meaning::Success, Some(answer)) => Attempt::End(End::Success(answer)),
+            (Meaning::Refused(refusal), _) => {
+                if refusal == Refusal::Credentials {
+                    warn!(action = call.action, code = %label, "the cloud refuses the gateway's credentials or rights");
+                }
+                Attempt::End(End::Refused(refusal))
+            }
+            (Meaning::Rate, _) => {
+                self.budget.slow_down();
+                Attempt::Retry(End::Refused(Refusal::RateLimited))
+            }
+            (Meaning::Expired, _) => Attempt::Expired,
+            (Meaning::Doubt | Meaning::Success, _) if is_change => Attempt::End(End::Doubt),
+            (Meaning::Doubt | Meaning::Success, _) => Attempt::Retry(End::Doubt),
+        }
+    }
+}
+
+/// What an answer means, and its label in the metrics. Without a readable body only its status is known: a front end
+/// may have passed the call on all the same.
+fn judge(
+    status: u16,
+    codes: Option<Codes<'_>>,
+    is_change: bool,
+    upstream: &mut Upstream,
+) -> (Meaning, String) {
+    let Some(codes) = codes else {
+        let label = match status {
+            200..=299 => "unreadable".to_owned(),
+            status => format!("http_{status}"),
+        };
+        upstream.message = Some(match status {
+            200..=299 => "the answer is not one of the cloud's".to_owned(),
+            status => format!("HTTP {status}"),
+        });
+        let meaning = if status == 429 && !is_change { Meaning::Rate } else { Meaning::Doubt };
+        return (meaning, label);
+    };
+    upstream.code = Some(codes.code.to_owned());
+    upstream.code_desc = codes.code_desc.map(str::to_owned);
+    upstream.message = codes.message.map(str::to_owned);
+    match (status, meaning::of(codes)) {
+        (200..=299, meaning) => (meaning, codes.code.to_owned()),
+        (408 | 500.., _) | (_, Meaning::Success) => (Meaning::Doubt, format!("http_{status}")),
+        (_, meaning) => (meaning, codes.code.to_owned()),
+    }
+}

@@ -1,0 +1,110 @@
+//! The end of an operation whose outcome no answer proves: the tunnel is read until it shows what happened, or until
+//! the change can't take effect any more.
+
+use crate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
+use crate::domain::tunnel::Tunnel;
+use crate::domain::verification::Verification;
+
+use super::outcome;
+use super::read_back::{self, Comparison, Telling};
+
+/// What the reads so far allow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    /// Reads of the tunnel at rest that did not prove the change, this one included.
+    pub(super) reads: u32,
+    /// How many of them are enough where the cloud's answer could be read.
+    pub(super) enough: u32,
+    /// The settle window is over: the change can't take effect any more.
+    pub(super) is_over: bool,
+}
+
+/// What a read of the tunnel at rest says.
+#[derive(Debug, PartialEq)]
+pub(super) enum Settled {
+    /// The operation ends.
+    Ended(Transition),
+    /// The tunnel has to be read again.
+    Open,
+}
+
+/// What the tunnel at rest says of an operation.
+pub(super) fn settle(
+    operation: &Operation,
+    tunnel: &Tunnel,
+    comparison: Comparison,
+    progress: Progress,
+) -> Settled {
+    debug_assert!(!tunnel.is_in_transition(), "a tunnel that is being changed shows half of it");
+    let telling = match &operation.before {
+        Some(before) => read_back::telling(&operation.changes, before),
+        // Nothing is known of what was there: every field could have been as requested already.
+        None => Telling::default(),
+    };
+    if telling.fields.is_empty() {
+        return match (progress.is_over, telling.unknown.is_empty()) {
+            (false, _) => Settled::Open,
+            (true, true) => Settled::Ended(by_what_is_there(comparison, operation)),
+            (true, false) => Settled::Ended(undetermined(comparison.verdict())),
+        };
+    }
+    let proof = comparison.only(&telling.fields);
+    if proof.differences.is_empty() && proof.same.is_empty() {
+        // The cloud showed these fields before and shows none of them now.
+        return if progress.is_over { Settled::Ended(undetermined(proof.verdict())) } else { Settled::Open };
+    }
+    if proof.differences.is_empty() {
+        return Settled::Ended(Transition::Succeed { verification: proof.verdict() });
+    }
+    let is_answered = answer_of(operation).is_some();
+    if !(progress.is_over || is_answered && progress.reads >= progress.enough) {
+        return Settled::Open;
+    }
+    Settled::Ended(if proof.same.is_empty() {
+        Transition::Fail { error: not_applied(operation) }
+    } else {
+        Transition::Diverge { verification: proof.verdict() }
+    })
+}
+
+/// At the end of the window the tunnel decides where nothing else can: nothing had to change, or what was there before
+/// is not known.
+fn by_what_is_there(comparison: Comparison, operation: &Operation) -> Transition {
+    if comparison.differences.is_empty() && comparison.same.is_empty() {
+        return undetermined(comparison.verdict());
+    }
+    if comparison.differences.is_empty() {
+        return Transition::Succeed { verification: comparison.verdict() };
+    }
+    if comparison.same.is_empty() && operation.before.is_none() {
+        return Transition::Fail { error: not_applied(operation) };
+    }
+    Transition::Diverge { verification: comparison.verdict() }
+}
+
+/// The cloud's words about an answer that leaves the outcome open, if its code could be read.
+fn answer_of(operation: &Operation) -> Option<&OperationError> {
+    match &operation.state {
+        State::Unknown { reason } if reason.upstream.as_ref().is_some_and(|u| u.code.is_some()) => {
+            Some(reason)
+        }
+        _ => None,
+    }
+}
+
+fn not_applied(operation: &Operation) -> OperationError {
+    let upstream = answer_of(operation).and_then(|reason| reason.upstream.clone());
+    OperationError { upstream, ..outcome::error(ErrorCode::NotApplied) }
+}
+
+fn undetermined(verdict: Verification) -> Transition {
+    let why = match verdict {
+        Verification::Unavailable { reason: Some(reason) } => reason,
+        _ => "the cloud does not show what was changed".into(),
+    };
+    let error = OperationError {
+        detail: format!("{why}, so the outcome can't be determined"),
+        ..outcome::error(ErrorCode::TaskTimeout)
+    };
+    Transition::TimeOut { error }
+}
