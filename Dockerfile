@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# A small image: the binary, the root certificates, and a user of its own.
+# A small image: the binary, root certificates, and an unprivileged user.
 FROM rust:1-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
@@ -17,7 +17,7 @@ USER 10001
 WORKDIR /var/lib/tunnelgate
 ENV TUNNELGATE_LISTEN=0.0.0.0:8080 TUNNELGATE_LOG_FORMAT=json
 EXPOSE 8080
-# SIGTERM finishes what is under way: give it longer than TUNNELGATE_SHUTDOWN_TIMEOUT.
+# After SIGTERM the process finishes its work: allow it TUNNELGATE_SHUTDOWN_DELAY plus TUNNELGATE_SHUTDOWN_TIMEOUT.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["tunnelgate"]
 CMD ["serve"]

@@ -363,6 +363,26 @@ fn every_document_that_the_code_names_exists() {
 }
 
 #[test]
+fn every_path_of_the_project_that_a_document_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    for (path, text) in documents() {
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let is_path = quoted.contains('/') && !quoted.contains([' ', '<', '{', '…', ':']);
+            let first = quoted.split('/').next().unwrap_or_default();
+            // Paths of modules are relative to src.
+            let base = [root.to_owned(), root.join("src")].into_iter().find(|base| base.join(first).is_dir());
+            let Some(base) = base.filter(|_| is_path && !["", "target"].contains(&first)) else { continue };
+            let file = base.join(quoted);
+            if !file.exists() && !file.with_extension("rs").exists() {
+                wrong.push(format!("{}: {quoted}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn the_index_names_every_decision() {
     let index = include_str!("../../docs/decisions/README.md");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions");
