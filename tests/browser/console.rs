@@ -29,7 +29,11 @@ async fn an_operation_moves_before_the_eyes_of_who_watches_and_its_timeline_tell
         .await;
 
     browser.click(&format!("{row} .open")).await;
-    browser.text("[data-event=verification_confirmed]", |text| text.contains("everything is as asked")).await;
+    browser
+        .text("[data-event=verification_confirmed]", |text| {
+            text.contains("every field has the requested value")
+        })
+        .await;
     for (event, word) in
         [("requested", "from 127.0.0.1"), ("submitted", "ModifyVpnConnEx"), ("succeeded", "+")]
     {
@@ -66,7 +70,7 @@ async fn the_log_can_be_searched_counted_saved_and_verified_and_tampering_shows(
     desk.open("#/audit").await;
     desk.sign_in(&desk.consumer.token).await;
     browser
-        .text(".sum", |text| text.starts_with("3 changes asked for and 1 failure in the last 24 hours"))
+        .text(".sum", |text| text.starts_with("3 changes requested and 1 failure in the last 24 hours"))
         .await;
     browser.click("summary").await;
     browser.text(".numbers tbody", |text| text.contains("1 failed")).await;
@@ -76,7 +80,7 @@ async fn the_log_can_be_searched_counted_saved_and_verified_and_tampering_shows(
     browser.type_into("#filter-tunnel_id", &format!("vpnx-task-fails{ENTER}")).await;
     browser.until_true("return document.querySelectorAll('.list tbody tr').length === 1").await;
     browser.text(".list tbody", |text| text.contains("the peer gateway refused the proposal")).await;
-    browser.text(".sum", |text| text.starts_with("1 change asked for and 1 failure")).await;
+    browser.text(".sum", |text| text.starts_with("1 change requested and 1 failure")).await;
     browser.until_true("return location.hash === '#/audit?event=failed&tunnel_id=vpnx-task-fails'").await;
 
     browser.download_to(desk.folder.path()).await;
@@ -104,9 +108,7 @@ async fn the_log_can_be_searched_counted_saved_and_verified_and_tampering_shows(
     browser.click("details.panel summary").await;
     browser.type_into("#kept", &kept).await;
     browser.click("details.panel button").await;
-    browser
-        .text("details.panel .verdict", |text| text.contains("Event 11 is in the log as it was kept"))
-        .await;
+    browser.text("details.panel .verdict", |text| text.contains("Event 11 matches the checkpoint")).await;
 
     let url = format!("sqlite:{}", desk.folder.path().join("tunnelgate.db").display());
     let mut database = sqlx::SqliteConnection::connect(&url).await.expect("the ledger");
@@ -165,7 +167,9 @@ async fn a_token_shows_what_it_may_and_is_forgotten() {
     let hash = format!("#/operations/{id}");
     desk.open(&hash).await;
     desk.sign_in("tg_ключ").await;
-    browser.text(".sign-in .bad", |text| text.starts_with("That is no token: it holds characters")).await;
+    browser
+        .text(".sign-in .bad", |text| text.starts_with("This is not a token: it contains invalid characters"))
+        .await;
     browser.script("document.querySelector('#token').value = ''").await;
     desk.sign_in("tg_nobody").await;
     browser.text(".sign-in .bad", |text| text.contains("does not know this token")).await;
@@ -177,7 +181,7 @@ async fn a_token_shows_what_it_may_and_is_forgotten() {
         ("requested", "#1"),
         ("submitted", "Task"),
         ("succeeded", "#3"),
-        ("verification_confirmed", "as asked"),
+        ("verification_confirmed", "requested value"),
     ] {
         browser.text(&format!("[data-event={event}]"), |text| text.contains(word)).await;
     }

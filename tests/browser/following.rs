@@ -29,7 +29,7 @@ async fn one_stream_tells_all_steps_and_what_is_there_stays_as_it_is() {
     desk.sign_in(&desk.consumer.token).await;
     browser.text(".live", |text| text == "Live.").await;
     browser.text("[data-event=submitted]", |text| text.contains("ModifyVpnConnEx")).await;
-    browser.text(".timeline .moving", |text| text.contains("under way")).await;
+    browser.text(".timeline .moving", |text| text.contains("in progress")).await;
     browser
         .script(
             "document.querySelector('[data-event=requested] .seq').focus(); \
@@ -37,7 +37,11 @@ async fn one_stream_tells_all_steps_and_what_is_there_stays_as_it_is() {
              window.marked = getSelection().toString()",
         )
         .await;
-    browser.text("[data-event=verification_confirmed]", |text| text.contains("everything is as asked")).await;
+    browser
+        .text("[data-event=verification_confirmed]", |text| {
+            text.contains("every field has the requested value")
+        })
+        .await;
     browser.until_true("return document.querySelector('.timeline .moving') === null").await;
     browser.until_true("return document.activeElement.matches('[data-event=requested] .seq')").await;
     browser.until_true("return marked.length > 10 && getSelection().toString() === marked").await;
@@ -66,7 +70,7 @@ async fn a_stream_that_breaks_off_goes_on_where_it_stopped() {
     browser.text("[data-event=submitted]", |text| !text.is_empty()).await;
     browser.text(".live", |text| text == "Live.").await;
     relay.cut();
-    browser.text(".live", |text| text.contains("Trying again")).await;
+    browser.text(".live", |text| text.contains("Retrying")).await;
     // It ends while nobody can be told.
     desk.consumer.ended(&id).await;
     relay.mend();

@@ -35,8 +35,8 @@ async fn the_list_spends_a_part_of_the_limit_and_says_so_when_it_is_used_up() {
         }
     });
     browser.click(".clear").await;
-    browser.text(".notice.warn", |text| text.contains("rate limit") && text.contains("pause of")).await;
-    browser.text(".live", |text| text.starts_with("Not up to date. Looking again in")).await;
+    browser.text(".notice.warn", |text| text.contains("rate limit") && text.contains("asks to wait")).await;
+    browser.text(".live", |text| text.starts_with("Out of date. Retrying in")).await;
     assert_eq!(browser.script("return document.querySelector('.notice button').disabled").await, true);
     greedy.abort();
     // It goes on by itself.

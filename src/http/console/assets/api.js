@@ -1,34 +1,34 @@
-// Speaking to the service. The token lives in this module's memory and nowhere else: not in storage, not in a cookie, not
-// in an address. A reload forgets it.
+// Requests to the service. Only this module's memory holds the token, never storage, a cookie or a URL. A reload removes
+// it.
 
 let token = null;
 let whenRefused = () => {};
 let skew = 0;
 let pace = 0;
 
-/** An answer that is no success, or no answer at all. Its message is a sentence for people. */
+/** An error answer, or a missing answer. The message is a sentence for the reader. */
 export class Failure extends Error {
   constructor(message, { status = 0, code = "", requestId = "", faults = [], retryAfter = 0 } = {}) {
     super(message);
     Object.assign(this, { status, code, requestId, faults, retryAfter });
   }
 
-  /** Milliseconds until it makes sense to ask again. A limit that is used up says so itself. */
+  /** Milliseconds until a retry makes sense; an exhausted rate limit names them. */
   pause(otherwise) { return this.status === 429 ? 1000 * Math.max(1, this.retryAfter) : Math.max(otherwise, 1000 * this.retryAfter); }
 }
 
-/** Takes a token. One that no header can carry is refused here: the browser would only say that it can't send it. */
+/** Sets the token. Refuses a token that a header can't contain: the browser's own error would not name the reason. */
 export function signIn(secret) {
-  if (/[^\x21-\x7e]/.test(secret)) throw new Failure("That is no token: it holds characters that no token has.");
+  if (/[^\x21-\x7e]/.test(secret)) throw new Failure("This is not a token: it contains invalid characters.");
   token = secret;
 }
 export function signOut() { token = null; }
 export function isSignedIn() { return token !== null; }
 
-/** Calls back when the service does not take the token any more. */
+/** Calls back when the token is no longer valid. */
 export function onRefused(callback) { whenRefused = callback; }
 
-/** Now, by the service's clock: a wrong clock on this machine does not shift "3 min ago". */
+/** The current time of the service's clock, so that a wrong clock on this machine does not shift "3 min ago". */
 export function now() { return Date.now() + skew; }
 
 function learnClock(response) {
@@ -38,7 +38,7 @@ function learnClock(response) {
   if (Number.isFinite(difference)) skew = Math.abs(difference) > 2000 ? difference : 0;
 }
 
-/** A wait between two looks that leaves most of the token's rate limit to others: a quarter of it at the most is spent. */
+/** A polling interval that uses up to a quarter of the token's rate limit and leaves the rest to other clients. */
 export function gentle(milliseconds) { return Math.max(milliseconds, pace); }
 
 function learnPace(response) {
@@ -59,11 +59,11 @@ async function failureOf(response) {
     return new Failure(sentence(problem.detail ?? problem.title),
       { ...about, code: problem.code, requestId: problem.request_id ?? about.requestId, faults: problem.errors ?? [] });
   } catch {
-    return new Failure(`The gateway, or something in front of it, answered ${response.status} without saying why.`, about);
+    return new Failure(`The gateway, or a proxy in front of it, answered ${response.status} without a reason.`, about);
   }
 }
 
-/** The response of a GET, once it is known to be a success. */
+/** The successful response of a GET. */
 export async function ask(path, parameters = {}, { signal, accept = "application/json", headers = {} } = {}) {
   const address = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(parameters)) {
@@ -76,13 +76,13 @@ export async function ask(path, parameters = {}, { signal, accept = "application
       cache: "no-store", credentials: "omit", redirect: "error" });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Failure("The gateway can't be reached.");
+    throw new Failure("The gateway is unreachable.");
   }
   learnClock(response);
   learnPace(response);
   if (response.ok) return response;
   const failure = await failureOf(response);
-  // Only the token in use can end the session: a late answer for an earlier one says nothing about it.
+  // Only a 401 for the current token ends the session: a late answer for an earlier token does not.
   if (response.status === 401 && used === token && used !== null) whenRefused(failure);
   throw failure;
 }
@@ -94,11 +94,11 @@ export async function get(path, parameters, options) {
     return await response.json();
   } catch (error) {
     if (options?.signal?.aborted) throw error;
-    throw new Failure("The gateway's answer broke off.");
+    throw new Failure("The gateway's answer ended early.");
   }
 }
 
-/** The bytes of a GET, told about as they come. */
+/** The bytes of a GET; reports the progress. */
 export async function download(path, parameters, accept, { signal, onBytes }) {
   const response = await ask(path, parameters, { signal, accept });
   const chunks = [];
@@ -114,6 +114,6 @@ export async function download(path, parameters, accept, { signal, onBytes }) {
     }
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Failure("The download broke off. Nothing was saved: a part must not be taken for the whole.");
+    throw new Failure("The download ended early. Nothing was saved, because the file would be incomplete.");
   }
 }

@@ -9,7 +9,7 @@ import { EVENTS, badge, fields, value } from "./words.js";
 
 const FILTERS = [
   { name: "event", label: "Event", options: Object.keys(EVENTS) },
-  { name: "requested_by", label: "Actor", placeholder: "name of a key" },
+  { name: "requested_by", label: "Actor", placeholder: "key name" },
   { name: "tunnel_id", label: "Tunnel", placeholder: "vpnx-…" },
   { name: "vpc_id", label: "VPC", placeholder: "vpc-…" },
   { name: "operation_id", label: "Operation", placeholder: "id", size: 14 },
@@ -17,19 +17,19 @@ const FILTERS = [
   { name: "created_before", label: "Before (UTC)", type: "datetime-local" },
 ];
 
-/** The filters as the API takes them: a moment without an offset is UTC. */
+/** The filters as query parameters; a time without an offset is UTC. */
 function query(values) {
   const moment = (text) => (text ? new Date(`${text}Z`).toISOString() : "");
   return { ...values, created_after: moment(values.created_after), created_before: moment(values.created_before) };
 }
 
-/** What an event says in a few words. */
+/** A short summary of an event. */
 function gist(event) {
   const { upstream } = event;
   if (event.changes) return fields(event.changes).map(([name]) => name).join(", ");
   if (upstream?.verification?.differences) return `differs: ${upstream.verification.differences.map((one) => one.pointer).join(", ")}`;
   if (upstream?.verification?.reason) return upstream.verification.reason;
-  // 0 is the cloud's word for a success.
+  // The cloud's code for success is 0.
   return [upstream?.action, upstream?.code !== "0" && (upstream?.code_desc ?? upstream?.code), upstream?.message].filter(Boolean).join(" · ");
 }
 
@@ -45,7 +45,7 @@ function row(event) {
     cell("Details", { class: "change" }, gist(event)));
 }
 
-/** Downloads all that fits the filters, not only this page. */
+/** Downloads all events that match the filters, not only this page. */
 function downloads(view, values) {
   const told = h("span", { class: "muted", role: "status" });
   async function take(button, accept, name) {
@@ -59,12 +59,12 @@ function downloads(view, values) {
       if (!view.signal.aborted) told.textContent = error.message;
     }
     button.disabled = false;
-    // Disabled it lost the focus.
+    // The button lost the focus while disabled.
     if (document.activeElement === document.body) button.focus();
   }
   const button = (text, accept, name) =>
     h("button", { type: "button", onclick: (event) => take(event.currentTarget, accept, name) }, text);
-  return h("div", { class: "downloads" }, h("span", {}, "All that fit, as"),
+  return h("div", { class: "downloads" }, h("span", {}, "All matching events as"),
     button("CSV", "text/csv", "audit-events.csv"), button("NDJSON", "application/x-ndjson", "audit-events.ndjson"), told);
 }
 
@@ -74,7 +74,7 @@ export function audit(view) {
   let generation = 0;
   const trouble = h("div");
   const picture = h("div", { class: "picture" });
-  const empty = h("p", { class: "empty", hidden: true }, "No event fits.");
+  const empty = h("p", { class: "empty", hidden: true }, "No matching event.");
   const list = table("Events of the audit log, newest first", ["Seq", "When", "Event", "Actor", "Tunnel", "Details"]);
   const rows = new Rows(list.body, (event) => event.seq, row);
   const pager = new Pager(() => { generation += 1; page(); });
@@ -100,12 +100,12 @@ export function audit(view) {
 
   const draw = () => attempt(picture, async (isWanted) => {
     const chosen = RANGES[range];
-    // The chart has a range of its own; the other filters hold for it too, but that on the kind of event.
+    // The chart has its own time range, and ignores the filter on the kind of event; the other filters apply.
     const { event, created_after, created_before, ...others } = values;
     const counts = await get("audit-events/counts", { ...others, bucket: chosen.bucket, created_after: startOf(chosen, now()) }, { signal: view.signal });
     if (!isWanted()) return;
     paint = () => {
-      // The table below the chart stays open, and keeps the focus.
+      // The table below the chart stays open and keeps the focus.
       const [isOpen, hadFocus] = [picture.querySelector("details")?.open, picture.contains(document.activeElement)];
       put(picture, chart(counts, chosen, Object.values(others).some(Boolean), picture.clientWidth));
       picture.querySelector("details").open = Boolean(isOpen);
@@ -114,7 +114,7 @@ export function audit(view) {
     paint();
   });
 
-  // Drawn for the width that there is, so that its words stay legible on a phone.
+  // The drawing follows the available width, so that its labels stay legible on a phone.
   let paint = () => {};
   let width = 0;
   const observer = new ResizeObserver(() => {
@@ -144,7 +144,7 @@ export function audit(view) {
   look();
 }
 
-const TITLES = { changes: "What was asked for", upstream: "What the cloud said" };
+const TITLES = { changes: "Requested changes", upstream: "Cloud's answer" };
 
 /** One event with every column. */
 export async function event(view, seq) {
@@ -159,12 +159,12 @@ export async function event(view, seq) {
     put(body, h("dl", { class: "columns-of-event" }, Object.entries(columns).map(([name, content]) => h("div", {}, h("dt", {}, name), h("dd", {}, show(name, content))))),
       Object.entries({ changes, upstream }).filter(([, content]) => content !== null).map(([name, content]) =>
         h("section", { class: "panel" }, h("h2", {}, TITLES[name]), value(content))),
-      h("nav", { class: "pager", "aria-label": "Neighbours" },
+      h("nav", { class: "pager", "aria-label": "Adjacent events" },
         found.seq > 1 && h("a", { class: "button", href: `#/audit/${found.seq - 1}` }, `Event ${found.seq - 1}`),
         h("a", { class: "button", href: `#/audit/${found.seq + 1}` }, `Event ${found.seq + 1}`)));
   } catch (error) {
     if (view.signal.aborted) return;
     put(body, error.status === 404
-      ? h("p", { class: "notice", role: "alert" }, "There is no such event yet, or not one that your token may see.") : failure(error));
+      ? h("p", { class: "notice", role: "alert" }, "This event does not exist yet, or your token may not read it.") : failure(error));
   }
 }

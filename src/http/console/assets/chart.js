@@ -1,5 +1,4 @@
-// Changes and failures over time: changes upwards, failures downwards, so that the two can't be mistaken for each other
-// without their colours.
+// Changes and failures over time. Changes point up and failures down, so that they differ without colours too.
 
 import { h, svg } from "./dom.js";
 import { exact } from "./time.js";
@@ -8,7 +7,7 @@ import { FAILURES, words } from "./words.js";
 const [HEIGHT, LEFT, MIDDLE] = [190, 44, 118];
 const [TOP, BOTTOM] = [10, 168];
 
-/** How far the chart looks back. */
+/** The chart's time ranges. */
 export const RANGES = {
   "1h": { label: "last hour", bucket: "1m", buckets: 60, seconds: 60, says: "minute" },
   "24h": { label: "last 24 hours", bucket: "1h", buckets: 24, seconds: 3600, says: "hour" },
@@ -17,13 +16,13 @@ export const RANGES = {
   "365d": { label: "last 365 days", bucket: "1d", buckets: 365, seconds: 86_400, says: "day" },
 };
 
-/** The moment at which the oldest bucket of a range begins: all of them are whole, but for the newest. */
+/** The start of a range's oldest bucket. All buckets but the newest are complete. */
 export function startOf(range, now) {
   const length = range.seconds * 1000;
   return new Date((Math.floor(now / length) - range.buckets + 1) * length).toISOString();
 }
 
-/** Counts by bucket, with the empty ones. */
+/** Counts by bucket, including empty buckets. */
 function series(counts, range) {
   const length = range.seconds * 1000;
   const start = Date.parse(counts.created_after);
@@ -39,7 +38,7 @@ function series(counts, range) {
   return buckets;
 }
 
-/** The smallest round number that is not below. */
+/** The smallest round number that is not smaller. */
 function ceiling(most) {
   for (let unit = 1; ; unit *= 10) for (const step of [1, 2, 3, 4, 5, 6, 8]) if (step * unit >= most) return step * unit;
 }
@@ -69,7 +68,7 @@ function drawing(buckets, range, summary, width) {
     const isOpen = index === buckets.length - 1;
     return [
       svg("g", { class: isOpen ? "bucket open" : "bucket" },
-        svg("title", {}, `${exact(bucket.from, 0)} UTC: ${bucket.changes} asked for; failures: ${details(bucket)}`),
+        svg("title", {}, `${exact(bucket.from, 0)} UTC: ${bucket.changes} requested; failures: ${details(bucket)}`),
         svg("rect", { x: LEFT + index * slot, y: TOP, width: slot, height: BOTTOM - TOP, class: "catch" }),
         rise > 0 && svg("rect", { x, y: MIDDLE - rise, width: bar, height: rise, class: "changes" }),
         fall > 0 && svg("rect", { x, y: MIDDLE + 1, width: bar, height: fall, class: "failures" })),
@@ -85,24 +84,24 @@ function drawing(buckets, range, summary, width) {
     svg("text", { x: LEFT - 8, y: MIDDLE + 4, class: "axis end" }, "0"));
 }
 
-/** The chart, so many pixels wide, and the same as a table. */
+/** The chart with its width in pixels, and a table of the same numbers. */
 export function chart(counts, range, isFiltered, width) {
   const buckets = series(counts, range);
   const total = (kind) => buckets.reduce((sum, bucket) => sum + bucket[kind], 0);
   const [changes, failures] = [total("changes"), total("failures")];
-  const summary = `${changes} ${changes === 1 ? "change" : "changes"} asked for and ${failures} ${failures === 1 ? "failure" : "failures"} in the ${range.label}`;
+  const summary = `${changes} ${changes === 1 ? "change" : "changes"} requested and ${failures} ${failures === 1 ? "failure" : "failures"} in the ${range.label}`;
   const filled = buckets.filter((bucket) => Object.keys(bucket.kinds).length > 0).reverse();
   return [
-    h("p", { class: "legend" }, h("span", { class: "key changes" }, "↑ asked for"), h("span", { class: "key failures" }, "↓ failures"),
+    h("p", { class: "legend" }, h("span", { class: "key changes" }, "↑ requested"), h("span", { class: "key failures" }, "↓ failures"),
       h("strong", { class: "sum" }, `${summary}.`)),
     drawing(buckets, range, `${summary}. The table below has the numbers.`, width),
-    h("p", { class: "covers" }, `One bar a ${range.says}, from ${exact(counts.created_after, 0)} to ${exact(counts.created_before, 0)} UTC; the newest is still filling. `,
-      "Failures: refused or never sent, failed, timed out, not as asked, denied. Only VPCs that your token may read",
-      isFiltered ? ", and only what fits the filters on actor, tunnel, VPC and operation." : "."),
-    h("details", {}, h("summary", {}, "The numbers as a table"),
-      filled.length === 0 ? h("p", { class: "muted" }, "No event in this time.") : h("table", { class: "numbers" },
+    h("p", { class: "covers" }, `One bar per ${range.says}, from ${exact(counts.created_after, 0)} to ${exact(counts.created_before, 0)} UTC; the newest bar is incomplete. `,
+      "Failures: rejected, failed, timed out, diverged, denied. Only VPCs that your token may read",
+      isFiltered ? ", and only events that match the filters on actor, tunnel, VPC and operation." : "."),
+    h("details", {}, h("summary", {}, "Show as a table"),
+      filled.length === 0 ? h("p", { class: "muted" }, "No event in this time range.") : h("table", { class: "numbers" },
         h("caption", { class: "visually-hidden" }, summary),
-        h("thead", {}, h("tr", {}, ["From (UTC)", "Asked for", "Failures", "Which"].map((name) => h("th", { scope: "col" }, name)))),
+        h("thead", {}, h("tr", {}, ["From (UTC)", "Requested", "Failures", "Kinds"].map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, filled.map((bucket) => h("tr", {}, h("th", { scope: "row" }, exact(bucket.from, 0)),
           h("td", { class: "number" }, bucket.changes), h("td", { class: "number" }, bucket.failures), h("td", {}, details(bucket))))))),
   ];

@@ -1,5 +1,5 @@
-// Building elements. Whatever comes from the service becomes a text node: nothing here parses HTML, and the page's
-// policy (trusted-types 'none') would refuse it.
+// Building elements. Every value from the service becomes a text node: no code here parses HTML, and the page's policy
+// (trusted-types 'none') would refuse to.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -27,14 +27,14 @@ export function svg(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** Puts these children in the place of those that an element has. */
+/** Replaces the children of an element. */
 export function put(element, ...children) {
   element.replaceChildren(...present(children));
 }
 
 let unsaid = [];
 
-/** Says something to those who hear the page rather than see it. What comes together is said together. */
+/** Announces a text to screen readers; announces texts of the same moment together. */
 export function announce(text) {
   unsaid.push(text);
   if (unsaid.length > 1) return;
@@ -44,20 +44,20 @@ export function announce(text) {
   }, 100);
 }
 
-/** What went wrong, as a sentence, with a way to try again: not before the gateway would listen. */
+/** An error with a retry button, enabled once the gateway accepts requests again. */
 export function failure(error, retry) {
   const pause = error.status === 429 ? error.retryAfter : 0;
   const again = retry && h("button", { type: "button", disabled: pause > 0, onclick: () => {
-    // The button goes: the focus must not go with it.
+    // The button disappears; the focus must stay in the page.
     document.querySelector("main h1")?.focus();
     retry();
-  } }, "Try again");
+  } }, "Retry");
   if (again) setTimeout(() => { again.disabled = false; }, 1000 * pause);
   return h("div", { class: pause > 0 ? "notice warn" : "notice bad", role: "alert" },
-    h("p", {}, error.message, pause > 0 && ` The gateway asks for a pause of ${pause} s.`),
+    h("p", {}, error.message, pause > 0 && ` The gateway asks to wait ${pause} s.`),
     error.faults?.length > 0 && h("ul", {}, error.faults.map((fault) => h("li", {}, `${fault.pointer} ${fault.detail}`))),
     error.requestId && h("p", { class: "muted" }, "Request ", h("code", {}, error.requestId),
-      " – the gateway's log says more under this id."),
+      " – the gateway's log has the details under this id."),
     again);
 }
 
@@ -68,7 +68,7 @@ export function save(content, name, type) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** Waits, or ends early with the signal. */
+/** Waits; an abort signal ends the wait early. */
 export function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
@@ -76,7 +76,7 @@ export function pause(milliseconds, signal) {
   });
 }
 
-/** Waits while nobody looks at the page, or ends early with the signal. */
+/** Waits while the page is hidden; an abort signal ends the wait early. */
 export async function untilVisible(signal) {
   while (document.hidden && !signal.aborted) {
     await new Promise((resolve) => {

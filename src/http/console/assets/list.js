@@ -1,13 +1,13 @@
-// What the lists share: filters, rows that keep their place and focus, pages, and keeping up to date.
+// Shared parts of the lists: filters, rows that keep their position and focus, pages, and polling.
 
 import { h, pause, untilVisible } from "./dom.js";
 
-/** The parameters after "?" in the address's hash. */
+/** The parameters after "?" in the URL's hash. */
 export function parametersOf(hash) {
   return Object.fromEntries(new URLSearchParams(hash.split("?")[1] ?? ""));
 }
 
-/** Puts the filters into the address, so that it can be shared, without leaving the view. */
+/** Writes the filters into the URL, so that it can be shared, without leaving the view. */
 export function rememberIn(route, values) {
   const set = Object.entries(values).filter(([, value]) => value);
   history.replaceState(null, "", `#${route}${set.length > 0 ? `?${new URLSearchParams(set)}` : ""}`);
@@ -24,7 +24,7 @@ function control(field, value, changed) {
   return h("div", { class: "field" }, h("label", { for: id }, field.label), input);
 }
 
-/** A bar of filters. Calls back with their values when one changes. */
+/** A bar of filters. Calls back with the values after each change. */
 export function filterBar(fields, values, changed) {
   const form = h("form", { class: "filters", role: "search", onsubmit: (event) => { event.preventDefault(); tell(); } });
   function tell() {
@@ -32,7 +32,7 @@ export function filterBar(fields, values, changed) {
     changed(Object.fromEntries(Object.entries(data).map(([name, value]) => [name, value.trim()])));
   }
   form.append(...fields.map((field) => control(field, values[field.name] ?? "", tell)),
-    // The keyboard's way to apply them; a change of a field does it too.
+    // For the keyboard; changing a field applies the filters too.
     h("button", { type: "submit", class: "visually-hidden" }, "Apply filters"),
     h("button", { type: "button", class: "plain clear", onclick: () => {
       for (const input of form.querySelectorAll("input, select")) input.value = "";
@@ -41,7 +41,7 @@ export function filterBar(fields, values, changed) {
   return form;
 }
 
-/** A table whose roles stay when a narrow screen turns its rows into cards. */
+/** A table that keeps its roles when a narrow screen shows the rows as cards. */
 export function table(caption, columns) {
   const body = h("tbody", { role: "rowgroup" });
   const element = h("table", { class: "list", role: "table" },
@@ -51,18 +51,18 @@ export function table(caption, columns) {
   return { element, body };
 }
 
-/** One cell; its label shows where the columns have no heads any more. */
+/** One cell; a narrow screen shows the label instead of the column's head. */
 export function cell(label, attributes, ...children) {
   return h("td", { role: "cell", "data-label": label, ...attributes }, ...children);
 }
 
-/** Rows by key: those that did not change stay as they are, with the focus and the selection in them. */
+/** Rows by key. Unchanged rows stay in the page and keep the focus and the selection. */
 export class Rows {
   #body; #key; #render; #rows = new Map();
 
   constructor(body, key, render) { this.#body = body; this.#key = key; this.#render = render; }
 
-  /** Shows these items; `isUpdate` marks what is new or has changed. */
+  /** Shows these items; `isUpdate` highlights new and changed items. */
   show(items, isUpdate) {
     const kept = new Map();
     const elements = items.map((item) => {
@@ -87,7 +87,7 @@ export class Rows {
   }
 }
 
-/** Pages by cursor. `turn` is called with the cursor of the page that is wanted. */
+/** Pages by cursor. Calls `turn` with the cursor of the requested page. */
 export class Pager {
   #before = []; #next = null; #turn;
   cursor = null;
@@ -103,19 +103,19 @@ export class Pager {
 
   #go(before, cursor) { [this.#before, this.cursor] = [before, cursor ?? null]; this.#turn(); }
 
-  /** Back to the first page, as after a change of the filters. */
+  /** Back to the first page, for example after a change of the filters. */
   reset() { [this.#before, this.cursor] = [[], null]; }
 
   get isFirst() { return this.cursor === null; }
 
-  /** The page is there; `next` is the cursor of the one after it. */
+  /** Called with a loaded page; `next` is the cursor of the next page. */
   reached(next) {
     this.#next = next;
     const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
     this.newest.disabled = this.newer.disabled = this.isFirst;
     this.older.disabled = next === null;
     this.element.hidden = this.isFirst && next === null;
-    // A button that can't be pressed any more loses the focus: another one of them takes it.
+    // A disabled button loses the focus: move the focus to another button.
     if (focused?.disabled) this.element.querySelector("button:enabled")?.focus();
   }
 }

@@ -11,7 +11,7 @@ const main = document.getElementById("main");
 const sections = document.getElementById("sections");
 const signOut = document.getElementById("sign-out");
 
-/** What the token may do: each section with the scope that it needs, and what the service said if that is missing. */
+/** The sections that the token may not read, each with the service's error. */
 const missing = { operations: null, audit: null };
 
 const ROUTES = [
@@ -25,7 +25,7 @@ const SCOPES = { operations: "tunnels:read", audit: "audit:read" };
 
 let leave = new AbortController();
 
-/** Leaves what is shown, and gives a place for what comes. */
+/** Leaves the current view and returns an empty one. */
 function fresh(title) {
   leave.abort();
   leave = new AbortController();
@@ -38,7 +38,7 @@ function refusal(view, route) {
   view.root.append(h("div", { class: "head" }, h("h1", { tabindex: "-1" }, route.title)),
     h("div", { class: "notice", role: "alert" },
       h("p", {}, "Your token lacks the scope ", h("code", {}, SCOPES[route.needs]), `: ${missing[route.needs].message}`),
-      h("p", { class: "muted" }, "An operator of the gateway gives scopes to a key when it is made: ", h("code", {}, `tunnelgate keys create --scope ${SCOPES[route.needs]} …`))));
+      h("p", { class: "muted" }, "The gateway's operators choose a key's scopes when they create it: ", h("code", {}, `tunnelgate keys create --scope ${SCOPES[route.needs]} …`))));
 }
 
 function show(isNavigation) {
@@ -60,7 +60,7 @@ function show(isNavigation) {
   if (isNavigation) main.querySelector("h1")?.focus();
 }
 
-/** Null if the token may ask this, else what the service said. A token that it does not know at all is thrown. */
+/** Null if the token may read this path, else the service's error. Throws for an invalid token. */
 async function lacks(path) {
   try {
     await api.ask(path, { limit: 1 });
@@ -83,7 +83,7 @@ async function enter(secret) {
   show(true);
 }
 
-/** Asks for the token; `reason` says why it is asked for again. */
+/** Asks for the token; `reason` explains why the page asks again. */
 function askForToken(reason) {
   api.signOut();
   sections.hidden = signOut.hidden = true;
@@ -99,7 +99,7 @@ function askForToken(reason) {
       await enter(input.value.trim());
     } catch (error) {
       button.disabled = false;
-      const unknown = "The gateway does not know this token, or it has expired or was revoked.";
+      const unknown = "The gateway does not know this token: it is invalid, expired or revoked.";
       put(said, h("p", { class: "notice bad" }, error.status === 401 ? unknown : error.message));
       input.setAttribute("aria-invalid", "true");
       input.focus();
@@ -108,9 +108,9 @@ function askForToken(reason) {
   }
   view.root.append(h("form", { class: "sign-in", onsubmit: submit },
     h("h1", {}, "Sign in"),
-    h("p", {}, "See operations as they move, the audit log, and whether its chain holds."), said,
+    h("p", {}, "Follow operations live, read the audit log, and verify its hash chain."), said,
     h("label", { for: "token" }, "API token"), input, button,
-    h("p", { id: "kept-where", class: "muted" }, "It stays in this page's memory only: a reload or signing out forgets it. The page only reads; it can change nothing.")));
+    h("p", { id: "kept-where", class: "muted" }, "The token stays in this page's memory only: a reload or signing out removes it. The page is read-only.")));
   input.focus();
 }
 
@@ -129,8 +129,8 @@ theme.addEventListener("click", () => {
 document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 signOut.addEventListener("click", () => askForToken(null));
 api.onRefused(() => {
-  // While signing in, the form itself says so.
-  if (!sections.hidden) askForToken("The gateway does not take your token any more: it has expired or was revoked. Sign in again to go on where you were.");
+  // The sign-in form shows its own error.
+  if (!sections.hidden) askForToken("Your token is no longer valid: it has expired or was revoked. Sign in again to continue here.");
 });
 window.addEventListener("hashchange", () => show(true));
 dress("");

@@ -1,4 +1,4 @@
-// One operation: what was asked for, and each step as it happens.
+// One operation: the requested changes, and each step live.
 
 import { get } from "./api.js";
 import { announce, failure, h, put } from "./dom.js";
@@ -8,7 +8,7 @@ import { between, lasting, until, when } from "./time.js";
 import { Timeline } from "./timeline.js";
 import { cloudWords, differences, fields, icon, isFinal, statusOf, value, words } from "./words.js";
 
-/** A place whose content is drawn anew only if what it shows has changed. */
+/** An element that is redrawn only if its values have changed. */
 function place(name, attributes, draw) {
   const element = h(name, attributes);
   let shown;
@@ -24,9 +24,9 @@ function facts() {
   const list = [
     ["VPC", (it) => [it.tunnel.vpc_id], code],
     ["Gateway", (it) => [it.tunnel.gateway_id], code],
-    ["Asked by", (it) => [it.requested_by], (name) => name],
+    ["Requested by", (it) => [it.requested_by], (name) => name],
     ["Opened", (it) => [it.created_at], when],
-    ["Took", (it) => [it.created_at, it.finished_at], (start, end) => (end ? between(start, end) : [lasting(start), " so far"])],
+    ["Duration", (it) => [it.created_at, it.finished_at], (start, end) => (end ? between(start, end) : [lasting(start), " so far"])],
     ["Cloud task", (it) => [it.task_id], (task) => (task ? code(task) : h("span", { class: "muted" }, "none"))],
     ["Operation", (it) => [it.id], code, "wide"],
   ].map(([name, take, draw, width]) => ({ name, take, width, shown: place("dd", {}, draw) }));
@@ -37,20 +37,20 @@ function facts() {
 
 function asked(changes) {
   return h("table", { class: "asked" },
-    h("caption", {}, "Asked for"),
+    h("caption", {}, "Requested"),
     h("tbody", {}, fields(changes).map(([name, what]) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, name)), h("td", {}, value(what))))));
 }
 
 function verification(result) {
   if (!result) return [];
   if (result.result === "confirmed") {
-    return [h("div", { class: "notice good" }, h("p", {}, icon("good"), "Read back: the tunnel has everything as asked."))];
+    return [h("div", { class: "notice good" }, h("p", {}, icon("good"), "Read back: the tunnel has every requested value."))];
   }
   if (result.result === "diverged") {
-    return [h("div", { class: "notice warn" }, h("p", {}, icon("warn"), "Read back: the cloud reported success, but the tunnel is not as asked."),
+    return [h("div", { class: "notice warn" }, h("p", {}, icon("warn"), "Read back: the cloud reported success, but the tunnel does not have the requested values."),
       differences(result.differences))];
   }
-  return [h("div", { class: "notice" }, h("p", {}, icon("quiet"), `It could not be read back${result.reason ? `: ${result.reason}` : "."}`))];
+  return [h("div", { class: "notice" }, h("p", {}, icon("quiet"), `The tunnel could not be read back${result.reason ? `: ${result.reason}` : "."}`))];
 }
 
 function fault(error, status) {
@@ -61,7 +61,7 @@ function fault(error, status) {
     cloudWords(error.upstream))];
 }
 
-/** The parts of the view. They are built once; afterwards only what changes is touched. */
+/** The parts of the view, built once; updates touch only changed parts. */
 function parts(changes, timeline, mayReadLog) {
   const known = facts();
   const wrong = place("div", {}, fault);
@@ -69,7 +69,7 @@ function parts(changes, timeline, mayReadLog) {
   const elements = [known.element, wrong.element, read.element,
     h("div", { class: "columns" },
       h("section", { "aria-labelledby": "steps" }, h("h2", { id: "steps" }, "Timeline"), timeline.element,
-        !mayReadLog && h("p", { class: "muted note-below" }, "Where it was asked for, and every answer of the cloud, stand in the audit log: your token lacks the scope ", h("code", {}, "audit:read"), ".")),
+        !mayReadLog && h("p", { class: "muted note-below" }, "The audit log also has the request's origin and the cloud's answers, but your token lacks the scope ", h("code", {}, "audit:read"), ".")),
       h("section", { "aria-labelledby": "changes" }, h("h2", { id: "changes" }, "Change"), asked(changes)))];
   return { elements, show(operation) {
     known.show(operation);
@@ -107,7 +107,7 @@ export function operation(view, id) {
     show(operation);
   }
 
-  /** A step tells more than the operation shows when nobody knows yet what became of it. */
+  /** While the outcome is unknown, a step has more details than the operation. */
   async function lookAgain() {
     const operation = await read().catch(() => null);
     if (operation && !isFinal(current.status)) show(operation);
@@ -119,13 +119,13 @@ export function operation(view, id) {
     timeline.add(step, isNew);
     if (!isNew) return;
     announce(`${current.tunnel.tunnel_id}: ${words(step.event)}`);
-    // The end itself comes with the whole operation.
+    // The message `end` delivers the final operation.
     if (isFinal(step.status)) return;
     if (step.status !== current.status) lookAgain();
     show({ ...current, status: step.status });
   }
 
-  /** What the log tells beyond the steps; without it they are whole all the same. */
+  /** Adds the audit log's details to the steps; the steps are complete without them. */
   async function enrich() {
     if (!view.mayReadLog) return;
     const found = await get("audit-events", { operation_id: id, limit: 200 }, { signal: view.signal }).catch(() => null);
@@ -135,7 +135,7 @@ export function operation(view, id) {
   function connection(reason, wait) {
     if (isFinal(current.status) && reason === null) return;
     live.className = reason === null ? "live on" : "live";
-    put(live, h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, reason === null ? "Live." : [reason.message, " Trying again ", until(wait), "."]));
+    put(live, h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, reason === null ? "Live." : [reason.message, " Retrying ", until(wait), "."]));
   }
 
   async function look() {
@@ -160,7 +160,7 @@ export function operation(view, id) {
       return await look();
     } catch (missing) {
       if (missing.status !== 404) throw missing;
-      put(trouble, h("p", { class: "notice bad", role: "alert" }, "There is no such operation, or not one that your token may see."));
+      put(trouble, h("p", { class: "notice bad", role: "alert" }, "This operation does not exist, or your token may not read it."));
       return null;
     }
   }, (failed) => put(trouble, failure(failed, () => wake())));

@@ -1,4 +1,4 @@
-// The list of operations, newest first, as they move.
+// The live list of operations, newest first.
 
 import { gentle, get } from "./api.js";
 import { announce, failure, h, put } from "./dom.js";
@@ -6,7 +6,7 @@ import { Pager, Rows, cell, filterBar, keepUp, parametersOf, rememberIn, table }
 import { between, lasting, until, when } from "./time.js";
 import { STATUSES, fields, isFinal, statusOf, words } from "./words.js";
 
-// How often it is looked, at the most: the key's rate limit may make it less.
+// The shortest polling intervals; the key's rate limit can lengthen them.
 const BUSY = 3000;
 const CALM = 5000;
 
@@ -14,7 +14,7 @@ const FILTERS = [
   { name: "status", label: "Status", options: Object.keys(STATUSES) },
   { name: "tunnel_id", label: "Tunnel", placeholder: "vpnx-…" },
   { name: "vpc_id", label: "VPC", placeholder: "vpc-…" },
-  { name: "requested_by", label: "Asked by", placeholder: "name of a key" },
+  { name: "requested_by", label: "Requested by", placeholder: "key name" },
 ];
 
 function row(operation) {
@@ -25,9 +25,9 @@ function row(operation) {
     cell("Tunnel", {}, h("a", { class: "open", href: `#/operations/${id}` }, tunnel.tunnel_id),
       h("span", { class: "below" }, `${tunnel.vpc_id} / ${tunnel.gateway_id}`)),
     cell("Change", { class: "change" }, names.slice(0, 3).join(", "), names.length > 3 && ` and ${names.length - 3} more`),
-    cell("Asked by", {}, operation.requested_by),
+    cell("Requested by", {}, operation.requested_by),
     cell("When", {}, when(operation.created_at)),
-    cell("Took", { class: "number" }, operation.finished_at
+    cell("Duration", { class: "number" }, operation.finished_at
       ? between(operation.created_at, operation.finished_at) : lasting(operation.created_at)));
 }
 
@@ -38,7 +38,7 @@ export function operations(view) {
   const live = h("p", { class: "live" });
   const trouble = h("div");
   const empty = h("p", { class: "empty", hidden: true });
-  const list = table("Operations, newest first", ["Status", "Tunnel", "Change", "Asked by", "When", "Took"]);
+  const list = table("Operations, newest first", ["Status", "Tunnel", "Change", "Requested by", "When", "Duration"]);
   const rows = new Rows(list.body, (operation) => operation.id, row);
   const pager = new Pager(() => restart());
 
@@ -51,7 +51,7 @@ export function operations(view) {
     restart();
   }
 
-  /** Says what has ended since the last look. */
+  /** Announces the operations that ended since the last poll. */
   function tell(items) {
     const ended = items.filter((item) => known?.has(item.id) && !isFinal(known.get(item.id)) && isFinal(item.status));
     if (ended.length > 0) announce(ended.map((item) => `${item.tunnel.tunnel_id}: ${words(item.status)}`).join(". "));
@@ -61,7 +61,7 @@ export function operations(view) {
   async function look() {
     const asked = generation;
     const page = await get("operations", { ...values, limit: 50, cursor: pager.cursor }, { signal: view.signal });
-    // The filters have changed meanwhile: this page is not the one that is wanted.
+    // The filters have changed meanwhile: this answer is stale.
     if (asked !== generation) return 0;
     put(trouble);
     rows.show(page.items, known !== null);
@@ -70,12 +70,12 @@ export function operations(view) {
     const moving = page.items.filter((item) => !isFinal(item.status)).length;
     const isFiltered = Object.values(values).some(Boolean);
     empty.hidden = page.items.length > 0;
-    empty.textContent = isFiltered ? "No operation fits these filters." : "No operation yet. One appears here as soon as somebody changes a tunnel.";
+    empty.textContent = isFiltered ? "No operation matches these filters." : "No operation yet. Operations appear here as soon as a tunnel is changed.";
     list.element.hidden = page.items.length === 0;
     live.className = pager.isFirst ? "live on" : "live";
     put(live, h("span", { class: "dot", "aria-hidden": "true" }), pager.isFirst
-      ? `Live. ${moving === 0 ? "Nothing under way" : `${moving} under way`}${isFiltered ? " among these" : ""}.`
-      : "An older page: what is new appears on the newest one.");
+      ? `Live. ${moving === 0 ? "Nothing in progress" : `${moving} in progress`}${isFiltered ? " among the matches" : ""}.`
+      : "An older page: new operations appear on the newest page.");
     return gentle(moving > 0 ? BUSY : CALM);
   }
 
@@ -84,7 +84,7 @@ export function operations(view) {
     filterBar(FILTERS, values, changed), trouble, list.element, empty, pager.element);
   const wake = keepUp(view.signal, look, (error, wait) => {
     live.className = "live";
-    put(live, h("span", {}, "Not up to date. Looking again ", until(wait), "."));
+    put(live, h("span", {}, "Out of date. Retrying ", until(wait), "."));
     put(trouble, failure(error, () => wake()));
   });
 }

@@ -1,16 +1,15 @@
-// One operation's steps as they happen: server-sent events, read with fetch, because a browser's own EventSource can't send
-// the token.
+// One operation's live steps: server-sent events, read with fetch, because EventSource can't send the token.
 
 import { Failure, ask } from "./api.js";
 import { pause, untilVisible } from "./dom.js";
 
-/** A heartbeat comes every 15 s: a connection that is silent for so long is dead, even if nobody said so. */
+/** Heartbeats arrive every 15 s: a connection that is silent for longer than this is dead. */
 const SILENCE = 45_000;
-/** A connection that lasted so long was a good one: the next is tried as if it were the first. */
+/** A connection that lasted this long resets the reconnect backoff. */
 const GOOD = 10_000;
 const LONGEST_WAIT = 30_000;
 
-/** One message; a comment has no data. */
+/** Parses one message; a comment has no data. */
 function read(block) {
   const message = { data: "" };
   for (const line of block.split(/\r?\n/)) {
@@ -21,7 +20,7 @@ function read(block) {
   return message;
 }
 
-/** The messages of a body as they come; `heard` is told whenever anything comes. */
+/** The messages of a body as they arrive; calls `heard` for every chunk. */
 async function* messages(body, heard) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -36,7 +35,7 @@ async function* messages(body, heard) {
   }
 }
 
-/** What asking again will not mend. */
+/** Errors that a retry does not fix. */
 function isDefinite(error) { return error.status >= 400 && error.status < 500 && error.status !== 429; }
 
 /** Follows an operation until it has ended or the signal comes. `told` gets each step once, `ended` the operation at its
@@ -44,7 +43,7 @@ function isDefinite(error) { return error.status >= 400 && error.status < 500 &&
 export async function follow(id, signal, { told, ended, lost }) {
   let [last, retry, failures] = [null, 2000, 0];
   for (;;) {
-    // A page that nobody looks at holds no connection: a browser has only a few for each host.
+    // A hidden page holds no connection: browsers limit the connections per host.
     await untilVisible(signal);
     if (signal.aborted) return;
     const attempt = new AbortController();
@@ -76,7 +75,7 @@ export async function follow(id, signal, { told, ended, lost }) {
       attempt.abort();
     }
     if (isHidden) continue;
-    // A stream is closed after some minutes, and when a gateway stops: that is no failure.
+    // The gateway closes a stream after some minutes and when it stops: not a failure.
     failures = performance.now() - began > GOOD ? 0 : failures + 1;
     const longer = Math.min(LONGEST_WAIT, retry * 2 ** Math.max(0, failures - 1));
     const wait = reason?.pause(longer) ?? longer;

@@ -1,4 +1,4 @@
-// Moments and stretches of time. Exact times are in UTC, as in the audit log.
+// Times and durations. Exact times are in UTC, as in the audit log.
 
 import { now } from "./api.js";
 import { h } from "./dom.js";
@@ -35,19 +35,19 @@ export function between(start, end) {
   return duration(Date.parse(end) - Date.parse(start));
 }
 
-/** Both: how long ago, kept up to date, and exactly when. */
+/** A time: its age, kept up to date, and the exact value. */
 export function when(moment) {
   return h("time", { datetime: moment, class: "when", title: `${exact(moment)} UTC` },
     h("span", { class: "ago", "data-since": moment }, relative(moment)),
     h("span", { class: "exact" }, `${exact(moment, 0)} UTC`));
 }
 
-/** How long something has been going on, kept up to date. */
+/** The duration since a start, kept up to date. */
 export function lasting(start) {
   return h("span", { "data-lasting": start }, duration(now() - Date.parse(start)));
 }
 
-/** In how many seconds something comes, counted down. */
+/** A countdown in seconds. */
 export function until(milliseconds) {
   const moment = Date.now() + milliseconds;
   return h("span", { "data-until": moment }, countdown(moment));

@@ -1,5 +1,5 @@
-// The steps of one operation, in the order in which they happened. A step is added to those that are there, and nothing is
-// drawn anew: the focus and a selection stay.
+// The steps of one operation in their order. New steps are appended without redrawing, so that the focus and a selection
+// stay.
 
 import { h, put } from "./dom.js";
 import { between, exact, lasting } from "./time.js";
@@ -12,12 +12,12 @@ export class Timeline {
     h("div", { class: "step" }, this.#title, this.#says, this.#since));
   element = h("ol", { class: "timeline" });
 
-  /** `linksToLog`: the reader may read the audit log, so each step leads to its event. */
+  /** `linksToLog`: the token may read the audit log, so each step links to its event. */
   constructor(linksToLog) { this.#linksToLog = linksToLog; }
 
   has(seq) { return this.#steps.has(seq); }
 
-  /** Adds a step; `isNew` marks one that happened while somebody looked. */
+  /** Adds a step; `isNew` highlights a live step. */
   add(step, isNew) {
     const known = EVENTS[step.event] ?? { tone: "quiet", says: "" };
     const said = h("div", {}, cloudWords({ ...step.upstream, task_id: step.task_id }));
@@ -35,7 +35,7 @@ export class Timeline {
           before && h("span", { class: "gap" }, `+${between(before.at, step.at)}`),
           before && before !== first && h("span", { class: "muted" }, `${between(first.at, step.at)} after the start`), from),
         said,
-        // In the operation's own words above, unless it failed after reading back.
+        // The operation above shows its differences too, unless it failed after the read-back.
         step.verification?.result === "diverged" && step.event !== "verification_diverged" && differences(step.verification.differences)));
     this.element.insertBefore(element, this.#moving.isConnected ? this.#moving : null);
     this.#steps.set(step.seq, { said, from });
@@ -43,7 +43,7 @@ export class Timeline {
     if (this.#events.has(step.seq)) this.enrich(this.#events.get(step.seq));
   }
 
-  /** Adds what only the audit log tells of a step: where it was asked for, and every answer of the cloud. */
+  /** Adds a step's details from the audit log: the request's origin and the cloud's answer. */
   enrich(event) {
     this.#events.set(event.seq, event);
     const step = this.#steps.get(event.seq);
@@ -52,9 +52,9 @@ export class Timeline {
     put(step.from, event.source_ip && `from ${event.source_ip}${event.user_agent ? ` (${event.user_agent})` : ""}`);
   }
 
-  /** It goes on: says how it stands, and since when. */
+  /** Shows the current status and its duration. */
   moves(status, since) {
-    const title = status === "unknown" ? "finding out" : "under way";
+    const title = status === "unknown" ? "finding out" : "in progress";
     if (this.#title.textContent !== title) this.#title.textContent = title;
     const says = STATUSES[status]?.says ?? "";
     if (this.#says.textContent !== says) this.#says.textContent = says;
@@ -62,6 +62,6 @@ export class Timeline {
     if (!this.#moving.isConnected) this.element.append(this.#moving);
   }
 
-  /** Nothing more will come. */
+  /** Removes the row of the current status: the operation has ended. */
   ends() { this.#moving.remove(); }
 }
