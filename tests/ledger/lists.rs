@@ -1,10 +1,13 @@
 //! Filters, pages, and the VPCs of a principal.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tunnelgate::domain::bucket::Bucket;
 use tunnelgate::domain::event::{Event, EventKind};
 use tunnelgate::domain::operation::{ErrorCode, Status, Transition};
 use tunnelgate::domain::principal::{VpcPattern, VpcScope};
+use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::service::ledger::{EventFilter, OperationFilter, Order, Step};
 
 use crate::harness::{Harness, advance, at, denied, error, opening_in, submit, succeed};
@@ -318,6 +321,41 @@ async fn filters_hold_together(harness: Harness) {
     }
 }
 
+/// Compares the counts with a scan of all events.
+async fn counts_agree_with_the_list_of_events(harness: Harness) {
+    fill(&harness).await;
+    harness.ledger.write(Step::Record(Box::new(denied(at(4000), "intruder")))).await.expect("written");
+    let log = harness.events().await;
+    let all = EventFilter::default;
+    let some = |text: &str| Some(text.to_owned());
+    let cases = [
+        (VpcScope::All, all()),
+        (scope(&["vpc-prod-*", "vpc-1"]), all()),
+        (scope(&[]), all()),
+        (VpcScope::All, EventFilter { operation_id: log[0].row.operation_id, ..all() }),
+        (VpcScope::All, EventFilter { event: Some(EventKind::Requested), ..all() }),
+        (VpcScope::All, EventFilter { vpc_id: some("vpc_test"), requested_by: some("bob"), ..all() }),
+        (VpcScope::All, EventFilter { status: Some(Status::Succeeded), ..all() }),
+        (VpcScope::All, EventFilter { tunnel_id: some("vpnx-1"), created_after: Some(at(5)), ..all() }),
+        (VpcScope::All, EventFilter { created_after: Some(at(5)), created_before: Some(at(50)), ..all() }),
+    ];
+    for (vpcs, filter) in cases {
+        for bucket in [Bucket::Minute, Bucket::Hour, Bucket::Day] {
+            let listed = harness.ledger.events(&vpcs, &filter, Order::OldestFirst, None, 100).await;
+            let mut expected = BTreeMap::new();
+            for event in listed.expect("a list") {
+                let seconds = i64::try_from(bucket.length().as_secs()).expect("a day at most");
+                let start = event.row.occurred_at.as_seconds().div_euclid(seconds) * seconds;
+                *expected.entry((Timestamp::from_micros(start * 1_000_000), event.row.event)).or_default() +=
+                    1_u64;
+            }
+            let counts = harness.ledger.event_counts(&vpcs, &filter, bucket).await.expect("counts");
+            let found: Vec<_> = counts.into_iter().map(|c| ((c.from, c.event), c.count)).collect();
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{vpcs:?} {filter:?} {bucket:?}");
+        }
+    }
+}
+
 on_each_ledger!(
     every_filter_narrows_the_list_of_operations,
     pages_stay_right_while_rows_come_in,
@@ -326,4 +364,5 @@ on_each_ledger!(
     pages_are_whole_where_matches_are_rare,
     lists_by_time_are_whole_whatever_the_clocks_did,
     filters_hold_together,
+    counts_agree_with_the_list_of_events,
 );
