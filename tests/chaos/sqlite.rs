@@ -75,7 +75,7 @@ async fn a_read_only_file_system_stops_the_start_with_one_clear_line() {
     assert!(!refused.wait().success());
     let stderr = refused.stderr();
     let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-    assert!(lines.len() == 1 && lines[0].contains("the ledger could not be"), "{stderr}");
+    assert!(lines.len() == 1 && lines[0].contains("can't write to the ledger"), "{stderr}");
     assert!(disk.remount("rw"));
     let gateway = cluster.gateway("second", &[]);
     cluster.all_is_well(&gateway.consumer, &accepted).await;
