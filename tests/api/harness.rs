@@ -1,4 +1,4 @@
-//! A gateway, or several, with a simulated cloud, all in this process.
+//! Gateways and a simulated cloud in this process.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -29,7 +29,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 pub struct Harness {
     pub store: Store,
     pub simulator: Simulator,
-    /// May do everything.
+    /// A consumer with every scope.
     pub consumer: Consumer,
     gateway: Gateway,
     world: World,
@@ -115,12 +115,12 @@ impl Harness {
         (gateway, consumer)
     }
 
-    /// Somebody who may do only this.
-    pub async fn somebody(&self, name: &str, grants: &[(Scope, &[&str])]) -> Consumer {
-        self.somebody_for(name, grants, None).await
+    /// A consumer with only these rights.
+    pub async fn consumer_with(&self, name: &str, grants: &[(Scope, &[&str])]) -> Consumer {
+        self.consumer_until(name, grants, None).await
     }
 
-    pub async fn somebody_for(
+    pub async fn consumer_until(
         &self,
         name: &str,
         grants: &[(Scope, &[&str])],
@@ -148,30 +148,30 @@ impl Harness {
         self.gateway.shutdown.request();
     }
 
-    /// Comes back when so many clients wait here, by `Prefer: wait` or at a stream.
+    /// Returns when `clients` clients wait at this gateway, with `Prefer: wait` or at a stream.
     pub async fn until_waiting(&self, kind: &str, clients: usize) {
         let wanted = format!("tunnelgate_http_waiting_clients{{kind=\"{kind}\"}} {clients}");
         let until = std::time::Instant::now() + crate::support::consumer::PATIENCE;
         loop {
-            let figures = self.consumer.get("/metrics", &[]).await.body;
-            if figures.lines().any(|line| line == wanted) {
+            let metrics = self.consumer.get("/metrics", &[]).await.body;
+            if metrics.lines().any(|line| line == wanted) {
                 return;
             }
-            assert!(std::time::Instant::now() < until, "not {wanted} in:\n{figures}");
+            assert!(std::time::Instant::now() < until, "not {wanted} in:\n{metrics}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// The changes of a tunnel that the cloud received.
+    /// The changes of a tunnel that the simulated cloud received.
     pub fn received(&self, tunnel: &str) -> Vec<Entry> {
         self.simulator.journal().into_iter().filter(|entry| entry.tunnel_id == tunnel).collect()
     }
 
-    /// How many calls of an action were made so far, as `/metrics` counts them.
+    /// The number of calls of an action, from `/metrics`.
     pub async fn calls(&self, action: &str) -> u64 {
-        let figures = self.consumer.get("/metrics", &[]).await.body;
+        let metrics = self.consumer.get("/metrics", &[]).await.body;
         let start = format!("tunnelgate_cloud_calls_total{{action=\"{action}\"");
-        let counts = figures.lines().filter(|line| line.starts_with(&start));
+        let counts = metrics.lines().filter(|line| line.starts_with(&start));
         counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 

@@ -1,11 +1,11 @@
-//! What the tests of operations and of audit events share.
+//! Shared by the tests of both lists, operations and audit events.
 
 use serde_json::Value;
 use tunnelgate::domain::principal::Scope;
 
 use crate::harness::{Harness, path, ranges};
 
-/// Five operations that have ended.
+/// Makes five operations and waits for their ends; returns their ids, newest first.
 pub async fn fill(harness: &Harness) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..5 {
@@ -23,14 +23,14 @@ pub fn ids(page: &Value) -> Vec<String> {
     items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect()
 }
 
-/// How many entries a list has.
+/// The number of entries on the first page of a list.
 pub async fn count(harness: &Harness, route: &str) -> usize {
     let answer = harness.consumer.get(route, &[]).await;
     assert_eq!(answer.status, 200, "{route}: {}", answer.body);
     answer.json()["items"].as_array().map_or(0, Vec::len)
 }
 
-/// A wrong query is a 400 that names these places.
+/// Asserts that a query is refused with a 400 that names these places.
 pub async fn is_refused(harness: &Harness, route: &str, pointers: &[&str]) {
     let answer = harness.consumer.get(route, &[]).await;
     assert_eq!(answer.problem(), (400, "invalid_query".into()), "{route}");
@@ -40,11 +40,11 @@ pub async fn is_refused(harness: &Harness, route: &str, pointers: &[&str]) {
     }
 }
 
-/// A consumer that follows the pages sees each entry of the beginning once, whatever is added meanwhile.
+/// Asserts that a consumer who follows the pages sees each entry once, although entries are added meanwhile.
 pub async fn pages_stay_right(harness: &Harness, route: &str) {
     fill(harness).await;
     let grants: &[(Scope, &[&str])] = &[(Scope::TunnelsRead, &["vpc-03*"]), (Scope::AuditRead, &["vpc-03*"])];
-    let reader = harness.somebody("reader", grants).await;
+    let reader = harness.consumer_with("reader", grants).await;
     let mut more = 10;
     for consumer in [&harness.consumer, &reader] {
         let (mut seen, mut next) = (Vec::new(), format!("{route}?limit=4"));

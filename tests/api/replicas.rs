@@ -41,7 +41,7 @@ async fn what_one_replica_leaves_behind_another_finishes() {
     assert_eq!(harness.received("vpnx-slow-task").len(), 1);
 }
 
-/// The default key of the fingerprints comes from the cloud's credentials.
+/// By default the key of the fingerprints is derived from the cloud's credentials.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged() {
     let harness = Harness::new(Store::postgres().await).await;
@@ -99,7 +99,7 @@ async fn a_stream_on_one_replica_tells_the_steps_of_another() {
     assert_eq!(kinds, ["requested", "submitted", "succeeded", "end"]);
 }
 
-/// Without LISTEN/NOTIFY another replica's steps are found by looking again.
+/// Without LISTEN/NOTIFY a replica polls the ledger for the steps of the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn waits_and_streams_end_where_nothing_is_heard_of_the_other_replica() {
     let harness = Harness::new(Store::postgres().await).await;
@@ -117,7 +117,7 @@ async fn waits_and_streams_end_where_nothing_is_heard_of_the_other_replica() {
     assert_eq!(waited.json()["status"], "succeeded");
 }
 
-/// Two connections for what consumers read, and fifty who wait: the pool is free for others.
+/// The pool for reads has two connections; fifty waiting clients leave it free for others.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_holds_no_database_connection() {
     let harness = Harness::with(Store::postgres().await, |settings| {
@@ -140,7 +140,7 @@ async fn who_waits_holds_no_database_connection() {
     let waits: Vec<_> = waits.collect();
     harness.until_waiting("wait", 25).await;
     assert_eq!(harness.consumer.get("/operations", &[]).await.status, 200);
-    // A shutdown ends them all.
+    // A shutdown ends all waits and streams.
     harness.stop();
     for wait in waits {
         let answer = wait.await.expect("an answer");

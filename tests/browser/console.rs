@@ -1,4 +1,4 @@
-//! The console at `/`: what somebody sees who looks at it, with a mouse and without.
+//! The console at `/`: what consumer_with sees who looks at it, with a mouse and without.
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor};

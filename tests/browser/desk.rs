@@ -1,4 +1,4 @@
-//! A gateway and somebody who looks at its console.
+//! A gateway and consumer_with who looks at its console.
 
 use std::path::Path;
 

@@ -11,8 +11,8 @@ async fn until_streams(desk: &Desk, count: usize) {
     let wanted = format!("tunnelgate_http_waiting_clients{{kind=\"stream\"}} {count}");
     let until = std::time::Instant::now() + PATIENCE;
     loop {
-        let figures = desk.consumer.get("/metrics", &[]).await.body;
-        if figures.lines().any(|line| line == wanted) {
+        let metrics = desk.consumer.get("/metrics", &[]).await.body;
+        if metrics.lines().any(|line| line == wanted) {
             return;
         }
         assert!(std::time::Instant::now() < until, "not {wanted}");

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// The longest wait for anything that a healthy process does in moments.
+/// Timeout for things that a healthy process does at once.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An answer over HTTP.
+/// An HTTP response.
 pub struct Answer {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
@@ -30,7 +30,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Where the next page of a list is; the link and the cursor say the same.
+    /// The path of a list's next page. Asserts that `Link` and `next_cursor` agree.
     pub fn next_page(&self) -> Option<String> {
         let page = self.json();
         let link = self.header("link");
@@ -67,7 +67,7 @@ impl Consumer {
         self.send(self.client.get(format!("{}{path}", self.base)), headers).await
     }
 
-    /// The bytes of a body as they are, with the headers as they are.
+    /// Sends these bytes and headers unchanged.
     pub async fn raw(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
         let method = method.parse().expect("a method");
         let request = self.client.request(method, format!("{}{path}", self.base)).body(body.to_owned());
@@ -107,7 +107,7 @@ impl Consumer {
         Answer { status, headers, body }
     }
 
-    /// The operation once it has ended.
+    /// Waits for the operation's end and returns it.
     pub async fn ended(&self, id: &str) -> Value {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -116,7 +116,7 @@ impl Consumer {
             if operation["finished_at"].is_string() {
                 return operation;
             }
-            assert!(Instant::now() < until, "it does not end: {operation}");
+            assert!(Instant::now() < until, "the operation does not end: {operation}");
         }
     }
 }
@@ -136,7 +136,7 @@ pub struct Message {
 }
 
 impl Messages {
-    /// The next message, comments and hints left out; `None` when the stream has been closed.
+    /// The next message, without comments and retry hints; `None` when the server has closed the stream.
     pub async fn next(&mut self) -> Option<Message> {
         loop {
             while let Some((block, rest)) = self.text.split_once("\n\n") {
@@ -167,7 +167,7 @@ impl Messages {
     }
 }
 
-/// Speaks plain HTTP to this machine only.
+/// A client for plain HTTP to this machine.
 pub fn plain_client() -> reqwest::Client {
     // Building a client needs a TLS provider although no test uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -7,7 +7,7 @@ pub mod postgres;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
-/// An empty ledger, removed at the end.
+/// An empty ledger, deleted on drop.
 pub struct Store {
     url: String,
     kind: Kind,
@@ -18,7 +18,7 @@ enum Kind {
     Postgres { admin: String, name: String },
 }
 
-/// A setup that a test receives, made on an empty ledger.
+/// The setup that a test receives, built on an empty ledger.
 pub trait OnLedger {
     async fn on(store: Store) -> Self;
 }
@@ -34,7 +34,7 @@ pub async fn run<T: OnLedger>(test: impl AsyncFnOnce(T), store: Store) {
     test(T::on(store).await).await;
 }
 
-/// Runs each test on SQLite and on PostgreSQL. Two threads: a wait for a process must not stop the consumers.
+/// Runs each test on SQLite and on PostgreSQL. Two threads, because waiting for a process blocks one.
 #[allow(unused_macros, reason = "each test binary uses a part of this file")]
 macro_rules! on_each_ledger {
     ($($test:ident),+ $(,)?) => {
@@ -60,7 +60,7 @@ impl Store {
         Self { url, kind: Kind::Sqlite(folder) }
     }
 
-    /// A database of its own.
+    /// A new database on the server of the test run.
     pub async fn postgres() -> Self {
         let admin = postgres::server().await.to_owned();
         let name = format!("test_{}", postgres::digits());
@@ -79,7 +79,7 @@ impl Store {
         matches!(self.kind, Kind::Postgres { .. })
     }
 
-    /// Runs a statement behind the ledger's back.
+    /// Runs a statement without the service.
     pub async fn execute(&self, sql: &str) -> Result<u64, sqlx::Error> {
         match &self.kind {
             Kind::Sqlite(_) => {
@@ -120,7 +120,7 @@ impl Store {
         }
     }
 
-    /// Every row of every table as text, and the files behind them where there are some.
+    /// Every row of every table as text; on SQLite the files themselves.
     pub async fn dump(&self) -> Vec<(String, Vec<u8>)> {
         let mut dump = Vec::new();
         match &self.kind {
@@ -148,7 +148,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if let Kind::Postgres { admin, name } = &self.kind {
-            // A runtime of its own: a test's may be gone by now.
+            // A new runtime, because the test's may have ended.
             let (admin, name) = (admin.clone(), name.clone());
             let dropped = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

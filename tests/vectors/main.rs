@@ -1,5 +1,5 @@
-//! Signatures made by the cloud's own SDK, held against the gateway's signer and the simulated cloud's, stage by stage:
-//! a failure names the entry and the stage. `TUNNELGATE_VECTORS` names another folder of vectors.
+//! Compares signatures of the cloud's own SDK with the gateway's signer and the simulated cloud's, stage by stage; a
+//! failure names the entry and the stage. `TUNNELGATE_VECTORS` names another folder of vectors.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 
@@ -36,7 +36,7 @@ impl Vector {
         simulator::v2::signature::Request { method, host, path, params }
     }
 
-    /// Anything but exactly `HmacSHA256` means SHA-1.
+    /// Every value other than `HmacSHA256` means SHA-1.
     fn signature_method(&self) -> SignatureMethod {
         SignatureMethod::from_word(&self.signature_method).unwrap_or(SignatureMethod::HmacSha1)
     }

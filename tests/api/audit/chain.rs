@@ -51,7 +51,7 @@ async fn a_broken_chain_names_its_first_bad_row(harness: Harness) {
         let told = found["why"].as_str().is_some_and(|text| text.contains(why));
         assert!(found["result"] == "broken" && found["seq"] == seq && told, "{found}");
     };
-    // A kept checkpoint that the log does not hold: written anew, or cut off.
+    // A checkpoint that the log does not contain: the log was rewritten or truncated.
     is_broken(&get(after(3, &newest["hash"])).await, 3, "not the one in the checkpoint");
     is_broken(&get(after(99, &newest["hash"])).await, 15, "tail was cut off");
 
@@ -73,7 +73,7 @@ async fn a_broken_chain_names_its_first_bad_row(harness: Harness) {
 }
 
 async fn checking_needs_the_whole_log_and_a_sound_question(harness: Harness) {
-    let limited = harness.somebody("limited", &[(Scope::AuditRead, &["vpc-prod-*"])]).await;
+    let limited = harness.consumer_with("limited", &[(Scope::AuditRead, &["vpc-prod-*"])]).await;
     let refused = limited.get("/audit-events/verification", &[]).await;
     assert_eq!(refused.problem(), (403, "forbidden".into()));
     assert_eq!(refused.json()["detail"], "the scope audit:read for all VPCs is missing");
@@ -91,7 +91,7 @@ async fn checking_needs_the_whole_log_and_a_sound_question(harness: Harness) {
     }
 }
 
-/// The reads of the check wait for a lock on the table, so that a second one surely comes meanwhile.
+/// A lock on the table makes the first verification wait, so the second one always overlaps with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_check_at_a_time() {
     use sqlx::{Connection, Executor, PgConnection};
@@ -102,7 +102,7 @@ async fn one_check_at_a_time() {
     let consumer = harness.consumer.clone();
     let first = tokio::spawn(async move { consumer.get("/audit-events/verification", &[]).await });
     let refused = loop {
-        // A call that comes before the first one ends in the lock itself.
+        // A call that arrives before the first one waits for the lock itself.
         let second = harness.consumer.get("/audit-events/verification", &[]);
         tokio::select! {
             answer = second => break answer,

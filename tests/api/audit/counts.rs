@@ -7,7 +7,7 @@ use super::fill;
 use crate::harness::Harness;
 use crate::support::consumer::Answer;
 
-/// How many events of a kind an answer counts.
+/// The number of events of a kind in a response.
 fn count(answer: &Answer, event: &str) -> u64 {
     assert_eq!(answer.status, 200, "{}", answer.body);
     let counts = answer.json();
@@ -21,7 +21,7 @@ async fn events_are_counted_by_time_and_kind(harness: Harness) {
     assert_eq!((count(&all, "requested"), count(&all, "rejected"), count(&all, "succeeded")), (4, 1, 3));
     assert_eq!(all.json()["bucket"], "1h");
 
-    // The same as counting the list by hand, in every bucket.
+    // Every bucket has as many events as the list has in that time.
     let page = harness.consumer.get("/audit-events?limit=200", &[]).await.json();
     for (bucket, digits) in
         [("1m", "2026-01-31T08:20".len()), ("1h", "2026-01-31T08".len()), ("1d", "2026-01-31".len())]
@@ -56,9 +56,9 @@ async fn counts_are_narrowed_by_filters_time_and_rights(harness: Harness) {
         "from a moment, inclusive"
     );
 
-    let limited = harness.somebody("limited", &[(Scope::AuditRead, &["vpc-prod-*"])]).await;
+    let limited = harness.consumer_with("limited", &[(Scope::AuditRead, &["vpc-prod-*"])]).await;
     assert_eq!(count(&limited.get("/audit-events/counts", &[]).await, "requested"), 1);
-    let reader = harness.somebody("reader", &[(Scope::TunnelsRead, &[])]).await;
+    let reader = harness.consumer_with("reader", &[(Scope::TunnelsRead, &[])]).await;
     assert_eq!(reader.get("/audit-events/counts", &[]).await.problem(), (403, "forbidden".into()));
 }
 

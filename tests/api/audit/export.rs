@@ -37,9 +37,9 @@ async fn the_whole_log_is_the_same_in_every_form(harness: Harness) {
 
     let some =
         harness.consumer.get("/audit-events?event=rejected", &[("accept", "application/x-ndjson")]).await;
-    assert_eq!(some.body.lines().count(), 1, "filters hold for streams too");
+    assert_eq!(some.body.lines().count(), 1, "filters apply to exports");
     let limit = harness.consumer.get("/audit-events?limit=3", &[("accept", "text/csv")]).await;
-    assert_eq!(limit.problem(), (400, "invalid_query".into()), "a stream has no pages");
+    assert_eq!(limit.problem(), (400, "invalid_query".into()), "an export has no pages");
 }
 
 async fn the_form_that_is_preferred_is_given(harness: Harness) {

@@ -5,8 +5,8 @@ use tunnelgate::domain::principal::Scope;
 use crate::harness::{Harness, path, ranges};
 
 async fn a_missing_scope_is_a_403_that_names_it(harness: Harness) {
-    let reader = harness.somebody("reader", &[(Scope::TunnelsRead, &[])]).await;
-    let auditor = harness.somebody("auditor", &[(Scope::AuditRead, &[])]).await;
+    let reader = harness.consumer_with("reader", &[(Scope::TunnelsRead, &[])]).await;
+    let auditor = harness.consumer_with("auditor", &[(Scope::AuditRead, &[])]).await;
     let refused = reader.get("/audit-events", &[]).await;
     assert_eq!(refused.problem(), (403, "forbidden".into()));
     assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("audit:read")));
@@ -16,8 +16,8 @@ async fn a_missing_scope_is_a_403_that_names_it(harness: Harness) {
 
 async fn what_tells_of_every_vpc_is_for_those_who_may_read_every_vpc(harness: Harness) {
     harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
-    let limited = harness.somebody("limited", &[(Scope::AuditRead, &["vpc-03*"])]).await;
-    let auditor = harness.somebody("auditor", &[(Scope::AuditRead, &[])]).await;
+    let limited = harness.consumer_with("limited", &[(Scope::AuditRead, &["vpc-03*"])]).await;
+    let auditor = harness.consumer_with("auditor", &[(Scope::AuditRead, &[])]).await;
     for route in ["/audit-events/checkpoint", "/audit-events/verification"] {
         let refused = limited.get(route, &[]).await;
         assert_eq!(refused.problem(), (403, "forbidden".into()), "{route}");
@@ -28,8 +28,8 @@ async fn what_tells_of_every_vpc_is_for_those_who_may_read_every_vpc(harness: Ha
 }
 
 async fn a_refused_change_is_an_event(harness: Harness) {
-    let reader = harness.somebody("reader", &[(Scope::TunnelsRead, &[])]).await;
-    let elsewhere = harness.somebody("elsewhere", &[(Scope::TunnelsWrite, &["vpc-prod-*"])]).await;
+    let reader = harness.consumer_with("reader", &[(Scope::TunnelsRead, &[])]).await;
+    let elsewhere = harness.consumer_with("elsewhere", &[(Scope::TunnelsWrite, &["vpc-prod-*"])]).await;
     for (who, name) in [(&reader, "reader"), (&elsewhere, "elsewhere")] {
         let headers = [("x-request-id", "refused-1"), ("user-agent", "probe/1")];
         let answer = who.patch(&path("vpnx-branch01"), &ranges(), &headers).await;
@@ -52,9 +52,9 @@ async fn a_refused_change_is_an_event(harness: Harness) {
     assert_eq!(own.status, 202, "{}", own.body);
 }
 
-/// An event names a tunnel, so there is none of what is no tunnel's path; and no 403 without its event.
+/// An event names a tunnel. An invalid path names none, so its response is 422; every 403 has an event.
 async fn no_change_is_refused_for_want_of_rights_without_an_event(harness: Harness) {
-    let elsewhere = harness.somebody("elsewhere", &[(Scope::TunnelsWrite, &["vpc-prod-*"])]).await;
+    let elsewhere = harness.consumer_with("elsewhere", &[(Scope::TunnelsWrite, &["vpc-prod-*"])]).await;
     let patch = serde_json::json!({"name": ""});
     for (route, faults) in [
         ("/vpcs/vpc-03vihbk9/gateways/a.b/tunnels/vpnx-branch01", 1),
@@ -67,7 +67,7 @@ async fn no_change_is_refused_for_want_of_rights_without_an_event(harness: Harne
         assert_eq!(errors.len(), faults, "{errors:?}");
         assert!(errors.iter().all(|error| error["code"] == "invalid_id"), "{errors:?}");
     }
-    // Whoever may change the VPC's tunnels is told the body's faults too.
+    // A caller who may change the VPC's tunnels receives the body's errors too.
     let answer = elsewhere.patch("/vpcs/vpc-prod-1/gateways/a.b/tunnels/t", &patch, &[]).await;
     let errors = answer.json()["errors"].clone();
     assert!(errors.as_array().is_some_and(|errors| errors.len() > 1), "{errors}");
@@ -77,8 +77,9 @@ async fn no_change_is_refused_for_want_of_rights_without_an_event(harness: Harne
 
 async fn what_a_principal_may_not_see_looks_as_if_it_did_not_exist(harness: Harness) {
     let patterns: &[&str] = &["vpc-prod-*"];
-    let limited =
-        harness.somebody("limited", &[(Scope::TunnelsRead, patterns), (Scope::AuditRead, patterns)]).await;
+    let limited = harness
+        .consumer_with("limited", &[(Scope::TunnelsRead, patterns), (Scope::AuditRead, patterns)])
+        .await;
     let hidden = harness.patch("vpnx-branch01", &ranges()).await.json();
     let prod = "/vpcs/vpc-prod-1/gateways/vpngw-prod1/tunnels/vpnx-prod1";
     let seen = harness.consumer.patch(prod, &ranges(), &[]).await.json();

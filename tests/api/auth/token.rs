@@ -1,4 +1,4 @@
-//! Who may call.
+//! Calls with and without a valid token.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use crate::harness::{Harness, path, ranges};
 use crate::support::consumer::Consumer;
 
 async fn a_call_without_a_good_token_is_a_401(harness: Harness) {
-    let short = harness.somebody_for("short", &[(Scope::TunnelsRead, &[])], Some(Duration::ZERO)).await;
-    harness.somebody("revoked", &[(Scope::TunnelsRead, &[])]).await;
-    let revoked = harness.somebody("revoked-too", &[(Scope::TunnelsRead, &[])]).await;
+    let short = harness.consumer_until("short", &[(Scope::TunnelsRead, &[])], Some(Duration::ZERO)).await;
+    harness.consumer_with("revoked", &[(Scope::TunnelsRead, &[])]).await;
+    let revoked = harness.consumer_with("revoked-too", &[(Scope::TunnelsRead, &[])]).await;
     harness.revoke("revoked-too").await;
     let with = |token: &str| Consumer::new(harness.consumer.base.clone(), token.to_owned());
-    let nobodies = [with(""), with("tg_0123"), with("something else"), short, revoked];
-    for nobody in &nobodies {
+    let refused = [with(""), with("tg_0123"), with("something else"), short, revoked];
+    for caller in &refused {
         for route in
             ["/operations", "/audit-events", "/audit-events/checkpoint", "/operations/1", "/audit-events/1"]
         {
-            let answer = nobody.get(route, &[]).await;
+            let answer = caller.get(route, &[]).await;
             assert_eq!(answer.problem(), (401, "unauthorized".into()), "{route}");
             assert!(
                 answer.header("www-authenticate").is_some_and(|challenge| challenge.starts_with("Bearer"))
             );
         }
-        let answer = nobody.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
+        let answer = caller.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
         assert_eq!(answer.problem(), (401, "unauthorized".into()));
     }
     for other in ["Basic dTpw", &harness.consumer.token, "Bearer", "Bearertg_0123"] {
@@ -35,14 +35,14 @@ async fn a_call_without_a_good_token_is_a_401(harness: Harness) {
         assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"tunnelgate\""), "{other}");
     }
     let log = harness.consumer.get("/audit-events", &[]).await.json();
-    assert_eq!(log["items"], serde_json::json!([]), "a stranger can't fill the log");
+    assert_eq!(log["items"], serde_json::json!([]), "a caller without a token can't write to the log");
     assert!(harness.simulator.journal().is_empty());
 }
 
 async fn the_health_routes_and_the_documents_need_no_token(harness: Harness) {
-    let stranger = Consumer::new(harness.consumer.base.clone(), String::new());
+    let anonymous = Consumer::new(harness.consumer.base.clone(), String::new());
     for route in ["/livez", "/readyz", "/metrics", "/openapi.json", "/docs/"] {
-        assert_eq!(stranger.get(route, &[]).await.status, 200, "{route}");
+        assert_eq!(anonymous.get(route, &[]).await.status, 200, "{route}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The service and its OpenAPI document tell the same story: every call, every audited change, every type of problem.
+//! The service behaves as its OpenAPI document describes: every call, every audited change, every type of problem.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ fn calls(item: &Value) -> BTreeMap<String, Value> {
     calls.map(|(method, call)| (method.to_uppercase(), call.clone())).collect()
 }
 
-/// The path with the examples of its parameters; where there is none, this operation is meant.
+/// The path with the examples of its parameters; a parameter without an example becomes this operation's id.
 fn filled(path: &str, call: &Value, operation: &str) -> String {
     let parameters = call["parameters"].as_array().expect("parameters").iter();
     parameters.filter(|parameter| parameter["in"] == "path").fold(path.to_owned(), |path, parameter| {
@@ -35,7 +35,7 @@ fn filled(path: &str, call: &Value, operation: &str) -> String {
     })
 }
 
-/// Makes a call with its own example as body.
+/// Makes a call with the document's example as body.
 async fn made(harness: &Harness, method: &str, path: &str, call: &Value, id: &str) -> Answer {
     let mut headers = vec![("x-request-id", id)];
     let content = call["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
@@ -46,7 +46,7 @@ async fn made(harness: &Harness, method: &str, path: &str, call: &Value, id: &st
     harness.consumer.raw(method, path, &body.unwrap_or_default(), &headers).await
 }
 
-/// The headers that a client may want to know of.
+/// The headers of a response that the document must describe.
 fn headers_of_note(answer: &Answer) -> Vec<&'static str> {
     let mut names =
         vec!["Allow", "ETag", "Link", "Location", "Preference-Applied", "Retry-After", "X-Request-Id"];
@@ -71,7 +71,7 @@ async fn every_described_call_answers_as_described_and_no_other_method_does(harn
         let any = calls.values().next().expect("a call");
         let route = filled(path, any, operation);
         for method in METHODS {
-            // HEAD is answered wherever GET is, and described with it.
+            // Every GET route also answers HEAD; the description of GET covers both.
             let described = calls.get(if method == "HEAD" { "GET" } else { method });
             let (call, answer) = match described {
                 Some(call) => (call, made(&harness, method, &route, call, "walk").await),
@@ -149,14 +149,14 @@ async fn every_changing_call_is_audited(harness: Harness) {
 }
 
 async fn every_type_of_problem_has_a_page_for_people_and_for_programs(harness: Harness) {
-    let stranger = Consumer::new(harness.consumer.base.clone(), String::new());
-    let list = stranger.get("/problems", &[]).await.json();
+    let anonymous = Consumer::new(harness.consumer.base.clone(), String::new());
+    let list = anonymous.get("/problems", &[]).await.json();
     let mut known = BTreeSet::new();
     for view in list["items"].as_array().expect("items") {
         let (page, code) = (view["type"].as_str().expect("a type"), view["code"].as_str().expect("a code"));
         assert_eq!(page, format!("/problems/{}", code.replace('_', "-")));
-        assert_eq!(&stranger.get(page, &[("accept", "application/json")]).await.json(), view);
-        let html = stranger.get(page, &[("accept", "text/html,*/*;q=0.8")]).await;
+        assert_eq!(&anonymous.get(page, &[("accept", "application/json")]).await.json(), view);
+        let html = anonymous.get(page, &[("accept", "text/html,*/*;q=0.8")]).await;
         assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
         let policy = html.header("content-security-policy").expect("a policy");
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
@@ -164,11 +164,11 @@ async fn every_type_of_problem_has_a_page_for_people_and_for_programs(harness: H
         assert!(!html.body.contains("<script") && !html.body.contains("src="), "{page}");
         known.insert((code.to_owned(), view["status"].as_u64()));
     }
-    let overview = stranger.get("/problems", &[("accept", "text/html")]).await.body;
+    let overview = anonymous.get("/problems", &[("accept", "text/html")]).await.body;
     assert!(known.iter().all(|(code, _)| overview.contains(&format!("<code>{code}</code>"))));
     assert!(ErrorCode::ALL.iter().all(|code| known.iter().any(|(known, _)| known == code.as_str())));
 
-    // What the document says that calls and preflights answer is known, and the other way round.
+    // The document lists the problem types that exist, and no others.
     let document = document(&harness).await;
     let items = document["paths"].as_object().expect("paths").values();
     let calls: Vec<Value> = items.flat_map(|item| calls(item).into_values()).collect();
@@ -186,7 +186,7 @@ async fn every_type_of_problem_has_a_page_for_people_and_for_programs(harness: H
     known.retain(|(_, status)| status.is_some());
     assert_eq!(described, known);
 
-    assert_eq!(stranger.get("/problems/none-such", &[]).await.problem(), (404, "no_such_path".into()));
+    assert_eq!(anonymous.get("/problems/none-such", &[]).await.problem(), (404, "no_such_path".into()));
 }
 
 on_each_ledger!(

@@ -1,9 +1,9 @@
-//! Whether a value is as a schema of the OpenAPI document says, in the words that our schemas use.
+//! Checks a value against a schema of the OpenAPI document; supports the keywords that our schemas use.
 
 use serde_json::Value;
 
 /// # Errors
-/// What is wrong with it, and where.
+/// The first difference, and its place.
 pub fn fits(document: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
     if let Some(name) = schema["$ref"].as_str() {
         let target = document.pointer(name.trim_start_matches('#')).ok_or(format!("{name} leads nowhere"))?;
@@ -33,7 +33,7 @@ pub fn fits(document: &Value, schema: &Value, value: &Value, place: &str) -> Res
     if let (Some(members), Some(known)) = (value.as_object(), schema["properties"].as_object()) {
         for (name, member) in members {
             let Some(known) = known.get(name) else {
-                return told(&format!("has {name}, which nobody knows"));
+                return told(&format!("has {name}, which the schema does not know"));
             };
             fits(document, known, member, &format!("{place}/{name}"))?;
         }

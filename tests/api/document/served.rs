@@ -12,7 +12,7 @@ async fn the_document_that_is_served_is_the_one_that_is_checked_in(harness: Harn
 }
 
 async fn the_document_and_its_page_are_fetched_once(harness: Harness) {
-    let stranger = Consumer::new(harness.consumer.base.clone(), String::new());
+    let anonymous = Consumer::new(harness.consumer.base.clone(), String::new());
     for (route, media_type) in [
         ("/openapi.json", "application/json"),
         ("/docs/", "text/html"),
@@ -20,20 +20,20 @@ async fn the_document_and_its_page_are_fetched_once(harness: Harness) {
         ("/docs/swagger-ui-bundle.js", "text/javascript"),
         ("/docs/swagger-initializer.js", "text/javascript"),
     ] {
-        let answer = stranger.get(route, &[]).await;
+        let answer = anonymous.get(route, &[]).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{route}");
         assert_eq!(answer.header("cache-control"), Some("no-cache"), "{route}");
         let tag = answer.header("etag").expect("a tag");
-        let again = stranger.get(route, &[("if-none-match", tag)]).await;
+        let again = anonymous.get(route, &[("if-none-match", tag)]).await;
         assert_eq!(
             (again.status, again.body.as_str(), again.header("etag")),
             (304, "", Some(tag)),
             "{route}"
         );
-        let changed = stranger.get(route, &[("if-none-match", "\"another\"")]).await;
+        let changed = anonymous.get(route, &[("if-none-match", "\"another\"")]).await;
         assert_eq!((changed.status, changed.body), (200, answer.body), "{route}");
     }
-    let odd = stranger.get("/openapi.json", &[("if-none-match", "x")]).await;
+    let odd = anonymous.get("/openapi.json", &[("if-none-match", "x")]).await;
     assert_eq!(odd.problem(), (400, "invalid_header".into()));
 }
 

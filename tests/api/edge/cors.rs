@@ -1,4 +1,4 @@
-//! Web pages of other hosts.
+//! CORS: calls from web pages of other origins.
 
 use super::gateway_with;
 use crate::harness::{path, ranges};
@@ -36,7 +36,7 @@ async fn pages_of_the_named_origins_may_call() {
     for name in ["location", "retry-after", "x-request-id", "ratelimit", "etag"] {
         assert!(exposed.contains(name), "{name} in {exposed}");
     }
-    // A refusal can be read by the page too.
+    // The page can read an error response too.
     let refused = browser.get("/operations", &[("origin", PAGE)]).await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some(PAGE)));
 
@@ -77,7 +77,7 @@ async fn a_refused_preflight_is_a_problem_that_says_why() {
     }
 }
 
-/// All of it in one line: a cache, or a middleware, that reads only the first must not miss the rest.
+/// A cache that reads only the first `Vary` line must not miss any name.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_answer_depends_on_stands_in_one_line() {
     let harness =

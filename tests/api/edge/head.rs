@@ -1,4 +1,4 @@
-//! HEAD: what GET answers, without the body.
+//! HEAD: the response of GET without its body.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -10,7 +10,7 @@ async fn head(harness: &Harness, route: &str, headers: &[(&str, &str)]) -> Answe
     harness.consumer.raw("HEAD", route, "", headers).await
 }
 
-/// An answer's headers, without those that are its own.
+/// A response's headers, without those that differ between two equal requests.
 fn lasting(answer: &Answer) -> Vec<(String, String)> {
     let own = ["date", "x-request-id", "transfer-encoding"];
     let headers = answer.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
@@ -54,7 +54,7 @@ async fn it_has_the_headers_of_get_and_no_body(harness: Harness) {
     }
 }
 
-/// What stands on the wire, up to and with this text.
+/// Reads from the connection up to and including this text.
 async fn answer(connection: &mut TcpStream, end: &str) -> String {
     let mut text = Vec::new();
     while !text.ends_with(end.as_bytes()) {
@@ -68,7 +68,7 @@ async fn no_stream_begins_and_the_connection_goes_on(harness: Harness) {
     let stream = format!("/operations/{}/stream", running["id"].as_str().expect("an id"));
     let address = harness.consumer.base.trim_start_matches("http://").to_owned();
     let mut connection = TcpStream::connect(&address).await.expect("a connection");
-    // The first one has a body, so that a trace of it would show in what comes after.
+    // The first response has a body: leftover bytes of it would show in the next response.
     for (method, route, accept, end, has) in [
         ("GET", "/audit-events", "text/csv", "0\r\n\r\n", "requested"),
         ("HEAD", stream.as_str(), "*/*", "\r\n\r\n", "content-type: text/event-stream"),

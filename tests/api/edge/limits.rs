@@ -1,4 +1,4 @@
-//! Limits on calls and on sign-ins.
+//! Rate limits on calls and on failed sign-ins.
 
 use tunnelgate::domain::principal::Scope;
 
@@ -26,14 +26,14 @@ async fn a_principal_that_asks_too_often_is_told_when_again() {
     assert!(refused.header("ratelimit").is_some_and(|value| value.starts_with("\"default\";r=0;")));
     assert!(harness.simulator.journal().is_empty(), "nothing was sent");
 
-    let other = harness.somebody("other", &[(Scope::TunnelsRead, &[])]).await;
+    let other = harness.consumer_with("other", &[(Scope::TunnelsRead, &[])]).await;
     assert_eq!(other.get("/operations", &[]).await.status, 200, "each has a limit of its own");
     for route in ["/livez", "/readyz", "/metrics", "/openapi.json"] {
         let answer = harness.consumer.get(route, &[]).await;
         assert_eq!((answer.status, answer.header("ratelimit")), (200, None), "{route}");
     }
-    let figures = harness.consumer.get("/metrics", &[]).await.body;
-    assert!(figures.contains("tunnelgate_auth_refusals_total{reason=\"rate_limited\"} 1"), "{figures}");
+    let metrics = harness.consumer.get("/metrics", &[]).await.body;
+    assert!(metrics.contains("tunnelgate_auth_refusals_total{reason=\"rate_limited\"} 1"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,7 @@ async fn tokens_can_not_be_guessed_at_speed() {
     })
     .await;
     assert_eq!(harness.consumer.get("/operations", &[]).await.status, 200);
-    let late = harness.somebody("late", &[(Scope::TunnelsRead, &[])]).await;
+    let late = harness.consumer_with("late", &[(Scope::TunnelsRead, &[])]).await;
     let guesser = Consumer::new(harness.consumer.base.clone(), "tg_0123".into());
     for _ in 0..3 {
         assert_eq!(guesser.get("/operations", &[]).await.problem(), (401, "unauthorized".into()));
@@ -61,13 +61,14 @@ async fn tokens_can_not_be_guessed_at_speed() {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.header("ratelimit-policy"), Some("\"sign-in\";q=3;w=3600"));
 
-    // From the same address a right guess looks like a wrong one; a token that was good before goes on.
+    // From a limited address a correct guess gets the same response as a wrong one. A token that was valid before
+    // the limit keeps working.
     assert_eq!(late.get("/operations", &[]).await.problem(), (429, "sign_in_limited".into()));
     assert_eq!(harness.consumer.get("/operations", &[]).await.status, 200);
-    // From elsewhere, by the word of the proxy, it is let in.
+    // From another address, as the trusted proxy reports it, the token works.
     let elsewhere = late.get("/operations", &[("x-forwarded-for", "198.51.100.7")]).await;
     assert_eq!(elsewhere.status, 200);
-    // Who brings no token guesses nothing.
-    let stranger = Consumer::new(harness.consumer.base.clone(), String::new());
-    assert_eq!(stranger.get("/operations", &[]).await.problem(), (401, "unauthorized".into()));
+    // A request without a token is not a guess.
+    let anonymous = Consumer::new(harness.consumer.base.clone(), String::new());
+    assert_eq!(anonymous.get("/operations", &[]).await.problem(), (401, "unauthorized".into()));
 }

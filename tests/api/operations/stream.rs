@@ -41,7 +41,7 @@ async fn a_stream_tells_what_was_what_comes_and_the_end(harness: Harness) {
     let statuses: Vec<&Value> = live.iter().map(|message| &message.data["status"]).collect();
     assert_eq!(statuses, ["pending", "running", "succeeded", "succeeded", "succeeded"]);
 
-    // The steps are those of the audit log, with its numbers and times.
+    // The stream has the steps of the audit log, with the same numbers and times.
     let log = harness.consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
     let mut log = log["items"].as_array().expect("items").clone();
     log.reverse();
@@ -54,7 +54,7 @@ async fn a_stream_tells_what_was_what_comes_and_the_end(harness: Harness) {
     assert_eq!(live[3].data["verification"], json!({"result": "confirmed"}));
     assert_eq!((live[4].id.as_str(), &live[4].data), ("end", &operation));
 
-    // Afterwards it is told again, to its end.
+    // A new stream repeats all steps and ends.
     assert_eq!(harness.consumer.messages(&stream(&id), &[]).await.rest().await, live);
 }
 
@@ -68,7 +68,7 @@ async fn a_client_goes_on_where_it_stopped(harness: Harness) {
         let route = format!("{}?last_event_id={last}", stream(&id));
         assert_eq!(harness.consumer.messages(&route, &[]).await.rest().await, rest);
     }
-    // 204 is what makes a browser's EventSource stop.
+    // A browser's EventSource stops reconnecting after a 204.
     let after = harness.consumer.get(&stream(&id), &[("last-event-id", "end")]).await;
     assert_eq!((after.status, after.body.as_str()), (204, ""));
     let odd = harness.consumer.get(&stream(&id), &[("last-event-id", "yesterday")]).await;
@@ -105,12 +105,12 @@ async fn every_end_has_its_step_and_the_clouds_words(harness: Harness) {
     assert_eq!(messages[2].data["status"], "failed");
 }
 
-/// Whoever may read an operation need not be somebody who may read the audit log.
+/// The right to read an operation does not include the right to read the audit log.
 async fn a_stream_shows_no_more_than_the_operation_and_only_to_those_who_may_see_it(harness: Harness) {
     let headers = [("user-agent", "netops/2"), ("x-request-id", "story-7"), ("prefer", "wait=30")];
     let answer = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &headers).await.json();
     let id = answer["id"].as_str().expect("an id");
-    let reader = harness.somebody("reader", &[(Scope::TunnelsRead, &["vpc-03*"])]).await;
+    let reader = harness.consumer_with("reader", &[(Scope::TunnelsRead, &["vpc-03*"])]).await;
     let whole = reader.get(&stream(id), &[]).await;
     assert_eq!(whole.status, 200);
     assert!(whole.body.contains("event: end") && whole.body.starts_with("retry: "));
@@ -118,9 +118,9 @@ async fn a_stream_shows_no_more_than_the_operation_and_only_to_those_who_may_see
         assert!(!whole.body.contains(hidden), "{hidden} in {}", whole.body);
     }
 
-    let elsewhere = harness.somebody("elsewhere", &[(Scope::TunnelsRead, &["vpc-prod-*"])]).await;
+    let elsewhere = harness.consumer_with("elsewhere", &[(Scope::TunnelsRead, &["vpc-prod-*"])]).await;
     assert_eq!(elsewhere.get(&stream(id), &[]).await.problem(), (404, "not_found".into()));
-    let auditor = harness.somebody("auditor", &[(Scope::AuditRead, &[])]).await;
+    let auditor = harness.consumer_with("auditor", &[(Scope::AuditRead, &[])]).await;
     assert_eq!(auditor.get(&stream(id), &[]).await.problem(), (403, "forbidden".into()));
     for missing in ["x", "0199b3a1-7c1e-7d2f-9c1a-0123456789ab"] {
         assert_eq!(harness.consumer.get(&stream(missing), &[]).await.problem(), (404, "not_found".into()));
@@ -128,18 +128,18 @@ async fn a_stream_shows_no_more_than_the_operation_and_only_to_those_who_may_see
     harness.until_waiting("stream", 0).await;
 }
 
-/// What is told by a stream is told to somebody who may still hear it.
+/// A stream checks its key again while it is open.
 async fn a_stream_ends_soon_after_its_key_was_revoked(store: Store) {
     let harness = Harness::with(store, |settings| {
         settings.rules.task_timeout = Duration::from_secs(600);
         settings.edge.heartbeat = Duration::from_millis(50);
-        // Far fewer than heartbeats come: looking again is no request of the caller's.
+        // Fewer than the heartbeats: checking the key again does not count as a request.
         let count = NonZeroU32::new(10).expect("some");
         settings.edge.rate_limit = Some(Quota { count, window: Duration::from_secs(3600) });
     })
     .await;
     let id = started(&harness, "vpnx-task-never-ends").await;
-    let reader = harness.somebody("reader", &[(Scope::TunnelsRead, &[])]).await;
+    let reader = harness.consumer_with("reader", &[(Scope::TunnelsRead, &[])]).await;
     let mut theirs = reader.messages(&stream(&id), &[]).await;
     let mut ours = harness.consumer.messages(&stream(&id), &[]).await;
     for messages in [&mut theirs, &mut ours] {
@@ -147,7 +147,7 @@ async fn a_stream_ends_soon_after_its_key_was_revoked(store: Store) {
         assert_eq!(messages.next().await.expect("a step").event, "submitted");
     }
     harness.revoke("reader").await;
-    assert_eq!(theirs.next().await, None, "closed, and not broken off");
+    assert_eq!(theirs.next().await, None, "closed cleanly");
     assert_eq!(reader.get(&stream(&id), &[]).await.problem(), (401, "unauthorized".into()));
     harness.until_waiting("stream", 1).await;
     drop(ours);
@@ -178,7 +178,7 @@ async fn a_shutdown_ends_waits_and_streams_at_once(store: Store) {
     };
     harness.until_waiting("wait", 1).await;
     harness.stop();
-    assert_eq!(messages.next().await, None, "closed, and not broken off");
+    assert_eq!(messages.next().await, None, "closed cleanly");
     let answer = waiting.await.expect("an answer");
     assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("running")));
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: what the document names, in a format that Prometheus reads.
+//! `/metrics`: the metrics that docs/metrics.md lists, in the OpenMetrics format.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,15 @@ use crate::support::consumer::Consumer;
 
 const DOCUMENT: &str = include_str!("../../../docs/metrics.md");
 
-/// A figure's kind and labels, by its name.
-type Figures = BTreeMap<String, (String, BTreeSet<String>)>;
+/// The kind and the labels of each metric, by name.
+type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;
 
 /// Everything between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-fn documented() -> Figures {
+fn documented() -> Metrics {
     let rows = DOCUMENT.lines().filter(|line| line.starts_with("| `tunnelgate_"));
     rows.map(|row| {
         let columns: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -25,27 +25,28 @@ fn documented() -> Figures {
     .collect()
 }
 
-/// Reads the format strictly: a sample belongs to the figure declared last, and its line has the form of the standard.
-fn read(text: &str) -> Figures {
-    let mut figures = Figures::new();
+/// Parses the format strictly: a sample belongs to the metric declared last, and its line follows the standard.
+fn read(text: &str) -> Metrics {
+    let mut metrics = Metrics::new();
     let mut current = String::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         if line == "# EOF" {
-            assert_eq!(lines.peek(), None, "the end is the end");
-            return figures;
+            assert_eq!(lines.peek(), None, "nothing follows # EOF");
+            return metrics;
         }
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("a name and a kind");
             assert!(
-                figures.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new())).is_none(),
+                metrics.insert(name.to_owned(), (kind.to_owned(), BTreeSet::new())).is_none(),
                 "{name} twice"
             );
             current = name.to_owned();
         } else if !line.starts_with("# HELP ") && !line.starts_with("# UNIT ") {
             let end = line.find(['{', ' ']).expect("a sample");
-            let suffix = line[..end].strip_prefix(&current).expect("a sample of the figure before it");
-            let (kind, labels) = figures.get_mut(&current).expect("declared");
+            let suffix =
+                line[..end].strip_prefix(&current).expect("a sample of the metric declared before it");
+            let (kind, labels) = metrics.get_mut(&current).expect("declared");
             let suffixes: &[&str] = match kind.as_str() {
                 "counter" => &["_total"],
                 "histogram" => &["_bucket", "_sum", "_count"],
@@ -140,7 +141,7 @@ async fn a_scrape_answers_without_the_ledger(harness: Harness) {
     let answer = harness.consumer.get("/metrics", &[]).await;
     assert_eq!(answer.status, 200);
     assert_eq!(value(&answer.body, "tunnelgate_ledger_up"), Some(0.0), "{}", answer.body);
-    assert!(!answer.body.contains("tunnelgate_operations_unfinished{"), "what nobody knows is missing");
+    assert!(!answer.body.contains("tunnelgate_operations_unfinished{"), "an unknown value is absent");
     assert!(read(&answer.body).contains_key("tunnelgate_http_requests"));
 }
 

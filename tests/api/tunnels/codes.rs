@@ -1,22 +1,22 @@
-//! Every code of the cloud's documents, wherever it may stand, and every HTTP status that a front end may give: the
-//! right answer, the right events, and sent again only where the answer proves that nothing happened.
+//! Every error code of the cloud's documents, in every member that can contain it, and every HTTP status of the cloud's
+//! front end. Each leads to the right response and events; only a refusal that proves that nothing happened is retried.
 
 use crate::harness::{Harness, ranges};
 use crate::support::{OnLedger, Store};
 
-/// How often a change is sent.
+/// How many times a change is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Once,
-    /// Signed anew once.
+    /// Retried once with a new signature.
     Twice,
-    /// As long as the time limit allows.
+    /// Retried until the time limit.
     Repeatedly,
 }
 use Sent::{Once, Repeatedly, Twice};
 
-/// What the tunnel's name spells out, the status, the problem's code (or `unknown` for an operation that is settled
-/// later), and how often it is sent.
+/// The response that the tunnel's name asks for, the status, the problem's code (`unknown`: the operation is settled
+/// later), and how many times the change is sent.
 type Row = (&'static str, u16, &'static str, Sent);
 
 const NUMBERS: &[Row] = &[
@@ -59,7 +59,7 @@ const CODE_DESCS: &[Row] = &[
     ("desc-VpnConnLimitExceeded", 502, "upstream_failed", Once),
     ("desc-ServiceUnavailable", 202, "unknown", Once),
     ("desc-RequestLimitExceeded", 429, "upstream_rate_limited", Repeatedly),
-    // A word that nobody knows leaves the number's meaning.
+    // An unknown `codeDesc`: the number decides.
     ("desc-SomethingElse", 422, "upstream_invalid_parameter", Once),
 ];
 
@@ -136,7 +136,7 @@ async fn play(harness: &Harness, (name, status, code, sent): &Row) {
     }
     let nonces: std::collections::HashSet<String> =
         harness.received(&tunnel).into_iter().map(|entry| entry.nonce).collect();
-    assert_eq!(nonces.len(), received, "{name}: each attempt is signed anew");
+    assert_eq!(nonces.len(), received, "{name}: each attempt has its own nonce");
     let events =
         harness.consumer.get(&format!("/audit-events?operation_id={id}&event={}", kinds[1]), &[]).await;
     let upstream = &events.json()["items"][0]["upstream"];
@@ -144,7 +144,7 @@ async fn play(harness: &Harness, (name, status, code, sent): &Row) {
 }
 
 async fn each(harness: &Harness, rows: &[Row]) {
-    // Side by side: each has a tunnel of its own.
+    // In parallel: each row has its own tunnel.
     futures_util::future::join_all(rows.iter().map(|row| play(harness, row))).await;
 }
 
@@ -165,7 +165,7 @@ async fn every_http_status_has_its_answer(Patient(harness): Patient) {
     each(&harness, HTTP).await;
 }
 
-/// A gateway with a time limit that leaves room for another attempt on a busy machine too.
+/// A gateway with a time limit that leaves room for a retry on a busy machine.
 struct Patient(Harness);
 
 impl OnLedger for Patient {

@@ -27,8 +27,8 @@ async fn a_tag_stays_while_nothing_changes_and_changes_with_anything(harness: Ha
     assert_ne!(etag(&harness, "vpnx-branch02").await, first);
     let (_replica, other) = harness.replica().await;
     let elsewhere = other.get(&path("vpnx-branch01"), &[]).await;
-    assert_eq!(elsewhere.header("etag"), Some(first.as_str()), "every replica says the same");
-    // Only the key changes: what is shown of it does.
+    assert_eq!(elsewhere.header("etag"), Some(first.as_str()), "the same on every replica");
+    // Only the pre-shared key changes, and with it the shown fingerprint.
     let range = json!({"peer_cidrs": ["172.16.0.0/16"], "pre_shared_key": "one"});
     harness.consumer.patch(&path("vpnx-branch01"), &range, &[("prefer", "wait=30")]).await;
     assert_ne!(etag(&harness, "vpnx-branch01").await, first);
@@ -69,7 +69,7 @@ async fn a_change_of_another_state_is_a_412_and_nothing_is_sent(harness: Harness
         (Some("rejected"), &json!("precondition_failed"))
     );
     let event = harness.consumer.get("/audit-events?event=rejected", &[]).await.json()["items"][0].clone();
-    assert_eq!(event["upstream"]["action"], "DescribeVpnConn", "what it was compared with");
+    assert_eq!(event["upstream"]["action"], "DescribeVpnConn", "the current tag");
     let weak = patch_if(
         &harness,
         "vpnx-branch01",
@@ -79,7 +79,7 @@ async fn a_change_of_another_state_is_a_412_and_nothing_is_sent(harness: Harness
     .await;
     assert_eq!(weak.problem(), (412, "precondition_failed".into()), "a weak tag never matches");
     assert_eq!(harness.received("vpnx-branch01").len(), 1);
-    // The tunnel is free again.
+    // The tunnel is unlocked again.
     assert_eq!(patch_if(&harness, "vpnx-branch01", &ranges(), "*").await.status, 200);
 }
 
@@ -118,7 +118,7 @@ async fn a_malformed_condition_is_a_400(harness: Harness) {
 }
 
 async fn one_look_at_the_tunnel_serves_the_condition_and_the_merge(harness: Harness) {
-    // Refused by the cloud, so that nothing is read back afterwards.
+    // The cloud refuses the change, so the tracker reads nothing back.
     let tag = etag(&harness, "vpnx-failed-5100").await;
     let before = harness.calls("DescribeVpnConn").await;
     let partial = json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"dh_group": "group24"}});

@@ -1,4 +1,4 @@
-//! `?dry_run=true`: what a change would do, and nothing of it done.
+//! `?dry_run=true`: shows the effect of a change and changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ async fn try_out(harness: &Harness, tunnel: &str, patch: &Value, headers: &[(&st
 }
 
 async fn nothing_was_stored(harness: &Harness) {
-    assert!(harness.simulator.journal().is_empty(), "nothing was sent that changes anything");
+    assert!(harness.simulator.journal().is_empty(), "no change was sent");
     assert_eq!(harness.consumer.get("/operations", &[]).await.json()["items"], json!([]));
     assert_eq!(harness.consumer.get("/audit-events", &[]).await.json()["items"], json!([]));
 }
@@ -68,7 +68,7 @@ async fn each_field_is_shown_beside_what_the_tunnel_has(harness: Harness) {
     assert_eq!(shown["merged"]["ipsec"]["sa_lifetime_kilobytes"], 1_843_200);
     assert_eq!(shown["merged"]["pre_shared_key"], fields["/pre_shared_key"]["wanted"]);
     nothing_was_stored(&harness).await;
-    // Nor was the key taken.
+    // The idempotency key is unused too.
     let real = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("idempotency-key", "one")]).await;
     assert_eq!((real.status, real.header("idempotent-replayed")), (202, None), "{}", real.body);
 }
@@ -159,13 +159,13 @@ async fn it_is_refused_where_the_change_would_be(harness: Harness) {
 }
 
 async fn who_may_not_change_may_not_try_either_and_that_is_an_event(harness: Harness) {
-    let reader = harness.somebody("reader", &[(Scope::TunnelsRead, &[])]).await;
+    let reader = harness.consumer_with("reader", &[(Scope::TunnelsRead, &[])]).await;
     let route = format!("{}?dry_run=true", path("vpnx-branch01"));
     let answer = reader.patch(&route, &ranges(), &[]).await;
     assert_eq!(answer.problem(), (403, "forbidden".into()));
     let events = harness.consumer.get("/audit-events?event=denied", &[]).await.json();
     assert_eq!(events["items"][0]["actor"], "reader");
-    let writer = harness.somebody("writer", &[(Scope::TunnelsWrite, &[])]).await;
+    let writer = harness.consumer_with("writer", &[(Scope::TunnelsWrite, &[])]).await;
     assert_eq!(writer.patch(&route, &ranges(), &[]).await.status, 200);
 }
 

@@ -8,7 +8,7 @@ async fn the_same_request_gives_the_first_operation_again(harness: Harness) {
     let tunnel = path("vpnx-branch01");
     let first = harness.consumer.patch(&tunnel, &ranges(), &[("idempotency-key", "one")]).await;
     assert_eq!((first.status, first.header("idempotent-replayed")), (202, None));
-    // Quoted it is the same key; the order of members does not matter.
+    // A quoted key is the same key, and the order of members does not matter.
     let again = harness.consumer.patch(&tunnel, &ranges(), &[("idempotency-key", "\"one\"")]).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (202, Some("true")));
     let id = first.json()["id"].clone();
@@ -30,7 +30,7 @@ async fn a_rejected_request_is_repeated_as_it_was(harness: Harness) {
     assert_eq!(harness.received("vpnx-failed-5100").len(), 1);
 }
 
-/// Waiting won't help: the key gives the refusal again for a day.
+/// No Retry-After on a replay: the key returns the same refusal for a day.
 async fn a_refusal_that_would_pass_is_repeated_without_the_advice_to_wait(harness: Harness) {
     let partial = json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"dh_group": "group24"}});
     for (tunnel, patch, refusal) in [
@@ -68,8 +68,9 @@ async fn another_request_under_the_key_is_a_422(harness: Harness) {
         let answer = harness.consumer.patch(&path(tunnel), &patch, &key).await;
         assert_eq!(answer.problem(), (422, "idempotency_key_reused".into()));
     }
-    // Another principal has keys of its own.
-    let other = harness.somebody("other", &[(tunnelgate::domain::principal::Scope::TunnelsWrite, &[])]).await;
+    // Keys belong to a principal.
+    let other =
+        harness.consumer_with("other", &[(tunnelgate::domain::principal::Scope::TunnelsWrite, &[])]).await;
     let answer = other.patch(&path("vpnx-branch02"), &ranges(), &key).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
 }

@@ -1,4 +1,4 @@
-//! Bad input: a clear error, every fault at once, and nothing sent.
+//! Invalid input: one response with every error, and no call to the cloud.
 
 use serde_json::{Value, json};
 
@@ -86,10 +86,10 @@ async fn a_patch_that_can_not_be_sent_is_a_422_that_says_why(harness: Harness) {
     }
     assert!(harness.simulator.journal().is_empty());
     let operations = harness.consumer.get("/operations", &[]).await.json();
-    assert_eq!(operations["items"], json!([]), "nothing is kept of it");
+    assert_eq!(operations["items"], json!([]), "no operation is stored");
 }
 
-/// Before the body is looked at: it is no JSON here.
+/// The service checks query and headers before it parses the body, which is not JSON here.
 async fn the_faults_of_the_query_and_of_headers_are_told_at_once(harness: Harness) {
     let odd = [MERGE_PATCH, ("if-match", "x"), ("idempotency-key", "a b")];
     for (query, code, told) in [

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::read::{BRANCHES, read};
 use crate::harness::Harness;
 
-/// All ids of a list, and how many pages it took.
+/// All ids of a list, and the number of its pages.
 async fn walk(harness: &Harness, first: &str) -> (Vec<String>, usize) {
     let (mut ids, mut pages, mut next) = (Vec::new(), 0, first.to_owned());
     loop {
@@ -45,7 +45,7 @@ async fn a_tunnel_that_comes_between_two_pages_moves_no_other(harness: Harness) 
     let first = harness.consumer.get(&format!("{list}?limit=10"), &[]).await;
     let page = first.json();
     let mut seen: Vec<Value> = page["items"].as_array().expect("items").clone();
-    // Made when it is first asked for, and before the cursor in the order of the ids.
+    // The simulated cloud creates this tunnel on the first read; its id sorts before the cursor.
     read(&harness, "vpnx-load-1").await;
     let cursor = page["next_cursor"].as_str().expect("a cursor");
     let rest = harness.consumer.get(&format!("{list}?limit=200&cursor={cursor}"), &[]).await.json();

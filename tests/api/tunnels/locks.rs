@@ -1,4 +1,4 @@
-//! One change at a time on one tunnel: whatever its ids are written like, and nobody else's.
+//! One change at a time on one tunnel, in both forms of its ids; other tunnels are not affected.
 
 use tunnelgate::domain::principal::Scope;
 
@@ -16,18 +16,21 @@ async fn both_forms_of_its_ids_mean_one_tunnel(harness: Harness) {
     harness.consumer.ended(first.json()["id"].as_str().expect("an id")).await;
     let third = harness.consumer.patch(older, &ranges(), &[("prefer", "wait=30")]).await;
     assert_eq!(third.json()["status"], "succeeded", "{}", third.body);
-    assert_eq!(third.json()["tunnel"]["tunnel_id"], "399", "as it was asked for");
+    assert_eq!(third.json()["tunnel"]["tunnel_id"], "399", "the id of the request");
 }
 
 async fn a_busy_tunnel_of_another_vpc_looks_as_if_it_were_not_there(harness: Harness) {
     let limited = harness
-        .somebody("limited", &[(Scope::TunnelsRead, &["vpc-mine"]), (Scope::TunnelsWrite, &["vpc-mine"])])
+        .consumer_with(
+            "limited",
+            &[(Scope::TunnelsRead, &["vpc-mine"]), (Scope::TunnelsWrite, &["vpc-mine"])],
+        )
         .await;
     let mine = "/vpcs/vpc-mine/gateways/vpngw-kfldykuz/tunnels/vpnx-slow-task";
     let theirs = harness.patch("vpnx-slow-task", &ranges()).await;
     assert_eq!(theirs.status, 202, "{}", theirs.body);
     let while_busy = limited.patch(mine, &ranges(), &[]).await;
-    assert_eq!(while_busy.status, 404, "as if it were not there: {}", while_busy.body);
+    assert_eq!(while_busy.status, 404, "like a missing tunnel: {}", while_busy.body);
     let dry = limited.patch(&format!("{mine}?dry_run=true"), &ranges(), &[]).await;
     assert_eq!(dry.status, 404, "{}", dry.body);
 }

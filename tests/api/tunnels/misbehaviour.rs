@@ -1,4 +1,4 @@
-//! A cloud that misbehaves: the right answer, the right end, the right events, and nothing sent twice.
+//! A misbehaving cloud: the right response, the right final status, the right events, and no change sent twice.
 
 use serde_json::json;
 
@@ -6,15 +6,15 @@ use tunnelgate::service::ReadBefore;
 
 use crate::harness::{Harness, ranges};
 
-/// What a change of a tunnel leads to.
+/// The expected result of a change to one tunnel.
 struct Story {
     tunnel: &'static str,
-    /// The answer's status, and the operation's status or the problem's code.
+    /// The response's status, and the operation's status or the problem's code.
     answer: (u16, &'static str),
-    /// How it ends, where the answer was not the end.
+    /// The final status, if the response was not final.
     end: Option<&'static str>,
     events: &'static [&'static str],
-    /// Changes that the cloud received, and of those the ones that it carried out.
+    /// The numbers of changes that the cloud received and carried out.
     received: (usize, usize),
 }
 
@@ -113,7 +113,7 @@ async fn play(harness: &Harness, story: &Story) {
 }
 
 async fn every_misbehaviour_has_its_story(harness: Harness) {
-    // Side by side: each has a tunnel of its own.
+    // In parallel: each story has its own tunnel.
     futures_util::future::join_all(STORIES.iter().map(|story| play(&harness, story))).await;
 }
 
@@ -122,8 +122,8 @@ async fn a_rate_limit_that_does_not_end_is_told_with_retry_after(harness: Harnes
     assert_eq!(answer.problem(), (429, "upstream_rate_limited".into()));
     assert!(answer.header("retry-after").is_some());
     assert_eq!(answer.json()["upstream"]["code"], "4400");
-    assert!(harness.calls("DescribeVpnConn").await > 1, "it was retried");
-    assert!(answer.json()["operation_id"].is_null(), "nothing was opened");
+    assert!(harness.calls("DescribeVpnConn").await > 1, "retried");
+    assert!(answer.json()["operation_id"].is_null(), "no operation exists");
 }
 
 async fn a_task_that_repeats_the_key_does_not_get_it_into_the_log(harness: Harness) {
@@ -135,7 +135,7 @@ async fn a_task_that_repeats_the_key_does_not_get_it_into_the_log(harness: Harne
     assert_eq!(ended["error"]["upstream"]["message"], "(withheld: it repeats a secret)", "{ended}");
     let events = harness.consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.body;
     assert!(events.contains("withheld") && !events.contains("canary"), "{events}");
-    // Words that don't repeat it are kept.
+    // A message without the key is kept.
     let answer = harness.patch("vpnx-task-fails", &patch).await.json();
     let ended = harness.consumer.ended(answer["id"].as_str().expect("an id")).await;
     assert_eq!(ended["error"]["upstream"]["message"], "the peer gateway refused the proposal", "{ended}");
@@ -165,7 +165,7 @@ async fn a_cloud_that_can_not_be_reached_is_a_503_and_nothing_was_sent() {
     let operation = unreachable.consumer.get(&format!("/operations/{id}"), &[]).await.json();
     assert_eq!(operation["status"], "rejected");
     assert_eq!(unreachable.events(&id).await, REJECTED);
-    // The tunnel is free again.
+    // The tunnel is unlocked again.
     let again = unreachable.patch("vpnx-branch01", &ranges()).await;
     assert_eq!(again.problem(), (503, "upstream_unreachable".into()));
 }

@@ -1,4 +1,4 @@
-//! The plain style of parameters, in which IPsec's cipher is written into IKE's set: neither group is whole alone.
+//! The plain style of parameters puts IPsec's cipher into IKE's set, so neither group can be sent alone.
 
 use serde_json::{Value, json};
 use tunnelgate::cloud::v2::wire::ParamStyle;

@@ -1,4 +1,4 @@
-//! Reading a tunnel: the cloud's settings in the words of a patch, and never the key.
+//! Reading a tunnel: the cloud's settings with the field names of a patch, without the pre-shared key.
 
 use serde_json::{Value, json};
 use tunnelgate::domain::principal::Scope;
@@ -33,7 +33,7 @@ async fn a_tunnel_is_shown_in_the_words_of_the_patch(harness: Harness) {
                 "dh_group": "group14", "sa_lifetime_seconds": 86_400},
             "ipsec": {
                 "encryption_algorithm": "aes-cbc-256", "integrity_algorithm": "sha", "sa_lifetime_seconds": 3600,
-                // Beyond what a patch may ask for, and shown all the same.
+                // Outside the range that a patch accepts; the read shows the cloud's value.
                 "sa_lifetime_kilobytes": 1_843_200, "pfs_dh_group": "dh-group14"}
         })
     );
@@ -87,8 +87,8 @@ async fn status_and_connectivity_are_words(harness: Harness) {
 }
 
 async fn what_does_not_exist_and_what_may_not_be_seen_look_the_same(harness: Harness) {
-    let limited = harness.somebody("limited", &[(Scope::TunnelsRead, &["vpc-prod-*"])]).await;
-    let writer = harness.somebody("writer", &[(Scope::TunnelsWrite, &[])]).await;
+    let limited = harness.consumer_with("limited", &[(Scope::TunnelsRead, &["vpc-prod-*"])]).await;
+    let writer = harness.consumer_with("writer", &[(Scope::TunnelsWrite, &[])]).await;
     let prod = "/vpcs/vpc-prod-1/gateways/vpngw-prod1/tunnels";
     assert_eq!(limited.get(&format!("{prod}/vpnx-prod1"), &[]).await.status, 200);
     assert_eq!(limited.get(prod, &[]).await.json()["items"].as_array().map(Vec::len), Some(1));
@@ -112,7 +112,7 @@ async fn what_does_not_exist_and_what_may_not_be_seen_look_the_same(harness: Har
         assert_eq!(writer.get(route, &[]).await.problem(), (403, "forbidden".into()));
     }
     let log = harness.consumer.get("/audit-events", &[]).await.json();
-    assert_eq!(log["items"], json!([]), "looking leaves no event");
+    assert_eq!(log["items"], json!([]), "reads write no events");
 }
 
 async fn a_read_that_the_cloud_refuses_or_does_not_answer_says_so(harness: Harness) {
@@ -149,7 +149,7 @@ async fn a_cloud_that_can_not_be_reached_is_a_503() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_without_a_place_in_the_budget_says_when_to_come_back() {
-    // The next place comes after the time limit of those that come together.
+    // With one call a second, parallel reads wait longer than their time limit.
     let harness = Harness::with(Store::sqlite(), |settings| {
         settings.upstream.calls_per_second = 1;
         settings.upstream.timeout = std::time::Duration::from_millis(500);
