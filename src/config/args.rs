@@ -150,11 +150,13 @@ pub struct ServeArgs {
     /// How to send a patch that sets only some fields of ike or ipsec
     #[arg(long, env = "TUNNELGATE_PARTIAL_GROUPS", default_value = "merge")]
     pub partial_groups: PartialGroups,
-    /// Whether every change first reads the tunnel, so that the log holds what was there before
+    /// When to read the tunnel before a change: always, so that the audit log has the values before the change, or
+    /// when-needed (partial groups, If-Match, ids of the older form)
     #[arg(long, env = "TUNNELGATE_READ_BEFORE", default_value = "always", value_parser = read_before,
           value_name = "WHEN")]
     pub read_before: ReadBefore,
-    /// A regular expression that the reason of every change must match, for example ^CHG-[0-9]+
+    /// Regular expression that the `reason` of every change must match, e.g. ^CHG-[0-9]+. Without a match the change is
+    /// refused
     #[arg(long, env = "TUNNELGATE_REQUIRE_REASON", value_name = "REGEX")]
     pub require_reason: Option<Regex>,
     /// Time limit of one call to the cloud, including retries; at most 60s

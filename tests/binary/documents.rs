@@ -38,10 +38,12 @@ const KINDS: &[(&str, &str)] = &[
     ("NAME", "text"),
     ("ORIGIN", "origins"),
     ("PATTERN", "pattern"),
+    ("REGEX", "regular expression"),
     ("REGION", "text"),
     ("SCOPE", "scope"),
     ("STYLE", "style"),
     ("URL", "URL"),
+    ("WHEN", "time"),
 ];
 
 /// A flag as `--help` shows it.
@@ -149,7 +151,7 @@ fn differences(flag: &Flag, entry: &Entry) -> Vec<String> {
         let kind = value.map(|value| {
             KINDS.iter().find(|(name, _)| *name == value).map_or("a new kind of value", |(_, kind)| kind)
         });
-        let documented = entry.values.split(',').next().unwrap_or_default();
+        let documented = entry.values.split([',', ':']).next().unwrap_or_default();
         compare("values", kind.unwrap_or_default(), documented);
     } else {
         compare("values", &flag.choices.join(", "), &entry.values);
