@@ -18,7 +18,7 @@ const PING_AFTER: Duration = Duration::from_secs(15);
 const IDS: usize = 200;
 
 /// The payloads that announce these operations.
-pub(super) fn notices(operations: &[OperationId]) -> impl Iterator<Item = String> {
+pub(super) fn payloads(operations: &[OperationId]) -> impl Iterator<Item = String> {
     operations.chunks(IDS).map(|ids| ids.iter().map(OperationId::to_string).collect::<Vec<_>>().join(","))
 }
 

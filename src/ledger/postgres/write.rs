@@ -11,7 +11,7 @@ use crate::ledger::batch::{Head, Moved, Opened, Writes};
 use crate::ledger::columns::json_of;
 use crate::service::ledger::Idempotency;
 
-use super::listen::notices;
+use super::listen::payloads;
 
 /// How the batch's context was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(super) async fn write(
         query.push(UPDATE_MOVED);
     }
     query.push(" SELECT count(*)");
-    for payload in notices(&writes.operations()) {
+    for payload in payloads(&writes.operations()) {
         query.push(", count(pg_notify('tunnelgate_steps', ").push_bind(payload).push("))");
     }
     query.push(" FROM head");

@@ -31,7 +31,11 @@ fn rendered(statement: &Statement) -> String {
     for clause in ["FROM", "WHERE", "AND", "CROSS JOIN", "LEFT JOIN", "UNION ALL", "GROUP BY", "ORDER BY"] {
         sql = sql.replace(&format!(" {clause} "), &format!("\n{clause} "));
     }
-    sql = sql.replace("), ", "),\n").replace(") SELECT", ")\nSELECT");
+    for (clause, lines) in
+        [(", vpcs AS", ",\nvpcs AS"), (", page AS", ",\npage AS"), (") SELECT", ")\nSELECT")]
+    {
+        sql = sql.replace(clause, lines);
+    }
     for (index, value) in statement.values.iter().enumerate() {
         write!(sql, "\n-- ${} = {value:?}", index + 1).expect("written");
     }
