@@ -207,3 +207,31 @@ fn the_index_names_every_decision() {
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+/// The words between quotation marks of this kind.
+fn quoted(text: &str, mark: char) -> impl Iterator<Item = String> {
+    text.split(mark).skip(1).step_by(2).map(str::to_owned)
+}
+
+#[test]
+fn the_architecture_page_has_the_dependencies_that_the_test_allows() {
+    let test = include_str!("../architecture.rs").split_once("const MAY_USE").expect("the table").1;
+    let test = test.split_once("= &[").expect("its rows").1.split("];").next().expect("its end");
+    let mut allowed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in test.split("(\"").skip(1) {
+        let (module, others) = row.split_once('"').expect("a module");
+        allowed.insert(module.to_owned(), quoted(others, '"').collect());
+    }
+    let page =
+        include_str!("../../docs/architecture.md").split_once("| module | may use |").expect("the table").1;
+    let mut documented = BTreeMap::new();
+    for row in page.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let columns: Vec<&str> = row.split('|').collect();
+        if columns[2].trim() != "not restricted" {
+            for module in quoted(columns[1], '`') {
+                documented.insert(module, quoted(columns[2], '`').collect());
+            }
+        }
+    }
+    assert_eq!(allowed, documented);
+}
