@@ -43,7 +43,7 @@ fn nothing_that_carries_a_secret_shows_it() {
         ike: None,
         ipsec: None,
     };
-    let actor = Actor { name: "netops-ci".into(), kind: ActorKind::ApiKey };
+    let actor = Actor { name: "netops-ci".into(), id: Some("1".into()), kind: ActorKind::ApiKey };
     let principal = Principal { id: "1".into(), actor, grants: Vec::new(), expires_at: None };
     let modify = Modify {
         principal,
@@ -52,6 +52,7 @@ fn nothing_that_carries_a_secret_shows_it() {
         origin: Origin::default(),
         idempotency_key: None,
         if_match: None,
+        reason: None,
     };
     let database = DatabaseArgs {
         database_url: Some(format!("postgres://tunnelgate:{CANARY}@db/tunnelgate").into()),
