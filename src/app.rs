@@ -13,6 +13,8 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
+use crate::background;
+use crate::background::supervisor::Supervisor;
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::v2;
@@ -24,7 +26,6 @@ use crate::service::Service;
 use crate::service::ledger::{Ledger, LedgerError};
 use crate::shutdown::Shutdown;
 use crate::tls::{Certificates, TlsError};
-use crate::tracker;
 
 /// Limit for receiving the head of a request; slower connections are closed. Bodies have a separate limit.
 const CLIENT_LIMIT: Duration = Duration::from_secs(30);
@@ -76,6 +77,7 @@ pub struct App {
     service: Service,
     holder: String,
     certificates: Option<Arc<Certificates>>,
+    supervisor: Supervisor,
     shutdown: Shutdown,
     shutdown_delay: Duration,
     shutdown_timeout: Duration,
@@ -119,6 +121,7 @@ impl App {
             settings.rules,
         );
         let holder = format!("{}-{:08x}", std::process::id(), chance.word() >> 32);
+        let supervisor = Supervisor::new(&metrics, shutdown.clone());
         let state = web::Data::new(HttpState::new(
             service.clone(),
             metrics,
@@ -163,6 +166,7 @@ impl App {
             service,
             holder,
             certificates,
+            supervisor,
             shutdown,
             shutdown_delay: settings.shutdown_delay,
             shutdown_timeout: settings.shutdown_timeout,
@@ -176,15 +180,12 @@ impl App {
     ///
     /// # Errors
     /// If the server fails.
-    pub async fn run(self) -> std::io::Result<()> {
+    pub async fn run(mut self) -> std::io::Result<()> {
         let handle = self.server.handle();
-        let watchers = tokio::spawn(self.service.clone().look_for_watchers());
-        let forgetting = tokio::spawn(self.service.clone().forget_old_keys());
-        let tracker = tokio::spawn(tracker::run(self.service, self.holder, self.shutdown.clone()));
         let stopper = tokio::spawn(stop_at(self.shutdown.clone(), self.shutdown_delay, handle));
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
-        if let Some(certificates) = self.certificates {
-            tokio::spawn(certificates.follow(self.shutdown.clone()));
+        for looping in background::loops(&self.service, &self.holder, self.certificates) {
+            self.supervisor.start(looping);
         }
         info!("listening on {scheme}://{}", self.address);
         let served = self.server.await;
@@ -193,7 +194,7 @@ impl App {
         let finished = async {
             // Requests of callers that have disconnected.
             self.shutdown.work_ended().await;
-            let _ = tracker.await;
+            self.supervisor.finished().await;
         };
         // One limit for requests and tracker together; the tracker always gets TRACKER_GRACE.
         if timeout_at(until.max(Instant::now() + TRACKER_GRACE), finished).await.is_err() {
@@ -201,8 +202,6 @@ impl App {
                 "the shutdown timeout has passed with work in progress; other replicas continue it when its leases expire"
             );
         }
-        watchers.abort();
-        forgetting.abort();
         info!("shutdown complete");
         served
     }

@@ -1,11 +1,13 @@
 //! tunnelgate: a REST gateway that lets a company's own teams change Tencent Cloud VPN tunnels safely.
 //!
-//! Dependencies point one way: `domain` uses no other module, `service` uses `domain`, `http` and `tracker` use
+//! Dependencies point one way: `domain` uses no other module, `service` uses `domain`, `http` and `background` use
 //! `service`. `cloud` and `ledger` implement traits of `service` and do not use each other. Only `app` names concrete
 //! types. `docs/architecture.md` describes each module and the path of a change.
 
 /// Builds the service from its parts.
 pub mod app;
+/// Background loops: tracker, watchers, deletion of expired idempotency keys.
+pub mod background;
 /// Errors with their causes.
 mod causes;
 /// Randomness, as an argument.
@@ -40,5 +42,3 @@ pub mod simulator;
 pub mod telemetry;
 /// TLS certificates, reloaded when their files change.
 pub mod tls;
-/// The loop that follows operations until their final status.
-pub mod tracker;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 const MODULES: &[&str] = &[
     "app",
+    "background",
     "chance",
     "cli",
     "clock",
@@ -22,7 +23,6 @@ const MODULES: &[&str] = &[
     "simulator",
     "telemetry",
     "tls",
-    "tracker",
 ];
 
 /// What each module may use of ours.
@@ -37,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["domain", "clock", "chance", "failpoint"]),
     ("cloud", &["service", "domain", "clock", "chance", "metrics", "failpoint"]),
     ("ledger", &["service", "domain", "metrics", "failpoint"]),
-    ("tracker", &["service", "shutdown"]),
+    ("background", &["service", "domain", "metrics", "shutdown", "tls", "failpoint"]),
     ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown"]),
     ("simulator", &["domain", "clock", "chance"]),
 ];
@@ -54,7 +54,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),
     ("clap", &["cli", "config"]),
-    ("prometheus_client", &["metrics", "http", "cloud", "ledger"]),
+    ("prometheus_client", &["metrics", "http", "cloud", "ledger", "background"]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,86 +1,131 @@
-//! The loop around [`crate::service::track`]: claims what is due and looks at it, many operations at a time.
+//! Claims due operations and polls each with [`Service::track`], many at the same time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tracing::{Instrument, error, info, info_span, warn};
 
+use crate::causes::chain;
+use crate::failpoint;
 use crate::service::Service;
 use crate::service::ledger::{Claim, LedgerError};
 use crate::shutdown::Shutdown;
 
-/// Operations that one process looks at at the same time. The call budget decides how fast it really goes.
-const CONCURRENCY: usize = 32;
+/// Operations that one process polls at the same time. The call budget limits the calls per second.
+const CONCURRENCY: u32 = 32;
 /// First and longest wait after the ledger failed.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// The shortest sleep, so that clocks that differ a little between replicas can't make the loop spin.
+/// The shortest sleep, so that small clock differences between replicas can't make the loop spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// Follows operations until the shutdown is requested, then finishes the looks that are under way.
-pub async fn run(service: Service, holder: String, shutdown: Shutdown) {
-    let mut looks = JoinSet::new();
-    let mut retry = FIRST_RETRY;
-    info!(holder, "the tracker follows operations");
-    while !shutdown.is_requested() {
-        while looks.try_join_next().is_some() {}
-        let free = CONCURRENCY.saturating_sub(looks.len());
-        let wait = match claim(&service, &holder, free).await {
-            Ok(Found::Due(claims)) => {
-                retry = FIRST_RETRY;
-                for claim in claims {
-                    looks.spawn(look(service.clone(), claim));
-                }
-                continue;
-            }
-            Ok(Found::NothingFor(wait)) => {
-                retry = FIRST_RETRY;
-                wait.max(SHORTEST_SLEEP)
-            }
-            Err(error) => {
-                warn!(error = crate::causes::chain(&error), "the tracker can't reach the ledger");
-                let wait = retry;
-                retry = (retry * 2).min(LONGEST_RETRY);
-                wait
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            Some(_) = looks.join_next(), if !looks.is_empty() => {}
-            () = shutdown.requested() => {}
-        }
-    }
-    while looks.join_next().await.is_some() {}
-    info!("the tracker has stopped");
+/// The tracker. Polls run as tasks of their own: they survive a crash of the loop, and a panic in one poll does not reach
+/// the others or the loop.
+#[derive(Clone)]
+pub(super) struct Tracker {
+    service: Service,
+    holder: Arc<str>,
+    /// One permit for each possible poll.
+    permits: Arc<Semaphore>,
+    /// Wakes the loop when a poll ends, however it ends.
+    poll_ended: Arc<Notify>,
 }
 
-enum Found {
-    Due(Vec<Claim>),
+/// Held by a poll.
+struct Poll {
+    poll_ended: Arc<Notify>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Poll {
+    fn drop(&mut self) {
+        // The permit first: the loop counts the free permits when it wakes.
+        self.permit.take();
+        self.poll_ended.notify_one();
+    }
+}
+
+enum Due {
+    Claims(Vec<Claim>),
     NothingFor(Duration),
 }
 
-async fn claim(service: &Service, holder: &str, free: usize) -> Result<Found, LedgerError> {
-    if free == 0 {
-        // Woken as soon as a look ends.
-        return Ok(Found::NothingFor(LONGEST_RETRY));
-    }
-    let claims = service.claim_due(holder, u32::try_from(free).unwrap_or(1)).await?;
-    if claims.is_empty() {
-        return Ok(Found::NothingFor(service.until_due().await?));
-    }
-    Ok(Found::Due(claims))
-}
-
-/// One look. Its end is in the ledger; a failure is told here and tried again when the lease is over.
-async fn look(service: Service, claim: Claim) {
-    let operation = &claim.operation;
-    let span =
-        info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
-    async {
-        if let Err(error) = service.track(claim).await {
-            error!(error = crate::causes::chain(&error), "the look could not be written");
+impl Tracker {
+    pub(super) fn new(service: Service, holder: &str) -> Self {
+        Self {
+            service,
+            holder: holder.into(),
+            permits: Arc::new(Semaphore::new(CONCURRENCY as usize)),
+            poll_ended: Arc::default(),
         }
     }
-    .instrument(span)
-    .await;
+
+    /// Polls operations until the shutdown is requested, then finishes the polls in progress.
+    pub(super) async fn run(self, shutdown: Shutdown) {
+        let mut retry = FIRST_RETRY;
+        info!(holder = &*self.holder, "the tracker follows operations");
+        while !shutdown.is_requested() {
+            failpoint::at!("tracker.loop");
+            let wait = match self.claim().await {
+                Ok(Due::Claims(claims)) => {
+                    retry = FIRST_RETRY;
+                    for claim in claims {
+                        self.start_poll(claim).await;
+                    }
+                    continue;
+                }
+                Ok(Due::NothingFor(wait)) => {
+                    retry = FIRST_RETRY;
+                    wait.max(SHORTEST_SLEEP)
+                }
+                Err(error) => {
+                    warn!(error = chain(&error), "the tracker can't reach the ledger");
+                    let wait = retry;
+                    retry = (retry * 2).min(LONGEST_RETRY);
+                    wait
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.poll_ended.notified() => {}
+                () = shutdown.requested() => {}
+            }
+        }
+        // Can't fail: the semaphore is never closed.
+        let _ = self.permits.acquire_many(CONCURRENCY).await;
+        info!("the tracker has stopped");
+    }
+
+    async fn claim(&self) -> Result<Due, LedgerError> {
+        let free = u32::try_from(self.permits.available_permits()).unwrap_or(CONCURRENCY);
+        if free == 0 {
+            // The end of a poll wakes the loop.
+            return Ok(Due::NothingFor(LONGEST_RETRY));
+        }
+        let claims = self.service.claim_due(&self.holder, free).await?;
+        if claims.is_empty() {
+            return Ok(Due::NothingFor(self.service.until_due().await?));
+        }
+        Ok(Due::Claims(claims))
+    }
+
+    /// Starts one poll. The poll's result is in the ledger; after a failure the operation is polled again when its lease
+    /// expires.
+    async fn start_poll(&self, claim: Claim) {
+        // Never waits: `claim` takes no more operations than there are free permits.
+        let permit = self.permits.clone().acquire_owned().await.ok();
+        let poll = Poll { poll_ended: self.poll_ended.clone(), permit };
+        let service = self.service.clone();
+        let operation = &claim.operation;
+        let span =
+            info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
+        let work = async move {
+            let _poll = poll;
+            if let Err(error) = service.track(claim).await {
+                error!(error = chain(&error), "the result of a poll could not be written");
+            }
+        };
+        tokio::spawn(work.instrument(span));
+    }
 }

@@ -4,12 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, watch};
-use tokio::time::MissedTickBehavior;
-use tracing::warn;
 
 use crate::domain::event::Event;
 use crate::domain::operation::{Operation, OperationId};
@@ -17,8 +13,6 @@ use crate::domain::operation::{Operation, OperationId};
 use super::Service;
 use super::ledger::LedgerError;
 
-/// Steps of other replicas may go untold; then this is how late they are seen.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Operations in one look.
 const AT_ONCE: usize = 500;
 
@@ -113,27 +107,20 @@ impl Service {
         Watcher { id, seen, watched: self.watched.clone() }
     }
 
-    /// Looks for all who watch, for as long as the process serves.
-    pub async fn look_for_watchers(self) {
-        let mut steps = self.ledger.steps();
-        let mut again = tokio::time::interval(LOOK_AGAIN);
-        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let which = tokio::select! {
-                which = stepped(&mut steps) => which,
-                _ = again.tick() => None,
-            };
-            let ids = match which {
-                Some(which) => self.watched.among(which),
-                None => self.watched.all(),
-            };
-            if let Err(error) = self.look(&ids).await {
-                warn!(
-                    error = crate::causes::chain(&error),
-                    "can't look for those who wait; looking again soon"
-                );
-            }
-        }
+    /// Reports the operations that take a step.
+    #[must_use]
+    pub fn steps(&self) -> broadcast::Receiver<OperationId> {
+        self.ledger.steps()
+    }
+
+    /// Reads these operations as far as they are watched, or all watched operations, and notifies the watchers of changed
+    /// ones.
+    pub async fn refresh_watched(&self, stepped: Option<HashSet<OperationId>>) -> Result<(), LedgerError> {
+        let ids = match stepped {
+            Some(stepped) => self.watched.among(stepped),
+            None => self.watched.all(),
+        };
+        self.look(&ids).await
     }
 
     /// Looks at watched operations, and tells those that have changed.
@@ -157,23 +144,5 @@ impl Service {
             }
         }
         Ok(())
-    }
-}
-
-/// The operations that took a step, all that are known by now; `None` if steps may have been missed.
-async fn stepped(steps: &mut broadcast::Receiver<OperationId>) -> Option<HashSet<OperationId>> {
-    let mut which = HashSet::new();
-    match steps.recv().await {
-        Ok(id) => which.insert(id),
-        Err(RecvError::Lagged(_)) => return None,
-        // Nobody tells any more: the regular looks go on.
-        Err(RecvError::Closed) => std::future::pending().await,
-    };
-    loop {
-        match steps.try_recv() {
-            Ok(id) => which.insert(id),
-            Err(TryRecvError::Lagged(_)) => return None,
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return Some(which),
-        };
     }
 }

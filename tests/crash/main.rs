@@ -15,6 +15,7 @@ mod deployment;
 mod front;
 mod kills;
 mod load;
+mod loops;
 mod points;
 mod repeats;
 mod search;

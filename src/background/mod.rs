@@ -1,0 +1,51 @@
+//! Background loops: what the process does without a request. The table names each loop; the supervisor starts them, stops
+//! them, counts crashes and restarts a crashed loop.
+//!
+//! `/readyz` does not depend on the loops. A replica without its tracker still serves requests, and the trackers of other
+//! replicas follow its operations. A bug that crashes the tracker crashes it in every replica: a failing `/readyz` would
+//! then take all replicas out of the load balancer. The metrics and the log report a crash.
+
+mod forget;
+pub mod supervisor;
+mod tracker;
+mod watchers;
+
+use std::sync::Arc;
+
+use crate::service::Service;
+use crate::tls::Certificates;
+
+use supervisor::{Loop, Stop};
+use tracker::Tracker;
+
+/// The loops of a serving process. `holder` names the process in the leases of its tracker.
+pub fn loops(service: &Service, holder: &str, certificates: Option<Arc<Certificates>>) -> Vec<Loop> {
+    let tracker = Tracker::new(service.clone(), holder);
+    let (watching, forgetting) = (service.clone(), service.clone());
+    let mut loops = vec![
+        Loop::new(
+            "tracker",
+            "polls operations until their final status",
+            Stop::AfterItsWork,
+            move |shutdown| tracker.clone().run(shutdown),
+        ),
+        Loop::new(
+            "watchers",
+            "reads the operations that requests and streams wait for",
+            Stop::AtOnce,
+            move |_| watchers::run(watching.clone()),
+        ),
+        Loop::new("forget", "deletes expired idempotency keys", Stop::AtOnce, move |_| {
+            forget::run(forgetting.clone())
+        }),
+    ];
+    if let Some(certificates) = certificates {
+        loops.push(Loop::new(
+            "certificates",
+            "reloads changed TLS certificates",
+            Stop::AtOnce,
+            move |shutdown| certificates.clone().follow(shutdown),
+        ));
+    }
+    loops
+}
