@@ -1,4 +1,4 @@
-//! What stays the same while the process runs: it has a tag, so that nobody fetches it twice.
+//! Files that stay constant while the process runs, with an entity tag for caches.
 
 use std::borrow::Cow;
 
@@ -13,12 +13,12 @@ use crate::domain::fingerprint::hex;
 use super::input::conditional;
 use super::problem::Problem;
 
-/// Bytes of the SHA-256 that make a tag.
+/// Bytes of the SHA-256 that a tag contains.
 const TAG_BYTES: usize = 16;
-/// It may be kept, and is asked for each time: after an upgrade no old part meets a new one.
+/// Caches may keep a file but must revalidate it, so that an upgrade never mixes old and new files.
 pub(super) const REVALIDATE: &str = "no-cache";
 
-/// Bytes with their media type and their tag.
+/// A file's bytes with their media type and tag.
 pub(super) struct Asset {
     media_type: Cow<'static, str>,
     bytes: Bytes,
@@ -32,16 +32,16 @@ impl Asset {
         Self { media_type: media_type.into(), bytes, tag }
     }
 
-    /// The bytes, or 304 for whoever has them already.
+    /// The bytes, or 304 if the client has cached them.
     pub(super) fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-        let known = conditional::if_none_match(request).map_err(|fault| Problem::of_faults(vec![fault]))?;
-        let is_known = known.has(&self.tag);
-        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let cached = conditional::if_none_match(request).map_err(|fault| Problem::of_faults(vec![fault]))?;
+        let is_cached = cached.contains(&self.tag);
+        let mut response = if is_cached { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
-            // Weak, because it may be packed on its way.
+            // Weak, because the answer can be compressed.
             .insert_header((header::ETAG, format!("W/{}", self.tag)))
             .insert_header((header::CACHE_CONTROL, REVALIDATE));
-        if is_known {
+        if is_cached {
             return Ok(response.finish());
         }
         Ok(response.content_type(self.media_type.as_ref()).body(self.bytes.clone()))

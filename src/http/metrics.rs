@@ -1,4 +1,4 @@
-//! What `/metrics` tells of requests.
+//! The metrics of the API.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -35,7 +35,7 @@ struct Build {
     version: &'static str,
 }
 
-/// A figure that can be missing: one without labels can't.
+/// A gauge that can be absent; only a family with labels can.
 type Seconds = Family<[(&'static str, &'static str); 0], Gauge<f64, AtomicU64>>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,9 +43,9 @@ struct Waiting {
     kind: &'static str,
 }
 
-/// The figures of the API.
+/// The metrics of the API.
 #[derive(Debug, Clone)]
-pub struct Figures {
+pub struct HttpMetrics {
     requests: Family<Answer, Counter>,
     seconds: Family<Answer, Histogram>,
     in_flight: Gauge,
@@ -57,10 +57,10 @@ pub struct Figures {
     lag: Seconds,
 }
 
-/// Counts something as under way until it is dropped, however it ends.
-pub struct UnderWay(Gauge);
+/// Increments a gauge until it is dropped.
+pub struct InFlight(Gauge);
 
-impl Drop for UnderWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -70,14 +70,14 @@ fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.000_5, 2.0, 17))
 }
 
-impl Figures {
+impl HttpMetrics {
     pub fn new(metrics: &Metrics) -> Self {
         let build: Family<Build, Gauge> =
             metrics.register("build_info", "Always 1; the label is the program's version", Family::default());
         build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
         let waiting: Family<Waiting, Gauge> = Family::default();
         for kind in ["wait", "stream"] {
-            // There from the start, at nothing.
+            // Present from the start, at zero.
             drop(waiting.get_or_create(&Waiting { kind }));
         }
         Self {
@@ -125,20 +125,20 @@ impl Figures {
         }
     }
 
-    pub fn begin(&self) -> UnderWay {
+    pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
-        UnderWay(self.in_flight.clone())
+        InFlight(self.in_flight.clone())
     }
 
     /// Counts a client that waits for an operation, until the answer is dropped.
-    pub fn waits(&self, kind: &'static str) -> UnderWay {
+    pub fn waits(&self, kind: &'static str) -> InFlight {
         let waiting = self.waiting.get_or_create(&Waiting { kind }).clone();
         waiting.inc();
-        UnderWay(waiting)
+        InFlight(waiting)
     }
 
     pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
-        // Methods are the caller's to invent; labels are not.
+        // Callers can send arbitrary methods; the labels must stay bounded.
         let method = match method {
             "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
             _ => "other",
@@ -148,7 +148,7 @@ impl Figures {
         self.seconds.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// How the unfinished work stands, from the ledger.
+    /// Sets the gauges of unfinished operations.
     pub fn unfinished(&self, work: &Unfinished) {
         self.ledger_up.set(1);
         for status in Status::ALL.iter().filter(|status| !status.is_final()) {
@@ -161,7 +161,7 @@ impl Figures {
         self.lag.get_or_create(&[]).set(work.lag.as_secs_f64());
     }
 
-    /// Figures that nobody knows now are missing rather than old.
+    /// Removes the gauges of unfinished operations, because their values would be stale.
     pub fn ledger_is_down(&self) {
         self.ledger_up.set(0);
         self.unfinished.clear();

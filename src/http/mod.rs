@@ -1,4 +1,4 @@
-//! The API that consumers speak: routes, authorization, problem details, OpenAPI.
+//! The HTTP API, arranged by resource.
 
 mod asset;
 mod audit;
@@ -19,7 +19,7 @@ mod routes;
 mod state;
 mod tunnels;
 
-/// The middleware that goes around everything: `App::wrap(observe!())`.
+/// The outermost middleware: `App::wrap(observe!())`.
 #[macro_export]
 macro_rules! observe {
     () => {

@@ -1,4 +1,4 @@
-//! What every request has: an id, an origin, a span in the logs, a line at its end, and its figures.
+//! The middleware around every request: its id, its span and log line, and its metrics.
 
 use std::time::Instant;
 
@@ -10,11 +10,11 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::{Instrument, debug, info, info_span};
 
-use super::edge::limit::Standing;
+use super::edge::limit::RateLimitStatus;
 use super::request_id::{CURRENT, RequestId, X_REQUEST_ID, sane_id};
 use super::state::HttpState;
 
-/// Around every request.
+/// Middleware around every request.
 pub async fn observed(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -30,7 +30,7 @@ pub async fn observed(
     let is_quiet = matches!(route.as_str(), "/livez" | "/readyz" | "/metrics");
     let span = info_span!("request", request_id = %id, method, route);
     let started = Instant::now();
-    let under_way = state.figures.begin();
+    let under_way = state.metrics.begin();
     let answered = CURRENT.scope(id.clone(), next.call(request).instrument(span.clone())).await;
     drop(under_way);
     let mut response = answered?;
@@ -43,14 +43,14 @@ pub async fn observed(
             info!(status, latency_ms, "answered");
         }
     });
-    state.figures.answered(&method, &route, status, took);
-    let standing = response.request().extensions().get::<Standing>().copied();
+    state.metrics.answered(&method, &route, status, took);
+    let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
     if state.shutdown.is_requested() {
-        // The caller's next request goes to somebody who stays.
+        // The caller's next request must reach another process.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
-    for (name, value) in standing.iter().flat_map(Standing::headers) {
+    for (name, value) in rate_limit.iter().flat_map(RateLimitStatus::headers) {
         headers.insert(name, value);
     }
     if let Ok(value) = HeaderValue::from_str(&id) {

@@ -1,4 +1,4 @@
-//! Lists, a page at a time.
+//! Pages of lists.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -20,12 +20,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A list that has one page.
+    /// The only page of a short list.
     pub fn only(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
     }
 
-    /// A page of `limit` items; one more in `found` says that there is a next page. `key` is an item's place in the list.
+    /// A page of `limit` items; one more item in `found` means that there is a next page. `key` is an item's position in the
+    /// list.
     pub fn of<K: Display>(mut found: Vec<T>, limit: u32, key: impl FnOnce(&T) -> K) -> Self {
         let limit = limit as usize;
         let has_more = found.len() > limit;

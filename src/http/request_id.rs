@@ -1,25 +1,25 @@
-//! The id of a request.
+//! Request ids.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-/// The header that carries a request's id, both ways.
+/// The header of request ids, in requests and answers.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id that is taken over from a caller, in characters.
+/// The longest request id that a caller may send, in characters.
 pub const MAX_REQUEST_ID: usize = 128;
 tokio::task_local! {
     pub static CURRENT: String;
 }
 
-/// The id of the request that is being answered.
+/// The id of the current request.
 pub fn current_id() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// The id under which a request was let in.
+/// A request's id, in its extensions.
 #[derive(Clone)]
 pub struct RequestId(pub String);
 
-/// A caller's id, if it is sane: it goes into logs, headers and the ledger.
+/// The caller's id, if its characters are safe for logs, headers and the ledger.
 pub fn sane_id(value: &HeaderValue) -> Option<String> {
     let text = value.to_str().ok()?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:/+=-".contains(&b);

@@ -1,5 +1,5 @@
-//! Every route, in one table: from it they are registered, and with it the tests compare the OpenAPI document. A new
-//! call is one line in [`table`] and one description in the `document.rs` beside its handler.
+//! The table of all routes. The server registers the routes from it, and a test compares it with the OpenAPI document. A new
+//! call is one line in [`table`] and a description in the `document.rs` beside its handler.
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
@@ -11,17 +11,17 @@ use super::{audit, console, health, openapi, operations, tunnels};
 const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
 
-/// A path with what answers there.
-struct Place {
+/// A path with its handlers by method.
+struct Endpoint {
     path: &'static str,
     calls: Vec<(Method, Route)>,
 }
 
-fn at(path: &'static str) -> Place {
-    Place { path, calls: Vec::new() }
+fn at(path: &'static str) -> Endpoint {
+    Endpoint { path, calls: Vec::new() }
 }
 
-impl Place {
+impl Endpoint {
     fn on<F, Args>(mut self, method: Method, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -32,7 +32,7 @@ impl Place {
         self
     }
 
-    /// HEAD too: the same handler, and [`super::headed`] lets the body go.
+    /// GET and HEAD; [`super::headed`] drops the body of HEAD.
     fn get<F, Args>(mut self, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -44,7 +44,7 @@ impl Place {
         self
     }
 
-    /// What `Allow` says.
+    /// The value of `Allow`.
     fn allowed(&self) -> String {
         let methods = self.calls.iter().map(|(method, _)| match method {
             &Method::GET => "GET, HEAD",
@@ -53,7 +53,7 @@ impl Place {
         methods.collect::<Vec<_>>().join(", ")
     }
 
-    /// The resource; other methods are refused with what it allows.
+    /// The actix resource; other methods answer 405 with `Allow`.
     fn resource(self) -> Resource {
         let allowed = self.allowed();
         let refuse = move || {
@@ -69,8 +69,8 @@ impl Place {
     }
 }
 
-/// What the OpenAPI document describes. Where two paths match, the first one answers.
-fn table() -> Vec<Place> {
+/// The routes in the OpenAPI document. If two paths match, the first wins.
+fn table() -> Vec<Endpoint> {
     vec![
         at(TUNNELS).get(tunnels::read::list),
         at(TUNNEL).get(tunnels::read::one).on(Method::PATCH, tunnels::change::patch),
@@ -91,8 +91,8 @@ fn table() -> Vec<Place> {
     ]
 }
 
-/// Pages for people: not in the document.
-fn pages() -> Vec<Place> {
+/// Pages for browsers, which are not in the document.
+fn pages() -> Vec<Endpoint> {
     vec![
         at("/").get(console::page),
         at("/console/{file}").get(console::asset),
@@ -101,10 +101,10 @@ fn pages() -> Vec<Place> {
     ]
 }
 
-/// Adds the routes. The state has to be the app's data already, for [`super::observed`].
+/// Registers the routes. The app's data must already contain the state, for [`super::observed`].
 pub fn configure(config: &mut web::ServiceConfig) {
-    for place in table().into_iter().chain(pages()) {
-        config.service(place.resource());
+    for endpoint in table().into_iter().chain(pages()) {
+        config.service(endpoint.resource());
     }
     config.default_service(web::to(nowhere));
 }
@@ -128,9 +128,13 @@ mod tests {
     #[test]
     fn every_route_is_in_the_document_and_the_other_way_round() {
         let mut routes = BTreeSet::new();
-        for place in table() {
-            for (method, _) in place.calls {
-                assert!(routes.insert(format!("{method} {}", place.path)), "{method} {} twice", place.path);
+        for endpoint in table() {
+            for (method, _) in endpoint.calls {
+                assert!(
+                    routes.insert(format!("{method} {}", endpoint.path)),
+                    "{method} {} twice",
+                    endpoint.path
+                );
             }
         }
         let document: Value = serde_json::from_str(&openapi::document_json()).expect("JSON");

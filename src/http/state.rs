@@ -1,4 +1,4 @@
-//! What request handlers work with.
+//! The state shared by all request handlers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,52 +15,53 @@ use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::shutdown::Shutdown;
 
-use super::auth::{cache, limits};
+use super::auth::cache::TokenCache;
+use super::auth::limits::Limits;
 use super::edge::Edge;
-use super::metrics;
+use super::metrics::HttpMetrics;
 use super::problem::Problem;
 
-/// What every request handler works with.
+/// The state shared by all request handlers.
 pub struct HttpState {
     pub(super) service: Service,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) registry: Arc<Metrics>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Arc<dyn Chance>,
     pub(super) shutdown: Shutdown,
-    /// Where everything that leaves the process runs.
+    /// The runtime of the connections to the ledger and the cloud.
     pub(super) core: Handle,
-    pub(super) figures: metrics::Figures,
-    pub(super) known: cache::Known,
-    pub(super) limits: limits::Limits,
+    pub(super) metrics: HttpMetrics,
+    pub(super) tokens: TokenCache,
+    pub(super) limits: Limits,
     pub(super) edge: Edge,
-    /// One check of the chain at a time.
+    /// Allows one verification of the chain at a time.
     pub(super) verifying: Arc<Semaphore>,
 }
 
 impl HttpState {
-    /// Puts the state together; `core` is the runtime of the service's connections.
+    /// Creates the state; `core` is the runtime of the service's connections.
     pub fn new(
         service: Service,
-        metrics: Arc<Metrics>,
+        registry: Arc<Metrics>,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         shutdown: Shutdown,
         core: Handle,
         edge: Edge,
     ) -> Self {
-        let figures = metrics::Figures::new(&metrics);
-        let (known, limits) = (cache::Known::default(), limits::Limits::new(&edge));
+        let metrics = HttpMetrics::new(&registry);
+        let (tokens, limits) = (TokenCache::default(), Limits::new(&edge));
         let verifying = Arc::new(Semaphore::new(1));
-        Self { service, metrics, clock, chance, shutdown, core, figures, known, limits, edge, verifying }
+        Self { service, registry, metrics, clock, chance, shutdown, core, tokens, limits, edge, verifying }
     }
 
-    /// Runs work on the core runtime. It goes on when the caller hangs up, and a shutdown waits for it.
+    /// Runs work on the core runtime. The work continues when the caller disconnects, and a shutdown waits for it.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Problem> {
         let under_way = self.shutdown.work();
-        // Boxed before it is moved into the task: a future of a request is large.
+        // Boxed before the task takes it, because request futures are large.
         let work = Box::pin(async move {
             let result = work.await;
             drop(under_way);
@@ -68,8 +69,8 @@ impl HttpState {
         });
         let task = self.core.spawn(work.instrument(Span::current()));
         task.await.map_err(|failed| {
-            // Its own words would repeat those of the panic, which could hold a secret.
-            error!(is_panic = failed.is_panic(), "a request's work came to no end");
+            // The join error repeats the panic's message, which could contain a secret.
+            error!(is_panic = failed.is_panic(), "the work of a request was aborted");
             Problem::internal()
         })
     }
@@ -84,8 +85,7 @@ impl HttpState {
         self.run(question(self.service.clone())).await?.map_err(Into::into)
     }
 
-    /// The operation once it has ended, or as it is when the caller has waited long enough or the process wants to
-    /// end.
+    /// Waits for the operation to end, up to `limit` or until a shutdown is requested; then returns its current state.
     pub(super) async fn wait(
         &self,
         id: OperationId,
@@ -99,7 +99,7 @@ impl HttpState {
                 () = shutdown.requested() => {}
             }
         };
-        let _waiting = self.figures.waits("wait");
+        let _waiting = self.metrics.waits("wait");
         self.ask(|service| async move { service.wait(id, &vpcs, enough).await }).await
     }
 }

@@ -15,11 +15,11 @@ use super::checkpoint::Checkpoint;
 use crate::http::call::Call;
 use crate::http::problem::{Problem, ProblemType};
 
-/// Events that one call checks, unless `max_events` says otherwise.
+/// The default of `max_events`.
 pub const DEFAULT_EVENTS: u32 = 10_000;
-/// Events that one call checks at the most.
+/// The maximum of `max_events`.
 pub const MAX_EVENTS: u32 = 100_000;
-/// How long one call checks; what it has not come to by then is for the next one.
+/// The time limit of one call; the next call verifies the remaining events.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// The result of verifying a segment of the chain.
@@ -61,7 +61,7 @@ impl From<Checked> for VerificationView {
 pub async fn verify(call: Call) -> Result<HttpResponse, Problem> {
     call.require_all_vpcs(Scope::AuditRead)?;
     let mut query = call.query();
-    // Each makes sense with the other only.
+    // Neither parameter is valid without the other.
     match (query.has("after_seq"), query.has("after_hash")) {
         (true, false) => query.fault("after_hash", "required", "is required with after_seq"),
         (false, true) => query.fault("after_seq", "required", "is required with after_hash"),
@@ -85,7 +85,7 @@ pub async fn verify(call: Call) -> Result<HttpResponse, Problem> {
     let segment =
         Segment { after: seq.zip(hash), limit: limit.unwrap_or(DEFAULT_EVENTS), time_limit: TIME_LIMIT };
     let check = |service: Service| async move {
-        // Held by the work itself: it goes on when the caller hangs up.
+        // The work holds the permit, because it continues when the caller disconnects.
         let _permit = permit;
         service.verify_segment(segment).await
     };

@@ -30,7 +30,7 @@ impl From<ledger::Checkpoint> for Checkpoint {
 }
 
 pub async fn checkpoint(call: Call) -> Result<HttpResponse, Problem> {
-    // It tells what happens in every VPC.
+    // A checkpoint shows the activity in all VPCs.
     call.require_all_vpcs(Scope::AuditRead)?;
     call.query().finish()?;
     let newest = call.state.ask(|service| async move { service.checkpoint().await }).await?;

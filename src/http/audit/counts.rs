@@ -13,9 +13,9 @@ use super::filter::filter;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
 
-/// Buckets of one answer at the most.
+/// The maximum number of buckets in an answer.
 pub const MAX_BUCKETS: u64 = 1000;
-/// Buckets before `created_before`, unless `created_after` says otherwise.
+/// The default of `created_after`, in buckets before `created_before`.
 pub const DEFAULT_BUCKETS: u32 = 24;
 
 /// The number of events of one kind in one bucket.

@@ -1,4 +1,4 @@
-//! `GET /audit-events` as a stream of all that match.
+//! `GET /audit-events` as a stream of all matching events.
 
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,7 +12,7 @@ use crate::http::input::accept;
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
 
-/// How a list is wanted.
+/// The form of the answer.
 #[derive(Clone, Copy)]
 pub enum Form {
     Page,

@@ -1,4 +1,4 @@
-//! Which events are asked for.
+//! The filter of events.
 
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
@@ -6,7 +6,7 @@ use crate::service::ledger::EventFilter;
 
 use crate::http::input::query::Query;
 
-/// Takes the filter out of a query.
+/// Reads the filter from a query.
 pub fn filter(query: &mut Query) -> EventFilter {
     EventFilter {
         operation_id: query.value(

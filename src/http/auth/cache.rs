@@ -1,4 +1,4 @@
-//! Tokens that were looked up lately.
+//! The cache of valid tokens.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,43 +6,43 @@ use std::time::{Duration, Instant};
 
 use crate::domain::principal::Principal;
 
-/// How long a look-up is believed: a revoked key works that much longer.
-const BELIEVED: Duration = Duration::from_secs(5);
-/// Keys that are remembered at the most.
-const REMEMBERED: usize = 4096;
+/// Token cache TTL. A revoked key keeps working for up to this long.
+const TTL: Duration = Duration::from_secs(5);
+/// The maximum number of cached tokens.
+const MAX_TOKENS: usize = 4096;
 
-/// Principals by the SHA-256 of their tokens.
+/// Principals by the SHA-256 of their tokens. An entry past its TTL stays: it tells that the token was valid before.
 #[derive(Default)]
-pub struct Known(Mutex<HashMap<[u8; 32], (Instant, Principal)>>);
+pub struct TokenCache(Mutex<HashMap<[u8; 32], (Instant, Principal)>>);
 
-/// What is remembered of a token.
-pub enum Memory {
-    /// Good, and looked up lately.
+/// The cache entry of a token.
+pub enum Cached {
+    /// Valid, and within the TTL.
     Fresh(Principal),
-    /// It was good once; whether it still is has to be looked up.
-    Once,
-    Nothing,
+    /// Valid before, but past the TTL: the ledger has to confirm it.
+    Stale,
+    Missing,
 }
 
-impl Known {
-    pub fn get(&self, token: &[u8; 32]) -> Memory {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(token) {
-            Some((since, principal)) if since.elapsed() < BELIEVED => Memory::Fresh(principal.clone()),
-            Some(_) => Memory::Once,
-            None => Memory::Nothing,
+impl TokenCache {
+    pub fn get(&self, token: &[u8; 32]) -> Cached {
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match tokens.get(token) {
+            Some((since, principal)) if since.elapsed() < TTL => Cached::Fresh(principal.clone()),
+            Some(_) => Cached::Stale,
+            None => Cached::Missing,
         }
     }
 
-    pub fn forget(&self, token: &[u8; 32]) {
+    pub fn remove(&self, token: &[u8; 32]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
     }
 
     pub fn put(&self, token: [u8; 32], principal: Principal) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= MAX_TOKENS {
+            tokens.clear();
         }
-        known.insert(token, (Instant::now(), principal));
+        tokens.insert(token, (Instant::now(), principal));
     }
 }

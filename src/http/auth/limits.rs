@@ -1,12 +1,13 @@
-//! How often callers may call, and how often they may fail to sign in.
+//! The limits on requests and on failed sign-ins.
 
 use std::net::IpAddr;
 
 use crate::http::edge::Edge;
 use crate::http::edge::limit::Limiter;
 
-/// How often one may call, in this process.
+/// The rate limits of this process.
 pub struct Limits {
+    /// Requests by principal.
     pub principals: Option<Limiter<String>>,
     /// Failed sign-ins by address.
     pub sign_ins: Option<Limiter<IpAddr>>,

@@ -1,4 +1,4 @@
-//! Who calls, how often, and what they may do.
+//! Authentication, rate limits and rights of callers.
 
 pub mod cache;
 pub mod limits;

@@ -1,4 +1,4 @@
-//! What callers may do.
+//! The rights of callers.
 
 use actix_web::http::header::{self, HeaderValue};
 
@@ -62,7 +62,7 @@ impl Call {
 
     /// `for_what` ends the sentence: "the scope … is missing".
     fn forbidden(&self, scope: Scope, for_what: &str) -> Problem {
-        self.state.figures.refused("forbidden");
+        self.state.metrics.refused("forbidden");
         let space = if for_what.is_empty() { "" } else { " " };
         let detail = format!("the scope {scope}{space}{for_what} is missing");
         let challenge =

@@ -1,4 +1,4 @@
-//! Who calls: the bearer token of a request.
+//! Authentication by bearer token.
 
 use std::net::IpAddr;
 
@@ -9,62 +9,62 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::principal::Principal;
 
-use super::cache::Memory;
-use crate::http::edge::limit::Standing;
-use crate::http::edge::source::neighbourhood;
+use super::cache::Cached;
+use crate::http::edge::limit::RateLimitStatus;
+use crate::http::edge::source::client_network;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 
-/// 429: too often. The headers say when again.
-fn too_often(state: &HttpState, request: &HttpRequest, standing: Standing, kind: ProblemType) -> Problem {
-    state.figures.refused(kind.code());
-    request.extensions_mut().insert(standing);
-    Problem::of(kind).with_retry_after(standing.retry_after)
+/// 429 with `Retry-After` and the `RateLimit` headers.
+fn too_many(state: &HttpState, request: &HttpRequest, status: RateLimitStatus, kind: ProblemType) -> Problem {
+    state.metrics.refused(kind.code());
+    request.extensions_mut().insert(status);
+    Problem::of(kind).with_retry_after(status.retry_after)
 }
 
-/// Counts a request of a principal, once however often it is asked who calls.
+/// Counts a request against its principal's rate limit. A request counts once, even if its caller is authenticated again.
 fn count(state: &HttpState, request: &HttpRequest, principal: &Principal) -> Result<(), Problem> {
     let Some(limiter) = &state.limits.principals else { return Ok(()) };
-    if request.extensions().contains::<Standing>() {
+    if request.extensions().contains::<RateLimitStatus>() {
         return Ok(());
     }
-    let standing = limiter.take(principal.id.clone(), state.clock.now());
-    if standing.is_refused() {
-        return Err(too_often(state, request, standing, ProblemType::RateLimited));
+    let status = limiter.take(principal.id.clone(), state.clock.now());
+    if status.is_refused() {
+        return Err(too_many(state, request, status, ProblemType::RateLimited));
     }
-    request.extensions_mut().insert(standing);
+    request.extensions_mut().insert(status);
     Ok(())
 }
 
-/// Who a token stands for. A token that never was good is not even looked up while its address has failed too often;
-/// one that was good is, so that nobody behind the same proxy locks the others out.
-async fn recognised(
+/// The principal of a token. While an address has too many failed sign-ins, only tokens that were valid before are looked up
+/// for it: a caller behind the same proxy can't lock the other callers out.
+async fn look_up(
     state: &HttpState,
     request: &HttpRequest,
     source: Option<IpAddr>,
     token: SecretString,
 ) -> Result<Option<Principal>, Problem> {
     let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
-    let was_good = match state.known.get(&digest) {
-        Memory::Fresh(principal) => return Ok(Some(principal)),
-        Memory::Once => true,
-        Memory::Nothing => false,
+    let was_valid = match state.tokens.get(&digest) {
+        Cached::Fresh(principal) => return Ok(Some(principal)),
+        Cached::Stale => true,
+        Cached::Missing => false,
     };
-    let address = source.map(neighbourhood);
+    let address = source.map(client_network);
     let sign_ins = state.limits.sign_ins.as_ref().zip(address);
     if let Some((limiter, address)) = sign_ins
-        && !was_good
+        && !was_valid
     {
-        let standing = limiter.look(&address, state.clock.now());
-        if standing.is_refused() {
-            return Err(too_often(state, request, standing, ProblemType::SignInLimited));
+        let status = limiter.peek(&address, state.clock.now());
+        if status.is_refused() {
+            return Err(too_many(state, request, status, ProblemType::SignInLimited));
         }
     }
     let found = state.ask(|service| async move { service.principal_of_token(&token).await }).await?;
     match &found {
-        Some(principal) => state.known.put(digest, principal.clone()),
+        Some(principal) => state.tokens.put(digest, principal.clone()),
         None => {
-            state.known.forget(&digest);
+            state.tokens.remove(&digest);
             if let Some((limiter, address)) = sign_ins {
                 limiter.take(address, state.clock.now());
             }
@@ -73,33 +73,33 @@ async fn recognised(
     Ok(found)
 }
 
-/// Why a caller is not recognised.
+/// The reason of a 401.
 #[derive(Clone, Copy)]
-enum Stranger {
+enum Unauthenticated {
     NoToken,
-    /// `Authorization` holds something else.
-    NoBearer,
+    /// `Authorization` has another scheme.
+    OtherScheme,
     InvalidToken,
 }
 
-fn unauthorized(state: &HttpState, why: Stranger) -> Problem {
+fn unauthorized(state: &HttpState, why: Unauthenticated) -> Problem {
     let (reason, challenge, detail) = match why {
-        Stranger::NoToken => {
+        Unauthenticated::NoToken => {
             ("no_token", "Bearer realm=\"tunnelgate\"", "send a token: Authorization: Bearer tg_…")
         }
-        // No word of an error: RFC 6750 wants none where there was no bearer token.
-        Stranger::NoBearer => (
+        // Without `error`, because RFC 6750 reserves it for requests with a bearer token.
+        Unauthenticated::OtherScheme => (
             "no_token",
             "Bearer realm=\"tunnelgate\"",
             "Authorization contains no bearer token: send Authorization: Bearer tg_…",
         ),
-        Stranger::InvalidToken => (
+        Unauthenticated::InvalidToken => (
             "invalid_token",
             "Bearer realm=\"tunnelgate\", error=\"invalid_token\"",
             "the token is unknown, has expired, or was revoked",
         ),
     };
-    state.figures.refused(reason);
+    state.metrics.refused(reason);
     Problem::new(ProblemType::Unauthorized, detail)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
@@ -115,20 +115,20 @@ pub async fn principal(
     source: Option<IpAddr>,
 ) -> Result<Principal, Problem> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
-        return Err(unauthorized(state, Stranger::NoToken));
+        return Err(unauthorized(state, Unauthenticated::NoToken));
     };
     let token = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| SecretString::from(token.trim()))
     });
     let Some(token) = token else {
-        return Err(unauthorized(state, Stranger::NoBearer));
+        return Err(unauthorized(state, Unauthenticated::OtherScheme));
     };
-    let found = recognised(state, request, source, token).await?;
+    let found = look_up(state, request, source, token).await?;
     let now = state.clock.now();
     let principal = found
         .filter(|principal| principal.expires_at.is_none_or(|end| now < end))
-        .ok_or_else(|| unauthorized(state, Stranger::InvalidToken))?;
+        .ok_or_else(|| unauthorized(state, Unauthenticated::InvalidToken))?;
     count(state, request, &principal)?;
     Ok(principal)
 }

@@ -1,6 +1,5 @@
-//! The console at `/`: a page for people who would rather look than read. Plain files, embedded as they are; they hold
-//! nothing that is secret and need no token. What they show they ask for over the API, with the token that the reader
-//! gives them.
+//! The console at `/`: embedded static files. They contain no secrets and need no token; the page calls the API with the
+//! token that its user enters.
 
 use std::sync::LazyLock;
 
@@ -10,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::asset::Asset;
 use super::problem::{Problem, ProblemType};
 
-/// What the page may load, and whom it may ask: this host, and nobody else.
+/// The page may load files from, and send requests to, this host only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
@@ -20,7 +19,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// The name of the page itself, which is served at `/` only.
+/// The page itself, which is served only at `/`.
 const PAGE: &str = "index.html";
 
 macro_rules! assets {

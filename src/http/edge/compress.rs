@@ -1,4 +1,4 @@
-//! Packing answers with gzip, for callers who ask for it.
+//! Compression of answers with gzip.
 
 use actix_http::encoding::Encoder;
 use actix_web::Error;
@@ -9,11 +9,11 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 
-/// Shorter answers would hardly get shorter, in bytes.
-const WORTH_IT: u64 = 1024;
+/// The smallest answer that is compressed, in bytes.
+const MIN_BYTES: u64 = 1024;
 
-/// The types that get shorter by it.
-const PACKED: &[&str] = &[
+/// The media types that are compressed.
+const COMPRESSIBLE: &[&str] = &[
     "application/json",
     "application/problem+json",
     "application/x-ndjson",
@@ -27,25 +27,25 @@ const PACKED: &[&str] = &[
     "image/svg+xml",
 ];
 
-/// Around every request: packs the answer if the caller takes gzip and the answer gets shorter by it. A stream is packed as
-/// it goes. Server-sent events are not: each has to arrive at once.
+/// Middleware: compresses the answer if the caller accepts gzip and the answer is compressible. Streams are compressed chunk
+/// by chunk, except server-sent events, which must arrive without delay.
 pub async fn compressed(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let wanted = wants_gzip(&request);
     let response = next.call(request).await?;
-    let is_worth_it = is_packed(response.headers(), response.response().body().size());
+    let is_worth_it = is_compressible(response.headers(), response.response().body().size());
     let encoding = if wanted && is_worth_it { ContentEncoding::Gzip } else { ContentEncoding::Identity };
     let mut response = response.map_body(|head, body| Encoder::response(encoding, head, body));
     if is_worth_it {
-        // A cache has to know that it could have been otherwise.
+        // Caches must store both encodings separately.
         vary_by_encoding(response.headers_mut());
     }
     Ok(response)
 }
 
-/// Says so in one line with what is there already: the CORS middleware keeps only the first.
+/// Adds to the existing `Vary` in one line, because the CORS middleware keeps only the first line.
 fn vary_by_encoding(headers: &mut HeaderMap) {
     const NAME: &str = "accept-encoding";
     let lines = headers.get_all(header::VARY).filter_map(|value| value.to_str().ok());
@@ -63,18 +63,18 @@ fn wants_gzip(request: &ServiceRequest) -> bool {
         .is_ok_and(|accepted| accepted.negotiate(supported.iter()) == Some(Encoding::gzip()))
 }
 
-fn is_packed(headers: &HeaderMap, size: BodySize) -> bool {
+fn is_compressible(headers: &HeaderMap, size: BodySize) -> bool {
     let is_long = match size {
         BodySize::None => false,
-        BodySize::Sized(bytes) => bytes >= WORTH_IT,
+        BodySize::Sized(bytes) => bytes >= MIN_BYTES,
         BodySize::Stream => true,
     };
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    // A strong ETag stands for the very bytes, and `If-Match` compares it: they stay as they are.
+    // A strong ETag identifies the exact bytes, so compression must not change them.
     let is_exact = kind == "application/json"
         && headers.get(header::ETAG).is_some_and(|tag| tag.as_bytes().starts_with(b"\""));
-    is_long && PACKED.contains(&kind) && !is_exact
+    is_long && COMPRESSIBLE.contains(&kind) && !is_exact
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_gets_shorter_is_packed() {
+    fn only_what_gets_shorter_is_compressible() {
         let of = |kind: &str, tag: Option<&str>, size| {
             let mut headers = HeaderMap::new();
             let value = |text: &str| HeaderValue::from_str(text).expect("a value");
@@ -92,14 +92,14 @@ mod tests {
             if let Some(tag) = tag {
                 headers.insert(HeaderName::from_static("etag"), value(tag));
             }
-            is_packed(&headers, size)
+            is_compressible(&headers, size)
         };
-        assert!(of("application/json", None, BodySize::Sized(WORTH_IT)));
+        assert!(of("application/json", None, BodySize::Sized(MIN_BYTES)));
         assert!(of("text/csv; charset=utf-8; header=present", None, BodySize::Stream));
-        assert!(!of("application/json", None, BodySize::Sized(WORTH_IT - 1)));
-        assert!(!of("application/json", Some("\"tag\""), BodySize::Sized(WORTH_IT)));
-        assert!(of("text/javascript", Some("\"tag\""), BodySize::Sized(WORTH_IT)));
+        assert!(!of("application/json", None, BodySize::Sized(MIN_BYTES - 1)));
+        assert!(!of("application/json", Some("\"tag\""), BodySize::Sized(MIN_BYTES)));
+        assert!(of("text/javascript", Some("\"tag\""), BodySize::Sized(MIN_BYTES)));
         assert!(!of("text/event-stream", None, BodySize::Stream));
-        assert!(!of("image/png", None, BodySize::Sized(WORTH_IT)));
+        assert!(!of("image/png", None, BodySize::Sized(MIN_BYTES)));
     }
 }

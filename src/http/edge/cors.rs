@@ -1,4 +1,4 @@
-//! Pages of other hosts (CORS): off unless their origins are named.
+//! CORS: cross-origin pages may call only if the settings name their origins.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use actix_web::{Error, ResponseError};
 
 use crate::http::problem::{Problem, ProblemType};
 
-/// How long a browser may remember what is allowed, in seconds.
-const REMEMBERED: usize = 600;
+/// How long a browser may cache a preflight's answer, in seconds.
+const PREFLIGHT_MAX_AGE: usize = 600;
 
-/// What a page may send.
-const SENT: &[&str] = &[
+/// Request headers that a page may send.
+const ALLOWED_HEADERS: &[&str] = &[
     "accept",
     "authorization",
     "content-type",
@@ -29,8 +29,8 @@ const SENT: &[&str] = &[
     "x-request-id",
 ];
 
-/// What a page may read of an answer, besides what every page may.
-const READ: &[&str] = &[
+/// Response headers that a page may read, beyond the safelisted ones.
+const EXPOSED_HEADERS: &[&str] = &[
     "accept-patch",
     "etag",
     "idempotent-replayed",
@@ -44,11 +44,11 @@ const READ: &[&str] = &[
     "x-request-id",
 ];
 
-/// Where pages come from: `https://console.example.com`.
+/// A web origin, such as `https://console.example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOrigin(String);
 
-/// Why a text is no origin.
+/// The text is not a web origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be scheme and host, such as https://console.example.com; * is not allowed")]
 pub struct InvalidOrigin;
@@ -60,7 +60,7 @@ impl std::str::FromStr for WebOrigin {
         let uri: Uri = text.parse().map_err(|_| InvalidOrigin)?;
         let (scheme, host) = (uri.scheme_str().ok_or(InvalidOrigin)?, uri.authority().ok_or(InvalidOrigin)?);
         let host = host.as_str().to_ascii_lowercase();
-        // The text itself, so that a path, a query or a user name is noticed.
+        // Compared with the text, so that a path, a query or a user name is refused.
         let origin = format!("{scheme}://{host}");
         if !matches!(scheme, "http" | "https")
             || host.contains(['@', '*'])
@@ -78,21 +78,21 @@ impl fmt::Display for WebOrigin {
     }
 }
 
-/// Lets pages of these origins call. Never with cookies: callers have tokens.
+/// Allows pages of these origins, without cookies: callers send tokens.
 pub(super) fn middleware(origins: &[WebOrigin]) -> Cors {
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::HEAD, Method::PATCH])
-        .allowed_headers(SENT.iter().copied())
-        .expose_headers(READ.iter().copied())
-        .max_age(REMEMBERED);
+        .allowed_headers(ALLOWED_HEADERS.iter().copied())
+        .expose_headers(EXPOSED_HEADERS.iter().copied())
+        .max_age(PREFLIGHT_MAX_AGE);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(&origin.0))
 }
 
-/// What the answer to a preflight depends on.
-const ASKED: HeaderValue =
+/// The `Vary` of an answer to a preflight.
+const PREFLIGHT_VARY: HeaderValue =
     HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
 
-/// Around that middleware: its refusals are problems like all others, for whoever looks at them in the browser's tools.
+/// Middleware around the CORS middleware: turns its refusals into problems.
 pub async fn explained(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -104,10 +104,12 @@ pub async fn explained(
     let detail = match refusal {
         CorsError::OriginNotAllowed => "pages of this origin may not call the gateway".to_owned(),
         CorsError::MethodNotAllowed => "pages may use GET, HEAD and PATCH".to_owned(),
-        CorsError::HeadersNotAllowed => format!("pages may send these headers: {}", SENT.join(", ")),
+        CorsError::HeadersNotAllowed => {
+            format!("pages may send these headers: {}", ALLOWED_HEADERS.join(", "))
+        }
         other => other.to_string(),
     };
-    let problem = Problem::new(ProblemType::CorsRefused, detail).with_header(header::VARY, ASKED);
+    let problem = Problem::new(ProblemType::CorsRefused, detail).with_header(header::VARY, PREFLIGHT_VARY);
     Ok(response.into_response(problem.error_response()).map_into_right_body())
 }
 

@@ -1,4 +1,4 @@
-//! HEAD (RFC 9110, section 9.3.2): what GET answers, with the same headers and without the body.
+//! HEAD (RFC 9110, section 9.3.2): the answer to GET with the same headers and without the body.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 
-/// Around every request: lets the body of an answer to HEAD go before anything of it is made, so that no stream begins.
+/// Middleware: drops the body of an answer to HEAD before it is produced, so that no stream starts.
 pub async fn headed(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -23,7 +23,7 @@ pub async fn headed(
     }))
 }
 
-/// No body, where there would be one of this size.
+/// An empty body that reports the size of the dropped one.
 struct Withheld(BodySize);
 
 impl MessageBody for Withheld {

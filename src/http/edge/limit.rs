@@ -1,5 +1,4 @@
-//! Token buckets: how often somebody may do something, and the `RateLimit` headers that say so
-//! (draft-ietf-httpapi-ratelimit-headers-10).
+//! Rate limits by token bucket, and their `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers-10).
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,45 +10,45 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 
 use crate::domain::timestamp::Timestamp;
 
-/// What a policy allows.
+/// The header with a policy's quota.
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// What is left of it.
+/// The header with the rest of the quota.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Buckets that are kept before it is first looked which of them are full again.
+/// The number of buckets at which full buckets are first removed.
 const FIRST_SWEEP: usize = 1024;
-/// Buckets that are kept at the most.
-const MOST_BUCKETS: usize = 65_536;
+/// The maximum number of buckets.
+const MAX_BUCKETS: usize = 65_536;
 
-/// So many, all at once if need be, and refilled evenly over the window.
+/// A number of requests per window. A burst may use the whole quota; it refills evenly over the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     pub count: NonZeroU32,
-    /// At least a second: the headers count in seconds.
+    /// At least one second, because the headers count in seconds.
     pub window: Duration,
 }
 
-/// How somebody stands with a quota, after this request.
+/// The state of a quota after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct RateLimitStatus {
     quota: Quota,
     policy: &'static str,
-    /// What could be asked for at once.
+    /// Requests that are left now.
     pub remaining: u32,
-    /// Seconds until the whole quota is there again.
+    /// Seconds until the whole quota is available again.
     pub reset: u64,
-    /// Seconds until the next is allowed; zero if this one was.
+    /// Seconds until the next request is allowed; zero if this request was allowed.
     pub retry_after: u32,
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// `RateLimit-Policy` and `RateLimit`.
     #[must_use]
     pub fn headers(&self) -> [(HeaderName, HeaderValue); 2] {
         let (name, quota) = (self.policy, self.quota);
         let policy = format!("\"{name}\";q={};w={}", quota.count, quota.window.as_secs());
         let left = format!("\"{name}\";r={};t={}", self.remaining, self.reset);
-        // Digits and a name of ours always make a header value.
+        // Digits and a fixed name are always a valid header value.
         let value =
             |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
         [(RATE_LIMIT_POLICY, value(policy)), (RATE_LIMIT, value(left))]
@@ -73,7 +72,7 @@ struct Buckets<K> {
     sweep_at: usize,
 }
 
-/// A bucket for each key. One that is full again is forgotten, so memory stays bounded.
+/// A bucket for each key. Full buckets are removed, so memory stays bounded.
 #[derive(Debug)]
 pub struct Limiter<K> {
     policy: &'static str,
@@ -82,57 +81,57 @@ pub struct Limiter<K> {
 }
 
 impl<K: Eq + Hash> Limiter<K> {
-    /// A limiter whose policy has this name in the headers.
+    /// A limiter with this policy name in the headers.
     #[must_use]
     pub fn new(policy: &'static str, quota: Quota) -> Self {
         let buckets = Buckets { by_key: HashMap::new(), sweep_at: FIRST_SWEEP };
         Self { policy, quota, buckets: Mutex::new(buckets) }
     }
 
-    /// Takes one, if one is left.
-    pub fn take(&self, key: K, now: Timestamp) -> Standing {
+    /// Takes a token, if one is left.
+    pub fn take(&self, key: K, now: Timestamp) -> RateLimitStatus {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let before = buckets.by_key.get(&key).map_or(self.full(), |bucket| self.filled(*bucket, now));
         if before < 1.0 {
-            return self.standing(before, true);
+            return self.status(before, true);
         }
         if buckets.by_key.len() >= buckets.sweep_at {
             buckets.by_key.retain(|_, bucket| self.filled(*bucket, now) < self.full());
-            if buckets.by_key.len() > MOST_BUCKETS / 2 {
-                // So many at once are no single caller that could be slowed down.
+            if buckets.by_key.len() > MAX_BUCKETS / 2 {
+                // This many keys are not one caller that a limit could slow down.
                 buckets.by_key.clear();
             }
             buckets.sweep_at = (buckets.by_key.len() * 2).max(FIRST_SWEEP);
         }
         buckets.by_key.insert(key, Bucket { tokens: before - 1.0, at: now });
-        self.standing(before - 1.0, false)
+        self.status(before - 1.0, false)
     }
 
-    /// How it stands, without taking any: refused if none is left.
-    pub fn look(&self, key: &K, now: Timestamp) -> Standing {
+    /// The state without taking a token: refused if no token is left.
+    pub fn peek(&self, key: &K, now: Timestamp) -> RateLimitStatus {
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let tokens = buckets.by_key.get(key).map_or(self.full(), |bucket| self.filled(*bucket, now));
-        self.standing(tokens, tokens < 1.0)
+        self.status(tokens, tokens < 1.0)
     }
 
     fn full(&self) -> f64 {
         f64::from(self.quota.count.get())
     }
 
-    /// What is in a bucket by now. A clock that was set back refills nothing.
+    /// The current tokens of a bucket. A clock that was set back adds none.
     fn filled(&self, bucket: Bucket, now: Timestamp) -> f64 {
         let share = now.since(bucket.at).as_secs_f64() / self.quota.window.as_secs_f64();
         (bucket.tokens + share * self.full()).min(self.full())
     }
 
-    fn standing(&self, tokens: f64, is_refused: bool) -> Standing {
+    fn status(&self, tokens: f64, is_refused: bool) -> RateLimitStatus {
         let seconds_for = |missing: f64| {
             let seconds = missing.max(0.0) / self.full() * self.quota.window.as_secs_f64();
-            // At most the window, which is a number of seconds; never cut down to a moment that is too early.
+            // Up to the window; rounded up, so that a retry is never too early.
             seconds.ceil() as u64
         };
         let retry_after = if is_refused { seconds_for(1.0 - tokens).max(1) } else { 0 };
-        Standing {
+        RateLimitStatus {
             quota: self.quota,
             policy: self.policy,
             remaining: tokens.floor() as u32,
@@ -161,8 +160,8 @@ mod tests {
     fn a_whole_quota_at_once_then_one_for_each_share_of_the_window() {
         let limiter = limiter(4, 60);
         for remaining in [3, 2, 1, 0] {
-            let standing = limiter.take("a", NOON);
-            assert_eq!((standing.remaining, standing.is_refused()), (remaining, false));
+            let status = limiter.take("a", NOON);
+            assert_eq!((status.remaining, status.is_refused()), (remaining, false));
         }
         let refused = limiter.take("a", NOON);
         assert_eq!((refused.remaining, refused.retry_after, refused.reset), (0, 15, 60));
@@ -177,9 +176,9 @@ mod tests {
         let limiter = limiter(7, 60);
         let mut now = 0.0;
         for _ in 0..50 {
-            let standing = limiter.take("a", later(now));
-            if standing.is_refused() {
-                now += f64::from(standing.retry_after);
+            let status = limiter.take("a", later(now));
+            if status.is_refused() {
+                now += f64::from(status.retry_after);
                 assert!(!limiter.take("a", later(now)).is_refused());
             }
         }
@@ -200,10 +199,10 @@ mod tests {
     fn looking_takes_nothing() {
         let limiter = limiter(1, 60);
         for _ in 0..3 {
-            assert!(!limiter.look(&"a", NOON).is_refused());
+            assert!(!limiter.peek(&"a", NOON).is_refused());
         }
         limiter.take("a", NOON);
-        assert!(limiter.look(&"a", NOON).is_refused());
+        assert!(limiter.peek(&"a", NOON).is_refused());
     }
 
     #[test]
@@ -230,9 +229,9 @@ mod tests {
     fn a_flood_of_keys_takes_bounded_memory() {
         let quota = Quota { count: NonZeroU32::MIN, window: Duration::from_secs(60) };
         let limiter = Limiter::new("default", quota);
-        for key in 0..MOST_BUCKETS * 3 {
+        for key in 0..MAX_BUCKETS * 3 {
             limiter.take(key, NOON);
-            assert!(limiter.buckets.lock().expect("buckets").by_key.len() <= MOST_BUCKETS);
+            assert!(limiter.buckets.lock().expect("buckets").by_key.len() <= MAX_BUCKETS);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What stands between the callers and the routes: who is believed about addresses, how often somebody may call, which
-//! pages of other hosts may call, how answers are packed, and which have no body.
+//! The HTTP edge: client addresses behind proxies, rate limits, CORS, compression, and HEAD.
 
 mod compress;
 mod cors;
@@ -14,7 +13,7 @@ pub use head::headed;
 pub use settings::{Edge, ForwardedHeader};
 
 impl Edge {
-    /// The middleware for pages of other hosts: a switch and what it switches.
+    /// The CORS middleware, and whether it is enabled.
     pub fn cors(&self) -> (bool, actix_cors::Cors) {
         (!self.cors_origins.is_empty(), cors::middleware(&self.cors_origins))
     }

@@ -7,23 +7,23 @@ use ipnet::IpNet;
 use super::cors::WebOrigin;
 use super::limit::Quota;
 
-/// Silence that proxies bear.
+/// The default heartbeat interval, shorter than the idle timeouts of proxies.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The settings of the edge. What can be off is off by default.
+/// The settings of the edge. Optional features are off by default.
 #[derive(Debug, Clone)]
 pub struct Edge {
-    /// What one principal may ask for, in this process; `None` = as much as it likes.
+    /// Requests of one principal to this process; `None` = no limit.
     pub rate_limit: Option<Quota>,
-    /// How many failed sign-ins one address may have, in this process; `None` = as many as it likes.
+    /// Failed sign-ins of one address to this process; `None` = no limit.
     pub sign_in_limit: Option<Quota>,
-    /// Whose pages may call from a browser.
+    /// Origins whose pages may call from a browser.
     pub cors_origins: Vec<WebOrigin>,
-    /// Who is believed about where a request comes from.
+    /// Proxies whose forwarding header is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Where they say so.
+    /// The forwarding header of those proxies.
     pub forwarded_header: ForwardedHeader,
-    /// How often a stream gives a sign of life, and looks whether its caller may still see it.
+    /// The interval at which a stream sends a heartbeat and authenticates its caller again.
     pub heartbeat: Duration,
 }
 
@@ -40,8 +40,8 @@ impl Default for Edge {
     }
 }
 
-/// Where trusted proxies say whom they forward for. Exactly one header is believed: a proxy that writes one of them
-/// passes the other on as its caller sent it.
+/// The header in which trusted proxies name the client. Only one is trusted: a proxy that sets one of the headers forwards
+/// the other unchanged from its client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For: 198.51.100.7, 10.0.0.2`

@@ -1,4 +1,4 @@
-//! Where a request comes from: its peer, or what trusted proxies say of it.
+//! The address of a request's client: the peer, or the client that a trusted proxy names.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,8 +7,8 @@ use actix_web::http::header::HeaderMap;
 use super::settings::{Edge, ForwardedHeader};
 
 impl Edge {
-    /// The address that a request comes from. Proxies add at the end, so it is the last one that is no trusted proxy
-    /// itself; what stands before it is the caller's own claim.
+    /// The address of a request's client. Proxies append addresses, so the client is the last address that is not a trusted
+    /// proxy; the client itself can forge all addresses before it.
     #[must_use]
     pub fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut source = peer.to_canonical();
@@ -26,7 +26,7 @@ impl Edge {
                 ForwardedHeader::XForwardedFor => address(hop.trim()),
                 ForwardedHeader::Forwarded => forwarded_for(hop).and_then(address),
             };
-            // What can't be read ends what is known.
+            // An unreadable address ends the trusted part of the chain.
             let Some(address) = address else { return source };
             source = address.to_canonical();
             if !self.trusts(source) {
@@ -63,9 +63,9 @@ fn address(text: &str) -> Option<IpAddr> {
     address.parse().ok()
 }
 
-/// The network that counts as one caller: an IPv6 subscriber has at least 2^64 addresses to change between.
+/// The network that counts as one client: an IPv6 subscriber has at least 2^64 addresses.
 #[must_use]
-pub fn neighbourhood(address: IpAddr) -> IpAddr {
+pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn an_ipv6_subscriber_is_one_caller() {
-        assert_eq!(neighbourhood(ip("2001:db8::1:2:3:4")), neighbourhood(ip("2001:db8::5")));
-        assert_ne!(neighbourhood(ip("2001:db8:0:1::1")), neighbourhood(ip("2001:db8::1")));
-        assert_ne!(neighbourhood(ip("198.51.100.7")), neighbourhood(ip("198.51.100.8")));
+        assert_eq!(client_network(ip("2001:db8::1:2:3:4")), client_network(ip("2001:db8::5")));
+        assert_ne!(client_network(ip("2001:db8:0:1::1")), client_network(ip("2001:db8::1")));
+        assert_ne!(client_network(ip("198.51.100.7")), client_network(ip("198.51.100.8")));
     }
 }

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 
-/// The longest that a scrape waits for the ledger.
-const LOOK_LIMIT: Duration = Duration::from_secs(1);
+/// The time limit of the ledger query of a scrape.
+const LEDGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// The text format of Prometheus.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -47,7 +47,8 @@ pub(super) async fn livez() -> HttpResponse {
     HttpResponse::Ok().json(Alive { status: AliveStatus::Alive })
 }
 
-/// Ready: the ledger is migrated and can be written. Never the cloud: one bad day there must not take all replicas out.
+/// Ready means that the ledger is migrated and writable. The cloud is not checked: its outage must not take all replicas out
+/// of service.
 pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, Problem> {
     if state.shutdown.is_requested() {
         return Err(Problem::of(ProblemType::ShuttingDown));
@@ -56,14 +57,13 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
     Ok(HttpResponse::Ok().json(Ready { status: ReadyStatus::Ready }))
 }
 
-/// The figures; those of the ledger's unfinished work cost one short query. Without the ledger they are missing, and all
-/// others are there.
+/// All metrics. Those of unfinished operations need a short query; without the ledger they are absent.
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let service = state.service.clone();
-    let work = async move { timeout(LOOK_LIMIT, service.unfinished()).await };
+    let work = async move { timeout(LEDGER_TIMEOUT, service.unfinished()).await };
     match state.run(work).await {
-        Ok(Ok(Ok(unfinished))) => state.figures.unfinished(&unfinished),
-        Ok(Ok(Err(_)) | Err(_)) | Err(_) => state.figures.ledger_is_down(),
+        Ok(Ok(Ok(unfinished))) => state.metrics.unfinished(&unfinished),
+        Ok(Ok(Err(_)) | Err(_)) | Err(_) => state.metrics.ledger_is_down(),
     }
-    HttpResponse::Ok().content_type(OPENMETRICS).body(state.metrics.render())
+    HttpResponse::Ok().content_type(OPENMETRICS).body(state.registry.render())
 }

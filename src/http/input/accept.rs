@@ -1,4 +1,4 @@
-//! `Accept` (RFC 9110, section 12.5.1): which of several forms a caller wants.
+//! Content negotiation by `Accept` (RFC 9110, section 12.5.1).
 
 use std::cmp::Reverse;
 
@@ -23,7 +23,7 @@ impl<'a> Range<'a> {
         Self { kind, weight: weight.and_then(thousandths).unwrap_or(1000) }
     }
 
-    /// How closely it names a media type; `None` if it does not.
+    /// How specifically the range matches a media type; `None` if it does not match.
     fn closeness(&self, media_type: &str) -> Option<u8> {
         let family = media_type.split('/').next().unwrap_or_default();
         let of_family = self.kind.strip_suffix("/*");
@@ -37,16 +37,16 @@ impl<'a> Range<'a> {
     }
 }
 
-/// A weight; `None` if it is none, and then it counts as if it had not been given.
+/// A weight in thousandths; `None` if the text is not a weight, which counts as no weight.
 fn thousandths(text: &str) -> Option<u16> {
     let weight: f32 = text.parse().ok()?;
-    // From 0 to 1000, so nothing is lost.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+    // The value is from 0 to 1000.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is in range")]
     (0.0..=1.0).contains(&weight).then(|| (weight * 1000.0).round() as u16)
 }
 
-/// The form that the caller prefers: the one with the highest weight, then the one that is named first. The first form
-/// stands where the header is missing or names none of them.
+/// The form that the caller prefers: the highest weight wins, then the first in the header. `usual` if the header is missing
+/// or matches no form.
 pub fn preferred<T: Copy>(request: &HttpRequest, forms: &[(&str, T)], usual: T) -> T {
     let values = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range> =
@@ -54,7 +54,7 @@ pub fn preferred<T: Copy>(request: &HttpRequest, forms: &[(&str, T)], usual: T) 
     let wanted = forms.iter().enumerate().filter_map(|(place, (media_type, form))| {
         let named = ranges.iter().enumerate();
         let named = named.filter_map(|(at, range)| Some((range.closeness(media_type)?, at, range.weight)));
-        // What names it most closely decides.
+        // The most specific range decides.
         let (_, at, weight) = named.max_by_key(|(closeness, at, _)| (*closeness, Reverse(*at)))?;
         (weight > 0).then_some(((Reverse(weight), at, place), *form))
     });

@@ -1,4 +1,4 @@
-//! Bodies: JSON, read strictly.
+//! JSON bodies, parsed strictly.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::http::problem::{Problem, ProblemType};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
-/// The longest that a body may take; slower callers are cut off.
-const LIMIT: Duration = Duration::from_secs(30);
-/// The media types that a patch may come in; the first is the better one.
+/// The time limit for receiving a body.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The media types of patches; the first is preferred.
 pub const PATCH_TYPES: &[&str] = &["application/merge-patch+json", "application/json"];
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
@@ -38,11 +38,11 @@ pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value
         let detail = format!("a body may have up to {MAX_BODY} bytes");
         Problem::new(ProblemType::BodyTooLarge, detail)
     };
-    // It may hold a pre-shared key: wiped when dropped, and allocated once so that no copy is left behind.
+    // The body may contain a pre-shared key: the buffer is wiped when dropped, and allocated once to leave no copies.
     let mut body = Zeroizing::new(Vec::with_capacity(announced(request).unwrap_or(MAX_BODY)));
-    let until = Instant::now() + LIMIT;
+    let until = Instant::now() + TIMEOUT;
     let too_slow = |_| {
-        let detail = format!("the body did not arrive within {} s", LIMIT.as_secs());
+        let detail = format!("the body did not arrive within {} s", TIMEOUT.as_secs());
         Problem::new(ProblemType::IncompleteBody, detail)
     };
     while let Some(chunk) = timeout_at(until, payload.next()).await.map_err(too_slow)? {
@@ -51,21 +51,21 @@ pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value
             return Err(too_large());
         }
         if body.capacity() - body.len() < chunk.len() {
-            // More than was announced: the old buffer is wiped as it goes.
+            // The body is longer than announced: the old buffer is wiped when replaced.
             let mut larger = Zeroizing::new(Vec::with_capacity(MAX_BODY));
             larger.extend_from_slice(&body);
             body = larger;
         }
         body.extend_from_slice(&chunk);
     }
-    // The reader's messages name places, not content.
+    // serde_json's messages name positions, not content.
     let Strict(value) = serde_json::from_slice(&body).map_err(|error| {
         Problem::new(ProblemType::InvalidJson, format!("the body is not valid JSON: {error}"))
     })?;
     Ok(value)
 }
 
-/// The length that the caller announces, if it is one that is allowed.
+/// `Content-Length`, if it is within the limit.
 fn announced(request: &HttpRequest) -> Option<usize> {
     let length = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
     (length <= MAX_BODY).then_some(length)
@@ -84,7 +84,7 @@ fn has_patch_type(request: &HttpRequest) -> bool {
         })
 }
 
-/// JSON in which no member stands twice: which one counts would be anybody's guess.
+/// JSON without duplicate members: parsers disagree on which duplicate counts.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -179,7 +179,7 @@ mod tests {
         let started = Instant::now();
         let problem = patch(&request, &mut payload).await.err().map(|problem| problem.to_string());
         assert_eq!(problem.as_deref(), Some("400 incomplete_body"));
-        assert_eq!(started.elapsed(), LIMIT);
+        assert_eq!(started.elapsed(), TIMEOUT);
         Ok(())
     }
 

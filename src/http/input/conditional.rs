@@ -6,24 +6,24 @@ use actix_web::http::header::{self, HeaderName};
 use crate::domain::etag::{ETag, Precondition};
 use crate::domain::fault::Fault;
 
-/// The most tags that one header may list.
+/// The maximum number of tags in a header.
 const MAX_TAGS: usize = 32;
 
 /// A header that is neither `*` nor a list of entity tags.
 struct Malformed;
 
-/// A tag as a caller gives it.
-struct Given {
+/// A tag in a header.
+struct GivenTag {
     is_weak: bool,
     tag: ETag,
 }
 
 enum Condition {
     Any,
-    Tags(Vec<Given>),
+    Tags(Vec<GivenTag>),
 }
 
-/// What `If-Match` demands; a weak tag never matches.
+/// The precondition in `If-Match`; a weak tag never matches.
 pub fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
     let condition = condition(request, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
     Ok(condition.map(|condition| match condition {
@@ -35,13 +35,13 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
     }))
 }
 
-/// The states that a caller has already (`If-None-Match`).
+/// The condition in `If-None-Match`: the states that the client has cached.
 #[derive(Default)]
-pub struct Known(Option<Condition>);
+pub struct IfNoneMatch(Option<Condition>);
 
-impl Known {
-    /// True if this state is among them; a weak tag counts like a strong one.
-    pub fn has(&self, current: &ETag) -> bool {
+impl IfNoneMatch {
+    /// True if the client has cached this state; weak tags match too.
+    pub fn contains(&self, current: &ETag) -> bool {
         match &self.0 {
             None => false,
             Some(Condition::Any) => true,
@@ -50,9 +50,11 @@ impl Known {
     }
 }
 
-/// What `If-None-Match` says.
-pub fn if_none_match(request: &HttpRequest) -> Result<Known, Fault> {
-    condition(request, &header::IF_NONE_MATCH).map(Known).map_err(|Malformed| malformed("If-None-Match"))
+/// Reads `If-None-Match`.
+pub fn if_none_match(request: &HttpRequest) -> Result<IfNoneMatch, Fault> {
+    condition(request, &header::IF_NONE_MATCH)
+        .map(IfNoneMatch)
+        .map_err(|Malformed| malformed("If-None-Match"))
 }
 
 fn malformed(name: &'static str) -> Fault {
@@ -65,7 +67,7 @@ fn condition(request: &HttpRequest, name: &HeaderName) -> Result<Option<Conditio
     if values.peek().is_none() {
         return Ok(None);
     }
-    // Several lines are one list.
+    // Repeated headers form one list.
     let mut text = String::new();
     for value in values {
         if !text.is_empty() {
@@ -79,8 +81,8 @@ fn condition(request: &HttpRequest, name: &HeaderName) -> Result<Option<Conditio
     Ok(Some(Condition::Tags(tags(&text)?)))
 }
 
-/// A list of tags. A comma may stand inside of one, so it is read from tag to tag.
-fn tags(text: &str) -> Result<Vec<Given>, Malformed> {
+/// Parses a list of tags. Tags can contain commas, so the list is not split at commas.
+fn tags(text: &str) -> Result<Vec<GivenTag>, Malformed> {
     let mut tags = Vec::new();
     let mut rest = text.trim_matches([' ', '\t', ',']);
     while !rest.is_empty() {
@@ -95,7 +97,7 @@ fn tags(text: &str) -> Result<Vec<Given>, Malformed> {
         if !is_opaque || !(after.is_empty() || after.starts_with(',')) || tags.len() == MAX_TAGS {
             return Err(Malformed);
         }
-        tags.push(Given { is_weak, tag: ETag::new(opaque.to_owned()) });
+        tags.push(GivenTag { is_weak, tag: ETag::new(opaque.to_owned()) });
         rest = after.trim_start_matches([' ', '\t', ',']);
     }
     if tags.is_empty() { Err(Malformed) } else { Ok(tags) }
@@ -134,7 +136,7 @@ mod tests {
         assert_eq!(of("W/\"a\""), one_of(&[]));
         let has = |value: &str, tag: &str| {
             let request = TestRequest::default().insert_header(("if-none-match", value)).to_http_request();
-            if_none_match(&request).is_ok_and(|known| known.has(&ETag::new(tag.into())))
+            if_none_match(&request).is_ok_and(|known| known.contains(&ETag::new(tag.into())))
         };
         assert!(has("W/\"a\"", "a") && has("\"b\", \"a\"", "a") && has("*", "a"));
         assert!(!has("W/\"a\"", "b"));

@@ -11,10 +11,10 @@ use crate::domain::fault::Fault;
 pub const MAX_WAIT_SECONDS: u64 = 55;
 /// The longest `Idempotency-Key`, in characters.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
-/// Says which preference was followed.
+/// The header with the granted preference.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// How long the caller would wait (RFC 7240); a preference that can't be read is no preference.
+/// The wait in `Prefer` (RFC 7240); an invalid preference is ignored.
 pub fn wait(request: &HttpRequest) -> Option<Duration> {
     let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
@@ -24,7 +24,7 @@ pub fn wait(request: &HttpRequest) -> Option<Duration> {
     })
 }
 
-/// Says which wait was granted.
+/// Adds the granted wait to an answer.
 pub fn applied(response: &mut HttpResponse, wait: Duration) {
     if let Ok(value) = HeaderValue::from_str(&format!("wait={}", wait.as_secs())) {
         response.headers_mut().insert(PREFERENCE_APPLIED, value);

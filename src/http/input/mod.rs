@@ -1,4 +1,4 @@
-//! What requests hold, read strictly.
+//! Strict readers of headers, query parameters and bodies.
 
 pub mod accept;
 pub mod body;

@@ -1,5 +1,5 @@
-//! Query parameters, read strictly: one that nobody knows is a fault, so that a slip of the pen never widens a search.
-//! The faults of headers are gathered with them: both are a 400, and are told together.
+//! Query parameters, read strictly: an unknown parameter is a fault, so that a typo never widens a search. A [`Query`] also
+//! collects the faults of headers, so that one 400 reports both.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,15 +10,15 @@ use crate::domain::timestamp::Timestamp;
 
 use crate::http::problem::{Problem, ProblemType};
 
-/// Items a page, unless `limit` says otherwise.
+/// The default page size.
 pub const DEFAULT_LIMIT: u32 = 50;
-/// Items a page at the most.
+/// The maximum page size.
 pub const MAX_LIMIT: u32 = 200;
 
-/// The parameters of one request, taken out one by one.
+/// The parameters of one request. Each read removes a parameter; [`Query::finish`] refuses the rest.
 pub struct Query {
     parameters: HashMap<String, String>,
-    /// What there is at this call, in the order in which it was asked for.
+    /// The call's parameters, in the order of their reads.
     known: Vec<&'static str>,
     faults: Vec<Fault>,
 }
@@ -34,55 +34,55 @@ impl Query {
         query
     }
 
-    /// Notes what is wrong with a parameter.
+    /// Adds a fault of a parameter.
     pub fn fault(&mut self, name: &str, code: &'static str, detail: impl Into<String>) {
         self.faults.push(Fault::new(format!("query:{name}"), code, detail));
     }
 
-    /// True if it is given, and has not been taken out.
+    /// True if the parameter is present and was not read yet.
     pub fn has(&self, name: &str) -> bool {
         self.parameters.contains_key(name)
     }
 
-    /// What a header says; notes what is wrong with it.
+    /// A header's value; adds its fault.
     pub fn header<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
         read.map_err(|fault| self.faults.push(fault)).ok()
     }
 
-    /// A text, if it is given.
+    /// A text, if present.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.parameters.remove(name)
     }
 
-    /// A value of some kind, if it is given; `what` it must be is told if it is not.
+    /// A parsed value, if present. `expected` describes valid values in the fault of an invalid one.
     pub fn value<T>(
         &mut self,
         name: &'static str,
-        what: impl FnOnce() -> String,
+        expected: impl FnOnce() -> String,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let text = self.text(name)?;
         let value = parse(&text);
         if value.is_none() {
-            self.fault(name, "invalid", what());
+            self.fault(name, "invalid", expected());
         }
         value
     }
 
-    /// A moment.
+    /// A time.
     pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         self.value(name, || "must be an RFC 3339 time such as 2026-01-31T08:00:00Z".into(), Timestamp::parse)
     }
 
-    /// The page's size.
+    /// The page size.
     pub fn limit(&mut self) -> u32 {
         let parse = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
         let limit = self.value("limit", || format!("must be a whole number from 1 to {MAX_LIMIT}"), parse);
         limit.unwrap_or(DEFAULT_LIMIT)
     }
 
-    /// Where the page before ended.
+    /// The end of the previous page.
     pub fn cursor<T: std::str::FromStr>(&mut self) -> Option<T> {
         let text = self.text("cursor")?;
         let place = read_cursor(&text).and_then(|place| place.parse().ok());
@@ -93,7 +93,7 @@ impl Query {
         place
     }
 
-    /// Ends the reading: what is left is unknown.
+    /// Reports all faults; parameters that were not read are unknown.
     pub fn finish(mut self) -> Result<(), Problem> {
         let mut unknown: Vec<String> = self.parameters.keys().cloned().collect();
         unknown.sort();
@@ -108,10 +108,10 @@ impl Query {
     }
 }
 
-/// The version stands in front, so that the form can change without old cursors being misread.
+/// The version prefix lets the format change without misreading old cursors.
 const CURSOR_VERSION: &str = "1:";
 
-/// A place in a list as an opaque text.
+/// A position in a list as an opaque text.
 pub fn cursor(place: &impl std::fmt::Display) -> String {
     URL_SAFE_NO_PAD.encode(format!("{CURSOR_VERSION}{place}"))
 }

@@ -1,5 +1,4 @@
-//! The problems that a call can answer, as the document tells them: a response for each status, with an example of every
-//! code that it can carry.
+//! The problems of a call in the document: a response for each status, with an example of each code.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use crate::http::problem::example::example;
 use crate::http::problem::{MEDIA_TYPE, ProblemType};
 
-/// What every call with a token can answer.
+/// The problems of every call with a token.
 pub const CALLER: &[ProblemType] = &[
     ProblemType::Unauthorized,
     ProblemType::Forbidden,

@@ -1,5 +1,5 @@
-//! What every call has: the headers of requests and answers, and how one signs in. Added to the document after the
-//! calls are described, so that no description can forget it.
+//! The headers of all calls and the security scheme. A modifier adds them to the document after the calls are described, so
+//! that no description can omit them.
 
 use serde_json::json;
 use utoipa::Modify;
@@ -32,7 +32,7 @@ impl Modify for Common {
         for (name, parameter) in parameters() {
             components.parameters.insert(name.into(), parameter.into());
         }
-        // It answers a browser's preflight, which is no call of the document's.
+        // The answer to a browser's preflight, which is not a call of the document.
         let refusal = answers::response(&[ProblemType::CorsRefused]);
         components.responses.insert("CorsRefused".into(), refusal.into());
         for item in document.paths.paths.values_mut() {
@@ -70,7 +70,7 @@ fn complete(operation: &mut Operation) {
         let of_status = ON_STATUS.iter().filter(|(on, _)| on == status).map(|(_, name)| *name);
         let own = ON_CALL.iter().filter(|(of, on, _)| *of == call && on.contains(&status.as_str()));
         let names = of_status.chain(own.flat_map(|(_, _, names)| names.iter().copied()));
-        // Whoever is not recognised, or not asked for a token, has no limit to be told of.
+        // A rate limit applies only to authenticated callers.
         let is_counted = operation.security.is_some() && !["401", "405"].contains(&status.as_str());
         let limits: &[&str] = if is_counted { &["RateLimit-Policy", "RateLimit"] } else { &[] };
         for name in names.chain(limits.iter().copied()).chain(["X-Request-Id"]) {
@@ -80,7 +80,7 @@ fn complete(operation: &mut Operation) {
     }
 }
 
-/// A parameter that is not given is absent; there is no `null` in a query or a header.
+/// A missing parameter is absent: queries and headers have no `null`.
 fn never_null(schema: &mut Object) {
     if let SchemaType::Array(types) = &schema.schema_type
         && let Some(only) = types.iter().find(|kind| **kind != Type::Null)
@@ -89,7 +89,7 @@ fn never_null(schema: &mut Object) {
     }
 }
 
-/// The schemas of parameters whose limits are constants of the code.
+/// The schemas of parameters with limits from constants.
 fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
     Some(match (&parameter.parameter_in, parameter.name.as_str()) {
         (ParameterIn::Path, "vpc_id" | "gateway_id" | "tunnel_id") => text().pattern(Some(ID_PATTERN)),
@@ -109,7 +109,7 @@ fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
     })
 }
 
-/// What an answer with a status has, whichever call it answers.
+/// The headers of answers by status.
 const ON_STATUS: &[(&str, &str)] = &[
     ("401", "WWW-Authenticate"),
     ("403", "WWW-Authenticate"),
@@ -120,7 +120,7 @@ const ON_STATUS: &[(&str, &str)] = &[
     ("503", "Retry-After"),
 ];
 
-/// What the answers of one call have: its id, the statuses, the headers.
+/// The headers of single calls: operation id, statuses, headers.
 const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("patch_tunnel", &["200"], &["Location", "Preference-Applied", "Idempotent-Replayed"]),
     ("patch_tunnel", &["202"], &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"]),
@@ -135,7 +135,7 @@ const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("get_operation", &["200"], &["Preference-Applied"]),
 ];
 
-/// The name under which a header stands among the components.
+/// The name of a header's component.
 fn component(header: &str) -> String {
     header.replace('-', "")
 }
@@ -263,7 +263,7 @@ fn headers() -> Vec<(&'static str, Header)> {
     ]
 }
 
-/// The headers that every request may have. Neither is ever a reason to refuse one, so their schemas hold no limits.
+/// The optional headers of every request. An invalid value is never refused, so their schemas have no limits.
 fn parameters() -> Vec<(&'static str, Parameter)> {
     let header = |name: &str, description: String| {
         ParameterBuilder::new()

@@ -1,4 +1,4 @@
-//! What the examples of the document share: what the sandbox answers, with ids that stay the same.
+//! Values that the document's examples share: answers of the sandbox, with constant ids.
 
 use serde_json::{Value, json};
 

@@ -43,13 +43,13 @@ use super::{audit, health, operations, problem, tunnels};
         problem::document::list_problem_types, problem::document::get_problem_type,
         health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json
     ),
-    // What no call's body leads to by itself.
+    // Schemas that no call's body refers to.
     components(schemas(Problem, operations::stream::StepView)),
     modifiers(&Common)
 )]
 struct Document;
 
-/// The document, as it is checked in: pretty, with a line end at its end.
+/// The document as checked in: pretty-printed, with a final newline.
 #[must_use]
 pub fn document_json() -> String {
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// Makes required what may be `null`: serde leaves nothing out that it is not told to leave out, and what it is told so
-/// is described as never `null`.
+/// Makes nullable members required: serde omits only members with `skip_serializing_if`, and those are described as never
+/// `null`.
 pub fn require_nullable(schema: &mut Value) {
     let names = schema["properties"].as_object().into_iter().flatten();
     let nullable: Vec<Value> =

@@ -1,4 +1,4 @@
-//! The Swagger UI at `/docs/`: the files of its distribution, embedded, and the one that names our document.
+//! The Swagger UI at `/docs/`: the embedded files of its distribution, configured for this document.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -12,7 +12,7 @@ use crate::http::problem::{Problem, ProblemType};
 
 /// The page itself.
 const PAGE: &str = "index.html";
-/// What the page loads.
+/// The files that the page loads.
 const PARTS: &[&str] = &[
     "favicon-16x16.png",
     "favicon-32x32.png",
@@ -23,7 +23,7 @@ const PARTS: &[&str] = &[
     "swagger-ui.css",
 ];
 
-/// The page may load what comes from here, and nothing else, and no other page may hold it.
+/// The page may load only files of this host, and no other page may embed it.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -1,4 +1,4 @@
-//! `GET /operations/{id}/stream`: an operation's steps as server-sent events, those that were and those that come.
+//! `GET /operations/{id}/stream`: an operation's past and future steps as server-sent events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,21 +21,21 @@ use crate::domain::verification::Verification;
 use crate::service::watch::{Sight, Watcher};
 use crate::shutdown::Shutdown;
 
-use super::last_event_id::{self, END, Place};
+use super::last_event_id::{self, END, LastEventId};
 use super::view::OperationView;
 use crate::http::call::Call;
-use crate::http::metrics::UnderWay;
+use crate::http::metrics::InFlight;
 use crate::http::problem::Problem;
 
 /// The media type of server-sent events.
 pub const MEDIA_TYPE: &str = "text/event-stream";
-/// The longest life of a stream: after that the client comes again, perhaps to another replica.
-const LONGEST: Duration = Duration::from_secs(300);
-/// How soon a client comes again, in milliseconds, and what chance adds, so that not all come at once.
+/// The maximum duration of a stream; then the client reconnects, perhaps to another replica.
+const MAX_DURATION: Duration = Duration::from_secs(300);
+/// The reconnect delay of clients in milliseconds, and its random part, which spreads reconnects.
 const RETRY_MILLIS: u64 = 1000;
 const RETRY_SPREAD_MILLIS: u64 = 2000;
 
-/// nginx, for one, keeps an answer back to fill its buffer, unless this says no.
+/// nginx buffers answers unless this header is `no`.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// One step of an operation: the event, and the status after it.
@@ -62,12 +62,12 @@ pub struct StepView {
 }
 
 impl StepView {
-    /// `None` for an event of a kind that this version does not know.
+    /// `None` for an event of an unknown kind, written by a newer version.
     fn of(event: &Event) -> Option<Self> {
         let row = &event.row;
         let kind = EventKind::from_word(&row.event)?;
         let status = kind.status_after()?;
-        // Only what the operation itself shows: not everybody who may read it may read the audit log.
+        // Only fields that the operation shows too: the caller may lack the right to read the audit log.
         let said: Upstream =
             row.upstream.clone().and_then(|said| serde_json::from_value(said).ok()).unwrap_or_default();
         let has_words =
@@ -90,14 +90,15 @@ fn verification(outcome: &Value) -> Option<Verification> {
     serde_json::from_value(outcome.get("verification")?.clone()).ok()?
 }
 
-/// Who follows a stream: looked up again at each heartbeat, because a key can be revoked meanwhile.
+/// The caller of a stream, authenticated again at each heartbeat because its key can be revoked.
 struct Caller {
     call: Call,
     vpc: VpcId,
 }
 
 impl Caller {
-    /// A ledger that can't be asked has revoked nothing: then the stream goes on, and the next heartbeat asks again.
+    /// True while the caller may read the operation. An unavailable ledger does not end the stream; the next heartbeat checks
+    /// again.
     async fn may_still_read(&mut self) -> bool {
         let authenticated = self.call.authenticate_again().await;
         match authenticated.and_then(|()| self.call.vpcs(Scope::TunnelsRead)) {
@@ -107,28 +108,28 @@ impl Caller {
     }
 }
 
-/// A stream under way. Its steps cost no look into the database: it is told by the watcher.
-struct Telling {
+/// An open stream. The watcher delivers the steps, so a stream needs no queries of its own.
+struct StepStream {
     watcher: Watcher,
     shutdown: Shutdown,
     caller: Caller,
-    beat: Interval,
-    /// Not told yet.
+    heartbeat_timer: Interval,
+    /// The newest state, if not sent yet.
     sight: Option<Arc<Sight>>,
-    /// The newest step that was told.
-    told: i64,
+    /// The seq of the newest step that was sent.
+    sent: i64,
     text: String,
     until: Instant,
     has_ended: bool,
-    _waiting: UnderWay,
+    _waiting: InFlight,
 }
 
-impl Telling {
-    /// What is sent next; `None` at the end.
+impl StepStream {
+    /// The next bytes to send; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         while !self.has_ended {
             if let Some(sight) = self.sight.take() {
-                self.tell(&sight);
+                self.add(&sight);
             }
             if !self.text.is_empty() {
                 return Some(Bytes::from(std::mem::take(&mut self.text)));
@@ -137,8 +138,8 @@ impl Telling {
                 biased;
                 () = self.shutdown.requested() => return None,
                 () = sleep_until(self.until) => return None,
-                // Before any news: a client that read nothing for long may be nobody by now.
-                _ = self.beat.tick() => {
+                // Before any news: a client that read nothing for long may have lost its rights.
+                _ = self.heartbeat_timer.tick() => {
                     if !self.caller.may_still_read().await {
                         return None;
                     }
@@ -150,13 +151,13 @@ impl Telling {
         (!self.text.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.text)))
     }
 
-    fn tell(&mut self, sight: &Sight) {
-        for event in sight.events.iter().filter(|event| event.row.seq > self.told) {
+    fn add(&mut self, sight: &Sight) {
+        for event in sight.events.iter().filter(|event| event.row.seq > self.sent) {
             if let Some(step) = StepView::of(event) {
                 self.text.push_str(&message(&step.seq, step.event.as_str(), &step));
             }
         }
-        self.told = sight.events.last().map_or(self.told, |event| event.row.seq.max(self.told));
+        self.sent = sight.events.last().map_or(self.sent, |event| event.row.seq.max(self.sent));
         if sight.operation.status().is_final() {
             self.text.push_str(&message(&END, END, &OperationView::from(&sight.operation)));
             self.has_ended = true;
@@ -165,42 +166,42 @@ impl Telling {
 }
 
 fn message(id: &impl std::fmt::Display, event: &str, data: &impl Serialize) -> String {
-    // Views always have a JSON form, and it is one line.
+    // Views always serialize, and to a single line.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
 }
 
 pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let vpcs = call.vpcs(Scope::TunnelsRead)?;
-    let place = last_event_id::last_seen(&call)?;
+    let last_id = last_event_id::read(&call)?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let watcher = call.state.service.watch(id);
     let sight = call.state.ask(|service| async move { service.sight(id, &vpcs).await }).await?;
     let sight = sight.ok_or_else(Problem::not_found)?;
-    if place == Place::End && sight.operation.status().is_final() {
-        // Tells a browser's EventSource, which connects again by itself, to leave it at that.
+    if last_id == LastEventId::End && sight.operation.status().is_final() {
+        // 204 tells EventSource not to reconnect.
         return Ok(HttpResponse::NoContent().finish());
     }
     let now = call.state.clock.now();
-    let limit = call.principal.expires_at.map_or(LONGEST, |end| end.since(now).min(LONGEST));
+    let limit = call.principal.expires_at.map_or(MAX_DURATION, |end| end.since(now).min(MAX_DURATION));
     let retry = RETRY_MILLIS + call.state.chance.word() % RETRY_SPREAD_MILLIS;
     let heartbeat = call.state.edge.heartbeat;
-    let mut beat = interval_at(Instant::now() + heartbeat, heartbeat);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let telling = Telling {
+    let mut heartbeat_timer = interval_at(Instant::now() + heartbeat, heartbeat);
+    heartbeat_timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let steps = StepStream {
         watcher,
         shutdown: call.state.shutdown.clone(),
-        _waiting: call.state.figures.waits("stream"),
+        _waiting: call.state.metrics.waits("stream"),
         caller: Caller { call, vpc: sight.operation.tunnel.vpc_id.clone() },
-        beat,
-        told: place.among(&sight.events),
+        heartbeat_timer,
+        sent: last_id.among(&sight.events),
         sight: Some(Arc::new(sight)),
         text: format!("retry: {retry}\n\n"),
         until: Instant::now() + limit,
         has_ended: false,
     };
-    let messages = stream::unfold(telling, |mut telling| async move {
-        telling.next().await.map(|text| (Ok::<_, Problem>(text), telling))
+    let messages = stream::unfold(steps, |mut steps| async move {
+        steps.next().await.map(|text| (Ok::<_, Problem>(text), steps))
     });
     Ok(HttpResponse::Ok()
         .content_type(MEDIA_TYPE)

@@ -1,11 +1,11 @@
-//! An example of each type of problem.
+//! An example of each problem type.
 
 use serde_json::{Value, json};
 
 use super::{Problem, ProblemType};
 use crate::http::openapi::examples::ID;
 
-/// A problem as it is answered, with what belongs to its type.
+/// A problem of this type, with the members that the type has.
 pub fn example(kind: ProblemType) -> Value {
     let mut example = json!(Problem::of(kind));
     example["request_id"] = json!(ID);

@@ -27,7 +27,7 @@ pub use types::{Description, ProblemType};
 
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
-/// What `Retry-After` says, in seconds, where nothing better is known.
+/// The default `Retry-After`, in seconds.
 const RETRY_AFTER: u32 = 5;
 
 /// An error answer (RFC 9457).
@@ -64,7 +64,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of a type, with what is wrong this time.
+    /// A problem with the fault of this request as its detail.
     pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         let Description { status, code, title, .. } = kind.describe();
         Self {
@@ -81,22 +81,22 @@ impl Problem {
         }
     }
 
-    /// A problem of a type, with its usual words.
+    /// A problem with its type's default detail.
     pub fn of(kind: ProblemType) -> Self {
         Self::new(kind, kind.describe().detail)
     }
 
-    /// 404: nothing here, or nothing that the caller may see.
+    /// 404: the resource does not exist, or the caller may not read it.
     pub fn not_found() -> Self {
         Self::of(ProblemType::NotFound)
     }
 
-    /// 500: a bug of ours.
+    /// 500: a fault of the gateway.
     pub fn internal() -> Self {
         Self::of(ProblemType::Internal)
     }
 
-    /// 400: faults of the query and of headers. The code is the query's where both are at fault.
+    /// 400: faults of the query and of headers. If both have faults, the code is the query's.
     pub fn of_faults(faults: Vec<Fault>) -> Self {
         let kind = match faults.as_slice() {
             [only] if only.code == ProblemType::InvalidCursor.code() => ProblemType::InvalidCursor,
@@ -129,14 +129,14 @@ impl Problem {
         self.with_header(header::RETRY_AFTER, seconds.into())
     }
 
-    /// The answer for an operation that did not come to anything.
+    /// The answer for a rejected operation.
     #[must_use]
     pub fn of_rejected(id: OperationId, error: &OperationError) -> Self {
         Self::of_error(error, RETRY_AFTER).with_operation(id)
     }
 
-    /// The answer for such an operation when its request comes again under its `Idempotency-Key`. Waiting won't help, so
-    /// there is no `Retry-After`.
+    /// The answer for a rejected operation when its `Idempotency-Key` is repeated, without `Retry-After` because waiting does
+    /// not help.
     #[must_use]
     pub fn of_repeated(id: OperationId, error: &OperationError) -> Self {
         let mut problem = Self::of_rejected(id, error);
@@ -148,7 +148,7 @@ impl Problem {
         problem
     }
 
-    /// An error in the words of an operation; `retry_after` in seconds, where trying again may help.
+    /// The problem of an operation's error; `retry_after` in seconds, if a retry can help.
     fn of_error(error: &OperationError, retry_after: u32) -> Self {
         let kind = ProblemType::from(error.code);
         let mut problem = Self::new(kind, error.detail.clone());

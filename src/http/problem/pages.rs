@@ -1,5 +1,5 @@
-//! `GET /problems` and `/problems/{slug}`: what each type of problem means, and what to do about it. A page for browsers,
-//! JSON for everybody else. No token is needed: who can't sign in may still read why.
+//! `GET /problems` and `/problems/{slug}`: the meaning and remedy of each problem type, as HTML for browsers and JSON for other
+//! clients. They need no token, so that a caller without a valid token can read why.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ use super::{Problem, ProblemType};
 use crate::http::input::accept;
 use crate::http::page::Page;
 
-/// How long a page may be kept: the words change with the version only.
+/// The pages change only with the version.
 const CACHING: &str = "public, max-age=3600";
 
 const STYLE: &str = "\
@@ -29,7 +29,7 @@ code,pre{font:.9em/1.5 ui-monospace,monospace}\
 pre{padding:1rem;overflow-x:auto;border:1px solid #8886;border-radius:.4rem}\
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid #8883;vertical-align:top}";
 
-/// Nothing but the page's own style, named by its hash.
+/// Allows only the page's own style, by its hash.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -120,7 +120,7 @@ pub async fn one(request: HttpRequest, slug: web::Path<String>) -> Result<HttpRe
     Ok(html(view.title, &body))
 }
 
-/// True for browsers: they name `text/html`.
+/// True for browsers, which accept `text/html`.
 fn wants_html(request: &HttpRequest) -> bool {
     accept::preferred(request, &[("application/json", false), ("text/html", true)], false)
 }
@@ -155,7 +155,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The table's words as HTML: what stands in backquotes is code.
+/// A text of the table as HTML; backquotes mark code.
 fn rich(text: &str) -> String {
     let parts = escaped(text);
     let parts = parts.split('`').enumerate();

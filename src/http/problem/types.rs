@@ -9,7 +9,7 @@ use crate::service::usual_detail;
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
     pub status: StatusCode,
-    /// For programs: stable and snake_case.
+    /// The stable snake_case code, for programs.
     pub code: &'static str,
     pub title: &'static str,
     /// The default `detail`; an example of one where `detail` always depends on the request.

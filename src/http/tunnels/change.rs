@@ -19,10 +19,10 @@ use crate::http::operations::view::OperationView;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 
-/// What `Retry-After` says of an operation that is under way, in seconds.
-const LOOK_AGAIN: u32 = 2;
+/// `Retry-After` of an unfinished operation, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 2;
 
-/// Says that the answer is one that was given before under this `Idempotency-Key`.
+/// Marks the repeated answer of an `Idempotency-Key`.
 const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
 
 pub async fn patch(
@@ -34,7 +34,7 @@ pub async fn patch(
     let tunnel = path.parse(&mut faults);
     match &tunnel {
         Some(tunnel) => call.require_change(tunnel).await?,
-        // An event names a tunnel, so what is no tunnel's path can't be a 403 with its event.
+        // A 403 writes an event, which needs a valid path; an invalid path is a 422 instead.
         None if !call.may_change(&path.vpc_id) => {
             return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
         }
@@ -73,7 +73,7 @@ async fn respond(
     let operation = match wait {
         Some(limit) if !operation.status().is_final() => {
             let waited = state.wait(operation.id, VpcScope::All, limit).await;
-            // The change is under way whatever the ledger says now.
+            // The change is in progress even if the ledger fails now.
             waited.ok().flatten().unwrap_or(operation)
         }
         _ => operation,
@@ -96,7 +96,7 @@ async fn respond(
     Ok(response)
 }
 
-/// 200 for an operation that has ended, 202 for one that is under way.
+/// 200 for an operation that has ended, else 202.
 fn of_operation(operation: &Operation) -> HttpResponse {
     let location = (header::LOCATION, format!("/operations/{}", operation.id));
     let view = OperationView::from(operation);
@@ -105,12 +105,12 @@ fn of_operation(operation: &Operation) -> HttpResponse {
     } else {
         HttpResponse::Accepted()
             .insert_header(location)
-            .insert_header((header::RETRY_AFTER, LOOK_AGAIN))
+            .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
             .json(view)
     }
 }
 
-/// What the query and the headers of a change ask for.
+/// The options of a change in its query and headers.
 struct Options {
     /// Only show the change.
     is_dry_run: bool,

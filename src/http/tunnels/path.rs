@@ -1,4 +1,4 @@
-//! A tunnel's path: as a request names it, and as answers show it.
+//! A tunnel's path, in requests and in answers.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::fault::Fault;
 use crate::domain::ids::TunnelPath;
 
-/// A tunnel's path as it came.
+/// The segments of a tunnel's path, unchecked.
 #[derive(Deserialize)]
 pub struct Path {
     pub vpc_id: String,
@@ -16,7 +16,7 @@ pub struct Path {
 
 impl Path {
     pub fn parse(&self, faults: &mut Vec<Fault>) -> Option<TunnelPath> {
-        // Each is looked at, so that every fault is told.
+        // All three are parsed first, so that every fault is reported.
         let vpc_id = id(&self.vpc_id, "vpc_id", faults);
         let gateway_id = id(&self.gateway_id, "gateway_id", faults);
         let tunnel_id = id(&self.tunnel_id, "tunnel_id", faults);

@@ -13,23 +13,23 @@ use crate::http::input::conditional;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 
-/// A client may keep it, if it asks each time whether it still holds.
+/// Clients may cache a tunnel but must revalidate it.
 const REVALIDATE: (header::HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 
 pub async fn one(call: Call, path: web::Path<Path>) -> Result<HttpResponse, Problem> {
     let vpcs = call.vpcs(Scope::TunnelsRead)?;
     let mut query = call.query();
-    let known = query.header(conditional::if_none_match(&call.request)).unwrap_or_default();
+    let cached = query.header(conditional::if_none_match(&call.request)).unwrap_or_default();
     query.finish()?;
-    // What can't be an id, and what may not be seen, looks like a tunnel that does not exist.
+    // An invalid id and a VPC outside the caller's scope look like a missing tunnel.
     let path = path.parse(&mut Vec::new()).filter(|path| vpcs.allows(path.vpc_id.as_str()));
     let path = path.ok_or_else(TunnelError::not_found)?;
     let tunnel = call.state.ask(|service| async move { service.tunnel(&path).await }).await?;
     let etag = tunnel.etag();
-    let mut response = if known.has(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response = if cached.contains(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((header::ETAG, etag.to_string())).insert_header(REVALIDATE);
-    Ok(if known.has(&etag) { response.finish() } else { response.json(tunnel) })
+    Ok(if cached.contains(&etag) { response.finish() } else { response.json(tunnel) })
 }
 
 pub async fn list(call: Call, path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {

@@ -83,7 +83,7 @@ pub fn tunnel_patch() -> Value {
         "minProperties": 1,
         "description": "The fields to change (RFC 7396): absent fields stay unchanged, `null` is refused. The cloud \
             requires exactly one of `peer_cidrs` and `security_policies` in every change.",
-        // Exactly one of the two, in words that generators of clients leave alone.
+        // Exactly one of the two, in keywords that client generators ignore.
         "if": {"required": ["peer_cidrs"]},
         "then": {"not": {"required": ["security_policies"]}},
         "else": {"required": ["security_policies"]},
@@ -110,7 +110,7 @@ pub fn tunnel_patch() -> Value {
     })
 }
 
-/// Stands for [`tunnel_patch`] where calls are described: utoipa's own types can't hold all that it says.
+/// The placeholder for [`tunnel_patch`], whose schema utoipa's types can't express.
 pub struct TunnelPatch;
 
 impl PartialSchema for TunnelPatch {
@@ -125,7 +125,7 @@ impl ToSchema for TunnelPatch {
     }
 }
 
-/// The patch that works against the sandbox as it stands: the cloud's own example.
+/// A patch that works against the sandbox.
 pub fn example() -> Value {
     json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"})
 }
