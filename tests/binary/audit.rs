@@ -1,4 +1,4 @@
-//! `tunnelgate audit`, and the promises of `docs/audit-format.md` and `docs/postgres-roles.md`.
+//! `tunnelgate audit`, and the claims of `docs/audit-format.md` and `docs/postgres-roles.md`.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -13,13 +13,13 @@ use crate::serve::TUNNEL;
 use crate::support::Store;
 use crate::support::consumer::Consumer;
 
-/// The blocks of a kind in a document, in order.
+/// The code blocks of a language in a document, in order.
 fn blocks<'a>(document: &'a str, kind: &str) -> Vec<&'a str> {
     let fence = format!("```{kind}\n");
     document.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
-/// The auditor's own check, as the document has it.
+/// Runs the program for auditors from the document.
 fn recomputed(export: &[u8]) -> Output {
     let document = include_str!("../../docs/audit-format.md");
     let script = blocks(document, "python")[0];
@@ -29,12 +29,12 @@ fn recomputed(export: &[u8]) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("python3 is installed: scripts/test does so");
+        .expect("python3 (scripts/test installs it)");
     python.stdin.take().expect("its input").write_all(export).expect("it reads");
     python.wait_with_output().expect("its end")
 }
 
-/// A gateway's log with a change that went well and one with words from all over the world.
+/// A log with two changes, one of them with text in several scripts.
 async fn some_events(installation: &Installation) -> Consumer {
     let token = installation.token();
     let mut gateway = installation.serve("gateway");
@@ -84,7 +84,7 @@ async fn verify_says_whole_broken_or_could_not_look(store: Store) {
     assert_eq!(cut_off.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&cut_off.stdout).contains("its tail was cut off"));
     std::fs::write(&kept, "{}").expect("written");
-    assert_eq!(verify().status.code(), Some(2), "a checkpoint that is none");
+    assert_eq!(verify().status.code(), Some(2), "an invalid checkpoint");
 
     let disarm = if installation.store.is_postgres() {
         "ALTER TABLE audit_events DISABLE TRIGGER USER"
@@ -105,7 +105,7 @@ async fn verify_says_whole_broken_or_could_not_look(store: Store) {
     assert_eq!(nowhere.status.code(), Some(2));
 }
 
-/// True if a column of an export says what the table says: JSON as a value, everything else to the letter.
+/// Whether a column of an export equals the table's: JSON by value, other types byte for byte.
 fn says_the_same(column: &str, exported: &str, stored: &str) -> bool {
     if !matches!(column, "changes" | "upstream") {
         return exported == stored;
@@ -160,7 +160,7 @@ on_each_ledger!(
     an_export_is_the_table,
 );
 
-/// The service with the rights of the document, and nothing more.
+/// Runs the service with exactly the rights in the document.
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_not_too_many() {
     let installation = Installation::new(Store::postgres().await).await;

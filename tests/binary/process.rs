@@ -1,4 +1,4 @@
-//! The real binary as a child process, spoken to over HTTP, with everything it writes kept in files.
+//! The real binary as a child process with its output in files.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -17,7 +17,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the binary with nothing of this process's environment but what is given.
+    /// Starts the binary with only the given environment.
     pub fn start(folder: &Path, name: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
         let stdout = folder.join(format!("{name}.out"));
         let stderr = folder.join(format!("{name}.err"));
@@ -31,7 +31,7 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
-    /// What it wrote so far.
+    /// The output so far.
     pub fn stdout(&self) -> String {
         std::fs::read_to_string(&self.stdout).unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl Process {
         std::fs::read_to_string(&self.stderr).unwrap_or_default()
     }
 
-    /// Waits until the output holds something, and gives what `find` makes of it.
+    /// Polls the output until `find` finds something in it.
     pub fn await_output<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -54,7 +54,7 @@ impl Process {
         }
     }
 
-    /// The address that it says it listens on.
+    /// Waits for the address on which the process listens.
     pub fn address(&mut self) -> String {
         self.await_output("address", |output| {
             let at = output.find("listening on http")? + "listening on ".len();
@@ -64,36 +64,36 @@ impl Process {
         })
     }
 
-    /// SIGKILL: no chance to tidy up.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// SIGTERM, and its exit status.
+    /// Sends SIGTERM; returns the exit status.
     pub fn terminate(mut self) -> ExitStatus {
         self.signal("-TERM");
         self.wait()
     }
 
-    /// SIGHUP: certificates are read again.
+    /// Sends SIGHUP: the gateway reloads its certificates.
     pub fn hang_up(&self) {
         self.signal("-HUP");
     }
 
-    /// Any signal, as kill(1) names it.
+    /// Sends a signal by its name in kill(1).
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
         assert!(sent.success());
     }
 
-    /// Its exit status, if it has ended.
+    /// The exit status, if the process has ended.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("its status")
     }
 
-    /// Waits for its own end.
+    /// Waits until the process ends by itself.
     pub fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {

@@ -1,4 +1,4 @@
-//! `tunnelgate sandbox`, as a newcomer meets it.
+//! `tunnelgate sandbox`, with the curl lines that it prints.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::process::{Process, run};
 use crate::support::consumer::Consumer;
 
-/// The curl line that the sandbox printed, run by a shell as it stands.
+/// Runs a curl line of the sandbox in a shell, unchanged.
 fn paste(curl: &str) -> String {
     let output = Command::new("sh").args(["-c", curl]).output().expect("curl runs");
     assert!(output.status.success(), "{curl}: {output:?}");
@@ -25,7 +25,7 @@ async fn the_curl_line_that_it_prints_works() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut sandbox = Process::start(folder.path(), "sandbox", &["sandbox", "--listen", "127.0.0.1:0"], &[]);
     let curl = sandbox.await_output("curl line", |output| {
-        // The line may be broken with backslashes; it ends at the first empty line.
+        // Backslashes may continue the line; it ends at the first empty line.
         let rest = &output[output.find("curl ")?..];
         Some(rest[..rest.find("\n\n")?].to_owned())
     });

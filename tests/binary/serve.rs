@@ -44,7 +44,7 @@ async fn whole_story(store: Store) {
     assert_eq!(kinds(&events.json()), ["requested", "submitted", "succeeded"]);
     assert_eq!(installation.received().await.len(), 1, "sent once");
 
-    // A tunnel that the cloud does not know, and one that resets the connection after it has acted.
+    // A tunnel that the cloud does not know, and one whose connection breaks after the change.
     let unknown = TUNNEL.replace("vpnx-ol6bcqp0", "vpnx-nowhere");
     let answer = consumer.patch(&unknown, &patch, &[]).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (404, Some("tunnel_not_found")));
@@ -52,7 +52,7 @@ async fn whole_story(store: Store) {
     let csv = consumer.get("/audit-events", &[("accept", "text/csv")]).await;
     assert_eq!(csv.body.lines().count(), 1 + 6, "{}", csv.body);
 
-    assert!(gateway_stops(gateway), "SIGTERM ends it well");
+    assert!(gateway_stops(gateway), "SIGTERM: exit code 0");
     let verified = installation.run(&["audit", "verify"]);
     assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stderr));
 }
@@ -61,7 +61,7 @@ fn gateway_stops(gateway: Process) -> bool {
     gateway.terminate().success()
 }
 
-/// Killed while a change is under way; after the restart it is settled, and nothing is sent twice.
+/// Killed during a change; after the restart the operation is settled, and no change is sent twice.
 async fn killed_and_restarted(store: Store) {
     let installation = Installation::new(store).await;
     let token = installation.token();
@@ -72,7 +72,7 @@ async fn killed_and_restarted(store: Store) {
     let request = {
         let consumer = consumer.clone();
         tokio::spawn(async move {
-            // The gateway dies before it can answer.
+            // The gateway dies before its response.
             let client = plain_client();
             let _ = client
                 .patch(format!("{}{silent}", consumer.base))

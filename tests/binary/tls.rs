@@ -1,4 +1,4 @@
-//! TLS of its own: HTTP/2, versions, and certificates that change while connections are open.
+//! TLS: HTTP/2, versions, and certificates that change while connections are open.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ use crate::process::Process;
 use crate::support::Store;
 use crate::support::consumer::PATIENCE;
 
-/// A certificate authority of our own, with the files that the gateway reads.
+/// A certificate authority for tests, and the files that the gateway reads.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
@@ -39,7 +39,7 @@ impl Authority {
         Self { issuer, root: root.der().clone(), root_file, certificate_file, key_file }
     }
 
-    /// Puts a new certificate where the gateway reads it.
+    /// Writes a new certificate and key to the gateway's files.
     fn issue(&self) -> CertificateDer<'static> {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).expect("names");
@@ -85,7 +85,7 @@ impl Authority {
         Connection(BufReader::new(StreamOwned::new(client, socket)))
     }
 
-    /// Curl, which knows HTTP/2 as the world has it.
+    /// Runs curl, which supports HTTP/2.
     fn curl(&self, args: &[&str]) -> (bool, String) {
         let output = Command::new("curl")
             .args(["-sS", "--noproxy", "*", "--cacert"])
@@ -110,7 +110,7 @@ impl Connection {
         self.tls().peer_certificates().expect("certificates")[0].clone().into_owned()
     }
 
-    /// Asks on this very connection.
+    /// Sends a request on this connection.
     fn get(&mut self, path: &str) -> String {
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.0.get_mut().write_all(request.as_bytes()).expect("sent");
@@ -159,7 +159,7 @@ async fn http_2_and_http_1_1_are_spoken_over_tls_1_2_and_1_3() {
     let args: Vec<&str> =
         ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"].iter().chain(&asked).copied().collect();
     let (is_ok, text) = authority.curl(&args);
-    assert!(!is_ok, "TLS 1.1 is history: {text}");
+    assert!(!is_ok, "TLS 1.1 is refused: {text}");
 
     let chosen = |offered: &[&str]| {
         let connection = authority.connect(&address, offered);
@@ -190,9 +190,9 @@ async fn a_new_certificate_is_taken_up_without_dropping_connections() {
         assert!(Instant::now() < until, "the new certificate is not taken up:\n{}", gateway.stderr());
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    assert_eq!(open.get("/livez"), "HTTP/1.1 200 OK", "the old connection goes on");
+    assert_eq!(open.get("/livez"), "HTTP/1.1 200 OK", "the old connection keeps working");
 
-    // Half of a new pair is none: the old one stays.
+    // A new certificate without its key: the gateway keeps the old pair.
     std::fs::write(&authority.key_file, KeyPair::generate().expect("a key").serialize_pem())
         .expect("written");
     gateway.hang_up();
@@ -204,7 +204,7 @@ async fn a_new_certificate_is_taken_up_without_dropping_connections() {
     assert_eq!(fresh.certificate(), second);
     assert_eq!(fresh.get("/livez"), "HTTP/1.1 200 OK");
 
-    // And without any signal, because nobody sends one when a certificate is renewed.
+    // Without a signal too: the gateway notices a renewed certificate by itself.
     let third = authority.issue();
     let until = Instant::now() + PATIENCE;
     while authority.connect(&address, &["http/1.1"]).certificate() != third {

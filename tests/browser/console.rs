@@ -1,4 +1,4 @@
-//! The console at `/`: what consumer_with sees who looks at it, with a mouse and without.
+//! The console at `/`, used with a mouse and with the keyboard.
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -9,7 +9,7 @@ use crate::support::consumer::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_moves_before_the_eyes_of_who_watches_and_its_timeline_tells_all() {
-    // Long enough to be seen running on a busy machine.
+    // The tests must find it running on a busy machine too.
     let desk = Desk::new("10s").await;
     let browser = &desk.browser;
     desk.open("").await;
@@ -55,7 +55,7 @@ async fn an_operation_moves_before_the_eyes_of_who_watches_and_its_timeline_tell
     browser.text(".notice.bad", |text| text.contains("the peer gateway refused the proposal")).await;
 
     let kept = "return localStorage.length + sessionStorage.length + document.cookie.length";
-    assert_eq!(browser.script(kept).await, 0, "the page keeps something");
+    assert_eq!(browser.script(kept).await, 0, "the page stores data");
     desk.was_clean().await;
 }
 
@@ -144,7 +144,7 @@ async fn the_main_path_needs_no_mouse() {
     assert_eq!(browser.script(outline).await, "solid", "the focus can be seen");
     browser.press(&[ENTER]).await;
     browser.text("[data-event=succeeded]", |text| !text.is_empty()).await;
-    // The focus is at the top of what came: the next Tab goes on from there.
+    // The focus is at the top of the new content, and the next Tab continues from there.
     browser.until_true("return document.activeElement.tagName === 'H1'").await;
 
     browser.script("document.querySelector('#sections a[href=\"#/chain\"]').focus()").await;
@@ -176,7 +176,7 @@ async fn a_token_shows_what_it_may_and_is_forgotten() {
     browser.script("document.querySelector('#token').value = ''").await;
     desk.sign_in(&reader).await;
     browser.text(".columns .note-below", |text| text.contains("audit:read")).await;
-    // Every step, with its number in a log that this key may not read.
+    // Every step with its number, although this key may not read the log.
     for (event, word) in [
         ("requested", "#1"),
         ("submitted", "Task"),
@@ -208,7 +208,7 @@ async fn a_token_shows_what_it_may_and_is_forgotten() {
     assert_eq!(left, false, "nothing stays on the screen");
 }
 
-/// Both schemes and a phone. `UPDATE_SCREENSHOT=1` makes `docs/console.png` anew.
+/// Both colour schemes, and a phone. `UPDATE_SCREENSHOT=1` rewrites `docs/console.png`.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_sticks_out_at_any_width_and_words_can_be_read_in_both_schemes() {
     let desk = Desk::new("3s").await;

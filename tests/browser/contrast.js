@@ -1,4 +1,4 @@
-// Every text whose contrast with what is behind it is below 4.5 to 1 (WCAG 2, AA).
+// Every text whose contrast with its background is below 4.5 to 1 (WCAG 2, AA).
 const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
 function rgba(colour) {
   canvas.clearRect(0, 0, 1, 1);
@@ -17,7 +17,7 @@ function behind(element) {
   }
   return [255, 255, 255];
 }
-// What moves or fades in is on its way to the colours that count.
+// Ends animations, so that the final colours are measured.
 document.getAnimations().forEach((animation) => { try { animation.finish(); } catch { animation.cancel(); } });
 const faint = [];
 const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

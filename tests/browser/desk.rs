@@ -1,4 +1,4 @@
-//! A gateway and consumer_with who looks at its console.
+//! A gateway and a browser that shows its console.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const GATEWAY: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/";
 pub struct Desk {
     pub folder: tempfile::TempDir,
     pub browser: Browser,
-    /// May do everything.
+    /// A consumer with every scope.
     pub consumer: Consumer,
     _sandbox: Process,
 }
@@ -34,20 +34,20 @@ impl Desk {
         self.browser.open(&format!("{}/{hash}", self.consumer.base)).await;
     }
 
-    /// Gives a token to the page.
+    /// Signs in with a token.
     pub async fn sign_in(&self, token: &str) {
         self.browser.type_into("#token", token).await;
         self.browser.click(".sign-in button").await;
     }
 
-    /// Asks for a change; its operation's id.
+    /// Requests a change; returns its operation's id.
     pub async fn change(&self, tunnel: &str, patch: &Value) -> String {
         let answer = self.consumer.patch(&format!("{GATEWAY}{tunnel}"), patch, &[]).await.json();
         let id = answer["id"].as_str().or_else(|| answer["operation_id"].as_str());
         id.unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
-    /// The page asked nobody else, and the browser had nothing to complain about.
+    /// Asserts that the page requested nothing from other hosts and that the browser reported no errors.
     pub async fn was_clean(&self) {
         let base = &self.consumer.base;
         let asked = self.browser.requested().await;
@@ -55,8 +55,8 @@ impl Desk {
         for address in asked {
             let is_ours = address.starts_with(base)
                 || ["data:", "blob:", "chrome:", "chrome-untrusted:"].iter().any(|s| address.starts_with(s));
-            assert!(is_ours, "it asked {address}");
-            assert!(!address.contains("tg_"), "a token stands in {address}");
+            assert!(is_ours, "the page requested {address}");
+            assert!(!address.contains("tg_"), "a token is in {address}");
         }
         let complaints = self.browser.complaints().await;
         assert!(complaints.is_empty(), "{complaints:#?}");

@@ -1,4 +1,4 @@
-//! A browser, spoken to by the W3C WebDriver protocol.
+//! A browser, driven through the W3C WebDriver protocol.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -30,7 +30,7 @@ impl Browser {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver is installed: scripts/test does so");
+            .expect("chromedriver (scripts/test installs it)");
         let output = BufReader::new(driver.stdout.take().expect("its output"));
         let port: u16 = output
             .lines()
@@ -70,7 +70,7 @@ impl Browser {
         self.command("execute/sync", &json!({"script": script, "args": []})).await.expect(script)
     }
 
-    /// Clicks as a person would: the element has to be there, visible, and not covered.
+    /// Clicks an element, which must be present, visible and not covered.
     pub async fn click(&self, selector: &str) {
         self.until(&format!("a click on {selector}"), || async move {
             let id = self.element(selector).await?;
@@ -93,7 +93,7 @@ impl Browser {
         .await;
     }
 
-    /// The visible text of an element, once `is_it` says that it is the right one.
+    /// Waits until `is_it` accepts the visible text of an element; returns the text.
     pub async fn text(&self, selector: &str, is_it: impl Fn(&str) -> bool) -> String {
         let is_it = &is_it;
         self.until(&format!("the right text at {selector}"), || async move {
@@ -106,7 +106,7 @@ impl Browser {
         .await
     }
 
-    /// Presses keys one after the other, wherever the focus is.
+    /// Presses keys one after the other at the focus.
     pub async fn press(&self, keys: &[&str]) {
         let strokes: Vec<Value> = keys
             .iter()
@@ -118,7 +118,7 @@ impl Browser {
         self.command("actions", &actions).await.expect("the keys");
     }
 
-    /// Presses Tab until the focus is on an element, as someone without a mouse does.
+    /// Presses Tab until the focus is on an element.
     pub async fn tab_to(&self, selector: &str) {
         let is_there =
             format!("return document.activeElement.matches({})", Value::String(selector.to_owned()));
@@ -131,24 +131,24 @@ impl Browser {
         panic!("Tab does not lead to {selector}");
     }
 
-    /// Waits until a script answers with `true`.
+    /// Waits until a script returns `true`.
     pub async fn until_true(&self, script: &str) {
         self.until(script, || async move { (self.script(script).await == true).then_some(()) }).await;
     }
 
-    /// Makes the page look as in a window of this size, in pixels.
+    /// Sets the size of the window, in pixels.
     pub async fn resize(&self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", &size).await;
     }
 
-    /// Downloads go into this folder, without a question.
+    /// Saves downloads to this folder without a dialog.
     pub async fn download_to(&self, folder: &std::path::Path) {
         let params = json!({"behavior": "allow", "downloadPath": folder});
         self.devtools("Browser.setDownloadBehavior", &params).await;
     }
 
-    /// What is to be seen, as a PNG.
+    /// A screenshot as a PNG.
     pub async fn screenshot(&self) -> Vec<u8> {
         use base64::Engine;
         let url = format!("{}/screenshot", self.session);
@@ -157,14 +157,14 @@ impl Browser {
         base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
     }
 
-    /// What the console of the page got since the last look: errors of scripts, refusals by the page's policy.
+    /// The messages of the page's console since the last call: script errors, violations of the page's policy.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({"type": "browser"})).await.expect("a log");
         let entries = log.as_array().expect("entries");
         entries.iter().map(|entry| format!("{} {}", entry["level"], entry["message"])).collect()
     }
 
-    /// Every address that the page asked for since the last look.
+    /// Every address that the page requested since the last call.
     pub async fn requested(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({"type": "performance"})).await.expect("a log");
         let entries = log.as_array().expect("entries").iter();
@@ -206,7 +206,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver closes the browser with its session; killed alone it would leave it behind.
+        // Deleting the session closes the browser; killing the driver alone would leave the browser running.
         let _ = Command::new("curl").args(["-sS", "-m", "10", "-X", "DELETE", &self.session]).output();
         let _ = self.driver.kill();
         let _ = self.driver.wait();

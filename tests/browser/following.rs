@@ -1,4 +1,4 @@
-//! An operation that is looked at while it is under way.
+//! Following a running operation in the console.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::desk::{Desk, key, ranges, revoke};
 use crate::relay::Relay;
 use crate::support::consumer::PATIENCE;
 
-/// Comes back when so many streams are open.
+/// Returns when this many streams are open.
 async fn until_streams(desk: &Desk, count: usize) {
     let wanted = format!("tunnelgate_http_waiting_clients{{kind=\"stream\"}} {count}");
     let until = std::time::Instant::now() + PATIENCE;
@@ -71,7 +71,7 @@ async fn a_stream_that_breaks_off_goes_on_where_it_stopped() {
     browser.text(".live", |text| text == "Live.").await;
     relay.cut();
     browser.text(".live", |text| text.contains("Retrying")).await;
-    // It ends while nobody can be told.
+    // The operation ends while the page has no connection.
     desk.consumer.ended(&id).await;
     relay.mend();
     browser.text("[data-event=verification_confirmed]", |text| !text.is_empty()).await;

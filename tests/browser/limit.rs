@@ -27,7 +27,7 @@ async fn the_list_spends_a_part_of_the_limit_and_says_so_when_it_is_used_up() {
     let wait = "return import('/console/api.js').then((api) => api.gentle(3000))";
     assert_eq!(browser.script(wait).await, 20_000, "one of the four in 20 s");
 
-    // Somebody else with this key, who leaves nothing.
+    // Another client with this key uses up the limit.
     let greedy = tokio::spawn(async move {
         loop {
             consumer.get("/operations", &[]).await;
@@ -39,7 +39,7 @@ async fn the_list_spends_a_part_of_the_limit_and_says_so_when_it_is_used_up() {
     browser.text(".live", |text| text.starts_with("Out of date. Retrying in")).await;
     assert_eq!(browser.script("return document.querySelector('.notice button').disabled").await, true);
     greedy.abort();
-    // It goes on by itself.
+    // The page continues by itself.
     browser.text(".live", |text| text.starts_with("Live.")).await;
     browser.until_true("return document.querySelector('.notice') === null").await;
 }

@@ -1,4 +1,4 @@
-//! The pages, clicked in a real Chromium.
+//! The pages in a real Chromium.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 

@@ -1,4 +1,4 @@
-//! A network that breaks on command, between the browser and the gateway.
+//! A TCP relay between the browser and the gateway that breaks on command.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Passes connections on for as long as the test lasts.
+/// Forwards connections until the end of the test.
 pub struct Relay {
     pub base: String,
     broken: watch::Sender<bool>,
@@ -28,7 +28,7 @@ impl Relay {
         Self { base, broken }
     }
 
-    /// Breaks every connection, and lets none come about.
+    /// Breaks every connection and refuses new ones.
     pub fn cut(&self) {
         self.broken.send_replace(true);
     }

@@ -1,4 +1,4 @@
-//! Authorize, try the examples as they stand, see what becomes of the change.
+//! The Swagger UI: authorize, execute the examples unchanged, read the result of the change.
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ async fn authorize_and_try_it_out_work_with_the_examples_as_they_stand() {
     let operation = answer(&browser, patch, "202", |body| body["id"].is_string()).await;
     assert_eq!(operation["status"], "running", "{operation}");
 
-    // Execute again and again, as a person would, until it has ended.
+    // Executes again until the operation has ended.
     let list = "operations-operations-list_operations";
     try_out(&browser, list).await;
     let ended = loop {
@@ -75,7 +75,7 @@ async fn authorize_and_try_it_out_work_with_the_examples_as_they_stand() {
     assert!(loaded.len() > 3);
     for address in loaded {
         let address = address.as_str().unwrap_or_default();
-        assert!(address.starts_with(&base) || address.starts_with("data:"), "it asked {address}");
+        assert!(address.starts_with(&base) || address.starts_with("data:"), "the page requested {address}");
     }
     let page = browser.script("return document.body.innerText").await;
     assert!(!page.as_str().unwrap_or_default().contains("Failed to fetch"));

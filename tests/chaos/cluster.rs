@@ -1,4 +1,4 @@
-//! Gateways as processes on one ledger, and a simulated cloud in this process, whose journals tell what it received.
+//! Gateways as processes on one ledger, and a simulated cloud in this process with a journal of the changes it received.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -40,24 +40,24 @@ pub fn path(tunnel: &str) -> String {
     format!("/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/{tunnel}")
 }
 
-/// A tunnel of its own for each number.
+/// A different tunnel for each number.
 pub fn tunnel(number: usize) -> String {
     path(&format!("vpnx-load-{number}"))
 }
 
-/// A patch that no other number has.
+/// A different patch for each number.
 pub fn ranges(number: usize) -> Value {
     json!({"peer_cidrs": [format!("10.{}.{}.0/24", number / 256 % 256, number % 256)]})
 }
 
-/// Waits for something that comes about by itself.
+/// Polls until `look` finds something.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what} does not come about");
+        assert!(Instant::now() < deadline, "{what} does not happen");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -127,7 +127,7 @@ impl Cluster {
         settings.into_iter().chain(changes).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// A process that serves, with some settings changed.
+    /// Starts a gateway with some settings changed.
     pub fn serve(&self, name: &str, changes: &[(&str, String)]) -> Process {
         self.start(name, &["serve"], changes)
     }
@@ -138,14 +138,14 @@ impl Cluster {
         Process::start(self.folder.path(), name, args, &env)
     }
 
-    /// One that has come up.
+    /// Starts a gateway and waits until it listens.
     pub fn gateway(&self, name: &str, changes: &[(&str, String)]) -> Gateway {
         let mut process = self.serve(name, changes);
         let consumer = Consumer::new(process.address(), self.token.clone());
         Gateway { process, consumer }
     }
 
-    /// Runs a statement behind the gateway's back.
+    /// Runs a statement without the gateway.
     pub async fn execute(&self, sql: &str) {
         self.store.as_ref().expect("a store").execute(sql).await.expect(sql);
     }
@@ -165,8 +165,8 @@ impl Cluster {
         self.simulator.journal().into_iter().filter(|entry| entry.tunnel_id == tunnel).collect()
     }
 
-    /// What has to hold whatever happened: every operation has ended, every change that the cloud received is in the
-    /// log and was sent once, every 202 is there, and the chain is whole.
+    /// Asserts the invariants: every operation has ended, every change that the cloud received is in the log and was
+    /// sent once, every accepted operation exists, and the chain is whole.
     pub async fn all_is_well(&self, consumer: &Consumer, accepted: &[String]) {
         until("the end of every operation", async || {
             for status in ["pending", "running", "unknown"] {
@@ -206,14 +206,14 @@ impl Cluster {
 }
 
 impl Gateway {
-    /// A change that has to be taken; its operation's id.
+    /// Makes a change that must be accepted; returns the operation's id.
     pub async fn accepted(&self, path: &str, patch: &Value) -> String {
         let answer = self.consumer.patch(path, patch, &[]).await;
         assert_eq!(answer.status, 202, "{}", answer.body);
         answer.json()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Tries new changes until one is taken; its operation's id.
+    /// Tries new changes until one is accepted; returns the operation's id.
     pub async fn accepts_again(&self, numbers: std::ops::Range<usize>) -> String {
         let mut numbers = numbers;
         until("a change that is taken", async || {
@@ -245,19 +245,19 @@ pub fn cloud_url(address: SocketAddr) -> String {
     format!("http://{address}/v2/index.php")
 }
 
-/// Where a PostgreSQL URL leads.
+/// The address in a PostgreSQL URL.
 pub fn server_address(url: &str) -> SocketAddr {
     let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
     host.parse().expect("an address and a port")
 }
 
-/// The same database by way of another address.
+/// The URL of the same database through a proxy.
 pub fn by_way_of(url: &str, proxy: SocketAddr) -> String {
     let direct = server_address(url).to_string();
     format!("{}?sslmode=disable", url.replace(&direct, &proxy.to_string()))
 }
 
-/// A PostgreSQL of its own, to be stopped at will.
+/// A PostgreSQL server that a test can stop.
 pub struct Server {
     folder: tempfile::TempDir,
     pub url: String,
@@ -288,7 +288,7 @@ impl Server {
         self.folder.path().join("server/data")
     }
 
-    /// As a crash would.
+    /// Stops the server as a crash does.
     pub fn crash(&self) {
         self.script("halt", &["immediate"]);
     }

@@ -13,8 +13,8 @@ async fn behind_a_proxy(cluster: &Cluster, name: &str) -> (Proxy, Gateway) {
     (proxy, gateway)
 }
 
-/// The three commits of an operation: the intent, the cloud's answer, the end. Each is cut off before the server hears
-/// of it, and after it has answered.
+/// The three commits of an operation: the intent, the cloud's response, the end. Each loses its connection once before
+/// the server receives it, and once after the server has responded.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_guessed() {
     let cluster = Cluster::on_postgres().await;
@@ -36,7 +36,7 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_guessed() {
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
-/// Many at once, so that whole batches are lost.
+/// Many changes in parallel, so that whole batches are lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_whose_commits_are_cut_off_under_load_are_whole_or_not_there() {
     let cluster = Cluster::on_postgres().await;
@@ -59,13 +59,13 @@ async fn batches_whose_commits_are_cut_off_under_load_are_whole_or_not_there() {
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
-/// A replica is cut off just as it holds the lock of the chain's head.
+/// A replica loses its network while it holds the lock of the chain head.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_cut_off_in_the_middle_of_a_batch_blocks_nobody() {
     let cluster = Cluster::on_postgres().await;
     let (proxy, cut_off) = behind_a_proxy(&cluster, "cut-off").await;
     let other = cluster.gateway("other", &[]);
-    // It knows the caller already, so that nothing but the batch is under way.
+    // Fills the token cache, so that only the batch uses the network.
     assert_eq!(cut_off.consumer.get("/operations", &[]).await.status, 200);
     proxy.at_commits([AtCommit::Freeze]);
     let lost = tokio::spawn({
@@ -85,7 +85,7 @@ async fn a_replica_that_is_cut_off_in_the_middle_of_a_batch_blocks_nobody() {
     cluster.all_is_well(&other.consumer, &accepted).await;
 }
 
-/// A network that swallows everything must not use up the pools for the many minutes that TCP would wait.
+/// A network that drops all packets must not exhaust the pools for the minutes of a TCP timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_swallows_everything_is_survived() {
     let cluster = Cluster::on_postgres().await;
@@ -116,7 +116,7 @@ async fn a_network_that_swallows_everything_is_survived() {
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
-/// A slow network is no broken one.
+/// A slow network breaks nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_network_only_takes_longer() {
     let cluster = Cluster::on_postgres().await;

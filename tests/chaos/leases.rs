@@ -1,4 +1,4 @@
-//! Replicas that are stopped in the middle of their work, and wake when somebody else has taken over.
+//! Replicas that are stopped in the middle of their work, and resumed after another replica has taken over.
 
 use serde_json::json;
 
@@ -7,16 +7,16 @@ use crate::proxy::Proxy;
 
 const SETTLED: &[&str] = &["requested", "outcome_unknown", "succeeded"];
 
-/// A gateway whose way to the cloud can be held up.
+/// A gateway behind a proxy that can delay its calls to the cloud.
 async fn behind_a_proxy(cluster: &Cluster) -> (Proxy, Gateway) {
     let proxy = Proxy::to(cluster.simulator.address).await;
     let url = ("TUNNELGATE_UPSTREAM_URL", cloud_url(proxy.address));
-    // Long enough that the gateway does not give up before it is stopped.
+    // The gateway must not time out before it is stopped.
     let gateway = cluster.gateway("sleeper", &[url, ("TUNNELGATE_UPSTREAM_TIMEOUT", "4s".into())]);
     (proxy, gateway)
 }
 
-/// A change whose answer is not awaited.
+/// Starts a change without waiting for its response.
 fn sent(
     gateway: &Gateway,
     path: String,
@@ -29,14 +29,14 @@ fn sent(
     })
 }
 
-/// The only operation that there is.
+/// The only operation.
 async fn only_operation(gateway: &Gateway) -> String {
     let list = gateway.consumer.get("/operations", &[]).await.json();
     assert_eq!(list["items"].as_array().expect("items").len(), 1, "{list}");
     list["items"][0]["id"].as_str().expect("an id").to_owned()
 }
 
-/// Stopped while it asks about a task: the other one finishes it, and what the sleeper learnt changes nothing.
+/// Stopped while it polls a task: the other replica finishes the operation, and the stale result changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes() {
     let cluster = Cluster::on_postgres().await;
@@ -46,7 +46,7 @@ async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes
     let polls = cluster.simulator.polls().len();
     until("a poll", async || (cluster.simulator.polls().len() > polls).then_some(())).await;
     sleeper.process.signal("-STOP");
-    // What it asked for lies ready for it when it wakes.
+    // The task's result is ready when the replica resumes.
     proxy.release_answers();
     let other = cluster.gateway("other", &[]);
     let ended = other.consumer.ended(&id).await;
@@ -55,7 +55,7 @@ async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes
 
     sleeper.process.signal("-CONT");
     assert_eq!(sleeper.ready().await, 200);
-    // It follows operations again: this one is its own, from the request to the end.
+    // The resumed replica follows operations again.
     let next = sleeper.accepted(&tunnel(2), &ranges(2)).await;
     drop(other.process);
     assert_eq!(sleeper.consumer.ended(&next).await["status"], "succeeded");
@@ -64,14 +64,14 @@ async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes
     cluster.all_is_well(&sleeper.consumer, &[id, next]).await;
 }
 
-/// Stopped between the intent and the call: by the time it wakes somebody else holds the operation, so it sends nothing.
+/// Stopped between the intent and the call: another replica holds the lease by then, so the resumed one sends nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opener_that_was_stopped_past_its_lease_sends_nothing_when_it_wakes() {
     let cluster = Cluster::on_postgres().await;
     let (proxy, sleeper) = behind_a_proxy(&cluster).await;
     let other = cluster.gateway("other", &[]);
     proxy.hold_answers();
-    // A partial group: the tunnel is read between the intent and the call.
+    // A partial group: the gateway reads the tunnel between the intent and the call.
     let partial = json!({"peer_cidrs": ["10.9.9.0/24"], "ike": {"dh_group": "group24"}});
     let answer = sent(&sleeper, tunnel(1), partial);
     let id = until("the intent", async || {
@@ -90,17 +90,13 @@ async fn an_opener_that_was_stopped_past_its_lease_sends_nothing_when_it_wakes()
 
     sleeper.process.signal("-CONT");
     let (status, body) = answer.await.expect("an answer");
-    assert_eq!(
-        (status, &body["status"]),
-        (200, &json!("failed")),
-        "the caller gets what became of it: {body}"
-    );
+    assert_eq!((status, &body["status"]), (200, &json!("failed")), "the caller receives the result: {body}");
     assert_eq!(cluster.received(), 0, "nothing was sent");
     assert_eq!(other.events(&id).await, ["requested", "outcome_unknown", "failed"]);
     cluster.all_is_well(&other.consumer, &[]).await;
 }
 
-/// Stopped in the middle of the call: the change has happened, and the other one finds out.
+/// Stopped during the call: the cloud carries out the change, and the other replica finds out.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opener_that_was_stopped_in_the_middle_of_its_call_is_taken_over() {
     let cluster = Cluster::on_postgres().await;
@@ -117,12 +113,12 @@ async fn an_opener_that_was_stopped_in_the_middle_of_its_call_is_taken_over() {
 
     sleeper.process.signal("-CONT");
     let (status, body) = answer.await.expect("an answer");
-    assert_eq!((status, &body), (200, &ended), "the caller gets what became of it");
+    assert_eq!((status, &body), (200, &ended), "the caller receives the result");
     assert_eq!(other.events(&id).await, SETTLED);
     cluster.all_is_well(&sleeper.consumer, &[id]).await;
 }
 
-/// Killed: the other one takes over.
+/// Killed: the other replica takes over.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_replica_held_is_taken_over() {
     let cluster = Cluster::on_postgres().await;
@@ -132,7 +128,7 @@ async fn what_a_killed_replica_held_is_taken_over() {
     let answer = sent(&killed, tunnel(1), ranges(1));
     until("the call", async || (cluster.received() == 1).then_some(())).await;
     killed.process.kill();
-    assert!(answer.await.is_err(), "nobody is there to answer");
+    assert!(answer.await.is_err(), "the process is dead");
     let id = only_operation(&other).await;
     let busy = other.consumer.patch(&tunnel(1), &ranges(2), &[]).await;
     assert_eq!(busy.problem(), (409, "operation_in_progress".into()));

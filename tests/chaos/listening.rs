@@ -1,11 +1,11 @@
-//! LISTEN that hears nothing: everything still ends, only a little later.
+//! Lost notifications: waits and streams still end, a little later.
 
 use sqlx::{Connection, PgConnection, Row};
 
 use crate::cluster::{Cluster, by_way_of, ranges, server_address, tunnel, until};
 use crate::proxy::Proxy;
 
-/// The backends that listen, of this database.
+/// The number of backends of this database that listen.
 async fn listeners(connection: &mut PgConnection) -> Vec<i32> {
     let rows = sqlx::query(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%' ORDER BY pid",
@@ -18,7 +18,7 @@ async fn a_wait_ends_although_no_notification_ever_comes() {
     let cluster = Cluster::on_postgres().await;
     let proxy = Proxy::without_notifications(server_address(&cluster.url)).await;
     let deaf = cluster.gateway("deaf", &[("DATABASE_URL", by_way_of(&cluster.url, proxy.address))]);
-    // The deaf one follows nothing: it takes no step of its own that it could know of.
+    // The replica without notifications runs no tracker, so it learns of no step by itself.
     let other = cluster.gateway("other", &[]);
     let mut accepted = Vec::new();
     for number in 0..5 {
@@ -35,7 +35,7 @@ async fn a_listener_that_is_cut_off_listens_again() {
     let cluster = Cluster::on_postgres().await;
     let gateway = cluster.gateway("gateway", &[]);
     let mut admin = PgConnection::connect(&cluster.url).await.expect("the database");
-    // The cluster's own ledger listens too.
+    // The ledger that the test itself opened listens too.
     let before = until("two listeners", async || {
         Some(listeners(&mut admin).await).filter(|listeners| listeners.len() == 2)
     })
@@ -43,7 +43,7 @@ async fn a_listener_that_is_cut_off_listens_again() {
     for pid in &before {
         sqlx::query("SELECT pg_terminate_backend($1)").bind(pid).execute(&mut admin).await.expect("ended");
     }
-    // Meanwhile everything works.
+    // Requests work without the listener.
     let id = gateway.accepted(&tunnel(1), &ranges(1)).await;
     let seen = gateway.consumer.get(&format!("/operations/{id}"), &[("prefer", "wait=30")]).await.json();
     assert_eq!(seen["status"], "succeeded", "{seen}");

@@ -1,5 +1,5 @@
-//! The promises of the ledger and the tracker, kept while the database, the network and other replicas fail. The real
-//! binary, real servers, real signals.
+//! The guarantees of the ledger and the tracker while the database, the network and other replicas fail; with the real
+//! binary, real servers and real signals.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test that can't go on fails")]
 

@@ -1,4 +1,4 @@
-//! PostgreSQL goes away and comes back, while callers go on.
+//! PostgreSQL stops and restarts while callers continue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use crate::cluster::{Cluster, Gateway, Server, ranges, tunnel, until};
 use crate::support::consumer::Consumer;
 
-/// Callers who change one tunnel after the other until they are stopped.
+/// Callers that change one tunnel after the other until they are stopped.
 struct Load {
     stop: Arc<AtomicBool>,
-    /// Answers so far: taken, refused by an unavailable ledger.
+    /// The numbers of responses so far: accepted, and refused because the ledger was unavailable.
     counts: watch::Sender<(usize, usize)>,
     callers: Vec<tokio::task::JoinHandle<Vec<String>>>,
 }
@@ -47,7 +47,7 @@ impl Load {
         Self { stop, counts, callers }
     }
 
-    /// Waits for so many more of each.
+    /// Waits for this many more of each.
     async fn more(&self, taken: usize, refused: usize) {
         let (was_taken, was_refused) = *self.counts.borrow();
         until("answers", async || {
@@ -69,14 +69,14 @@ impl Load {
 
 const CALLERS: usize = 6;
 
-/// Nothing goes to the cloud while the ledger can't be written.
+/// Asserts that no change goes to the cloud while the ledger is unavailable.
 async fn nothing_is_sent(cluster: &Cluster, gateway: &Gateway, load: &Load) {
-    // Whoever was under way when it began has an answer by then.
+    // Requests that were in flight at the start of the outage have their responses by then.
     load.more(0, 2 * CALLERS).await;
     let before = cluster.received();
     assert_eq!(gateway.ready().await, 503);
     load.more(0, 2 * CALLERS).await;
-    assert_eq!(cluster.received(), before, "nothing was sent meanwhile");
+    assert_eq!(cluster.received(), before, "no change was sent meanwhile");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +86,7 @@ async fn a_server_that_stops_and_starts_under_load_costs_503s_and_nothing_else()
     let gateway = cluster.gateway("gateway", &[]);
     let load = Load::of(&gateway.consumer, CALLERS);
     load.more(CALLERS, 0).await;
-    // Once as an administrator would stop it, once as a crash does.
+    // Once with a regular stop, once with a crash.
     server.halt();
     nothing_is_sent(&cluster, &gateway, &load).await;
     server.resume();
@@ -100,7 +100,7 @@ async fn a_server_that_stops_and_starts_under_load_costs_503s_and_nothing_else()
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
-/// As after a failover that left this server behind.
+/// A read-only server, as after a failover.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_read_only_is_not_ready_and_nothing_is_sent() {
     let server = Server::start();
@@ -122,7 +122,7 @@ async fn a_server_that_comes_back_read_only_is_not_ready_and_nothing_is_sent() {
     let refused = gateway.consumer.patch(&tunnel(2), &ranges(2), &[]).await;
     assert_eq!(refused.problem(), (503, "ledger_unavailable".into()));
     let read = gateway.consumer.get("/operations", &[]).await;
-    assert_eq!(read.status, 200, "what is there can be read");
+    assert_eq!(read.status, 200, "reads work");
     assert_eq!(cluster.received(), before);
     set("off").await;
     accepted.push(gateway.accepts_again(100..1000).await);

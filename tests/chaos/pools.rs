@@ -1,4 +1,4 @@
-//! Connections run out.
+//! Exhausted connection pools.
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -9,7 +9,7 @@ async fn count(connection: &mut PgConnection, sql: &str) -> i64 {
     sqlx::query(sql).fetch_one(connection).await.expect("a count").get(0)
 }
 
-/// Slow reads hold the only connection for reads: changes go through, further reads are told in time.
+/// Slow reads hold the only connection for reads: changes succeed, and further reads fail within their timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_use_up_their_pool_do_not_stop_changes() {
     let cluster = Cluster::on_postgres().await;
@@ -39,7 +39,7 @@ async fn readers_that_use_up_their_pool_do_not_stop_changes() {
     cluster.all_is_well(&gateway.consumer, &[change]).await;
 }
 
-/// The server gives no more connections: those that are open go on, and new ones come about once there is room.
+/// The server refuses new connections: open ones keep working, and new ones succeed once slots are free.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_a_free_connection_is_lived_with() {
     let mut cluster = Cluster::on_postgres().await;
@@ -60,7 +60,7 @@ async fn a_server_without_a_free_connection_is_lived_with() {
         (count(&mut admin, &sql).await >= 6).then_some(())
     })
     .await;
-    // Everything that is left.
+    // Takes all remaining slots.
     let mut held = Vec::new();
     while let Ok(connection) = PgConnection::connect(&as_role).await {
         held.push(connection);
@@ -69,7 +69,7 @@ async fn a_server_without_a_free_connection_is_lived_with() {
     for number in 2..10 {
         accepted.push(gateway.accepted(&tunnel(number), &ranges(number)).await);
     }
-    // A gateway that starts now finds no room, and says so instead of hanging.
+    // A gateway that starts now gets no connection; it exits with an error instead of hanging.
     let mut late = cluster.serve("late", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
     assert!(!late.wait().success());
     assert!(late.stderr().contains("the ledger could not be reached"), "{}", late.stderr());

@@ -1,5 +1,5 @@
-//! A network that fails on command: a TCP proxy that can cut a connection at a commit, freeze, hold answers back, or
-//! lose notifications.
+//! A TCP proxy that fails on command: it can cut a connection at a commit, freeze, delay responses, or drop
+//! notifications.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,15 +15,15 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtCommit {
     Pass,
-    /// The connection breaks before the server hears of it.
+    /// The connection breaks before the server receives the commit.
     CutBefore,
-    /// The connection breaks once the server has answered, and the answer is lost.
+    /// The connection breaks after the server's response, which is lost.
     CutAfter,
-    /// The server never hears of it, and nobody is told: from here on nothing passes on any connection.
+    /// The server never receives the commit, no connection is closed, and nothing passes from here on.
     Freeze,
 }
 
-/// The proxy; it lives as long as the test's runtime.
+/// The proxy; it runs as long as the test's runtime.
 #[derive(Clone)]
 pub struct Proxy {
     pub address: SocketAddr,
@@ -34,10 +34,10 @@ struct Shared {
     target: SocketAddr,
     commits: Mutex<VecDeque<AtCommit>>,
     frozen: watch::Sender<bool>,
-    /// Answers wait while this is true.
+    /// Responses wait while this is true.
     held: watch::Sender<bool>,
     latency: Mutex<Duration>,
-    /// It is PostgreSQL that is spoken, and commits are looked for.
+    /// The protocol is PostgreSQL's, and the proxy looks for commits.
     is_postgres: bool,
     mute: bool,
 }
@@ -47,12 +47,12 @@ impl Proxy {
         Self::start(target, false, false).await
     }
 
-    /// Knows PostgreSQL's commits.
+    /// Recognizes PostgreSQL's commits.
     pub async fn to_postgres(target: SocketAddr) -> Self {
         Self::start(target, true, false).await
     }
 
-    /// Loses every notification of PostgreSQL.
+    /// Drops every notification of PostgreSQL.
     pub async fn without_notifications(target: SocketAddr) -> Self {
         Self::start(target, true, true).await
     }
@@ -78,12 +78,12 @@ impl Proxy {
         Self { address, shared }
     }
 
-    /// What happens at the next commits, in order; after those they pass.
+    /// Sets the fates of the next commits, in order; later commits pass.
     pub fn at_commits(&self, commits: impl IntoIterator<Item = AtCommit>) {
         *self.shared.commits.lock().expect("the list") = commits.into_iter().collect();
     }
 
-    /// Commits that are still to fail.
+    /// The number of planned commits that have not come yet.
     pub fn commits_left(&self) -> usize {
         self.shared.commits.lock().expect("the list").len()
     }
@@ -92,17 +92,17 @@ impl Proxy {
         *self.shared.frozen.borrow()
     }
 
-    /// Nothing passes any more, and nobody is told.
+    /// Passes nothing more, without closing any connection.
     pub fn freeze(&self) {
         self.shared.frozen.send_replace(true);
     }
 
-    /// New connections pass again; those from before are closed.
+    /// Passes new connections again, and closes the old ones.
     pub fn thaw(&self) {
         self.shared.frozen.send_replace(false);
     }
 
-    /// Answers wait until they are released.
+    /// Holds responses until `release`.
     pub fn hold_answers(&self) {
         self.shared.held.send_replace(true);
     }
@@ -111,7 +111,7 @@ impl Proxy {
         self.shared.held.send_replace(false);
     }
 
-    /// Answers take so much longer.
+    /// Delays responses.
     pub fn slow_down(&self, latency: Duration) {
         *self.shared.latency.lock().expect("the latency") = latency;
     }
@@ -125,7 +125,7 @@ async fn carry(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let (from_server, to_server) = server.into_split();
     let lost = watch::Sender::new(false);
     let losing = lost.subscribe();
-    // Whichever ends first takes the other with it: both halves are dropped, and the connections closed.
+    // The first direction to end drops both halves and so closes both connections.
     tokio::select! {
         ended = requests(from_client, to_server, &shared, &lost) => ended,
         ended = answers(from_server, to_client, &shared, &losing) => ended,
@@ -176,7 +176,7 @@ async fn requests(
     }
 }
 
-/// What a client of PostgreSQL says, message by message; those up to a `Sync` belong together.
+/// The messages of a PostgreSQL client; those up to a `Sync` belong together.
 #[derive(Default)]
 struct Client {
     pending: Vec<u8>,
@@ -188,7 +188,7 @@ impl Client {
     /// Whole messages, and whether the server commits when it has read them.
     fn next(&mut self) -> Option<(Vec<u8>, bool)> {
         if !self.has_begun {
-            // The first has no type.
+            // The first message has no type.
             let length = u32::from_be_bytes(self.pending.get(..4)?.try_into().ok()?) as usize;
             self.pending.get(..length)?;
             self.has_begun = true;
@@ -212,7 +212,7 @@ impl Client {
                     let commits = writes && !self.is_in_transaction;
                     return Some((self.pending.drain(..end).collect(), commits));
                 }
-                // The end, passwords, and what else stands alone.
+                // Terminate, passwords, and other single messages.
                 b'X' | b'p' | b'd' | b'c' | b'f' => {
                     return Some((self.pending.drain(..end).collect(), false));
                 }

@@ -1,4 +1,4 @@
-//! The database refuses, dawdles, or is full.
+//! A database that refuses rows, is slow, or is full.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::cluster::{Cluster, Gateway, open_to_all, ranges, tunnel, until};
 
 const WHOLE: &[&str] = &["requested", "submitted", "succeeded"];
 
-/// A trigger on PostgreSQL that does something before rows are inserted.
+/// Creates a trigger on PostgreSQL that runs before rows are inserted.
 async fn before_insert(cluster: &Cluster, table: &str, body: &str) {
     let function = "CREATE OR REPLACE FUNCTION chaos() RETURNS trigger LANGUAGE plpgsql AS";
     cluster.execute(&format!("{function} $$ BEGIN {body} RETURN NEW; END $$")).await;
@@ -20,9 +20,9 @@ async fn calm(cluster: &Cluster, table: &str) {
     cluster.execute(&format!("DROP TRIGGER chaos ON {table}")).await;
 }
 
-/// One tunnel's rows are refused: the others of the same batches go through.
+/// The database refuses one tunnel's rows: the other changes of the same batches succeed.
 async fn a_refused_row_fails_alone(cluster: Cluster) {
-    // A batch that is taken apart takes its time on a busy machine.
+    // Splitting a batch takes long on a busy machine.
     let gateway = cluster.gateway("gateway", &[("TUNNELGATE_DATABASE_TIMEOUT", "30s".into())]);
     let mut accepted = Vec::new();
     for (round, table) in ["audit_events", "operations"].into_iter().enumerate() {
@@ -61,7 +61,7 @@ async fn a_refused_row_fails_alone(cluster: Cluster) {
 
 on_each_ledger!(a_refused_row_fails_alone);
 
-/// Nothing goes out while every write is refused, and afterwards all is as before.
+/// No change is sent while the database refuses every write; afterwards changes succeed again.
 async fn refused_until_calm(cluster: &Cluster, gateway: &Gateway, number: usize) -> String {
     let refused = gateway.consumer.patch(&tunnel(number), &ranges(number), &[]).await;
     assert_eq!(refused.problem(), (503, "ledger_unavailable".into()));
@@ -78,7 +78,7 @@ async fn a_full_disk_a_slow_one_and_a_broken_one_cost_503s() {
     for (round, body) in [
         "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';",
         "RAISE EXCEPTION 'could not read block' USING ERRCODE = '58030';",
-        // Longer than the limit of one write.
+        // Longer than the timeout of one write.
         "PERFORM pg_sleep(30);",
     ]
     .into_iter()
@@ -87,7 +87,7 @@ async fn a_full_disk_a_slow_one_and_a_broken_one_cost_503s() {
         before_insert(&cluster, "audit_events", body).await;
         accepted.push(refused_until_calm(&cluster, &gateway, round * 10_000).await);
     }
-    // Within the limit it only takes longer.
+    // Shorter than the timeout: the change succeeds.
     before_insert(&cluster, "audit_events", "PERFORM pg_sleep(0.3);").await;
     let id = gateway.accepted(&tunnel(90_000), &ranges(90_000)).await;
     assert_eq!(gateway.consumer.ended(&id).await["status"], "succeeded");
@@ -96,7 +96,7 @@ async fn a_full_disk_a_slow_one_and_a_broken_one_cost_503s() {
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
-/// Serialization failures and deadlocks are no fault of anybody: the batch is written again.
+/// After a serialization failure or a deadlock the writer retries the batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_was_rolled_back_for_another_is_tried_again() {
     let cluster = Cluster::on_postgres().await;
@@ -104,7 +104,7 @@ async fn a_transaction_that_was_rolled_back_for_another_is_tried_again() {
     let mut accepted = Vec::new();
     cluster.execute("CREATE SEQUENCE chances").await;
     for (number, code) in ["40001", "40P01"].into_iter().enumerate() {
-        // A sequence keeps what was taken, whatever becomes of the transaction.
+        // A rollback does not reset a sequence.
         cluster.execute("ALTER SEQUENCE chances RESTART").await;
         let body = format!(
             "IF nextval('chances') <= 2 THEN RAISE EXCEPTION 'again' USING ERRCODE = '{code}'; END IF;"
@@ -140,7 +140,7 @@ impl TinyDisk {
         self.0.path()
     }
 
-    /// Takes up all that is left.
+    /// Fills the remaining space.
     pub fn fill(&self) {
         use std::io::Write;
         let mut file = std::fs::File::create(self.path().join("filler")).expect("a file");
@@ -164,7 +164,7 @@ impl Drop for TinyDisk {
     }
 }
 
-/// The tables lie on a disk that is really full.
+/// The tables are on a full file system.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_really_full_is_survived() {
     let Some(disk) = TinyDisk::new(24) else { return };
@@ -185,7 +185,7 @@ async fn a_disk_that_is_really_full_is_survived() {
     let gateway = cluster.gateway("gateway", &[]);
     let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
     disk.fill();
-    // What is left on the pages is soon used up.
+    // The free space on existing pages is soon used up.
     let mut number = 100;
     until("a full disk", async || {
         let changes = (number..number + 50).map(|number| {

@@ -8,7 +8,7 @@ use tunnelgate::domain::timestamp::Timestamp;
 use crate::cluster::{Cluster, cloud_url, ranges, tunnel};
 use crate::proxy::Proxy;
 
-/// How long the cloud takes to answer here.
+/// The simulated cloud's response time.
 const LATENCY: Duration = Duration::from_millis(150);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +16,7 @@ async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
     let cluster = Cluster::on_postgres().await;
     let proxy = Proxy::to(cluster.simulator.address).await;
     proxy.slow_down(LATENCY);
-    // The region tells them apart in the cloud's journal.
+    // The region tells the replicas apart in the cloud's journal.
     let replica = |region: &str| {
         let settings = [
             ("TUNNELGATE_UPSTREAM_URL", cloud_url(proxy.address)),
@@ -39,7 +39,7 @@ async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
     assert_eq!(regions, HashSet::from(["one", "other"]), "both did some of {}", polls.len());
     let mut before: HashMap<i64, Timestamp> = HashMap::new();
     for poll in &polls {
-        // Until its answer is there a poll is under way.
+        // A poll is in flight until its response arrives.
         if let Some(before) = before.insert(poll.task_id, poll.received_at) {
             let apart = poll.received_at.since(before);
             assert!(apart >= LATENCY, "task {} was polled by two at once: {apart:?} apart", poll.task_id);
@@ -51,7 +51,7 @@ async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_changes_of_one_tunnel_on_two_replicas_one_is_taken() {
     let cluster = Cluster::on_postgres().await;
-    // It must not end before the last of them has come.
+    // The operation must not end before the last client waits.
     let slow =
         ["TUNNELGATE_POLL_INTERVAL", "TUNNELGATE_POLL_MAX_INTERVAL"].map(|name| (name, "15s".to_owned()));
     let (one, other) = (cluster.gateway("one", &slow), cluster.gateway("other", &slow));

@@ -1,4 +1,4 @@
-//! Replicas that are restarted one after the other while callers go on.
+//! A rolling restart of the replicas while callers continue.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::cluster::{Cluster, Gateway, path, ranges, tunnel, until};
 use crate::support::consumer::plain_client;
 
-/// What a load balancer does: it asks each replica whether it is ready, and sends requests to those that are.
+/// A load balancer: it polls `/readyz` of each replica and sends requests to those that are ready.
 #[derive(Clone)]
 struct Balancer(Arc<Vec<Mutex<Replica>>>);
 
@@ -52,7 +52,7 @@ impl Balancer {
         *self.0[place].lock().expect("a replica") = Replica { base, is_up: true };
     }
 
-    /// Where a request goes.
+    /// The replica for the next request.
     fn pick(&self, turn: usize) -> String {
         let count = self.0.len();
         let mut places = (0..count).map(|offset| &self.0[(turn + offset) % count]);
@@ -64,8 +64,8 @@ impl Balancer {
     }
 }
 
-/// A caller with keep-alive connections, who tries again only where no connection came about. Gives the ids of its
-/// accepted changes; anything but a good answer is a failure.
+/// A caller with keep-alive connections that retries only failed connection attempts. Returns the ids of its accepted
+/// changes; every other response is a failure.
 async fn caller(
     balancer: Balancer,
     token: String,
@@ -148,7 +148,7 @@ async fn a_rolling_restart_under_load_fails_no_request() {
     cluster.all_is_well(&gateways[0].consumer, &accepted).await;
 }
 
-/// Sends a request on a connection and reads its answer: its head, and whether the connection was closed after it.
+/// Sends a request on a connection; returns the response's head, and whether the server closed the connection after it.
 async fn exchange(connection: &mut TcpStream) -> (String, bool) {
     connection.write_all(b"GET /livez HTTP/1.1\r\nhost: gateway\r\n\r\n").await.expect("sent");
     let mut answer = Vec::new();
@@ -160,7 +160,11 @@ async fn exchange(connection: &mut TcpStream) -> (String, bool) {
         if text.ends_with('}') {
             let closes = text.contains("connection: close");
             if closes {
-                assert_eq!(connection.read(&mut block).await.expect("an end"), 0, "closed as it said");
+                assert_eq!(
+                    connection.read(&mut block).await.expect("an end"),
+                    0,
+                    "closed after connection: close"
+                );
             }
             return (text, closes);
         }
@@ -180,12 +184,12 @@ async fn a_shutdown_tells_first_then_finishes_what_is_under_way() {
     gateway.process.signal("-TERM");
     until("not ready", async || (gateway.ready().await == 503).then_some(())).await;
     assert_eq!(gateway.consumer.get("/readyz", &[]).await.problem(), (503, "shutting_down".into()));
-    // It still serves, on old connections and new ones, and sends callers away politely.
+    // The gateway still serves old and new connections, and answers with `connection: close`.
     assert!(exchange(&mut busy).await.1);
     assert!(exchange(&mut connect().await).await.1);
     let waited = gateway.consumer.clone();
     let taken = gateway.accepted(&tunnel(1), &ranges(1)).await;
-    // A change that is under way when nothing new is taken any more: the cloud does not answer it in time.
+    // A change in flight when the gateway stops accepting; the cloud does not answer it in time.
     let slow = tokio::spawn({
         let consumer = gateway.consumer.clone();
         async move { consumer.patch(&path("vpnx-no-answer"), &ranges(2), &[]).await }
@@ -199,7 +203,7 @@ async fn a_shutdown_tells_first_then_finishes_what_is_under_way() {
     assert_eq!(slow.await.expect("an answer").status, 202);
     assert_eq!(wait.await.expect("an answer").status, 200);
     assert!(gateway.process.wait().success());
-    assert!(TcpStream::connect(&address).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(&address).await.is_err(), "the port is closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +218,7 @@ async fn a_shutdown_finishes_a_change_whose_caller_has_hung_up() {
     caller.abort();
     gateway.process.signal("-TERM");
     assert!(gateway.process.wait().success());
-    // Its answer was written: nobody has to wait for a lease.
+    // The result was written, so no other replica has to wait for the lease.
     let other = cluster.gateway("other", &[]);
     let list = other.consumer.get("/operations", &[]).await.json();
     assert_ne!(list["items"][0]["status"], "pending", "{list}");

@@ -1,4 +1,4 @@
-//! SQLite: locked by somebody else, on a full disk, not to be written.
+//! SQLite: locked by another process, on a full disk, read-only.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ async fn a_file_that_somebody_else_locks_is_waited_for_and_then_given_up() {
     let gateway = cluster.gateway("gateway", &[]);
     let mut other = SqliteConnection::connect(&cluster.url).await.expect("the file");
 
-    // Longer than the limit: nothing is sent.
+    // Locked for longer than the timeout: no change is sent.
     other.execute("BEGIN EXCLUSIVE").await.expect("the lock");
     let refused = gateway.consumer.patch(&tunnel(1), &ranges(1), &[]).await;
     assert_eq!(refused.problem(), (503, "ledger_unavailable".into()));
     assert_eq!(gateway.ready().await, 503);
-    assert_eq!(gateway.consumer.get("/operations", &[]).await.status, 200, "what is there can be read");
+    assert_eq!(gateway.consumer.get("/operations", &[]).await.status, 200, "reads work");
     assert_eq!(cluster.received(), 0);
     other.execute("ROLLBACK").await.expect("let go");
     let mut accepted = vec![gateway.accepts_again(100..1000).await];
 
-    // Shorter: the change waits for it.
+    // Locked for less: the change waits.
     other.execute("BEGIN EXCLUSIVE").await.expect("the lock");
     let change = async { gateway.accepted(&tunnel(2), &ranges(2)).await };
     let (id, ()) = tokio::join!(change, async {
@@ -54,7 +54,7 @@ async fn a_full_disk_costs_503s_until_there_is_room_again() {
         Some(())
     })
     .await;
-    // A small write may still find room in the write-ahead log: what counts is that a change did not.
+    // A small write may still fit into the write-ahead log; a change must not.
     assert_eq!(gateway.ready().await, 503);
     disk.empty();
     until("readiness", async || (gateway.ready().await == 200).then_some(())).await;

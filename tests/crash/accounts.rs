@@ -1,4 +1,4 @@
-//! The books at the end: what consumers were told, what the ledger holds, and what the cloud received and has.
+//! Compares, after the run, the responses that consumers received with the ledger and with the simulated cloud.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -18,7 +18,7 @@ use tunnelgate::service::cloud::{Cloud, Priority};
 use crate::deployment::{Deployment, SECRET_ID, Secrets};
 use crate::load::Asked;
 
-/// What every load tunnel has before anybody changes it.
+/// The peer range of every load tunnel before the first change.
 const AT_FIRST: &str = "172.16.0.0/16";
 
 struct Row {
@@ -30,7 +30,7 @@ struct Row {
     verification: Option<String>,
 }
 
-/// What came of it all.
+/// The numbers of a run.
 #[derive(Debug, Default)]
 pub struct Summary {
     operations: BTreeMap<String, usize>,
@@ -97,7 +97,7 @@ async fn calls(deployment: &Deployment) -> Vec<Call> {
         .collect()
 }
 
-/// Checks every promise; whatever does not fit fails the test.
+/// Asserts every guarantee.
 pub async fn settle(deployment: &Deployment, asked: &[Asked]) -> Summary {
     let (operations, calls, events) =
         (operations(deployment).await, calls(deployment).await, deployment.events());
@@ -127,7 +127,7 @@ pub async fn settle(deployment: &Deployment, asked: &[Asked]) -> Summary {
     summary
 }
 
-/// Every change that the cloud received was in the ledger, pending and with its event, before the call came in.
+/// Every change that the cloud received was in the ledger, pending and with its event, before the call arrived.
 fn intent_came_first(
     deployment: &Deployment,
     calls: &[Call],
@@ -148,14 +148,14 @@ fn intent_came_first(
         .filter_map(|event| Some((event["operation_id"].as_str()?, event["occurred_at"].as_str()?)))
         .collect();
     for call in calls {
-        let witness = seen.get(call.nonce.as_str()).expect("the front saw it");
+        let witness = seen.get(call.nonce.as_str()).expect("the front received the call");
         assert_eq!((&witness.tunnel, &witness.range), (&call.tunnel, &call.range));
         let since = requested[by_range[call.range.as_str()].id.as_str()];
         assert!(since < call.at.as_str(), "requested at {since}, received at {}", call.at);
     }
 }
 
-/// One call for each change. Only a refusal that proves that nothing happened lets another follow.
+/// One call for each change. Only a refusal that proves that nothing happened allows a retry.
 fn sent_at_most_once(calls: &[Call]) {
     let mut by_range: HashMap<&str, Vec<&Call>> = HashMap::new();
     for call in calls {
@@ -171,7 +171,7 @@ fn sent_at_most_once(calls: &[Call]) {
     }
 }
 
-/// The events of each operation are those of one way through its life; gives how many lost their gateway on it.
+/// The events of each operation form one valid path through its states; returns how many operations lost their gateway.
 fn events_tell_one_life_each(operations: &[Row], events: &[Value]) -> usize {
     let mut lives: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut cut_off = 0;
@@ -181,10 +181,10 @@ fn events_tell_one_life_each(operations: &[Row], events: &[Value]) -> usize {
             .entry(of("operation_id").expect("an operation"))
             .or_default()
             .push(of("event").expect("a kind"));
-        // The tracker's own word that it took over what a dead process left behind has no call with it.
+        // The tracker writes this event when it takes over from a dead process; it has no call.
         cut_off += usize::from(event["event"] == "outcome_unknown" && event["upstream"].is_null());
     }
-    assert_eq!(lives.len(), operations.len(), "every operation has events, and every event its operation");
+    assert_eq!(lives.len(), operations.len(), "each operation has events, and each event an operation");
     for row in operations {
         let life = &lives[row.id.as_str()];
         let verified = row.verification.as_ref().map(|result| format!("verification_{result}"));
@@ -202,7 +202,7 @@ fn events_tell_one_life_each(operations: &[Row], events: &[Value]) -> usize {
     cut_off
 }
 
-/// What consumers were told is in the ledger, and a key led to one operation.
+/// The ledger agrees with the responses, and each idempotency key led to one operation.
 fn told_the_truth(asked: &[Asked], operations: &[Row]) {
     let by_id: HashMap<&str, &Row> = operations.iter().map(|row| (row.id.as_str(), row)).collect();
     for asked in asked {
@@ -214,14 +214,17 @@ fn told_the_truth(asked: &[Asked], operations: &[Row]) {
         assert_eq!(row.status == "rejected", is_refusal, "{asked:?} is {}", row.status);
     }
     let asked: BTreeSet<&str> = asked.iter().map(|asked| asked.range.as_str()).collect();
-    assert!(operations.iter().all(|row| asked.contains(row.range.as_str())), "nobody asked for it");
+    assert!(
+        operations.iter().all(|row| asked.contains(row.range.as_str())),
+        "no consumer requested the operation"
+    );
 }
 
-/// An operation's end against what the cloud did for it.
+/// An operation's final status agrees with the cloud's actions.
 fn agrees_with_the_cloud(row: &Row, calls: &[Call]) {
     let applied = calls.iter().any(|call| call.range == row.range && call.applied);
     let is_plain = row.tunnel.starts_with("vpnx-load-");
-    // Their tasks do not do what they say.
+    // The tasks of these tunnels report a wrong result.
     let is_false = matches!(row.tunnel.as_str(), "vpnx-task-fails" | "vpnx-diverged");
     let fits = match row.status.as_str() {
         "succeeded" => applied && (!is_plain || row.verification.as_deref() == Some("confirmed")),
@@ -263,7 +266,7 @@ async fn tunnels_are_as_the_ledger_says(deployment: &Deployment, operations: &[R
     }
 }
 
-/// Reads the simulated cloud itself, past gateway and front.
+/// Reads the simulated cloud directly.
 fn client(deployment: &Deployment) -> Client {
     let host = deployment.cloud_address.trim_start_matches("http://").to_owned();
     let settings = Settings {

@@ -1,4 +1,4 @@
-//! `{:?}` of every type that carries a secret shows nothing of it.
+//! The `Debug` output of every type with a secret does not contain the secret.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -74,9 +74,9 @@ fn nothing_that_carries_a_secret_shows_it() {
     ];
     for text in texts {
         for spelling in spellings(CANARY) {
-            assert!(!text.contains(&spelling), "{spelling} stands in {text}");
+            assert!(!text.contains(&spelling), "{spelling} is in {text}");
         }
     }
-    // The control: the same search in what does show it.
+    // The control: the same search in a text that contains the secret.
     assert!(spellings(CANARY).iter().any(|spelling| shown(&CANARY).contains(spelling)));
 }

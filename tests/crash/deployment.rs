@@ -1,4 +1,4 @@
-//! A gateway that can be killed, a simulated cloud that survives, and the front between them.
+//! A gateway that tests kill, a simulated cloud that keeps running, and the front between them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use crate::support::consumer::{Answer, PATIENCE, plain_client};
 use crate::view::View;
 
 pub const SECRET_ID: &str = "AKIDEXAMPLE";
-/// After that a change without an answer is taken not to turn up any more. The front turns away what is half as old.
+/// The settle window: after it, a change whose outcome is unknown counts as not carried out. The front refuses calls
+/// that are half as old.
 pub const SETTLE_WINDOW: Duration = Duration::from_secs(4);
 
-/// What the processes keep to themselves.
+/// The secrets of the processes.
 pub struct Secrets {
     pub secret_key: String,
     pub token: String,
@@ -44,7 +45,7 @@ impl Deployment {
         Self::with(store, Secrets::default(), &ledger)
     }
 
-    /// With these secrets, and with another URL for the same ledger.
+    /// `ledger` is another URL of the same ledger.
     pub fn with(store: Store, secrets: Secrets, ledger: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut env = vec![
@@ -131,7 +132,7 @@ impl Deployment {
         text.lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
     }
 
-    /// The chain is whole.
+    /// Asserts that the chain is whole.
     pub fn assert_whole(&self) {
         let verified = self.run(&["audit", "verify"]);
         assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stdout));
@@ -146,7 +147,7 @@ impl Deployment {
             let (count, left) =
                 (self.view.one(unfinished).await, "SELECT CAST(count(*) AS TEXT) FROM tracking");
             if count == "0" {
-                assert_eq!(self.view.one(left).await, "0", "nothing is tracked that has ended");
+                assert_eq!(self.view.one(left).await, "0", "no finished operation is tracked");
                 return;
             }
             assert!(Instant::now() < until, "{count} operations do not end");
@@ -155,7 +156,7 @@ impl Deployment {
     }
 }
 
-/// Waits for a process without holding up the other tasks.
+/// Waits for a process without blocking the other tasks.
 pub fn blocking<T>(wait: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(wait)
 }

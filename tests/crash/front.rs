@@ -1,5 +1,5 @@
-//! A front before the simulated cloud. When a change comes in it first looks into the ledger, through a connection of
-//! its own, for the committed intent; only then it passes the call on.
+//! A proxy in front of the simulated cloud. For each change it first looks in the ledger, through its own connection,
+//! for the committed intent, and then forwards the call.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,12 +14,12 @@ use tunnelgate::clock::{Clock, SystemClock};
 use crate::support::consumer::plain_client;
 use crate::view::View;
 
-/// What the ledger held when a change came in.
+/// The state of the ledger when a change arrived.
 #[derive(Debug, Clone)]
 pub struct Witness {
     pub nonce: String,
     pub tunnel: String,
-    /// The first range that was asked for.
+    /// The first range in the change.
     pub range: String,
     /// The pending operation on this tunnel that asks for this range and has its `requested` event.
     pub intent: Option<String>,
@@ -29,7 +29,7 @@ const INTENT: &str = "SELECT CAST(o.id AS TEXT) FROM operations o
      WHERE o.tunnel_id = $1 AND o.status = 'pending' AND CAST(o.changes AS TEXT) LIKE '%\"' || $2 || '\"%'
        AND EXISTS (SELECT 1 FROM audit_events e WHERE e.operation_id = o.id AND e.event = 'requested')";
 
-/// A tunnel of load tests at which the front answers itself, with an echo of the call.
+/// A tunnel for which the front itself responds, with an echo of the call.
 pub const ECHOES: &[(&str, Echo)] = &[
     ("vpnx-load-900001", Echo::Page),
     ("vpnx-load-900002", Echo::Error502),
@@ -40,15 +40,15 @@ pub const ECHOES: &[(&str, Echo)] = &[
 
 #[derive(Debug, Clone, Copy)]
 pub enum Echo {
-    /// HTTP 200 and a foreign page with the whole call in it.
+    /// HTTP 200 and an HTML page that contains the whole call.
     Page,
-    /// HTTP 502 with the whole call in it.
+    /// HTTP 502 with the whole call in its body.
     Error502,
-    /// A refusal whose words repeat every parameter, in clear and encoded.
+    /// A refusal whose message repeats every parameter, plain and encoded.
     Refusal,
-    /// A refusal whose code repeats them.
+    /// A refusal whose code repeats every parameter.
     Code,
-    /// The head of a refusal that repeats them.
+    /// The head of such a refusal.
     Truncated,
 }
 
@@ -67,7 +67,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// Stands before `cloud` (`http://…`). Like the real cloud it turns a call away that was signed too long ago.
+    /// Starts a front for `cloud` (`http://…`). Like the real cloud it refuses calls with an old timestamp.
     pub fn before(cloud: &str, ledger: &str, too_old: Duration) -> Self {
         let witnesses = Arc::new(Mutex::new(Vec::new()));
         let (cloud, ledger, seen) = (cloud.to_owned(), ledger.to_owned(), witnesses.clone());
@@ -92,7 +92,7 @@ impl Front {
         Self { address, witnesses, server: handle }
     }
 
-    /// How many changes came in so far.
+    /// The number of changes so far.
     pub fn received(&self) -> usize {
         self.witnesses.lock().expect("no panic").len()
     }
@@ -109,7 +109,7 @@ impl Drop for Front {
 }
 
 async fn pass(shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    // What has come in is carried on although whoever sent it is dead by now.
+    // The call continues although its sender may be dead by now.
     let carried = actix_web::rt::spawn(async move { carry(&shared, &request, body).await });
     carried.await.unwrap_or_else(|_| broken())
 }
@@ -148,7 +148,7 @@ async fn carry(shared: &Shared, request: &HttpRequest, body: Bytes) -> HttpRespo
     HttpResponse::build(status).body(bytes)
 }
 
-/// The connection breaks in the middle of the answer.
+/// Breaks the connection in the middle of the response.
 fn broken() -> HttpResponse {
     let failing =
         stream::once(async { Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) });
@@ -164,7 +164,7 @@ fn echoed(echo: Echo, body: &Bytes, params: &BTreeMap<String, String>) -> HttpRe
         Echo::Error502 => HttpResponse::BadGateway().body(words),
         Echo::Refusal => {
             let secret = |name: &str| params.get(name).cloned().unwrap_or_default();
-            // First, so that what is kept of a long text holds them.
+            // First, because the gateway keeps only the beginning of a long text.
             let first = format!("{} {} {words}", secret("preSharedKey"), secret("Token"));
             HttpResponse::Ok()
                 .json(serde_json::json!({"code": 4000, "codeDesc": first, "message": first, "data": params}))

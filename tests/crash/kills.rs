@@ -1,7 +1,7 @@
-//! Killed at random instants under load, many times over: nothing is sent without its committed intent, nothing is
-//! sent twice, nothing is left unfinished, nothing that was promised is missing.
+//! Kills the gateway at random instants under load, many times: no change is sent without its committed intent or
+//! twice, every operation ends, and every accepted operation exists.
 //!
-//! `TUNNELGATE_CRASH_KILLS` and `TUNNELGATE_CRASH_SEED` say how often and with what chance; the seed is printed.
+//! `TUNNELGATE_CRASH_KILLS` is the number of kills, `TUNNELGATE_CRASH_SEED` the random seed, which is printed.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ const CONSUMERS: u64 = 24;
 const LONGEST_LIFE: Duration = Duration::from_secs(3);
 
 fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
-/// Waits until the cloud has received so many changes more, or for a while: on a slow machine too there is something
-/// to kill.
+/// Waits until the cloud has received `more` changes, with a time limit, so that changes are in flight at the kill on
+/// a slow machine too.
 async fn under_way(deployment: &Deployment, changes: usize) {
     let (enough, until) = (deployment.front.received() + changes, Instant::now() + LONGEST_LIFE);
     while deployment.front.received() < enough && Instant::now() < until {
@@ -61,7 +61,7 @@ async fn crash_anywhere(store: Store) {
     *load.base.write().expect("no panic") = address;
     load.stop.store(true, Ordering::Relaxed);
     for consumer in consumers {
-        consumer.await.expect("a consumer that got what it asked for");
+        consumer.await.expect("a consumer that received its last response");
     }
     deployment.at_peace().await;
     assert!(blocking(|| gateway.terminate()).success());

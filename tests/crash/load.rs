@@ -1,4 +1,4 @@
-//! Consumers who go on asking for changes while the gateway dies under their hands.
+//! Consumers that request changes while the gateway is killed.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::deployment::{asking_for, try_patch};
 
-/// Chance that can be had again from its seed (SplitMix64).
+/// Reproducible random numbers (SplitMix64).
 #[derive(Debug, Clone)]
 pub struct Dice(pub u64);
 
@@ -24,7 +24,7 @@ impl Dice {
     }
 }
 
-/// Tunnels that misbehave, each in its own way.
+/// Tunnels that misbehave, each differently.
 const MISBEHAVING: &[&str] = &[
     "vpnx-task-fails",
     "vpnx-diverged",
@@ -42,29 +42,29 @@ const MISBEHAVING: &[&str] = &[
     "vpnx-replay",
 ];
 
-/// A change that a consumer asked for.
+/// A change that a consumer requested.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub tunnel: String,
-    /// Asked for once in the whole run.
+    /// Unique in the run.
     pub range: String,
     pub key: Option<String>,
-    /// What the last answer said.
+    /// The last response.
     pub status: u16,
-    /// The operation that an answer named as this request's own.
+    /// The operation that a response named for this request.
     pub operation: Option<String>,
-    /// Answers that never came.
+    /// The number of lost responses.
     pub lost: u32,
 }
 
-/// What the consumers share.
+/// The state that the consumers share.
 pub struct Load {
     pub base: RwLock<String>,
     pub token: String,
     pub stop: AtomicBool,
     pub asked: Mutex<Vec<Asked>>,
     next: AtomicU32,
-    /// Tunnels of their own that they go round.
+    /// The tunnels that each consumer cycles through.
     tunnels: u32,
 }
 
@@ -84,13 +84,13 @@ impl Load {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// One consumer, until the end is asked for. What it sent under a key it asks for until it has an answer.
+    /// Runs one consumer until the end of the run. It retries each keyed request until it receives a response.
     pub async fn consume(self: Arc<Self>, client: reqwest::Client, seed: u64) {
         let mut dice = Dice(seed);
         while !self.is_over() {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let tunnel = match dice.below(10) {
-                // Some meet at the same tunnels.
+                // Several consumers share some tunnels.
                 0 => format!("vpnx-load-{}", dice.below(4)),
                 1 => MISBEHAVING[dice.below(MISBEHAVING.len() as u64) as usize].to_owned(),
                 _ => format!("vpnx-load-{}", 10 + number % self.tunnels),
@@ -113,7 +113,7 @@ impl Load {
         }
     }
 
-    /// Asks once; true if that was the last time.
+    /// Sends the request once; true if no retry is needed.
     async fn ask(&self, client: &reqwest::Client, asked: &mut Asked) -> bool {
         let base = self.base.read().expect("no panic").clone();
         let patch = asking_for(&asked.range);
@@ -130,13 +130,13 @@ impl Load {
         }
         let code = body["code"].as_str().unwrap_or_default().to_owned();
         match code.as_str() {
-            // It names somebody else's operation.
+            // The response names the operation of another request.
             "operation_in_progress" => true,
             "idempotency_key_in_flight" => false,
             "ledger_unavailable" => asked.key.is_none(),
             _ => {
                 asked.operation = body["operation_id"].as_str().map(str::to_owned);
-                assert!(asked.operation.is_some(), "no refusal that this load calls for: {body}");
+                assert!(asked.operation.is_some(), "an unexpected refusal: {body}");
                 true
             }
         }

@@ -1,4 +1,4 @@
-//! The promises about crashes and secrets, shown by destruction: the real binary, really killed, on both ledgers.
+//! The guarantees about crashes and secrets: the real binary, killed with SIGKILL, on both ledgers.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test that can't go on fails")]
 

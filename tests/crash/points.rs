@@ -1,5 +1,5 @@
-//! The process dies at a named step, at each of them; after the restart the operation's events are exactly those that
-//! the step calls for, and the cloud received the change as often as it says: once or never.
+//! The process dies at each named step. After the restart the operation has exactly the events that the step implies, and
+//! the cloud has received the change once or never, as the step implies.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -18,13 +18,13 @@ const FOUND_OUT: &[&str] = &["requested", "outcome_unknown", "succeeded"];
 const NOT_APPLIED: &[&str] = &["requested", "outcome_unknown", "failed"];
 
 struct Story<'a> {
-    /// What the process dies of, life by life; the one after them is left in peace.
+    /// The failpoints of the first processes, one each; the last process has none.
     deaths: &'a [&'a str],
     tunnel: &'a str,
     patch: Value,
-    /// The intent is in the ledger after the first death.
+    /// Whether the intent is in the ledger after the first crash.
     is_durable: bool,
-    /// Changes that the cloud has received at the end.
+    /// The number of changes that the cloud has received at the end.
     received: usize,
     events: &'a [&'a str],
 }
@@ -33,13 +33,13 @@ fn ranges() -> Value {
     json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"})
 }
 
-/// Sends the same request under the same key until it is answered for good. On the way it may only be told that the
-/// first one is still being sent.
+/// Retries a request with its idempotency key until the final response. Until then the only valid response says that
+/// the first request is in flight.
 async fn insist(base: &str, token: &str, story: &Story<'_>) -> Answer {
     let client = plain_client();
     loop {
         let answer = try_patch(&client, base, token, story.tunnel, &story.patch, Some(KEY)).await;
-        let answer = answer.expect("nobody kills this one");
+        let answer = answer.expect("without a failpoint");
         if answer.status != 409 {
             return answer;
         }
@@ -75,11 +75,15 @@ async fn play(store: Store, story: Story<'_>) {
     assert_eq!(replayed, story.is_durable.then_some("true"), "{}", answer.body);
     let id = answer.json()["id"].as_str().expect("an id").to_owned();
     if let Some(told) = told {
-        assert_eq!((told.status, told.json()["id"].as_str()), (202, Some(id.as_str())), "what was promised");
+        assert_eq!(
+            (told.status, told.json()["id"].as_str()),
+            (202, Some(id.as_str())),
+            "the accepted operation"
+        );
     }
     let ended = Consumer::new(base.clone(), token.clone()).ended(&id).await;
     let once_more = insist(&base, &token, &story).await;
-    assert_eq!((once_more.status, once_more.json()), (200, ended.clone()), "it has ended");
+    assert_eq!((once_more.status, once_more.json()), (200, ended.clone()), "the operation has ended");
     assert_eq!(once_more.header("idempotent-replayed"), Some("true"));
     assert!(blocking(|| gateway.terminate()).success());
 
@@ -97,7 +101,7 @@ async fn play(store: Store, story: Story<'_>) {
     deployment.assert_whole();
 }
 
-/// One test for each point and each passage of it that matters.
+/// One test for each failpoint, and for each pass through it that matters.
 macro_rules! deaths {
     ($($test:ident: $deaths:expr, $tunnel:expr, $patch:expr, $durable:expr, $received:expr, $events:expr;)+) => {
         $(async fn $test(store: Store) {
@@ -148,7 +152,7 @@ deaths! {
         ranges(), true, 1, FOUND_OUT;
 }
 
-/// The names in a text that stand behind this.
+/// The names in a text that follow `before`.
 fn named<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
     text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect()
 }
@@ -169,7 +173,7 @@ fn every_point_in_the_source_has_its_test_and_stands_in_the_document() {
     }
     points.sort_unstable();
     points.dedup();
-    assert!(points.len() > 10, "the sources are where they are looked for");
+    assert!(points.len() > 10, "the sources are found");
     let mut tested: Vec<String> = DEATHS
         .iter()
         .flat_map(|deaths| deaths.iter())
@@ -185,7 +189,7 @@ fn every_point_in_the_source_has_its_test_and_stands_in_the_document() {
     }
 }
 
-/// A panic in one change is that change's trouble: the process goes on, and the tracker ends what was left.
+/// A panic affects only its own change: the process continues, and the tracker finishes the operation.
 async fn a_panic_is_one_changes_trouble(store: Store) {
     let deployment = Deployment::new(store);
     let token = deployment.token("netops-ci");

@@ -12,14 +12,14 @@ use crate::deployment::{Deployment, Secrets, asking_for, blocking, path, try_pat
 use crate::support::Store;
 use crate::support::consumer::{Consumer, plain_client};
 
-/// Fifty copies at once, on two processes where the ledger is made for it: one operation, one call.
+/// Fifty copies in parallel, on two processes where the ledger supports them: one operation, one call.
 async fn fifty_copies_lead_to_one_call(store: Store) {
     let replicas = if store.is_postgres() { 2 } else { 1 };
     let deployment = Deployment::new(store);
     let token = deployment.token("netops-ci");
     let gateways: Vec<_> = (0..replicas).map(|n| deployment.serve(&format!("gateway-{n}"), &[])).collect();
     let client = plain_client();
-    // One answers at once; at the other the first request is on its way for a while.
+    // The first gateway's call is fast; the second one's is delayed.
     for (tunnel, is_slow) in [("vpnx-branch01", false), ("vpnx-no-answer-after", true)] {
         let copies = (0..50).map(|n: usize| {
             let (client, base, token) = (client.clone(), gateways[n % replicas].1.clone(), token.clone());
@@ -45,8 +45,8 @@ async fn fifty_copies_lead_to_one_call(store: Store) {
             let id = body["id"].as_str().or_else(|| body["operation_id"].as_str());
             ids.insert(id.expect("its operation").to_owned());
         }
-        assert_eq!((first, ids.len()), (1, 1), "{in_flight} came while the first was being sent");
-        assert!(!is_slow || in_flight > 0, "the first was on its way for a second");
+        assert_eq!((first, ids.len()), (1, 1), "{in_flight} arrived while the first was in flight");
+        assert!(!is_slow || in_flight > 0, "the first was in flight for a second");
         let sent = deployment.journal().await.iter().filter(|call| call["tunnel_id"] == tunnel).count();
         assert_eq!(sent, 1);
         deployment.at_peace().await;
@@ -54,8 +54,8 @@ async fn fifty_copies_lead_to_one_call(store: Store) {
     assert_eq!(deployment.view.one("SELECT CAST(count(*) AS TEXT) FROM operations").await, "2");
 }
 
-/// Killed while the request is held between its commit and the call: a copy is told to wait before and after the
-/// kill, until the operation is taken over; another request on the tunnel is refused; nothing is ever sent.
+/// Killed between a request's commit and its call. Before and after the kill, until the takeover, the response to a copy
+/// says that the request is in flight; another request for the tunnel is refused; no change is sent.
 async fn a_copy_waits_for_what_a_kill_left_behind(store: Store) {
     let deployment = Deployment::new(store);
     let token = deployment.token("netops-ci");
@@ -75,7 +75,7 @@ async fn a_copy_waits_for_what_a_kill_left_behind(store: Store) {
     assert_eq!(ask(&base, "one", &patch).await.problem(), (409, "idempotency_key_in_flight".into()));
     assert_eq!(ask(&base, "two", &patch).await.problem(), (409, "operation_in_progress".into()));
     blocking(|| gateway.kill());
-    assert!(first.await.expect("its end").is_none(), "it died before its answer");
+    assert!(first.await.expect("its end").is_none(), "the process died before its response");
 
     let (_gateway, base) = deployment.serve("gateway-2", &[]);
     let other = asking_for("10.100.3.0/24");
@@ -95,11 +95,11 @@ async fn a_copy_waits_for_what_a_kill_left_behind(store: Store) {
         (ended["status"].as_str(), ended["error"]["code"].as_str()),
         (Some("failed"), Some("not_applied"))
     );
-    assert!(deployment.journal().await.is_empty(), "it was never sent");
-    assert_eq!(ask(&base, "two", &patch).await.status, 202, "the tunnel is free again");
+    assert!(deployment.journal().await.is_empty(), "no change was sent");
+    assert_eq!(ask(&base, "two", &patch).await.status, 202, "the tunnel is unlocked");
 }
 
-/// What is stored of a request tells nobody without the key whether a guessed pre-shared key was in it.
+/// Without the key, the stored fingerprints do not confirm a guessed pre-shared key.
 async fn the_stored_fingerprint_is_keyed(store: Store) {
     let deployment = Deployment::new(store);
     let (one, other) = (deployment.token("one"), deployment.token("other"));
@@ -124,7 +124,7 @@ async fn the_stored_fingerprint_is_keyed(store: Store) {
         deployment.view.rows(sql, &[]).await.into_iter().filter_map(|mut row| row[0].take()).collect();
     assert_eq!(stored.len(), 2);
 
-    // Somebody who has the whole database, and guesses right: what is hashed is known but for the key.
+    // An attacker with the whole database and a correct guess: only the key is unknown.
     let changes = deployment.view.one("SELECT CAST(changes AS TEXT) FROM operations").await;
     let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
     let sql = "SELECT vpc_id, gateway_id, tunnel_id FROM operations";
@@ -132,7 +132,7 @@ async fn the_stored_fingerprint_is_keyed(store: Store) {
     let text = changes.to_string();
     let parts: Vec<&[u8]> = ids.iter().map(String::as_bytes).chain([text.as_bytes()]).collect();
     let right = FingerprintKey::derive(Secrets::default().secret_key.as_bytes());
-    assert_eq!(hex(&right.of_request(&parts)), stored[0], "the control: with the key the guess is proven");
+    assert_eq!(hex(&right.of_request(&parts)), stored[0], "the control: the key confirms the guess");
 
     let in_clear = patch.to_string();
     let mut guesses = vec![hex(&FingerprintKey::derive(b"a wrong key").of_request(&parts))];

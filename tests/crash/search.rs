@@ -1,4 +1,4 @@
-//! Looking for a secret in files, in every spelling that it may have taken on its way there.
+//! Searches files for a secret in all its spellings.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use tunnelgate::domain::fingerprint::hex;
 
-/// The shortest piece of a base64 text that is looked for; anything shorter is found by chance.
+/// The shortest piece of a base64 text to search for; shorter pieces match by chance.
 const SHORTEST: usize = 12;
 
 /// The spellings of a secret that a search looks for.
@@ -30,10 +30,10 @@ pub fn spellings(secret: &str) -> Vec<String> {
         json.replace('\\', "\\\\").replace('"', "\\\""),
         json,
         html,
-        // As `{:?}` shows a slice of bytes.
+        // The `Debug` output of a slice of bytes.
         list.join(", "),
     ];
-    // Base64 looks different at each of three offsets; what stands at the edges depends on the neighbours.
+    // Base64 differs at each of three offsets, and its edges depend on the neighbouring bytes.
     for shift in 0..3 {
         let shifted: Vec<u8> = std::iter::repeat_n(0, shift).chain(bytes.iter().copied()).collect();
         for alphabet in [&STANDARD, &URL_SAFE] {
@@ -49,7 +49,7 @@ pub fn spellings(secret: &str) -> Vec<String> {
     found
 }
 
-/// The files below these places that hold one of the texts, byte for byte.
+/// The files below these folders that contain one of the texts, byte for byte.
 pub fn holding(texts: &[String], places: &[PathBuf], patterns: &Path) -> Vec<String> {
     std::fs::write(patterns, texts.join("\n")).expect("written");
     let output = Command::new("grep")
@@ -60,12 +60,12 @@ pub fn holding(texts: &[String], places: &[PathBuf], patterns: &Path) -> Vec<Str
         .output()
         .expect("grep runs");
     std::fs::remove_file(patterns).expect("removed");
-    // 1 says that there is none; a server's files may come and go meanwhile, which is 2.
+    // 1: no match. 2: a file of the server disappeared during the search.
     assert!(output.status.code().is_some_and(|code| code <= 2), "{output:?}");
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
-/// The first lines of a file that hold one of the texts, for whoever has to mend it.
+/// The first lines of a file that contain one of the texts, for the failure message.
 pub fn lines(texts: &[String], file: &str) -> Vec<String> {
     let bytes = std::fs::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);

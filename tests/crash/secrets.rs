@@ -1,5 +1,5 @@
-//! Canaries are looked for in everything that was ever written, after a run through successes, refusals, misbehaving
-//! tunnels, a panic, a crash and a restart, with every log at its most talkative.
+//! Searches for canary secrets in all output and all files, after a run through successes, refusals, misbehaving
+//! tunnels, a panic, a crash and a restart, with every log at the level trace.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::search::{holding, lines, spellings};
 use crate::support::Store;
 use crate::support::consumer::{Answer, Consumer};
 
-/// Every library that logs, asked by name, so that nothing but our own cap can keep it quiet.
+/// Every library that logs, by name, so that only our own cap can silence it.
 const EVERYTHING: &str = "trace,hyper=trace,hyper::proto=trace,hyper::proto::h1=trace,hyper::proto::h1::io=trace,\
     hyper_util=trace,hyper_util::client=trace,hyper_util::client::legacy=trace,reqwest=trace,\
     reqwest::connect=trace,reqwest::connect::verbose=trace,rustls=trace,sqlx=trace,sqlx::query=trace,\
@@ -26,7 +26,7 @@ fn canary(name: &str) -> String {
     format!("{name}{}", hex(&random))
 }
 
-/// The answers of a run, as they came.
+/// The responses of a run.
 struct Answers(Vec<String>);
 
 impl Answers {
@@ -35,7 +35,7 @@ impl Answers {
     }
 }
 
-/// Asks for all that can be asked for.
+/// Makes every call.
 async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answers) {
     let patch =
         json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": key, "ike": {"dh_group": "group14"}});
@@ -61,7 +61,7 @@ async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answer
         if answer.status == 202 {
             ids.push(answer.json()["id"].as_str().expect("an id").to_owned());
         }
-        // Another request under the key, and another on the tunnel.
+        // Another request with the same key, and another one for the same tunnel.
         answers.keep(
             &consumer.patch(&path(tunnel), &asking_for("10.0.0.0/8"), &[("idempotency-key", tunnel)]).await,
         );
@@ -103,12 +103,12 @@ async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answer
     answers.keep(&stranger.patch(&path("vpnx-branch01"), &patch, &[]).await);
 }
 
-/// Where the ledger's bytes are: the file with its log beside it, or what the server keeps of the database.
+/// The ledger's files: the SQLite file and its log, or the server's folder of the database.
 async fn at_rest(deployment: &Deployment) -> Vec<PathBuf> {
     if let Some(file) = deployment.store.url().strip_prefix("sqlite:") {
         return vec![PathBuf::from(file).parent().expect("a folder").to_owned()];
     }
-    deployment.store.execute("CHECKPOINT").await.expect("everything is written out");
+    deployment.store.execute("CHECKPOINT").await.expect("a checkpoint");
     let data = PathBuf::from(deployment.view.one("SHOW data_directory").await);
     let sql = "SELECT CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()";
     let database = deployment.view.one(sql).await;
@@ -141,7 +141,7 @@ async fn no_secret_is_ever_written(store: Store) {
     let patch = json!({"peer_cidrs": ["10.100.3.0/24"], "pre_shared_key": key});
     let client = crate::support::consumer::plain_client();
     let lost = crate::deployment::try_patch(&client, &base, &token, "vpnx-load-7", &patch, None).await;
-    assert!(lost.is_none(), "it died before its answer");
+    assert!(lost.is_none(), "the process died before its response");
     blocking(|| gateway.wait());
 
     let (gateway, base) = deployment.serve("gateway-3", &loud);
@@ -150,7 +150,7 @@ async fn no_secret_is_ever_written(store: Store) {
     answers.keep(&consumer.get("/operations?limit=200", &[]).await);
     answers.keep(&consumer.get("/audit-events?limit=200", &[]).await);
 
-    // Whatever stands in a file by now, also in the write-ahead log of a ledger that is still open.
+    // All files, including the write-ahead log of the open ledger.
     let folder = deployment.path().to_owned();
     std::fs::write(folder.join("answers"), answers.0.join("\n\n")).expect("written");
     for (n, (name, bytes)) in deployment.store.dump().await.into_iter().enumerate() {
@@ -166,19 +166,22 @@ async fn no_secret_is_ever_written(store: Store) {
     for canary in &canaries {
         let found = holding(&spellings(canary), &places, &patterns);
         let lines: Vec<_> = found.iter().flat_map(|file| lines(&spellings(canary), file)).collect();
-        assert!(found.is_empty(), "{canary} stands in {found:?}: {lines:#?}");
+        assert!(found.is_empty(), "{canary} is in {found:?}: {lines:#?}");
     }
 
-    // The control: what is no secret is found in every kind of place, and a canary is found where it was planted.
+    // The control: the search finds public values in every kind of place, and a planted canary.
     let found = holding(&spellings("netops-ci"), &places, &patterns);
     let is_found = |part: &str| found.iter().any(|file| file.contains(part));
     let kinds =
         if deployment.store.is_postgres() { ["/base/", "/pg_wal/"] } else { ["ledger.db", "ledger.db-wal"] };
     for part in kinds.into_iter().chain(["answers", "dump-", "export"]) {
-        assert!(is_found(part), "the search sees nothing in {part}: {found:?}");
+        assert!(is_found(part), "the search finds nothing in {part}: {found:?}");
     }
     let logs = holding(&spellings("DescribeVpcTaskResult"), &places, &patterns);
-    assert!(logs.iter().any(|file| file.ends_with("gateway-1.err")), "the log was talkative: {logs:?}");
+    assert!(
+        logs.iter().any(|file| file.ends_with("gateway-1.err")),
+        "the log contains trace lines: {logs:?}"
+    );
     deployment
         .store
         .execute(&format!("CREATE TABLE planted AS SELECT '{core}' AS canary"))

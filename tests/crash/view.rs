@@ -1,10 +1,10 @@
-//! The ledger as an auditor sees it: through a connection of their own, past the service.
+//! Reads the ledger through its own connection, without the service.
 
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Row};
 
-/// A connection of its own; it belongs to the runtime that first asks.
+/// A connection; it belongs to the runtime that uses it first.
 pub enum View {
     Sqlite(SqlitePool),
     Postgres(PgPool),
