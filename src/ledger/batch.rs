@@ -44,7 +44,7 @@ pub(super) struct Context {
     pub(super) head: Head,
     /// Locks with the operation that holds each.
     pub(super) busy: HashMap<String, OperationId>,
-    /// Locks with the newest event of any operation that held them.
+    /// Locks with the `seq` of the newest event of any operation that held the lock.
     pub(super) last_seqs: HashMap<String, i64>,
     pub(super) keys: HashMap<(String, String), UsedKey>,
     /// Unfinished operations with their status and the fencing token of their lease.
@@ -80,10 +80,10 @@ impl Context {
 pub(super) struct Opened {
     pub(super) operation: Operation,
     pub(super) lock_id: String,
-    /// A guard: no operation on the tunnel took a step after this event.
+    /// Guard: no operation that held the lock has a newer event.
     pub(super) read_seq: Option<i64>,
     pub(super) lease_until: Timestamp,
-    /// Its event.
+    /// `seq` of the event.
     pub(super) last_seq: i64,
     pub(super) idempotency: Option<Idempotency>,
 }
@@ -99,7 +99,7 @@ pub(super) struct Moved {
     pub(super) fence: i64,
     /// `None` if the operation is final: the tracker no longer polls it.
     pub(super) due_at: Option<Timestamp>,
-    /// Its event.
+    /// `seq` of the event.
     pub(super) last_seq: i64,
 }
 
@@ -251,7 +251,7 @@ impl Deciding {
         Ok(Written::Advanced(Box::new(operation)))
     }
 
-    /// Appends an event to the chain; returns its seq.
+    /// Appends an event to the chain; returns its `seq`.
     fn chain(&mut self, event: NewEvent) -> Result<i64, LedgerError> {
         let prev_hash = self.writes.head.hash;
         let (vpc_id, gateway_id, tunnel_id) = match event.tunnel {

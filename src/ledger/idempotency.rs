@@ -5,7 +5,7 @@ use crate::service::ledger::{FirstRequest, LedgerError, RequestIdentity, SecretI
 use super::batch::UsedKey;
 use super::columns::StoredRow;
 
-/// The columns of a key, from `idempotency_keys k`, beside its operation's.
+/// The columns of a key, from `idempotency_keys k`, without the operation's.
 pub(super) const KEY: &str = "k.request_sha256, k.secret_fingerprint, k.fingerprint_key_id AS secret_key_id, \
                               k.created_at AS key_created_at";
 

@@ -1,5 +1,5 @@
-//! Writing. Each step is one guarded change of one operation with its events, in one transaction. Only steps write
-//! operations and events.
+//! Writing. Each step is one guarded change of one operation with its event, in one transaction. Only steps write
+//! operations. Events come from steps and from changes of API keys.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use super::error::LedgerError;
 /// How long an `Idempotency-Key` is kept.
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What tells two requests apart.
+/// Identity of a request: two requests are the same if their identities are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestIdentity {
     /// SHA-256 of the request without its secret.
     pub sha256: Vec<u8>,
-    /// The secret in the request.
+    /// The secret in the request, if it contains one.
     pub secret: Option<SecretIdentity>,
 }
 
-/// The keyed fingerprint of a secret: of no use for guessing it.
+/// The keyed fingerprint of a secret. A reader of the table can't test guesses of the secret against it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretIdentity {
     pub fingerprint: String,
-    /// The id of the key that the fingerprint was made with.
+    /// Id of the key that the fingerprint was computed with.
     pub key_id: String,
 }
 
@@ -43,16 +43,16 @@ pub struct Idempotency {
     pub request: RequestIdentity,
 }
 
-/// The first request under an `Idempotency-Key`.
+/// The first request with an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstRequest {
     pub request: RequestIdentity,
-    /// Its operation in its current state.
+    /// The operation in its current state.
     pub operation: Operation,
 }
 
 impl FirstRequest {
-    /// The outcome of a later request under the same key.
+    /// The outcome of a later request with the same key.
     #[must_use]
     pub fn answer(&self, asked: &Idempotency) -> Written {
         let (first, asked) = (&self.request, &asked.request);
@@ -60,7 +60,7 @@ impl FirstRequest {
             return Written::KeyReused;
         }
         match (&first.secret, &asked.secret) {
-            // Different keys give equal secrets different fingerprints.
+            // Fingerprints with different keys are not comparable.
             (Some(first), Some(asked)) if first.key_id != asked.key_id => {
                 Written::KeyUnverifiable(self.operation.id)
             }
@@ -79,7 +79,7 @@ pub struct Opening {
     pub event_id: Uuid,
     /// The lock that the operation holds until it is final. Only one operation at a time holds a lock.
     pub lock_id: String,
-    /// The newest event when the tunnel was read. The guard: no operation that held the lock took a step after it.
+    /// `seq` of the newest event when the tunnel was read. Guard: no operation that held the lock has a newer event.
     pub read_seq: Option<i64>,
     pub idempotency: Option<Idempotency>,
     /// Until this time only the opener works on the operation (fencing token 0). Afterwards a tracker may claim it.
@@ -122,9 +122,10 @@ pub enum Written {
     Repeated(Box<Operation>),
     /// A different request was made before with this `Idempotency-Key`.
     KeyReused,
-    /// A request that differs in its secret at most was made before, and the secrets can't be compared.
+    /// A request with this `Idempotency-Key` was made before. The two are equal apart from their secrets, which are not
+    /// comparable.
     KeyUnverifiable(OperationId),
-    /// An operation on the tunnel took a step after the tunnel was read. Nothing was written.
+    /// An operation on the tunnel has an event newer than the read of the tunnel. Nothing was written.
     ReadStale,
     /// Another operation on the same tunnel is not final.
     InProgress(OperationId),
@@ -145,10 +146,10 @@ pub trait Steps: Send + Sync + 'static {
     /// be lost.
     fn steps(&self) -> broadcast::Receiver<OperationId>;
 
-    /// The newest event; 0 if there is none.
+    /// `seq` of the newest event; 0 if there is none.
     async fn newest_seq(&self) -> Result<i64, LedgerError>;
 
-    /// The first request under an `Idempotency-Key`, if the key is still kept.
+    /// The first request with an `Idempotency-Key`; `None` if the key is new or older than [`IDEMPOTENCY_WINDOW`].
     async fn first_request(
         &self,
         principal_id: &str,
@@ -163,7 +164,7 @@ pub trait Steps: Send + Sync + 'static {
     async fn ready(&self) -> Result<(), LedgerError>;
 }
 
-/// An event of this operation: who, where, and its outcome.
+/// An event of this operation, with its actor, tunnel, route and outcome.
 #[must_use]
 pub fn event_of(operation: &Operation, id: Uuid, event: EventKind, now: Timestamp) -> NewEvent {
     NewEvent {
