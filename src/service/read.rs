@@ -11,7 +11,7 @@ use crate::domain::principal::{Principal, VpcScope};
 use super::Service;
 use super::audit::{self, Checked, Segment};
 use super::ledger::{Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order};
-use super::watch::Sight;
+use super::watch::Snapshot;
 
 /// How the unfinished work stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,9 +49,9 @@ impl Service {
         }
         let ended = async {
             loop {
-                let sight = watcher.changed().await;
-                if sight.operation.status().is_final() {
-                    return sight.operation.clone();
+                let snapshot = watcher.changed().await;
+                if snapshot.operation.status().is_final() {
+                    return snapshot.operation.clone();
                 }
             }
         };
@@ -63,11 +63,11 @@ impl Service {
     }
 
     /// One operation with its steps so far, if the caller may see its VPC.
-    pub async fn sight(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Sight>, LedgerError> {
+    pub async fn snapshot(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Snapshot>, LedgerError> {
         // The operation first: the steps that are read after it are never fewer than those that led to its state.
         let Some(operation) = self.operation(id, vpcs).await? else { return Ok(None) };
         let events = self.ledger.events_of(&[id]).await?;
-        Ok(Some(Sight { operation, events }))
+        Ok(Some(Snapshot { operation, events }))
     }
 
     /// Operations, newest first.

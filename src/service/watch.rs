@@ -1,6 +1,6 @@
-//! Waiting for an operation's steps. Whoever waits watches its operation here, and one loop looks for all of them:
-//! a step wakes those who watch that operation and nobody else, with one look however many they are. No database
-//! connection is held while somebody waits.
+//! Waiting for an operation's steps. Waiting requests register a watcher here, and one loop queries the ledger for all of
+//! them: a step wakes only the watchers of its operation, with one query for any number of watchers. A waiting request holds
+//! no database connection.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,19 +13,19 @@ use crate::domain::operation::{Operation, OperationId};
 use super::Service;
 use super::ledger::LedgerError;
 
-/// Operations in one look.
+/// Operations per query.
 const AT_ONCE: usize = 500;
 
-/// An operation as one look showed it, with its steps so far, oldest first.
+/// An operation with its steps so far, oldest first, as one query read them.
 #[derive(Debug)]
-pub struct Sight {
+pub struct Snapshot {
     pub operation: Operation,
     pub events: Vec<Event>,
 }
 
-type Seen = Option<Arc<Sight>>;
+type Seen = Option<Arc<Snapshot>>;
 
-/// The operations that somebody watches.
+/// The watched operations.
 #[derive(Debug, Default)]
 pub(super) struct Watched(Mutex<HashMap<OperationId, watch::Sender<Seen>>>);
 
@@ -34,8 +34,8 @@ impl Watched {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All of them, without those that nobody watches any more: of two watchers that end at the same time neither may
-    /// have been the last to see.
+    /// All watched operations. Removes those without watchers: if two watchers end at the same time, neither may remove its
+    /// operation itself.
     fn all(&self) -> Vec<OperationId> {
         let mut watched = self.lock();
         watched.retain(|_, seen| seen.receiver_count() > 0);
@@ -47,22 +47,22 @@ impl Watched {
         which.into_iter().filter(|id| watched.contains_key(id)).collect()
     }
 
-    /// True if the operation is not as its watchers know it.
+    /// True if the operation differs from the snapshot that its watchers have.
     fn is_news(&self, operation: &Operation) -> bool {
         let known = |seen: &watch::Sender<Seen>| {
-            seen.borrow().as_ref().is_some_and(|sight| sight.operation == *operation)
+            seen.borrow().as_ref().is_some_and(|snapshot| snapshot.operation == *operation)
         };
         self.lock().get(&operation.id).is_some_and(|seen| !known(seen))
     }
 
-    fn tell(&self, sight: Sight) {
-        if let Some(seen) = self.lock().get(&sight.operation.id) {
-            seen.send_replace(Some(Arc::new(sight)));
+    fn send(&self, snapshot: Snapshot) {
+        if let Some(seen) = self.lock().get(&snapshot.operation.id) {
+            seen.send_replace(Some(Arc::new(snapshot)));
         }
     }
 }
 
-/// Sees the steps of one operation until it is dropped.
+/// Receives the steps of one operation until it is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     id: OperationId,
@@ -71,15 +71,15 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// The operation as soon as a look shows it in another state. The first look of all may show what is known.
-    pub async fn changed(&mut self) -> Arc<Sight> {
+    /// Waits for the next state of the operation. The first snapshot may repeat a known state.
+    pub async fn changed(&mut self) -> Arc<Snapshot> {
         loop {
             if self.seen.changed().await.is_err() {
-                // The sender stays as long as this watcher does.
+                // The sender lives as long as this watcher.
                 return std::future::pending().await;
             }
-            if let Some(sight) = self.seen.borrow_and_update().clone() {
-                return sight;
+            if let Some(snapshot) = self.seen.borrow_and_update().clone() {
+                return snapshot;
             }
         }
     }
@@ -88,7 +88,7 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         let mut watched = self.watched.lock();
-        // This watcher's own receiver still counts.
+        // The count includes this watcher's own receiver.
         if watched.get(&self.id).is_some_and(|seen| seen.receiver_count() <= 1) {
             watched.remove(&self.id);
             if watched.capacity() > 4 * watched.len() + 64 {
@@ -99,7 +99,7 @@ impl Drop for Watcher {
 }
 
 impl Service {
-    /// Watches an operation. Begin with this and look at the operation after: then no step falls between the two.
+    /// Watches an operation. Call this before reading the operation, so that no step is missed in between.
     #[must_use]
     pub fn watch(&self, id: OperationId) -> Watcher {
         let mut watched = self.watched.lock();
@@ -123,7 +123,7 @@ impl Service {
         self.look(&ids).await
     }
 
-    /// Looks at watched operations, and tells those that have changed.
+    /// Queries watched operations and sends changed ones to their watchers.
     async fn look(&self, ids: &[OperationId]) -> Result<(), LedgerError> {
         for ids in ids.chunks(AT_ONCE) {
             let mut operations = self.ledger.operations_by_id(ids).await?;
@@ -140,7 +140,7 @@ impl Service {
             }
             for operation in operations {
                 let events = events.remove(&operation.id).unwrap_or_default();
-                self.watched.tell(Sight { operation, events });
+                self.watched.send(Snapshot { operation, events });
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::domain::operation::{OperationId, Status, UpstreamError};
 use crate::domain::principal::Scope;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::verification::Verification;
-use crate::service::watch::{Sight, Watcher};
+use crate::service::watch::{Snapshot, Watcher};
 use crate::shutdown::Shutdown;
 
 use super::last_event_id::{self, END, LastEventId};
@@ -115,7 +115,7 @@ struct StepStream {
     caller: Caller,
     heartbeat_timer: Interval,
     /// The newest state, if not sent yet.
-    sight: Option<Arc<Sight>>,
+    snapshot: Option<Arc<Snapshot>>,
     /// The seq of the newest step that was sent.
     sent: i64,
     text: String,
@@ -128,8 +128,8 @@ impl StepStream {
     /// The next bytes to send; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         while !self.has_ended {
-            if let Some(sight) = self.sight.take() {
-                self.add(&sight);
+            if let Some(snapshot) = self.snapshot.take() {
+                self.add(&snapshot);
             }
             if !self.text.is_empty() {
                 return Some(Bytes::from(std::mem::take(&mut self.text)));
@@ -145,21 +145,21 @@ impl StepStream {
                     }
                     self.text.push_str(":\n\n");
                 }
-                sight = self.watcher.changed() => self.sight = Some(sight),
+                snapshot = self.watcher.changed() => self.snapshot = Some(snapshot),
             }
         }
         (!self.text.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.text)))
     }
 
-    fn add(&mut self, sight: &Sight) {
-        for event in sight.events.iter().filter(|event| event.row.seq > self.sent) {
+    fn add(&mut self, snapshot: &Snapshot) {
+        for event in snapshot.events.iter().filter(|event| event.row.seq > self.sent) {
             if let Some(step) = StepView::of(event) {
                 self.text.push_str(&message(&step.seq, step.event.as_str(), &step));
             }
         }
-        self.sent = sight.events.last().map_or(self.sent, |event| event.row.seq.max(self.sent));
-        if sight.operation.status().is_final() {
-            self.text.push_str(&message(&END, END, &OperationView::from(&sight.operation)));
+        self.sent = snapshot.events.last().map_or(self.sent, |event| event.row.seq.max(self.sent));
+        if snapshot.operation.status().is_final() {
+            self.text.push_str(&message(&END, END, &OperationView::from(&snapshot.operation)));
             self.has_ended = true;
         }
     }
@@ -176,9 +176,9 @@ pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, P
     let last_id = last_event_id::read(&call)?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let watcher = call.state.service.watch(id);
-    let sight = call.state.ask(|service| async move { service.sight(id, &vpcs).await }).await?;
-    let sight = sight.ok_or_else(Problem::not_found)?;
-    if last_id == LastEventId::End && sight.operation.status().is_final() {
+    let snapshot = call.state.ask(|service| async move { service.snapshot(id, &vpcs).await }).await?;
+    let snapshot = snapshot.ok_or_else(Problem::not_found)?;
+    if last_id == LastEventId::End && snapshot.operation.status().is_final() {
         // 204 tells EventSource not to reconnect.
         return Ok(HttpResponse::NoContent().finish());
     }
@@ -192,10 +192,10 @@ pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, P
         watcher,
         shutdown: call.state.shutdown.clone(),
         _waiting: call.state.metrics.waits("stream"),
-        caller: Caller { call, vpc: sight.operation.tunnel.vpc_id.clone() },
+        caller: Caller { call, vpc: snapshot.operation.tunnel.vpc_id.clone() },
         heartbeat_timer,
-        sent: last_id.among(&sight.events),
-        sight: Some(Arc::new(sight)),
+        sent: last_id.among(&snapshot.events),
+        snapshot: Some(Arc::new(snapshot)),
         text: format!("retry: {retry}\n\n"),
         until: Instant::now() + limit,
         has_ended: false,
