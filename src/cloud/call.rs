@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -19,8 +18,7 @@ use crate::metrics::Metrics;
 use crate::service::cloud::{NoSlot, Permit, Priority, ReadError, ReadFailure, Refusal, Slot as HeldSlot};
 
 use super::budget::{Budget, Need, Slot};
-use super::exchange::{self, Exchange, NoClient};
-use super::hidden::Hidden;
+use super::exchange::{self, Exchange, NoClient, Signed};
 use super::meaning::{self, Codes, Meaning};
 use super::metrics::CallMetrics;
 
@@ -44,12 +42,6 @@ pub(super) trait Api: Send + Sync + 'static {
 
     /// The codes of an answer.
     fn codes(answer: &Self::Answer) -> Codes<'_>;
-}
-
-/// A signed call.
-pub(super) struct Signed {
-    pub headers: HeaderMap,
-    pub body: Hidden,
 }
 
 /// A call to be made.

@@ -5,18 +5,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Url;
+use reqwest::header::HeaderMap;
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{Instant, timeout_at};
 
 use crate::failpoint;
 
-use super::call::Signed;
+use super::hidden::Hidden;
 
 /// The largest answer that is read; a page of 50 tunnels has some 100 KB.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// An idle connection older than this is not used again: the other end may just be closing it, and a change that is
 /// sent into that has an unknown outcome.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// A signed call.
+pub(super) struct Signed {
+    pub headers: HeaderMap,
+    pub body: Hidden,
+}
 
 /// How an exchange ended.
 pub(super) enum Exchange {

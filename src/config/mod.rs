@@ -3,6 +3,7 @@
 pub mod args;
 pub mod duration;
 pub mod edge;
+mod invalid;
 pub mod secrets;
 
 use std::net::SocketAddr;
@@ -17,25 +18,13 @@ use crate::http::edge::Edge;
 use crate::service::Rules;
 use crate::tls::TlsFiles;
 
+pub use invalid::InvalidSetting;
+
 use args::{DatabaseArgs, PartialGroups, ServeArgs, Upstream};
 use secrets::Secrets;
 
 /// Longest `TUNNELGATE_UPSTREAM_TIMEOUT`: a request leases its operation for twice this time.
 const LONGEST_UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// An invalid setting; the message starts with its name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name}: {problem}")]
-pub struct InvalidSetting {
-    pub name: String,
-    pub problem: String,
-}
-
-impl InvalidSetting {
-    pub fn new(name: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { name: name.into(), problem: problem.into() }
-    }
-}
 
 /// Connection to the ledger's database.
 #[derive(Clone)]

@@ -16,9 +16,9 @@ use crate::domain::tunnel_view::{IkeView, IpsecView, TunnelView};
 use super::Service;
 use super::cloud::{Preview, Priority, TunnelChange};
 use super::ledger::{LedgerError, OperationFilter};
-use super::modify::{Modify, ModifyError};
 use super::prepare;
 use super::read_back::{self, Comparison};
+use super::request::{Modify, ModifyError};
 
 /// Operations of a tunnel that are looked at for one that is not final. Only the newest can be, but ids of two replicas
 /// whose clocks differ may stand in the wrong order.

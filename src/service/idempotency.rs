@@ -7,7 +7,7 @@ use crate::domain::operation::{Operation, State};
 
 use super::Service;
 use super::ledger::{Idempotency, LedgerError, RequestIdentity, SecretIdentity, Written};
-use super::modify::{Modified, Modify, ModifyError};
+use super::request::{Modified, Modify, ModifyError};
 
 impl Service {
     /// The request as a later one under the same key is compared with it: equal requests ask for the same changes of the

@@ -14,6 +14,7 @@ mod outcome;
 mod prepare;
 pub mod read;
 mod read_back;
+mod request;
 mod settle;
 pub mod track;
 pub mod tunnels;

@@ -9,7 +9,7 @@ use crate::domain::tunnel::Tunnel;
 use crate::failpoint;
 
 use super::cloud::{Priority, ReadError, ReadFailure, Slot, TunnelChange};
-use super::modify::{Modify, ModifyError};
+use super::request::{Modify, ModifyError};
 use super::{ReadBefore, Service, merge, outcome, read_back};
 
 /// A change that can be opened.

@@ -3,7 +3,8 @@
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::cloud::call::{Api, Signed};
+use crate::cloud::call::Api;
+use crate::cloud::exchange::Signed;
 use crate::cloud::meaning::Codes;
 use crate::domain::secret::PreSharedKey;
 use crate::domain::timestamp::Timestamp;

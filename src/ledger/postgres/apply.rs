@@ -22,7 +22,7 @@ use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
 use super::failure::Failure;
-use super::keys::KeyChange;
+use super::key_change::KeyChange;
 use super::load::load;
 use super::write::{Path, write};
 

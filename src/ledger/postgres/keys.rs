@@ -3,15 +3,16 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use sqlx::Row;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::domain::event::NewEvent;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{StoredRow, grants_from_json, grants_to_json};
+use crate::ledger::columns::{StoredRow, grants_from_json};
 use crate::service::ledger::{ApiKey, Keys, LedgerError};
 
 use super::Postgres;
+use super::key_change::KeyChange;
 
 fn key_of(row: &PgRow) -> Result<ApiKey, LedgerError> {
     let grants: Value = row.try_get("grants")?;
@@ -45,35 +46,5 @@ impl Keys for Postgres {
 
     async fn revoke_key(&self, id: Uuid, now: Timestamp, event: NewEvent) -> Result<bool, LedgerError> {
         self.store.change_key(KeyChange::Revoke(id, now), event).await
-    }
-}
-
-/// A change of an API key.
-pub(super) enum KeyChange<'a> {
-    Create(&'a ApiKey),
-    Revoke(Uuid, Timestamp),
-}
-
-impl KeyChange<'_> {
-    /// Writes the key's row; false if there is nothing to change.
-    pub(super) async fn write(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        let written = match self {
-            Self::Create(key) => sqlx::query(
-                "INSERT INTO api_keys (id, name, token_sha256, grants, created_at, expires_at)
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING",
-            )
-            .bind(key.id)
-            .bind(&key.name)
-            .bind(key.token_sha256.as_slice())
-            .bind(grants_to_json(&key.grants))
-            .bind(key.created_at.to_offset())
-            .bind(key.expires_at.map(Timestamp::to_offset)),
-            Self::Revoke(id, now) => {
-                sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-                    .bind(*id)
-                    .bind(now.to_offset())
-            }
-        };
-        Ok(written.execute(connection).await?.rows_affected() == 1)
     }
 }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod failure;
+mod key_change;
 mod keys;
 mod leases;
 mod listen;

@@ -15,7 +15,7 @@ use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
-use super::keys::KeyChange;
+use super::key_change::KeyChange;
 
 pub(super) struct Store {
     pool: SqlitePool,

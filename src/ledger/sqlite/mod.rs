@@ -1,6 +1,7 @@
 //! The ledger on SQLite: one file, one connection for writes, write-ahead log, every commit synced to disk.
 
 mod apply;
+mod key_change;
 mod keys;
 mod leases;
 mod lists;

@@ -1,0 +1,84 @@
+//! A request to change a tunnel and its results.
+
+use std::time::Duration;
+
+use crate::domain::etag::Precondition;
+use crate::domain::event::Origin;
+use crate::domain::ids::TunnelPath;
+use crate::domain::operation::{ErrorCode, Operation, OperationError, OperationId};
+use crate::domain::patch::Patch;
+use crate::domain::principal::Principal;
+
+use super::cloud::NoSlot;
+use super::ledger::LedgerError;
+use super::outcome;
+
+/// A request to change a tunnel, already authorized.
+#[derive(Debug, Clone)]
+pub struct Modify {
+    pub principal: Principal,
+    pub path: TunnelPath,
+    pub patch: Patch,
+    pub origin: Origin,
+    /// The `Idempotency-Key`, unquoted.
+    pub idempotency_key: Option<String>,
+    /// What has to hold of the tunnel before anything is sent (`If-Match`).
+    pub if_match: Option<Precondition>,
+    /// Why, or a ticket.
+    pub reason: Option<String>,
+}
+
+/// What a request to change a tunnel led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Modified {
+    /// Sent: `running`, or `unknown` if no answer proves the outcome. `pending` if the ledger failed after the change
+    /// was sent: the tracker settles it.
+    Accepted(Operation),
+    /// Nothing was changed: `rejected`.
+    Rejected(Operation),
+    /// The same request came before under this `Idempotency-Key`: its operation as it is now, in any state but
+    /// `pending`.
+    Repeated(Operation),
+}
+
+/// Why a request led to no operation. Nothing was sent and nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ModifyError {
+    /// The gateway requires a reason that matches its setting.
+    #[error("a reason is required")]
+    ReasonRequired,
+    /// An operation on the same tunnel is not final.
+    #[error("operation {0} on this tunnel is not final")]
+    InProgress(OperationId),
+    /// Another request came before under this `Idempotency-Key`.
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    /// Whether the first request under this `Idempotency-Key` had the same secret can't be determined.
+    #[error("this Idempotency-Key can't be compared with its first request")]
+    KeyUnverifiable(OperationId),
+    /// The first request under this `Idempotency-Key` is still being sent.
+    #[error("the first request with this Idempotency-Key is still being sent")]
+    KeyInFlight(OperationId),
+    /// The call budget or the read of the tunnel refused the change.
+    #[error("{}", error.detail)]
+    Refused {
+        error: OperationError,
+        /// When to try again, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The ledger could not be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<OperationError> for ModifyError {
+    fn from(error: OperationError) -> Self {
+        Self::Refused { error, retry_after: None }
+    }
+}
+
+impl From<NoSlot> for ModifyError {
+    fn from(NoSlot { retry_after }: NoSlot) -> Self {
+        Self::Refused { error: outcome::error(ErrorCode::CallBudget), retry_after: Some(retry_after) }
+    }
+}
