@@ -92,7 +92,13 @@ pub async fn open_ledger(
     migrate: bool,
     metrics: &Metrics,
 ) -> Result<Arc<dyn Ledger>, OpenError> {
-    let options = Options { connections: database.connections, timeout: database.timeout, migrate };
+    let options = Options {
+        connections: database.connections,
+        timeout: database.timeout,
+        migrate,
+        synchronous_commit: database.synchronous_commit,
+        allow_plain: database.allow_plain,
+    };
     ledger::open(database.url.expose_secret(), options, metrics).await
 }
 

@@ -16,6 +16,7 @@ use crate::domain::event::EventKind;
 use crate::domain::fingerprint::{FingerprintKey, hex};
 use crate::domain::principal::{Grant, Scope, VpcScope};
 use crate::http::edge::Edge;
+use crate::ledger::SynchronousCommit;
 use crate::service::keys::{self, NewKey};
 use crate::service::ledger::LedgerError;
 use crate::service::{ReadBefore, Rules};
@@ -126,6 +127,8 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
             url: format!("sqlite:{}", folder.join("tunnelgate.db").display()).into(),
             connections: 4,
             timeout: Duration::from_secs(5),
+            synchronous_commit: SynchronousCommit::On,
+            allow_plain: false,
         },
         migrate: true,
         upstream: v2::Settings {

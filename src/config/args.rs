@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
+use crate::ledger::SynchronousCommit;
 use crate::service::ReadBefore;
 
 use super::duration;
@@ -55,6 +56,11 @@ fn read_before(text: &str) -> Result<ReadBefore, String> {
     ReadBefore::from_word(text).ok_or_else(|| format!("must be one of {}", ReadBefore::WORDS.join(", ")))
 }
 
+fn synchronous_commit(text: &str) -> Result<SynchronousCommit, String> {
+    SynchronousCommit::from_word(text)
+        .ok_or_else(|| format!("must be one of {}", SynchronousCommit::WORDS.join(", ")))
+}
+
 fn param_style(text: &str) -> Result<ParamStyle, String> {
     ParamStyle::from_word(text).ok_or_else(|| format!("must be one of {}", ParamStyle::WORDS.join(", ")))
 }
@@ -87,6 +93,14 @@ pub struct DatabaseArgs {
     #[arg(long, env = "TUNNELGATE_DATABASE_TIMEOUT", default_value = "5s", value_parser = duration::parse,
           value_name = "DURATION")]
     pub database_timeout: Duration,
+    /// When PostgreSQL confirms a commit: on (the commit is on disk), or with a synchronous standby remote_apply or
+    /// remote_write
+    #[arg(long, env = "TUNNELGATE_SYNCHRONOUS_COMMIT", default_value = "on", value_parser = synchronous_commit,
+          value_name = "MODE")]
+    pub synchronous_commit: SynchronousCommit,
+    /// Allow an unencrypted connection to a PostgreSQL on another machine
+    #[arg(long, env = "TUNNELGATE_ALLOW_PLAIN_DATABASE")]
+    pub allow_plain_database: bool,
 }
 
 /// Flags of `serve`.

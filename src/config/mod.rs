@@ -15,6 +15,7 @@ use crate::cloud::endpoint::Endpoint;
 use crate::cloud::v2;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::http::edge::Edge;
+use crate::ledger::SynchronousCommit;
 use crate::service::Rules;
 use crate::tls::TlsFiles;
 
@@ -35,6 +36,9 @@ pub struct Database {
     pub connections: u32,
     /// Limit of one read or write.
     pub timeout: Duration,
+    pub synchronous_commit: SynchronousCommit,
+    /// Allow an unencrypted connection to another machine.
+    pub allow_plain: bool,
 }
 
 /// The checked settings of `serve`.
@@ -82,7 +86,13 @@ impl Database {
                 "must be at least 1",
             ));
         }
-        Ok(Self { url, connections: args.database_connections, timeout: args.database_timeout })
+        Ok(Self {
+            url,
+            connections: args.database_connections,
+            timeout: args.database_timeout,
+            synchronous_commit: args.synchronous_commit,
+            allow_plain: args.allow_plain_database,
+        })
     }
 }
 

@@ -16,11 +16,24 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::words::words;
 use crate::metrics::Metrics;
 use crate::service::ledger::{Ledger, LedgerError};
 
+words! {
+    /// When PostgreSQL confirms a commit.
+    pub enum SynchronousCommit {
+        /// When the commit is on the server's disk, and on that of a synchronous standby if there is one.
+        On = "on",
+        /// When a synchronous standby has applied the commit too.
+        RemoteApply = "remote_apply",
+        /// When the commit is on the server's disk, and a synchronous standby has received it.
+        RemoteWrite = "remote_write",
+    }
+}
+
 /// How to open a ledger.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Connections for reads. Writes use connections of their own.
     pub connections: u32,
@@ -28,6 +41,21 @@ pub struct Options {
     pub timeout: Duration,
     /// Apply missing migrations.
     pub migrate: bool,
+    /// PostgreSQL: when a commit counts as durable.
+    pub synchronous_commit: SynchronousCommit,
+    /// PostgreSQL: allow an unencrypted connection to another machine.
+    pub allow_plain: bool,
+}
+
+impl Options {
+    /// Options for tests and short commands.
+    pub const DEFAULT: Self = Self {
+        connections: 5,
+        timeout: Duration::from_secs(10),
+        migrate: true,
+        synchronous_commit: SynchronousCommit::On,
+        allow_plain: false,
+    };
 }
 
 /// Why a ledger could not be opened.
@@ -35,6 +63,8 @@ pub struct Options {
 pub enum OpenError {
     #[error("DATABASE_URL is invalid (write postgres://user:password@host/database or sqlite:file)")]
     Url(#[source] sqlx::Error),
+    #[error("DATABASE_URL {0}")]
+    Refused(&'static str),
     #[error("the ledger could not be reached (check DATABASE_URL and that the database is running)")]
     Connect(#[source] sqlx::Error),
     #[error("the ledger's migrations failed (check that the database user may create tables)")]

@@ -14,6 +14,7 @@ use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
 use tunnelgate::http::edge::Edge;
+use tunnelgate::ledger::SynchronousCommit;
 use tunnelgate::service::keys;
 use tunnelgate::service::{ReadBefore, Rules};
 use tunnelgate::shutdown::Shutdown;
@@ -218,7 +219,13 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
         listen: ANY_PORT,
         tls: None,
         edge: Edge::default(),
-        database: Database { url: store.url().into(), connections: 5, timeout: Duration::from_secs(10) },
+        database: Database {
+            url: store.url().into(),
+            connections: 5,
+            timeout: Duration::from_secs(10),
+            synchronous_commit: SynchronousCommit::On,
+            allow_plain: false,
+        },
         migrate: true,
         upstream: v2::Settings {
             url: format!("http://{cloud}/v2/index.php"),

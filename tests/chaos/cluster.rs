@@ -93,8 +93,7 @@ impl Cluster {
         };
         let simulator = simulator::start(options, world.clock.clone(), world.chance.clone()).await;
         let simulator = simulator.expect("a simulated cloud");
-        let options =
-            tunnelgate::ledger::Options { connections: 2, timeout: Duration::from_secs(10), migrate: true };
+        let options = tunnelgate::ledger::Options { connections: 2, ..tunnelgate::ledger::Options::DEFAULT };
         let ledger = tunnelgate::ledger::open(&url, options, &Metrics::default()).await.expect("a ledger");
         let all = Scope::ALL.iter().map(|scope| Grant { scope: *scope, vpcs: VpcScope::All }).collect();
         let now = world.clock.now();

@@ -32,7 +32,7 @@ pub struct Harness {
     pub ledger: Arc<dyn Ledger>,
 }
 
-pub const OPTIONS: Options = Options { connections: 8, timeout: Duration::from_secs(20), migrate: true };
+pub const OPTIONS: Options = Options { connections: 8, timeout: Duration::from_secs(20), ..Options::DEFAULT };
 
 impl crate::support::OnLedger for Harness {
     async fn on(store: crate::support::Store) -> Self {

@@ -7,6 +7,7 @@
 mod support;
 
 mod chain;
+mod durability;
 mod group_commit;
 mod harness;
 mod idempotency;

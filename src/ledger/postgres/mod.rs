@@ -1,6 +1,7 @@
 //! The ledger on PostgreSQL.
 
 mod apply;
+mod connect;
 mod failure;
 mod key_change;
 mod keys;
@@ -13,12 +14,11 @@ mod sqlstate;
 mod steps;
 mod write;
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
 
 use crate::metrics::Metrics;
 use crate::service::ledger::LedgerError;
@@ -53,43 +53,17 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Self, OpenError> {
-        let connect = PgConnectOptions::from_str(url)
-            .map_err(OpenError::Url)?
-            .application_name("tunnelgate")
-            .disable_statement_logging();
+        let connect = connect::parse(url, options.allow_plain)?;
         let limit = options.timeout;
         if options.migrate {
             migrate(&connect, limit).await?;
         }
-        let millis = limit.as_millis().to_string();
-        // jit: compiling a statement takes some 200 ms, longer than any statement runs.
-        // random_page_cost: the default fits rotating disks. With it the planner reads many rows in physical order instead
-        // of a few by an index.
-        let limits = [
-            ("statement_timeout", millis.as_str()),
-            ("lock_timeout", millis.as_str()),
-            ("jit", "off"),
-            ("random_page_cost", "1.1"),
-        ];
-        let connect = connect.options(limits);
-        // Every list has the order of an index. A bitmap scan loses the order and must collect all matches first.
-        let listing = connect.clone().options([("enable_bitmapscan", "off")]);
-        let pool = reading(options.connections, limit).connect_lazy_with(listing);
+        let connect = connect::common(connect, limit);
+        let pool = reading(options.connections, limit).connect_lazy_with(connect::listing(connect.clone()));
         let core_pool = reading(CORE_CONNECTIONS, limit)
             .min_connections(CORE_CONNECTIONS)
             .connect_lazy_with(connect.clone());
-        // A process that is suspended or cut off from the network during a batch keeps the chain head locked. The server
-        // ends such a transaction before the time limit of the other replicas.
-        let longest_pause = (limit / 2).as_millis().max(1).to_string();
-        // The writer looks up a few rows by key. These settings make the planner use the indexes whatever the size of the
-        // tables, and plan each statement once.
-        let writing = [
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("plan_cache_mode", "force_generic_plan"),
-            ("idle_in_transaction_session_timeout", longest_pause.as_str()),
-        ];
+        let writing = connect::writing(connect.clone(), limit, options.synchronous_commit);
         let write_pool = PgPoolOptions::new()
             .max_connections(WRITE_CONNECTIONS)
             .min_connections(WRITE_CONNECTIONS)
@@ -105,7 +79,7 @@ impl Postgres {
                     answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
                 })
             })
-            .connect_lazy_with(connect.clone().options(writing));
+            .connect_lazy_with(writing);
         let pools = Pools::default().with("read", &pool).with("core", &core_pool).with("write", &write_pool);
         pools.register(metrics);
         tokio::spawn(fill(core_pool.clone(), CORE_CONNECTIONS));

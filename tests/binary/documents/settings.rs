@@ -31,6 +31,7 @@ const KINDS: &[(&str, &str)] = &[
     ("HOST", "host"),
     ("ID", "text"),
     ("METHOD", "method"),
+    ("MODE", "mode"),
     ("N", "number"),
     ("N/DURATION", "limit"),
     ("NAME", "text"),
