@@ -11,7 +11,7 @@ use actix_web::{Error, HttpMessage, web};
 use tracing::{Instrument, debug, info, info_span};
 
 use super::edge::limit::RateLimitStatus;
-use super::request_id::{CURRENT, RequestId, X_REQUEST_ID, sane_id};
+use super::request_id::{CURRENT, RequestId, X_REQUEST_ID, valid_id};
 use super::state::HttpState;
 
 /// Middleware around every request.
@@ -22,7 +22,7 @@ pub async fn observed(
     let Some(state) = request.app_data::<web::Data<HttpState>>().cloned() else {
         return next.call(request).await;
     };
-    let taken = request.headers().get(&X_REQUEST_ID).and_then(sane_id);
+    let taken = request.headers().get(&X_REQUEST_ID).and_then(valid_id);
     let id = taken.unwrap_or_else(|| state.chance.id(state.clock.now()).to_string());
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().as_str().to_owned();

@@ -20,11 +20,11 @@ pub fn current_id() -> String {
 pub struct RequestId(pub String);
 
 /// The caller's id, if its characters are safe for logs, headers and the ledger.
-pub fn sane_id(value: &HeaderValue) -> Option<String> {
+pub fn valid_id(value: &HeaderValue) -> Option<String> {
     let text = value.to_str().ok()?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:/+=-".contains(&b);
-    let is_sane = (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(allowed);
-    is_sane.then(|| text.to_owned())
+    let is_valid = (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(allowed);
+    is_valid.then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -37,10 +37,10 @@ mod tests {
 
     #[test]
     fn only_a_sane_request_id_is_taken_over() {
-        assert_eq!(sane_id(&value("ci/42:a.b-c_d")), Some("ci/42:a.b-c_d".into()));
+        assert_eq!(valid_id(&value("ci/42:a.b-c_d")), Some("ci/42:a.b-c_d".into()));
         let long = "a".repeat(MAX_REQUEST_ID + 1);
         for text in ["", "two words", "a\"b", "<x>", &long] {
-            assert_eq!(sane_id(&value(text)), None, "{text}");
+            assert_eq!(valid_id(&value(text)), None, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/audit-events` and what is below it.
+//! The audit log: `/audit-events` and the paths below.
 
 pub mod chain;
 pub mod checkpoint;

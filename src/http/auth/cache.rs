@@ -11,7 +11,7 @@ const TTL: Duration = Duration::from_secs(5);
 /// The maximum number of cached tokens.
 const MAX_TOKENS: usize = 4096;
 
-/// Principals by the SHA-256 of their tokens. An entry past its TTL stays: it tells that the token was valid before.
+/// Principals by the SHA-256 of their tokens. An entry past its TTL stays: it shows that the token was valid before.
 #[derive(Default)]
 pub struct TokenCache(Mutex<HashMap<[u8; 32], (Instant, Principal)>>);
 

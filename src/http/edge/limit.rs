@@ -168,7 +168,7 @@ mod tests {
         assert!(limiter.take("a", later(14.0)).is_refused());
         assert!(!limiter.take("a", later(15.1)).is_refused());
         assert!(limiter.take("a", later(15.2)).is_refused());
-        assert!(!limiter.take("b", later(15.2)).is_refused(), "others are not concerned");
+        assert!(!limiter.take("b", later(15.2)).is_refused(), "other keys are not limited");
     }
 
     #[test]

@@ -93,7 +93,7 @@ mod tests {
     use crate::http::tunnels::document::PatchAnswer;
     use crate::http::tunnels::schema::TunnelPatch;
 
-    /// What each view of a call, and each that it leads to, registers, with everything that stands twice.
+    /// The schemas that the views of all calls register, directly and through their members, including duplicates.
     fn registered() -> Vec<(String, RefOr<Schema>)> {
         fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
             schemas.push((T::name().into_owned(), T::schema()));
@@ -128,7 +128,7 @@ mod tests {
         schemas
     }
 
-    /// The contract shows in review: a change of the document is a change of the checked-in file.
+    /// A review shows each change of the contract as a change of the checked-in file.
     #[test]
     fn the_checked_in_document_is_up_to_date() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
@@ -140,7 +140,7 @@ mod tests {
         assert!(checked_in == document, "run UPDATE_OPENAPI=1 cargo test and check openapi/openapi.json in");
     }
 
-    /// The limits of the code are in the document, and secrets are marked as such.
+    /// The document contains the limits of the code, and marks secrets.
     #[test]
     fn the_patch_is_described_with_its_limits() {
         let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
@@ -158,8 +158,8 @@ mod tests {
         assert_eq!(patch["additionalProperties"], false);
     }
 
-    /// Whoever reads an answer need not tell `null` from absent: what may be `null` is always there, and what may be
-    /// absent is never `null`.
+    /// Clients need not distinguish `null` from absent: a nullable member is always present, and an optional member is never
+    /// `null`.
     #[test]
     fn what_may_be_null_is_required() {
         fn walk(schema: &Value, found: &mut usize) {
@@ -192,20 +192,20 @@ mod tests {
         }
     }
 
-    /// The document is a map from names: of two views with one name it would show either.
+    /// The document maps names to schemas: of two views with the same name it would contain only one.
     #[test]
     fn no_two_views_have_one_name() {
         let mut shown: BTreeMap<String, Value> = BTreeMap::new();
         for (name, schema) in registered() {
             let schema = json!(schema);
             let other = shown.entry(name.clone()).or_insert_with(|| schema.clone());
-            assert_eq!(*other, schema, "two views are called {name}");
+            assert_eq!(*other, schema, "two views have the name {name}");
         }
         let document = json!(Document::openapi());
         let described: BTreeMap<String, Value> =
             serde_json::from_value(document["components"]["schemas"].clone()).expect("schemas");
         let names = |schemas: &BTreeMap<String, Value>| schemas.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&shown), names(&described), "each view of a call belongs into registered");
+        assert_eq!(names(&shown), names(&described), "add each view of a call to registered()");
         assert!(shown == described);
     }
 
@@ -221,10 +221,10 @@ mod tests {
                         let has_example =
                             ["example", "examples"].iter().any(|word| content.get(word).is_some());
                         assert!(has_example, "{place}");
-                        // The document itself is described elsewhere; all that is no JSON is text.
+                        // The schema of the document itself is external; content other than JSON is text.
                         let schema = &content["schema"];
-                        let is_told = schema["$ref"].is_string() || schema["type"] == "string";
-                        assert!(is_told || path == "/openapi.json", "{place}: {schema}");
+                        let has_schema = schema["$ref"].is_string() || schema["type"] == "string";
+                        assert!(has_schema || path == "/openapi.json", "{place}: {schema}");
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! `/operations` and what is below it.
+//! Operations: `/operations` and the paths below.
 
 pub mod document;
 pub mod last_event_id;

@@ -179,7 +179,7 @@ pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, P
     let snapshot = call.state.ask(|service| async move { service.snapshot(id, &vpcs).await }).await?;
     let snapshot = snapshot.ok_or_else(Problem::not_found)?;
     if last_id == LastEventId::End && snapshot.operation.status().is_final() {
-        // 204 tells EventSource not to reconnect.
+        // After a 204, EventSource does not reconnect.
         return Ok(HttpResponse::NoContent().finish());
     }
     let now = call.state.clock.now();

@@ -1,4 +1,4 @@
-//! `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and what is below it.
+//! Tunnels: `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and the paths below.
 
 pub mod change;
 pub mod document;
