@@ -184,6 +184,16 @@ impl Harness {
         items.iter().rev().filter_map(|event| event["event"].as_str().map(str::to_owned)).collect()
     }
 
+    /// The whole audit log, newest first, without the events of API keys.
+    pub async fn log(&self) -> Vec<Value> {
+        let answer = self.consumer.get("/audit-events?limit=200", &[]).await.json();
+        let items = answer["items"].as_array().expect("items").clone();
+        items
+            .into_iter()
+            .filter(|event| !event["event"].as_str().is_some_and(|kind| kind.starts_with("key_")))
+            .collect()
+    }
+
     pub async fn patch(&self, tunnel: &str, patch: &Value) -> Answer {
         self.consumer.patch(&path(tunnel), patch, &[]).await
     }

@@ -11,7 +11,7 @@ use crate::domain::bucket::Bucket;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
 use crate::http::openapi::answers::{CALLER, problems};
-use crate::http::openapi::examples::{ENDED, ID, OPENED, changes};
+use crate::http::openapi::examples::{ENDED, ID, OPENED, before, changes};
 use crate::http::page::Page;
 use crate::service::export::{COLUMNS, csv_line};
 
@@ -121,11 +121,14 @@ const HASH: &str = "0b03f1d0a3c55b5be2a9c6f1d3c1b6f0c7c2f9d6c1f5a4d6b2e0a7f9c3d5
 
 fn event() -> Value {
     json!({
-        "seq": 1, "id": "0199b3a1-7c1e-7d30-8f00-0123456789ab", "occurred_at": OPENED, "event": EventKind::Requested,
-        "operation_id": ID, "actor": "netops-ci", "actor_kind": "api_key", "source_ip": "198.51.100.7",
+        "seq": 1, "format": 1, "id": "0199b3a1-7c1e-7d30-8f00-0123456789ab", "occurred_at": OPENED, "event": EventKind::Requested,
+        "operation_id": ID, "actor": "netops-ci", "actor_id": "0199b39f-52d0-7a11-8f00-0123456789ab", "actor_kind": "api_key", "source_ip": "198.51.100.7",
         "user_agent": "curl/8.5.0", "request_id": "deploy-42", "trace_id": "0af7651916cd43dd8448eb211c80319c",
         "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0",
-        "changes": changes(), "upstream": null, "prev_hash": "0".repeat(64), "hash": HASH
+        "account": "default", "region": "ap-guangzhou", "api": "2.0", "changes": changes(),
+        "before": before(), "sent": null,
+        "outcome": {"status": "pending", "task_id": null, "error": null, "verification": null},
+        "reason": "CHG-4711 move office 2", "rollback_of": null, "upstream": null, "prev_hash": "0".repeat(64), "hash": HASH
     })
 }
 

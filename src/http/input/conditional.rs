@@ -12,26 +12,18 @@ const MAX_TAGS: usize = 32;
 /// A header that is neither `*` nor a list of entity tags.
 struct Malformed;
 
-/// A tag in a header.
-struct GivenTag {
-    is_weak: bool,
-    tag: ETag,
-}
-
 enum Condition {
     Any,
-    Tags(Vec<GivenTag>),
+    Tags(Vec<ETag>),
 }
 
-/// The precondition in `If-Match`; a weak tag never matches.
+/// The precondition in `If-Match`. A weak tag counts like a strong one: the gateway's tags are strong, and a proxy that
+/// compresses an answer makes its tag weak.
 pub fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
     let condition = condition(request, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
     Ok(condition.map(|condition| match condition {
         Condition::Any => Precondition::Exists,
-        Condition::Tags(tags) => {
-            let strong = tags.into_iter().filter(|given| !given.is_weak);
-            Precondition::OneOf(strong.map(|given| given.tag).collect())
-        }
+        Condition::Tags(tags) => Precondition::OneOf(tags),
     }))
 }
 
@@ -40,12 +32,12 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
 pub struct IfNoneMatch(Option<Condition>);
 
 impl IfNoneMatch {
-    /// True if the client has cached this state; weak tags match too.
+    /// True if the client has cached this state.
     pub fn contains(&self, current: &ETag) -> bool {
         match &self.0 {
             None => false,
             Some(Condition::Any) => true,
-            Some(Condition::Tags(tags)) => tags.iter().any(|given| given.tag == *current),
+            Some(Condition::Tags(tags)) => tags.contains(current),
         }
     }
 }
@@ -82,14 +74,11 @@ fn condition(request: &HttpRequest, name: &HeaderName) -> Result<Option<Conditio
 }
 
 /// Parses a list of tags. Tags can contain commas, so the list is not split at commas.
-fn tags(text: &str) -> Result<Vec<GivenTag>, Malformed> {
+fn tags(text: &str) -> Result<Vec<ETag>, Malformed> {
     let mut tags = Vec::new();
     let mut rest = text.trim_matches([' ', '\t', ',']);
     while !rest.is_empty() {
-        let (is_weak, quoted) = match rest.strip_prefix("W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, rest),
-        };
+        let quoted = rest.strip_prefix("W/").unwrap_or(rest);
         let (opaque, after) =
             quoted.strip_prefix('"').and_then(|text| text.split_once('"')).ok_or(Malformed)?;
         let is_opaque = opaque.bytes().all(|b| b == b'!' || (b'#'..=b'~').contains(&b));
@@ -97,7 +86,7 @@ fn tags(text: &str) -> Result<Vec<GivenTag>, Malformed> {
         if !is_opaque || !(after.is_empty() || after.starts_with(',')) || tags.len() == MAX_TAGS {
             return Err(Malformed);
         }
-        tags.push(GivenTag { is_weak, tag: ETag::new(opaque.to_owned()) });
+        tags.push(ETag::new(opaque.to_owned()));
         rest = after.trim_start_matches([' ', '\t', ',']);
     }
     if tags.is_empty() { Err(Malformed) } else { Ok(tags) }
@@ -131,9 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_tag_counts_for_reading_only() {
-        assert_eq!(of("W/\"a\", \"b\""), one_of(&["b"]));
-        assert_eq!(of("W/\"a\""), one_of(&[]));
+    fn a_weak_tag_counts_like_a_strong_one() {
+        assert_eq!(of("W/\"a\", \"b\""), one_of(&["a", "b"]));
         let has = |value: &str, tag: &str| {
             let request = TestRequest::default().insert_header(("if-none-match", value)).to_http_request();
             if_none_match(&request).is_ok_and(|known| known.contains(&ETag::new(tag.into())))

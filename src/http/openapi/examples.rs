@@ -12,3 +12,9 @@ pub const FINGERPRINT: &str = "bf171abff3ff0af4234bf1dcada1d6a8314a8c1877400e9b5
 pub fn changes() -> Value {
     json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": {"hmac_sha256": FINGERPRINT}})
 }
+
+/// What the tunnel had before [`changes`].
+pub fn before() -> Value {
+    let key = "6f8db599de986fab7a21625b7916589c2b6b5d3f2a07c4ef2e0c1d9b0e7b3a55";
+    json!({"peer_cidrs": ["10.100.1.0/24"], "pre_shared_key": {"hmac_sha256": key}})
+}

@@ -7,7 +7,7 @@ use super::view::OperationView;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
 use crate::http::openapi::answers::{CALLER, problems};
-use crate::http::openapi::examples::{ENDED, ID, OPENED, changes};
+use crate::http::openapi::examples::{ENDED, ID, OPENED, before, changes};
 use crate::http::page::Page;
 
 /// A page of operations.
@@ -81,7 +81,8 @@ pub fn operation(status: Status) -> Value {
     json!({
         "id": ID, "status": status,
         "tunnel": {"vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0"},
-        "task_id": "12614", "changes": changes(), "requested_by": "netops-ci",
+        "task_id": "12614", "account": "default", "region": "ap-guangzhou", "api": "2.0", "before": before(),
+        "rollback_of": null, "reason": "CHG-4711 move office 2", "changes": changes(), "requested_by": "netops-ci",
         "created_at": OPENED, "updated_at": if ended { ENDED } else { OPENED },
         "finished_at": ended.then_some(ENDED), "error": null,
         "verification": ended.then(|| json!({"result": "confirmed"}))

@@ -135,12 +135,10 @@ impl Problem {
         Self::of_error(error, RETRY_AFTER).with_operation(id)
     }
 
-    /// The answer for a rejected operation when its `Idempotency-Key` is repeated, without `Retry-After` because waiting does
-    /// not help.
+    /// The answer for such an operation when its request comes again under its `Idempotency-Key`.
     #[must_use]
     pub fn of_repeated(id: OperationId, error: &OperationError) -> Self {
         let mut problem = Self::of_rejected(id, error);
-        problem.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
         problem.detail.push_str(
             ". This is the answer to the first request with this Idempotency-Key: the key returns it for 24 hours, \
              use a new one to retry",

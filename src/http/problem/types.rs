@@ -224,7 +224,7 @@ problem_types! {
         title: "Cloud's rate limit exceeded",
         detail: usual_detail(ErrorCode::UpstreamRateLimited),
         meaning: "The cloud's quota or rate limit was exceeded through several attempts. Nothing was changed.",
-        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
+        remedy: "Send the same request again after `Retry-After` seconds.";
     UpstreamCredentials = "upstream_credentials", BAD_GATEWAY,
         title: "Cloud rejected the gateway's credentials",
         detail: usual_detail(ErrorCode::UpstreamCredentials),
@@ -246,27 +246,27 @@ problem_types! {
         title: "Gateway's call budget is used up",
         detail: usual_detail(ErrorCode::CallBudget),
         meaning: "The gateway limits its calls to the cloud, and no call was free in time. Nothing was sent.",
-        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
+        remedy: "Send the same request again after `Retry-After` seconds.";
     UpstreamUnreachable = "upstream_unreachable", SERVICE_UNAVAILABLE,
         title: "Cloud is unreachable",
         detail: usual_detail(ErrorCode::UpstreamUnreachable),
         meaning: "The gateway could not connect to the cloud. Nothing was sent.",
-        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
+        remedy: "Send the same request again after `Retry-After` seconds.";
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE,
         title: "Cloud is under maintenance",
         detail: usual_detail(ErrorCode::UpstreamUnavailable),
         meaning: "The cloud does not accept this call because of maintenance. Nothing was changed.",
-        remedy: with_a_new_key!("Retry after `Retry-After` seconds, with growing pauses.");
+        remedy: "Retry after `Retry-After` seconds, with growing pauses.";
     TunnelUnreadable = "tunnel_unreadable", SERVICE_UNAVAILABLE,
         title: "Tunnel can't be read",
         detail: usual_detail(ErrorCode::TunnelUnreadable),
-        meaning: "The cloud did not return the tunnel. Nothing was sent, because the change depends on the tunnel's current state: a patch with `If-Match` compares it, and a partial `ike` or `ipsec` group is merged with it so that no field falls back to a weak default.",
-        remedy: with_a_new_key!("Retry after `Retry-After` seconds. A patch with whole groups and without `If-Match` needs no read of the tunnel.");
+        meaning: "The cloud did not return the tunnel. Nothing was sent: the gateway records what the tunnel had before each change, compares it with `If-Match`, and merges a partial `ike` or `ipsec` group with it so that no field falls back to a weak default.",
+        remedy: "Retry after `Retry-After` seconds, with the same `Idempotency-Key` if you sent one.";
     NotSent = "not_sent", SERVICE_UNAVAILABLE,
         title: "Change was not sent",
         detail: usual_detail(ErrorCode::NotSent),
         meaning: "The gateway was delayed for so long that another process may have taken the operation over; it gave up rather than risk sending the change twice. Nothing was sent.",
-        remedy: with_a_new_key!("Send the same request again after `Retry-After` seconds.");
+        remedy: "Send the same request again after `Retry-After` seconds.";
     LedgerUnavailable = "ledger_unavailable", SERVICE_UNAVAILABLE,
         title: "Ledger is unavailable",
         detail: "the gateway's ledger is unavailable; nothing was sent to the cloud",

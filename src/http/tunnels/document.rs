@@ -90,7 +90,7 @@ pub fn get_tunnel() {}
         ("tunnel_id" = String, Path, description = "The VPN tunnel on it", example = "vpnx-ol6bcqp0"),
         ("dry_run" = Option<bool>, Query, description = "`true`: shows what the change would do (needs `tunnels:read` too), and the call to the cloud with its secrets masked. No change is sent, nothing is stored, the Idempotency-Key is not used up, and `Prefer` has no effect. The answer names an unfinished operation on the tunnel."),
         ("reason" = Option<String>, Query, description = "Why, or a ticket: 1 to 500 characters. The operation and its events keep it. Operators can require a reason in a form of their own (422 `reason_required`).", example = "CHG-4711 move office 2"),
-        ("If-Match" = Option<String>, Header, description = "One or more `ETag`s from GETs of the tunnel, or `*` (the tunnel exists): if the tunnel has changed since, the answer is 412 and nothing is sent. A weak tag never matches."),
+        ("If-Match" = Option<String>, Header, description = "One or more `ETag`s from GETs of the tunnel, or `*` (the tunnel exists): if the tunnel has changed since, the answer is 412 and nothing is sent. A weak tag matches like a strong one."),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes retries safe: for 24 hours the same key with the same request returns the first operation again (`Idempotent-Replayed: true`); with another request it is a 422. An answer of 429 or 503 does not use the key up: retry with the same key. Any other refusal is returned again for 24 hours. Visible ASCII characters, bare or quoted."),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 55) for the operation to end.")
     ),

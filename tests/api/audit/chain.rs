@@ -7,12 +7,10 @@ use super::fill;
 use crate::harness::Harness;
 
 async fn the_chain_is_checked_stretch_by_stretch(harness: Harness) {
-    let empty = harness.consumer.get("/audit-events/verification", &[]).await.json();
-    assert_eq!(empty, json!({"result": "whole", "events": 0, "last": null, "complete": true}));
     fill(&harness).await;
     let newest = harness.consumer.get("/audit-events/checkpoint", &[]).await.json();
     let whole = harness.consumer.get("/audit-events/verification", &[]).await.json();
-    assert_eq!(whole, json!({"result": "whole", "events": 14, "last": newest, "complete": true}));
+    assert_eq!(whole, json!({"result": "whole", "events": 13, "last": newest, "complete": true}));
 
     let (mut after, mut events, mut calls) = (String::new(), 0, 0);
     loop {
@@ -32,7 +30,7 @@ async fn the_chain_is_checked_stretch_by_stretch(harness: Harness) {
         }
         assert_eq!(found["events"], 5);
     }
-    assert_eq!((events, calls), (14, 3));
+    assert_eq!((events, calls), (13, 3));
 }
 
 async fn a_broken_chain_names_its_first_bad_row(harness: Harness) {
@@ -53,7 +51,7 @@ async fn a_broken_chain_names_its_first_bad_row(harness: Harness) {
     };
     // A checkpoint that the log does not contain: the log was rewritten or truncated.
     is_broken(&get(after(3, &newest["hash"])).await, 3, "not the one in the checkpoint");
-    is_broken(&get(after(99, &newest["hash"])).await, 15, "tail was cut off");
+    is_broken(&get(after(99, &newest["hash"])).await, 14, "tail was cut off");
 
     let disarm = if harness.store.is_postgres() {
         "ALTER TABLE audit_events DISABLE TRIGGER USER"

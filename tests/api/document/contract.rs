@@ -160,7 +160,7 @@ async fn every_type_of_problem_has_a_page_for_people_and_for_programs(harness: H
         assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
         let policy = html.header("content-security-policy").expect("a policy");
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-        assert!(html.body.contains(code) && html.body.contains("What to do"), "{page}");
+        assert!(html.body.contains(code) && html.body.contains("Remedy"), "{page}");
         assert!(!html.body.contains("<script") && !html.body.contains("src="), "{page}");
         known.insert((code.to_owned(), view["status"].as_u64()));
     }

@@ -25,7 +25,7 @@ async fn what_is_known_of_a_request_stands_in_its_events(harness: Harness) {
     let id = answer["id"].as_str().expect("an id");
     let events = harness.consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
     let items = events["items"].as_array().expect("items");
-    assert_eq!(items.len(), 4);
+    assert_eq!(items.len(), 3);
     for event in items {
         assert_eq!(event["request_id"], "story-7");
         assert_eq!(event["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");

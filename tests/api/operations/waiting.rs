@@ -32,7 +32,7 @@ async fn a_wait_that_is_over_answers_202(harness: Harness) {
 async fn a_long_wait_is_cut_to_the_limit(harness: Harness) {
     let answer =
         harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("prefer", "wait=999999")]).await;
-    assert_eq!((answer.status, answer.header("preference-applied")), (200, Some("wait=60")));
+    assert_eq!((answer.status, answer.header("preference-applied")), (200, Some("wait=55")));
 }
 
 on_each_ledger!(

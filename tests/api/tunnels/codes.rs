@@ -32,10 +32,10 @@ const NUMBERS: &[Row] = &[
     ("code-4200", 502, "upstream_replay", Twice),
     ("code-4300", 502, "upstream_credentials", Once),
     ("code-4400", 429, "upstream_rate_limited", Repeatedly),
-    ("code-4500", 502, "upstream_replay", Twice),
+    ("code-4500", 202, "unknown", Once),
     ("code-4600", 502, "upstream_failed", Once),
     ("code-5000", 404, "tunnel_not_found", Once),
-    ("code-5100", 502, "upstream_failed", Once),
+    ("code-5100", 202, "unknown", Once),
     ("code-5200", 502, "upstream_failed", Once),
     ("code-5300", 502, "upstream_failed", Once),
     ("code-5400", 202, "unknown", Once),
@@ -43,8 +43,8 @@ const NUMBERS: &[Row] = &[
     ("code-6000", 202, "unknown", Once),
     ("code-6100", 502, "upstream_failed", Once),
     ("code-6200", 503, "upstream_unavailable", Once),
-    ("code--3047", 502, "upstream_failed", Once),
-    ("code-7777", 502, "upstream_failed", Once),
+    ("code--3047", 202, "unknown", Once),
+    ("code-7777", 202, "unknown", Once),
 ];
 
 const CODE_DESCS: &[Row] = &[
@@ -73,7 +73,8 @@ const MESSAGES: &[Row] = &[
     ("message-InvalidUserGw_NotFound", 422, "upstream_invalid_parameter", Once),
     ("message-VpnConnLimitExceeded", 502, "upstream_failed", Once),
     ("message-ServiceUnavailable", 202, "unknown", Once),
-    ("message-RequestLimitExceeded", 429, "upstream_rate_limited", Repeatedly),
+    // A message never leads to a retry.
+    ("message-RequestLimitExceeded", 422, "upstream_invalid_parameter", Once),
 ];
 
 const MODERN: &[Row] = &[
@@ -86,7 +87,7 @@ const MODERN: &[Row] = &[
     ("modern-AuthFailure_SignatureExpire", 502, "upstream_replay", Twice),
     ("modern-RequestLimitExceeded_UinLimitExceeded", 429, "upstream_rate_limited", Repeatedly),
     ("modern-LimitExceeded", 502, "upstream_failed", Once),
-    ("modern-FailedOperation", 502, "upstream_failed", Once),
+    ("modern-FailedOperation", 202, "unknown", Once),
     ("modern-InternalError", 202, "unknown", Once),
     ("modern-ServiceUnavailable", 202, "unknown", Once),
 ];
@@ -94,12 +95,12 @@ const MODERN: &[Row] = &[
 const HTTP: &[Row] = &[
     ("http-200", 202, "unknown", Once),
     ("http-201", 202, "unknown", Once),
-    ("http-302", 502, "upstream_failed", Once),
-    ("http-400", 502, "upstream_failed", Once),
-    ("http-403", 502, "upstream_failed", Once),
-    ("http-404", 502, "upstream_failed", Once),
+    ("http-302", 202, "unknown", Once),
+    ("http-400", 202, "unknown", Once),
+    ("http-403", 202, "unknown", Once),
+    ("http-404", 202, "unknown", Once),
     ("http-408", 202, "unknown", Once),
-    ("http-429", 429, "upstream_rate_limited", Repeatedly),
+    ("http-429", 202, "unknown", Once),
     ("http-500", 202, "unknown", Once),
     ("http-502", 202, "unknown", Once),
     ("http-503", 202, "unknown", Once),

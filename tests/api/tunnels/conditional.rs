@@ -61,25 +61,14 @@ async fn a_change_of_another_state_is_a_412_and_nothing_is_sent(harness: Harness
     assert_eq!(first.status, 200, "{}", first.body);
     let again = patch_if(&harness, "vpnx-branch01", &json!({"peer_cidrs": ["10.9.0.0/16"]}), &tag).await;
     assert_eq!(again.problem(), (412, "precondition_failed".into()));
-    let id = again.json()["operation_id"].as_str().expect("an id").to_owned();
-    assert_eq!(harness.events(&id).await, ["requested", "rejected"]);
-    let operation = harness.consumer.get(&format!("/operations/{id}"), &[]).await.json();
-    assert_eq!(
-        (operation["status"].as_str(), &operation["error"]["code"]),
-        (Some("rejected"), &json!("precondition_failed"))
-    );
-    let event = harness.consumer.get("/audit-events?event=rejected", &[]).await.json()["items"][0].clone();
-    assert_eq!(event["upstream"]["action"], "DescribeVpnConn", "the current tag");
-    let weak = patch_if(
-        &harness,
-        "vpnx-branch01",
-        &ranges(),
-        &format!("W/{}", etag(&harness, "vpnx-branch01").await),
-    )
-    .await;
-    assert_eq!(weak.problem(), (412, "precondition_failed".into()), "a weak tag never matches");
+    assert!(again.json()["operation_id"].is_null(), "nothing was opened");
+    assert_eq!(harness.log().await.len(), 3, "nothing was recorded");
     assert_eq!(harness.received("vpnx-branch01").len(), 1);
-    // The tunnel is unlocked again.
+    // A proxy that compresses answers makes tags weak.
+    let weak = format!("W/{}", etag(&harness, "vpnx-branch01").await);
+    let answer = patch_if(&harness, "vpnx-branch01", &ranges(), &weak).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // The tunnel is free again.
     assert_eq!(patch_if(&harness, "vpnx-branch01", &ranges(), "*").await.status, 200);
 }
 
@@ -118,14 +107,14 @@ async fn a_malformed_condition_is_a_400(harness: Harness) {
 }
 
 async fn one_look_at_the_tunnel_serves_the_condition_and_the_merge(harness: Harness) {
-    // The cloud refuses the change, so the tracker reads nothing back.
-    let tag = etag(&harness, "vpnx-failed-5100").await;
+    // Refused by the cloud, so that nothing is read back afterwards.
+    let tag = etag(&harness, "vpnx-credentials").await;
     let before = harness.calls("DescribeVpnConn").await;
     let partial = json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"dh_group": "group24"}});
-    let answer = patch_if(&harness, "vpnx-failed-5100", &partial, &tag).await;
-    assert_eq!(answer.problem(), (502, "upstream_failed".into()));
+    let answer = patch_if(&harness, "vpnx-credentials", &partial, &tag).await;
+    assert_eq!(answer.problem(), (502, "upstream_credentials".into()));
     assert_eq!(harness.calls("DescribeVpnConn").await, before + 1);
-    assert_eq!(harness.received("vpnx-failed-5100")[0].params["IKESet.0.propoEncryAlgorithm"], "aes-cbc-256");
+    assert_eq!(harness.received("vpnx-credentials")[0].params["IKESet.0.propoEncryAlgorithm"], "aes-cbc-256");
 }
 
 async fn the_condition_belongs_to_the_request_that_a_key_stands_for(harness: Harness) {

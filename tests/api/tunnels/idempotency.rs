@@ -1,8 +1,10 @@
 //! `Idempotency-Key` over HTTP.
 
 use serde_json::json;
+use tunnelgate::domain::fingerprint::FingerprintKey;
 
 use crate::harness::{Harness, path, ranges};
+use crate::support::Store;
 
 async fn the_same_request_gives_the_first_operation_again(harness: Harness) {
     let tunnel = path("vpnx-branch01");
@@ -21,42 +23,53 @@ async fn the_same_request_gives_the_first_operation_again(harness: Harness) {
 }
 
 async fn a_rejected_request_is_repeated_as_it_was(harness: Harness) {
-    let tunnel = path("vpnx-failed-5100");
+    let tunnel = path("vpnx-credentials");
     for replayed in [None, Some("true")] {
         let answer = harness.consumer.patch(&tunnel, &ranges(), &[("idempotency-key", "one")]).await;
-        assert_eq!(answer.problem(), (502, "upstream_failed".into()));
+        assert_eq!(answer.problem(), (502, "upstream_credentials".into()));
         assert_eq!(answer.header("idempotent-replayed"), replayed);
     }
-    assert_eq!(harness.received("vpnx-failed-5100").len(), 1);
+    assert_eq!(harness.received("vpnx-credentials").len(), 1);
 }
 
-/// No Retry-After on a replay: the key returns the same refusal for a day.
-async fn a_refusal_that_would_pass_is_repeated_without_the_advice_to_wait(harness: Harness) {
-    let partial = json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"dh_group": "group24"}});
-    for (tunnel, patch, refusal) in [
-        ("vpnx-always-rate-limited", ranges(), (429, "upstream_rate_limited".to_owned())),
-        ("vpnx-unreadable", partial, (503, "tunnel_unreadable".to_owned())),
+/// Every client retries a 429 and a 503 with the same key: that is what the key is for.
+async fn a_refusal_that_passes_does_not_use_the_key_up(harness: Harness) {
+    for (tunnel, refusal) in [
+        ("vpnx-always-rate-limited", (429, "upstream_rate_limited".to_owned())),
+        ("vpnx-unreadable", (503, "tunnel_unreadable".to_owned())),
+        ("vpnx-code-6200", (503, "upstream_unavailable".to_owned())),
     ] {
         let key = [("idempotency-key", tunnel)];
-        let first = harness.consumer.patch(&path(tunnel), &patch, &key).await;
-        assert_eq!(first.problem(), refusal);
-        assert!(first.header("retry-after").is_some());
-        let again = harness.consumer.patch(&path(tunnel), &patch, &key).await;
-        assert_eq!((again.problem(), again.header("idempotent-replayed")), (refusal.clone(), Some("true")));
-        assert_eq!(again.header("retry-after"), None, "{tunnel}");
-        assert_eq!(again.json()["operation_id"], first.json()["operation_id"]);
-        let detail = again.json()["detail"].as_str().expect("a detail").to_owned();
-        assert!(detail.contains("24 hours") && detail.contains("use a new one"), "{detail}");
-        let anew = harness
-            .consumer
-            .patch(&path(tunnel), &patch, &[("idempotency-key", &format!("new-{tunnel}"))])
-            .await;
-        assert_eq!((anew.problem(), anew.header("idempotent-replayed")), (refusal, None));
-        assert_ne!(anew.json()["operation_id"], first.json()["operation_id"]);
-        let page = format!("/problems/{}", anew.problem().1.replace('_', "-"));
-        let remedy = harness.consumer.get(&page, &[]).await.json()["remedy"].to_string();
-        assert!(remedy.contains("`Idempotency-Key`, take a new one"), "{remedy}");
+        for _ in 0..2 {
+            let answer = harness.consumer.patch(&path(tunnel), &ranges(), &key).await;
+            assert_eq!((answer.problem(), answer.header("idempotent-replayed")), (refusal.clone(), None));
+            assert!(answer.header("retry-after").is_some());
+        }
     }
+    assert_eq!(harness.received("vpnx-code-6200").len(), 2, "the second was a new request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_change_of_the_secret_key_the_first_operation_is_named_and_nothing_sent() {
+    let harness = Harness::with(Store::sqlite(), |_| {}).await;
+    let patch = json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "canary-key"});
+    let key = [("idempotency-key", "one")];
+    let first = harness.consumer.patch(&path("vpnx-branch01"), &patch, &key).await.json();
+    let (_replica, replica) =
+        harness.replica_with(|settings| settings.fingerprint_key = FingerprintKey::derive(b"rotated")).await;
+    let again = replica.patch(&path("vpnx-branch01"), &patch, &key).await;
+    assert_eq!(again.problem(), (409, "idempotency_key_unverifiable".into()));
+    assert_eq!(again.json()["operation_id"], first["id"]);
+    // What holds no secret is compared all the same.
+    let plain = [("idempotency-key", "two")];
+    let first = harness.consumer.patch(&path("vpnx-branch02"), &ranges(), &plain).await.json();
+    let again = replica.patch(&path("vpnx-branch02"), &ranges(), &plain).await;
+    assert_eq!(
+        (again.json()["id"].clone(), again.header("idempotent-replayed")),
+        (first["id"].clone(), Some("true"))
+    );
+    let other = replica.patch(&path("vpnx-branch03"), &ranges(), &plain).await;
+    assert_eq!(other.problem(), (422, "idempotency_key_reused".into()));
 }
 
 async fn another_request_under_the_key_is_a_422(harness: Harness) {
@@ -104,7 +117,7 @@ async fn a_key_that_is_none_is_told(harness: Harness) {
 on_each_ledger!(
     the_same_request_gives_the_first_operation_again,
     a_rejected_request_is_repeated_as_it_was,
-    a_refusal_that_would_pass_is_repeated_without_the_advice_to_wait,
+    a_refusal_that_passes_does_not_use_the_key_up,
     another_request_under_the_key_is_a_422,
     while_the_first_is_being_sent_a_copy_is_a_409,
     a_key_that_is_none_is_told,
