@@ -1,4 +1,4 @@
--- PATCHes for wrk, each for a tunnel of its own: one change at a time on one tunnel is a promise.
+-- PATCHes for wrk, each for a different tunnel, because the service allows one change at a time on a tunnel.
 local threads = 0
 
 function setup(thread)
@@ -7,7 +7,7 @@ function setup(thread)
 end
 
 function init(args)
-    -- args: the token, and a word that makes this run's tunnels its own
+    -- args: the token, and a word that makes this run's tunnels unique
     token, run, count = args[1], args[2], 0
     headers = {
         ["Authorization"] = "Bearer " .. token,

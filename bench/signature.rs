@@ -13,7 +13,7 @@ const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
 const ROUNDS: usize = 21;
 const TIMES: usize = 20_000;
 
-/// The nanoseconds of one of many.
+/// The nanoseconds of one call of `work`.
 fn time(mut work: impl FnMut()) -> f64 {
     let started = Instant::now();
     for _ in 0..TIMES {

@@ -1,7 +1,7 @@
-"""What one change writes, recorded by triggers on a ledger of the service: no table or column is named twice.
+"""The rows that the service writes for one change, recorded by triggers, so that they follow the schema.
 
-A change is two transactions: it is opened, and it is submitted to the cloud. Each is a list of `Write`s, one for each
-row that the service wrote. What the schema's own triggers write (`audit_hours`) is left out: it follows by itself.
+A change is two transactions: the first opens it, the second records the cloud's answer. Each is a list of `Write`s, one
+for each row. Rows that the schema's own triggers write (`audit_hours`) are not recorded.
 """
 import collections, json, sqlite3, subprocess
 
@@ -11,7 +11,7 @@ TUNNEL = "vpnx-recorded"
 
 
 def transactions(writes):
-    """A table that is written a second time begins the second transaction."""
+    """Splits the writes where a table is written for the second time: there the second transaction begins."""
     seen = set()
     for place, write in enumerate(writes):
         if write.table in seen:
