@@ -7,18 +7,19 @@ mod idempotency;
 mod lists;
 mod metrics;
 mod migrations;
+mod open;
 mod pools;
 mod postgres;
 mod sqlite;
 mod unfinished;
 mod writer;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::words::words;
-use crate::metrics::Metrics;
-use crate::service::ledger::{Ledger, LedgerError};
+use crate::service::ledger::LedgerError;
+
+pub use open::open;
 
 words! {
     /// When PostgreSQL confirms a commit.
@@ -69,18 +70,6 @@ pub enum OpenError {
     Connect(#[source] sqlx::Error),
     #[error("the ledger's migrations failed (check that the database user may create tables)")]
     Migrate(#[source] sqlx::migrate::MigrateError),
-}
-
-/// Opens the ledger at a URL (`postgres://…`, `sqlite:…`).
-///
-/// # Errors
-/// If the database is unreachable within the time limit, or a migration fails.
-pub async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Arc<dyn Ledger>, OpenError> {
-    if url.starts_with("sqlite:") {
-        Ok(Arc::new(sqlite::Sqlite::open(url, options, metrics).await?))
-    } else {
-        Ok(Arc::new(postgres::Postgres::open(url, options, metrics).await?))
-    }
 }
 
 /// Runs `work` under a time limit.

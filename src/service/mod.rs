@@ -19,6 +19,7 @@ mod settle;
 pub mod track;
 pub mod tunnels;
 pub mod watch;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub struct Service {
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) rules: Rules,
-    watched: Arc<watch::Watched>,
+    watched: Arc<watched::Watched>,
 }
 
 impl Service {

@@ -11,7 +11,7 @@ use crate::domain::principal::{Principal, VpcScope};
 use super::Service;
 use super::audit::{self, Checked, Segment};
 use super::ledger::{Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order};
-use super::watch::Snapshot;
+use super::watched::Snapshot;
 
 /// How the unfinished work stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

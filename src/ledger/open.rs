@@ -1,0 +1,22 @@
+//! Chooses the store of a URL.
+
+use std::sync::Arc;
+
+use crate::metrics::Metrics;
+use crate::service::ledger::Ledger;
+
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::{OpenError, Options};
+
+/// Opens the ledger at a URL (`postgres://…`, `sqlite:…`).
+///
+/// # Errors
+/// If the database is unreachable within the time limit, or a migration fails.
+pub async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Arc<dyn Ledger>, OpenError> {
+    if url.starts_with("sqlite:") {
+        Ok(Arc::new(Sqlite::open(url, options, metrics).await?))
+    } else {
+        Ok(Arc::new(Postgres::open(url, options, metrics).await?))
+    }
+}
