@@ -50,7 +50,7 @@ async fn whole_story(store: Store) {
     assert_eq!((answer.status, answer.json()["code"].as_str()), (404, Some("tunnel_not_found")));
 
     let csv = consumer.get("/audit-events", &[("accept", "text/csv")]).await;
-    assert_eq!(csv.body.lines().count(), 1 + 6, "{}", csv.body);
+    assert_eq!(csv.body.lines().count(), 1 + 1 + 3, "{}", csv.body);
 
     assert!(gateway_stops(gateway), "SIGTERM: exit code 0");
     let verified = installation.run(&["audit", "verify"]);

@@ -37,11 +37,7 @@ async fn one_stream_tells_all_steps_and_what_is_there_stays_as_it_is() {
              window.marked = getSelection().toString()",
         )
         .await;
-    browser
-        .text("[data-event=verification_confirmed]", |text| {
-            text.contains("every field has the requested value")
-        })
-        .await;
+    browser.text("[data-event=succeeded]", |text| text.contains("every field has the requested value")).await;
     browser.until_true("return document.querySelector('.timeline .moving') === null").await;
     browser.until_true("return document.activeElement.matches('[data-event=requested] .seq')").await;
     browser.until_true("return marked.length > 10 && getSelection().toString() === marked").await;
@@ -49,7 +45,7 @@ async fn one_stream_tells_all_steps_and_what_is_there_stays_as_it_is() {
     browser
         .until_true(
             "return document.querySelector('#announcer').textContent === \
-             'vpnx-branch01: succeeded. vpnx-branch01: verification confirmed'",
+             'vpnx-branch01: succeeded'",
         )
         .await;
     let asked = browser.requested().await;
@@ -74,8 +70,8 @@ async fn a_stream_that_breaks_off_goes_on_where_it_stopped() {
     // The operation ends while the page has no connection.
     desk.consumer.ended(&id).await;
     relay.mend();
-    browser.text("[data-event=verification_confirmed]", |text| !text.is_empty()).await;
-    browser.until_true("return document.querySelectorAll('.timeline > li').length === 4").await;
+    browser.text("[data-event=succeeded]", |text| !text.is_empty()).await;
+    browser.until_true("return document.querySelectorAll('.timeline > li').length === 3").await;
     browser.until_true("return document.querySelector('.live').textContent === ''").await;
 }
 

@@ -120,19 +120,20 @@ deaths! {
     before_the_intent_is_committed: ["batch.before-commit=abort"], PLAIN, ranges(), false, 1, SUBMITTED;
     once_the_intent_is_committed: ["batch.committed=abort"], PLAIN, ranges(), true, 0, NOT_APPLIED;
     once_the_opener_knows: ["open.committed=abort"], PLAIN, ranges(), true, 0, NOT_APPLIED;
-    once_the_tunnel_is_read_for_the_merge: ["prepare.read=abort"], PLAIN,
-        json!({"peer_cidrs": ["10.100.2.0/24"], "ike": {"dh_group": "group24"}}), true, 0, NOT_APPLIED;
+    before_the_answer_to_the_first_read_is_read: ["exchange.answer-unread=abort"], PLAIN, ranges(), false, 1,
+        SUBMITTED;
+    once_the_tunnel_is_read: ["prepare.read=abort"], PLAIN, ranges(), false, 1, SUBMITTED;
     before_the_call: ["change.before-call=abort"], PLAIN, ranges(), true, 0, NOT_APPLIED;
-    before_the_answer_is_read: ["exchange.answer-unread=abort"], PLAIN, ranges(), true, 1, FOUND_OUT;
+    before_the_answer_is_read: ["exchange.answer-unread=abort@2"], PLAIN, ranges(), true, 1, FOUND_OUT;
     once_the_cloud_has_answered: ["change.answered=abort"], PLAIN, ranges(), true, 1, FOUND_OUT;
     before_the_answer_is_committed: ["batch.before-commit=abort@2"], PLAIN, ranges(), true, 1, FOUND_OUT;
-    before_a_refusal_is_committed: ["batch.before-commit=abort@2"], "vpnx-failed-5100", ranges(), true, 1,
+    before_a_refusal_is_committed: ["batch.before-commit=abort@2"], "vpnx-credentials", ranges(), true, 1,
         NOT_APPLIED;
     once_the_answer_is_committed: ["batch.committed=abort@2"], PLAIN, ranges(), true, 1, SUBMITTED;
     before_the_consumer_is_told: ["conclude.committed=abort"], PLAIN, ranges(), true, 1, SUBMITTED;
 
     once_the_tracker_holds_it: ["track.claimed=abort"], PLAIN, ranges(), true, 1, SUBMITTED;
-    before_the_answer_to_a_poll_is_read: ["exchange.answer-unread=abort@2"], PLAIN, ranges(), true, 1, SUBMITTED;
+    before_the_answer_to_a_poll_is_read: ["exchange.answer-unread=abort@3"], PLAIN, ranges(), true, 1, SUBMITTED;
     once_a_poll_is_answered: ["poll.answered=abort"], PLAIN, ranges(), true, 1, SUBMITTED;
     before_a_snooze: ["snooze.before-write=abort"], PLAIN, ranges(), true, 1, SUBMITTED;
     after_a_snooze: ["snooze.written=abort"], PLAIN, ranges(), true, 1, SUBMITTED;

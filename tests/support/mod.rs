@@ -103,9 +103,10 @@ impl Store {
         };
         let [before, hash] = ["prev_hash", "hash"].map(|column| hex.replace("COLUMN", column));
         let sql = format!(
-            "SELECT CAST(seq AS text), CAST(id AS text), {at}, event, CAST(operation_id AS text), actor, actor_kind,
-                    {ip}, user_agent, request_id, trace_id, vpc_id, gateway_id, tunnel_id, changes{json},
-                    upstream{json}, {before}, {hash}
+            "SELECT CAST(seq AS text), CAST(format AS text), CAST(id AS text), {at}, event, CAST(operation_id AS text),
+                    actor, actor_id, actor_kind, {ip}, user_agent, request_id, trace_id, vpc_id, gateway_id, tunnel_id,
+                    account, region, api, changes{json}, before{json}, sent{json}, outcome{json}, reason,
+                    CAST(rollback_of AS text), upstream{json}, {before}, {hash}
              FROM audit_events ORDER BY seq"
         );
         let read = "the audit log can be read";

@@ -25,10 +25,12 @@ function query(values) {
 
 /** A short summary of an event. */
 function gist(event) {
-  const { upstream } = event;
-  if (event.changes) return fields(event.changes).map(([name]) => name).join(", ");
-  if (upstream?.verification?.differences) return `differs: ${upstream.verification.differences.map((one) => one.pointer).join(", ")}`;
-  if (upstream?.verification?.reason) return upstream.verification.reason;
+  const { changes, outcome, upstream } = event;
+  if (changes?.key) return changes.key.name;
+  if (changes?.refusals) return `${changes.refusals} refusals`;
+  if (changes) return fields(changes).map(([name]) => name).join(", ");
+  if (outcome?.verification?.differences) return `differs: ${outcome.verification.differences.map((one) => one.pointer).join(", ")}`;
+  if (outcome?.verification?.reason) return outcome.verification.reason;
   // The cloud's code for success is 0.
   return [upstream?.action, upstream?.code !== "0" && (upstream?.code_desc ?? upstream?.code), upstream?.message].filter(Boolean).join(" · ");
 }
@@ -144,7 +146,7 @@ export function audit(view) {
   look();
 }
 
-const TITLES = { changes: "Requested changes", upstream: "Cloud's answer" };
+const TITLES = { changes: "Requested changes", before: "The tunnel before", sent: "Call to the cloud", outcome: "Outcome", upstream: "Cloud's answer" };
 
 /** One event with every column. */
 export async function event(view, seq) {
@@ -153,11 +155,11 @@ export async function event(view, seq) {
     h("div", { class: "head" }, h("h1", { tabindex: "-1" }, `Event ${seq}`)), body);
   try {
     const found = await get(`audit-events/${encodeURIComponent(seq)}`, {}, { signal: view.signal });
-    const { changes, upstream, ...columns } = found;
+    const { changes, before, sent, outcome, upstream, ...columns } = found;
     const shown = { event: (kind) => badge(kind, EVENTS), occurred_at: when, operation_id: (id) => id && h("a", { href: `#/operations/${id}` }, id) };
     const show = (name, content) => (content === null ? h("span", { class: "muted" }, "–") : shown[name]?.(content) ?? h("code", {}, String(content)));
     put(body, h("dl", { class: "columns-of-event" }, Object.entries(columns).map(([name, content]) => h("div", {}, h("dt", {}, name), h("dd", {}, show(name, content))))),
-      Object.entries({ changes, upstream }).filter(([, content]) => content !== null).map(([name, content]) =>
+      Object.entries({ changes, before, sent, outcome, upstream }).filter(([, content]) => content !== null).map(([name, content]) =>
         h("section", { class: "panel" }, h("h2", {}, TITLES[name]), value(content))),
       h("nav", { class: "pager", "aria-label": "Adjacent events" },
         found.seq > 1 && h("a", { class: "button", href: `#/audit/${found.seq - 1}` }, `Event ${found.seq - 1}`),

@@ -27,6 +27,7 @@ function facts() {
     ["Requested by", (it) => [it.requested_by], (name) => name],
     ["Opened", (it) => [it.created_at], when],
     ["Duration", (it) => [it.created_at, it.finished_at], (start, end) => (end ? between(start, end) : [lasting(start), " so far"])],
+    ["Reason", (it) => [it.reason], (reason) => reason ?? h("span", { class: "muted" }, "none")],
     ["Cloud task", (it) => [it.task_id], (task) => (task ? code(task) : h("span", { class: "muted" }, "none"))],
     ["Operation", (it) => [it.id], code, "wide"],
   ].map(([name, take, draw, width]) => ({ name, take, width, shown: place("dd", {}, draw) }));
@@ -35,10 +36,13 @@ function facts() {
   return { element, show(operation) { for (const { take, shown } of list) shown.show(...take(operation)); } };
 }
 
-function asked(changes) {
+function asked(changes, before) {
+  const had = new Map(before ? fields(before) : []);
   return h("table", { class: "asked" },
     h("caption", {}, "Requested"),
-    h("tbody", {}, fields(changes).map(([name, what]) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, name)), h("td", {}, value(what))))));
+    before && h("thead", {}, h("tr", {}, ["Field", "Before", "Requested"].map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, fields(changes).map(([name, what]) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, name)),
+      before && h("td", {}, had.has(name) ? value(had.get(name)) : h("span", { class: "muted" }, "not shown")), h("td", {}, value(what))))));
 }
 
 function verification(result) {
@@ -62,7 +66,7 @@ function fault(error, status) {
 }
 
 /** The parts of the view, built once; updates touch only changed parts. */
-function parts(changes, timeline, mayReadLog) {
+function parts(changes, before, timeline, mayReadLog) {
   const known = facts();
   const wrong = place("div", {}, fault);
   const read = place("div", {}, verification);
@@ -70,7 +74,7 @@ function parts(changes, timeline, mayReadLog) {
     h("div", { class: "columns" },
       h("section", { "aria-labelledby": "steps" }, h("h2", { id: "steps" }, "Timeline"), timeline.element,
         !mayReadLog && h("p", { class: "muted note-below" }, "The audit log also has the request's origin and the cloud's answers, but your token lacks the scope ", h("code", {}, "audit:read"), ".")),
-      h("section", { "aria-labelledby": "changes" }, h("h2", { id: "changes" }, "Change"), asked(changes)))];
+      h("section", { "aria-labelledby": "changes" }, h("h2", { id: "changes" }, "Change"), asked(changes, before)))];
   return { elements, show(operation) {
     known.show(operation);
     wrong.show(operation.error, operation.status);
@@ -100,7 +104,7 @@ export function operation(view, id) {
 
   function begin(operation) {
     timeline = new Timeline(view.mayReadLog);
-    page = parts(operation.changes, timeline, view.mayReadLog);
+    page = parts(operation.changes, operation.before, timeline, view.mayReadLog);
     put(heading, operation.tunnel.tunnel_id, " ", status.element);
     put(body, page.elements);
     document.title = `${operation.tunnel.tunnel_id} – tunnelgate`;

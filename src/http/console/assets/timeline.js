@@ -3,7 +3,7 @@
 
 import { h, put } from "./dom.js";
 import { between, exact, lasting } from "./time.js";
-import { EVENTS, STATUSES, cloudWords, differences, icon, words } from "./words.js";
+import { EVENTS, READ_BACK, STATUSES, cloudWords, icon, words } from "./words.js";
 
 export class Timeline {
   #steps = new Map(); #events = new Map(); #first = null; #last = null; #linksToLog;
@@ -31,12 +31,11 @@ export class Timeline {
       h("div", { class: "step" },
         h("h3", {}, words(step.event), seq),
         h("p", {}, known.says),
+        step.verification && h("p", {}, READ_BACK[step.verification.result] ?? ""),
         h("p", { class: "times" }, h("time", { datetime: step.at }, `${exact(step.at)} UTC`),
           before && h("span", { class: "gap" }, `+${between(before.at, step.at)}`),
           before && before !== first && h("span", { class: "muted" }, `${between(first.at, step.at)} after the start`), from),
-        said,
-        // The operation above shows its differences too, unless it failed after the read-back.
-        step.verification?.result === "diverged" && step.event !== "verification_diverged" && differences(step.verification.differences)));
+        said));
     this.element.insertBefore(element, this.#moving.isConnected ? this.#moving : null);
     this.#steps.set(step.seq, { said, from });
     [this.#first, this.#last] = [first, step];

@@ -16,6 +16,7 @@ export const STATUSES = {
   running: { tone: "moving", says: "The cloud is carrying out the change." },
   unknown: { tone: "warn", says: "The change was sent, but the answer was lost: it may have been applied. The gateway reads the tunnel to find out, and never sends the change again." },
   succeeded: { tone: "good", says: "Done." },
+  diverged: { tone: "warn", says: "The change ended, but the tunnel does not have the requested values." },
   failed: { tone: "bad", says: "The change was not applied." },
   timed_out: { tone: "bad", says: "The outcome is unknown after the time limit." },
   rejected: { tone: "bad", says: "Refused or never sent: the tunnel is unchanged." },
@@ -29,14 +30,22 @@ export const EVENTS = {
   succeeded: { tone: "good", says: "The cloud's task succeeded, or the tunnel has the requested values" },
   failed: { tone: "bad", says: "The cloud's task failed, or the change was not applied" },
   timed_out: { tone: "bad", says: "The outcome is unknown after the time limit" },
-  verification_confirmed: { tone: "good", says: "Read back: every field has the requested value" },
-  verification_diverged: { tone: "warn", says: "Read back: a field does not have the requested value" },
-  verification_unavailable: { tone: "quiet", says: "The tunnel could not be read back" },
+  diverged: { tone: "warn", says: "The change ended, and a field does not have the requested value" },
   denied: { tone: "bad", says: "A caller was refused for missing rights" },
+  key_created: { tone: "quiet", says: "An API key was created" },
+  key_revoked: { tone: "quiet", says: "An API key was revoked" },
+  log_rewound: { tone: "bad", says: "An operator accepted that the newest events of the log were lost" },
 };
 
 /** Events that count as failures. */
-export const FAILURES = ["rejected", "failed", "timed_out", "verification_diverged", "denied"];
+export const FAILURES = ["rejected", "failed", "timed_out", "diverged", "denied", "log_rewound"];
+
+/** The results of reading a tunnel back. */
+export const READ_BACK = {
+  confirmed: "Read back: every field has the requested value.",
+  diverged: "Read back: a field does not have the requested value.",
+  unavailable: "The tunnel could not be read back.",
+};
 
 export function isFinal(status) { return !["pending", "running", "unknown"].includes(status); }
 
