@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use tunnelgate::domain::event::EventKind;
+use tunnelgate::service::export::COLUMNS;
+
 use crate::process::Process;
 use crate::support::consumer::Consumer;
 
@@ -233,4 +236,19 @@ fn the_architecture_page_has_the_dependencies_that_the_test_allows() {
         }
     }
     assert_eq!(allowed, documented);
+}
+
+#[test]
+fn the_audit_format_describes_every_column_and_kind_of_event() {
+    let page = include_str!("../../docs/audit-format.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    let columns: BTreeSet<String> = rows.iter().flat_map(|row| quoted(row[1], '`')).collect();
+    assert_eq!(columns, COLUMNS.iter().map(|column| (*column).to_owned()).collect());
+    let kinds = rows.iter().find(|row| row[1] == "`event`").expect("the column of the kind")[2];
+    let kinds: Vec<String> = quoted(kinds, '`').collect();
+    assert_eq!(kinds, EventKind::WORDS);
 }
