@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::cluster::{Cluster, Gateway, cloud_url, path, ranges, tunnel, until};
-use crate::proxy::Proxy;
+use crate::cluster::{Cluster, Gateway, by_way_of, cloud_url, path, ranges, server_address, tunnel, until};
+use crate::proxy::{AtCommit, Proxy};
 
 const SETTLED: &[&str] = &["requested", "outcome_unknown", "succeeded"];
 
@@ -11,8 +11,11 @@ const SETTLED: &[&str] = &["requested", "outcome_unknown", "succeeded"];
 async fn behind_a_proxy(cluster: &Cluster) -> (Proxy, Gateway) {
     let proxy = Proxy::to(cluster.simulator.address).await;
     let url = ("TUNNELGATE_UPSTREAM_URL", cloud_url(proxy.address));
-    // The gateway must not time out before it is stopped.
-    let gateway = cluster.gateway("sleeper", &[url, ("TUNNELGATE_UPSTREAM_TIMEOUT", "4s".into())]);
+    // The gateway must not time out before it is stopped, and the first response that the proxy delays must be that
+    // of the change.
+    let timeout = ("TUNNELGATE_UPSTREAM_TIMEOUT", "4s".into());
+    let gateway =
+        cluster.gateway("sleeper", &[url, timeout, ("TUNNELGATE_READ_BEFORE", "when-needed".into())]);
     (proxy, gateway)
 }
 
@@ -68,12 +71,12 @@ async fn a_tracker_that_was_stopped_past_its_lease_changes_nothing_when_it_wakes
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opener_that_was_stopped_past_its_lease_sends_nothing_when_it_wakes() {
     let cluster = Cluster::on_postgres().await;
-    let (proxy, sleeper) = behind_a_proxy(&cluster).await;
+    let proxy = Proxy::to_postgres(server_address(&cluster.url)).await;
+    let sleeper = cluster.gateway("sleeper", &[("DATABASE_URL", by_way_of(&cluster.url, proxy.address))]);
     let other = cluster.gateway("other", &[]);
-    proxy.hold_answers();
-    // A partial group: the gateway reads the tunnel between the intent and the call.
-    let partial = json!({"peer_cidrs": ["10.9.9.0/24"], "ike": {"dh_group": "group24"}});
-    let answer = sent(&sleeper, tunnel(1), partial);
+    // The intent is committed, and the gateway does not know yet.
+    proxy.at_commits([AtCommit::HoldAfter]);
+    let answer = sent(&sleeper, tunnel(1), ranges(1));
     let id = until("the intent", async || {
         let list = other.consumer.get("/operations?status=pending", &[]).await.json();
         list["items"][0]["id"].as_str().map(str::to_owned)

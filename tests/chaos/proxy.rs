@@ -19,6 +19,8 @@ pub enum AtCommit {
     CutBefore,
     /// The connection breaks after the server's response, which is lost.
     CutAfter,
+    /// The server commits, and its responses wait from then on, as with `hold_answers`.
+    HoldAfter,
     /// The server never receives the commit, no connection is closed, and nothing passes from here on.
     Freeze,
 }
@@ -165,6 +167,9 @@ async fn requests(
                 AtCommit::CutBefore => return None,
                 AtCommit::CutAfter => {
                     lost.send_replace(true);
+                }
+                AtCommit::HoldAfter => {
+                    shared.held.send_replace(true);
                 }
                 AtCommit::Freeze => {
                     shared.frozen.send_replace(true);

@@ -14,6 +14,7 @@ use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::patch::Patch;
 use tunnelgate::domain::principal::Principal;
 use tunnelgate::domain::secret::PreSharedKey;
+use tunnelgate::ledger::SynchronousCommit;
 use tunnelgate::service::cloud::TunnelChange;
 use tunnelgate::service::modify::Modify;
 
@@ -59,6 +60,8 @@ fn nothing_that_carries_a_secret_shows_it() {
         database_url_file: None,
         database_connections: 1,
         database_timeout: Duration::from_secs(1),
+        synchronous_commit: SynchronousCommit::On,
+        allow_plain_database: false,
     };
     let secret =
         Secrets::new([("TENCENTCLOUD_TOKEN".to_owned(), CANARY.to_owned())]).read("TENCENTCLOUD_TOKEN", None);

@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tunnelgate::domain::fingerprint::{FingerprintKey, hex};
+use tunnelgate::domain::secret::PreSharedKey;
 
 use crate::deployment::{Deployment, Secrets, asking_for, blocking, path, try_patch};
 use crate::support::Store;
@@ -105,37 +106,50 @@ async fn the_stored_fingerprint_is_keyed(store: Store) {
     let (one, other) = (deployment.token("one"), deployment.token("other"));
     let (_gateway, base) = deployment.serve("gateway", &[]);
     let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"});
+    let another = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "another-secret"});
     let mut ids = BTreeSet::new();
-    for token in [&one, &other] {
+    for (token, key, patch) in [(&one, "same", &patch), (&other, "same", &patch), (&other, "third", &another)]
+    {
         let consumer = Consumer::new(base.clone(), token.clone());
-        let answer = consumer.patch(&path("vpnx-branch01"), &patch, &[("idempotency-key", "same")]).await;
+        let answer = consumer.patch(&path("vpnx-branch01"), patch, &[("idempotency-key", key)]).await;
         assert_eq!((answer.status, answer.header("idempotent-replayed")), (202, None), "{}", answer.body);
         let id = answer.json()["id"].as_str().expect("an id").to_owned();
         consumer.ended(&id).await;
         ids.insert(id);
     }
-    assert_eq!(ids.len(), 2, "two principals do not share a key");
+    assert_eq!(ids.len(), 3, "two principals do not share a key");
 
     let sql = match deployment.store.is_postgres() {
-        true => "SELECT encode(fingerprint, 'hex') FROM idempotency_keys",
-        false => "SELECT lower(hex(fingerprint)) FROM idempotency_keys",
+        true => {
+            "SELECT encode(request_sha256, 'hex'), secret_fingerprint FROM idempotency_keys ORDER BY created_at"
+        }
+        false => {
+            "SELECT lower(hex(request_sha256)), secret_fingerprint FROM idempotency_keys ORDER BY created_at"
+        }
     };
-    let stored: Vec<String> =
-        deployment.view.rows(sql, &[]).await.into_iter().filter_map(|mut row| row[0].take()).collect();
-    assert_eq!(stored.len(), 2);
+    let rows = deployment.view.rows(sql, &[]).await;
+    let column = |at: usize| -> Vec<&str> { rows.iter().filter_map(|row| row[at].as_deref()).collect() };
+    let (requests, secrets) = (column(0), column(1));
+    assert_eq!((requests.len(), secrets.len()), (3, 3));
+    assert_eq!(requests[1], requests[2], "the hash of the request does not depend on the secret");
+    assert_ne!(secrets[1], secrets[2]);
 
     // An attacker with the whole database and a correct guess: only the key is unknown.
-    let changes = deployment.view.one("SELECT CAST(changes AS TEXT) FROM operations").await;
+    let sql = "SELECT CAST(changes AS TEXT) FROM operations ORDER BY id";
+    let changes = deployment.view.one(sql).await;
     let changes: serde_json::Value = serde_json::from_str(&changes).expect("JSON");
     let sql = "SELECT vpc_id, gateway_id, tunnel_id FROM operations";
     let ids: Vec<String> = deployment.view.rows(sql, &[]).await.remove(0).into_iter().flatten().collect();
     let text = changes.to_string();
-    let parts: Vec<&[u8]> = ids.iter().map(String::as_bytes).chain([text.as_bytes()]).collect();
+    let secret = PreSharedKey::parse("tencenttest").expect("a key");
     let right = FingerprintKey::derive(Secrets::default().secret_key.as_bytes());
-    assert_eq!(hex(&right.of_request(&parts)), stored[0], "the control: the key confirms the guess");
+    assert_eq!(right.of_key(&secret), secrets[0], "the control: the key confirms the guess");
 
     let in_clear = patch.to_string();
-    let mut guesses = vec![hex(&FingerprintKey::derive(b"a wrong key").of_request(&parts))];
+    let mut guesses = vec![
+        FingerprintKey::derive(b"a wrong key").of_key(&secret),
+        FingerprintKey::from_setting(b"").of_key(&secret),
+    ];
     for text in [text.as_str(), in_clear.as_str(), "tencenttest"] {
         let whole: Vec<&[u8]> = ids.iter().map(String::as_bytes).chain([text.as_bytes()]).collect();
         guesses.push(hex(&FingerprintKey::from_setting(b"").of_request(&whole)));
@@ -147,9 +161,13 @@ async fn the_stored_fingerprint_is_keyed(store: Store) {
             guesses.push(hex(&mac.finalize().into_bytes()));
         }
     }
+    let stored: Vec<&str> = requests.into_iter().chain(secrets).collect();
     let fingerprint = changes["pre_shared_key"]["hmac_sha256"].as_str().expect("a fingerprint");
     for guess in guesses {
-        assert!(!stored.contains(&guess) && guess != fingerprint, "{guess} is found without the key");
+        assert!(
+            !stored.contains(&guess.as_str()) && guess != fingerprint,
+            "{guess} is found without the key"
+        );
     }
 }
 
