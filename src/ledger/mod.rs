@@ -14,6 +14,7 @@ mod sqlite;
 mod unfinished;
 mod writer;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::words::words;
@@ -40,7 +41,7 @@ pub struct Options {
     pub connections: u32,
     /// Time limit of each read and of each batch of writes.
     pub timeout: Duration,
-    /// Apply missing migrations.
+    /// Apply missing migrations. Without it, a SQLite file that does not exist is an error and is not created.
     pub migrate: bool,
     /// PostgreSQL: when a commit counts as durable.
     pub synchronous_commit: SynchronousCommit,
@@ -68,6 +69,11 @@ pub enum OpenError {
     Refused(&'static str),
     #[error("the ledger could not be reached (check DATABASE_URL and that the database is running)")]
     Connect(#[source] sqlx::Error),
+    #[error(
+        "there is no ledger at {}: the file does not exist (check DATABASE_URL, or create it with `tunnelgate migrate`)",
+        .0.display()
+    )]
+    Missing(PathBuf),
     #[error("the ledger's migrations failed (check that the database user may create tables)")]
     Migrate(#[source] sqlx::migrate::MigrateError),
 }

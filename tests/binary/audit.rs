@@ -163,6 +163,28 @@ on_each_ledger!(
     an_export_is_the_table,
 );
 
+#[tokio::test]
+async fn where_there_is_no_ledger_none_is_made() {
+    let installation = Installation::new(Store::sqlite()).await;
+    let commands: [&[&str]; 5] = [
+        &["audit", "verify"],
+        &["audit", "export", "--format", "csv"],
+        &["keys", "list"],
+        &["keys", "revoke", "--name", "netops"],
+        &["serve", "--no-migrate"],
+    ];
+    for command in commands {
+        let refused = installation.run(&[command, &["--database-url", "sqlite:none.db"]].concat());
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{command:?}: {told}");
+        assert!(told.contains("there is no ledger at none.db"), "{command:?}: {told}");
+        let found = std::fs::read_dir(installation.path()).expect("the folder").flatten();
+        let made: Vec<_> =
+            found.filter(|entry| entry.file_name().to_string_lossy().contains("none")).collect();
+        assert!(made.is_empty(), "{command:?}: {made:?}");
+    }
+}
+
 /// Runs the service with exactly the rights in the document.
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_not_too_many() {

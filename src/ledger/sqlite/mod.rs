@@ -41,13 +41,16 @@ impl Sqlite {
         let limit = options.timeout;
         let connect = SqliteConnectOptions::from_str(url)
             .map_err(OpenError::Url)?
-            .create_if_missing(true)
+            .create_if_missing(options.migrate)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(limit)
             .foreign_keys(true)
             .disable_statement_logging();
-        create_private(connect.get_filename());
+        let file = connect.get_filename().to_owned();
+        if options.migrate {
+            create_private(&file);
+        }
         let pool = |connections| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
@@ -62,7 +65,11 @@ impl Sqlite {
                 Ok(!connection.is_in_transaction())
             })
         });
-        let write_pool = write_pool.connect_with(connect.clone()).await.map_err(OpenError::Connect)?;
+        let write_pool = match write_pool.connect_with(connect.clone()).await {
+            Ok(pool) => pool,
+            Err(_) if !options.migrate && !file.exists() => return Err(OpenError::Missing(file)),
+            Err(error) => return Err(OpenError::Connect(error)),
+        };
         if options.migrate {
             migrations::FOR_SQLITE.run(&write_pool).await.map_err(OpenError::Migrate)?;
         }
