@@ -23,8 +23,8 @@ use super::{Failure, failure};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Verify the hash chain. Exit code 0: the chain is whole; 1: it is broken (prints the first bad row and the reason);
-    /// 2: the log could not be read
+    /// Verify the hash chain, and the operations and other tables against it. Exit code 0: whole; 1: broken (prints the first
+    /// bad row and the reason); 2: the ledger could not be read
     Verify(Verify),
     /// Write all events, oldest first
     Export(Export),
@@ -105,8 +105,8 @@ async fn verify(args: &Verify, secrets: &Secrets) -> Result<ExitCode, Failure> {
             failure::print(&format!("whole: {events} events{}\n", newest.unwrap_or_default()))?;
             Ok(ExitCode::SUCCESS)
         }
-        Verdict::Broken { seq, why } => {
-            failure::print(&format!("broken at seq {seq}: {why}\n"))?;
+        Verdict::Broken { row, why } => {
+            failure::print(&format!("broken at {row}: {why}\n"))?;
             Ok(ExitCode::from(1))
         }
     }

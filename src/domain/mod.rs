@@ -1,6 +1,7 @@
 //! Tunnel changes without I/O: values that are valid by construction, and the states of an operation.
 
 pub mod bucket;
+pub mod canonical;
 pub mod chain;
 pub mod changes;
 pub mod cidr;
@@ -19,6 +20,7 @@ pub mod patch;
 pub mod policy;
 pub mod principal;
 pub mod secret;
+pub mod stored;
 pub mod timestamp;
 pub mod tunnel;
 pub mod tunnel_view;

@@ -60,6 +60,35 @@ impl Timestamp {
         OffsetDateTime::parse(text, &Rfc3339).ok().and_then(Self::from_offset)
     }
 
+    /// Appends the text of [`Display`](fmt::Display), at a fraction of its cost.
+    pub fn write_to(self, out: &mut Vec<u8>) {
+        let (days, in_day) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = date(days);
+        if !(0..=9999).contains(&year) {
+            out.extend_from_slice(self.to_string().as_bytes());
+            return;
+        }
+        let seconds = in_day / 1_000_000;
+        let parts = [
+            (year, 4, b'-'),
+            (month, 2, b'-'),
+            (day, 2, b'T'),
+            (seconds / 3600, 2, b':'),
+            (seconds / 60 % 60, 2, b':'),
+            (seconds % 60, 2, b'.'),
+            (in_day % 1_000_000, 6, b'Z'),
+        ];
+        for (number, width, after) in parts {
+            let mut scale = 10_i64.pow(width - 1);
+            while scale > 0 {
+                // A digit.
+                out.push(b'0' + u8::try_from(number / scale % 10).unwrap_or_default());
+                scale /= 10;
+            }
+            out.push(after);
+        }
+    }
+
     /// Converts the `time` crate's type; `None` if microseconds in 64 bits cannot hold the moment.
     #[must_use]
     pub fn from_offset(moment: OffsetDateTime) -> Option<Self> {
@@ -72,6 +101,23 @@ impl Timestamp {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar. An era has 400 years and begins on
+/// a 1 March, so that the leap day is the last of its year.
+const fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, in_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (in_era - in_era / 1460 + in_era / 36_524 - in_era / 146_096) / 365;
+    let in_year = in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * in_year + 2) / 153;
+    let day = in_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
 }
 
 impl fmt::Display for Timestamp {
@@ -105,6 +151,17 @@ mod tests {
         let moment = Timestamp::from_micros(1_465_185_829_000_042);
         assert_eq!(moment.to_string(), "2016-06-06T04:03:49.000042Z");
         assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
+    }
+
+    #[test]
+    fn writes_the_same_text_fast() {
+        // Steps of 11 days and a few microseconds, over 3,000 years and their leap days.
+        for step in -50_000..50_000_i64 {
+            let moment = Timestamp::from_micros(step * 950_400_123_457);
+            let mut written = Vec::new();
+            moment.write_to(&mut written);
+            assert_eq!(String::from_utf8(written), Ok(moment.to_string()));
+        }
     }
 
     #[test]

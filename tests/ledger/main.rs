@@ -17,3 +17,4 @@ mod lists;
 mod ready;
 mod replicas;
 mod steps;
+mod verify;

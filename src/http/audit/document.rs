@@ -103,6 +103,8 @@ pub fn count_audit_events() {}
 /// verify a log of any length. Start at a kept checkpoint to detect a log that was truncated before the checkpoint or
 /// rewritten: it is `broken` too. Requires `audit:read` for all VPCs, because the chain contains all of them. A process
 /// runs one verification at a time.
+///
+/// Verifies the events only. `tunnelgate audit verify` also compares the operations and the other tables with the events.
 #[utoipa::path(get, path = "/audit-events/verification", tag = "audit", operation_id = "verify_audit_events",
     security(("bearer" = ["audit:read"])),
     params(

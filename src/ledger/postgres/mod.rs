@@ -2,6 +2,7 @@
 
 mod apply;
 mod connect;
+mod copied;
 mod failure;
 mod key_change;
 mod keys;
@@ -10,6 +11,7 @@ mod listen;
 mod lists;
 mod load;
 mod rows;
+mod snapshot;
 mod sqlstate;
 mod steps;
 mod write;

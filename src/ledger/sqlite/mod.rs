@@ -6,6 +6,7 @@ mod keys;
 mod leases;
 mod lists;
 mod rows;
+mod snapshot;
 mod steps;
 
 use std::str::FromStr;

@@ -4,18 +4,20 @@ mod error;
 mod keys;
 mod leases;
 mod lists;
+mod snapshot;
 mod steps;
 
 pub use error::LedgerError;
 pub use keys::{ApiKey, Keys};
 pub use leases::{Backlog, Claim, Leases};
 pub use lists::{Checkpoint, EventCount, EventFilter, Lists, OperationFilter, Order};
+pub use snapshot::{EventBlock, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour};
 pub use steps::{
     Advance, FirstRequest, IDEMPOTENCY_WINDOW, Idempotency, Opening, RequestIdentity, SecretIdentity, Step,
     Steps, Written, event_of,
 };
 
 /// The store of operations and audit events. Every method has a time limit.
-pub trait Ledger: Steps + Leases + Lists + Keys {}
+pub trait Ledger: Steps + Leases + Lists + Keys + Snapshots {}
 
-impl<T: Steps + Leases + Lists + Keys> Ledger for T {}
+impl<T: Steps + Leases + Lists + Keys + Snapshots> Ledger for T {}
