@@ -91,14 +91,15 @@ impl Snapshot for PgSnapshot {
         let limit = self.limit;
         let select = sqlx::query("SELECT hour, first_seq, last_seq FROM audit_hours");
         let rows = limited(limit, select.fetch_all(&mut **self.connection()?)).await?;
+        // A row whose hour is not a time covers no event.
         let hour = |row: &PgRow| {
-            Ok(StoredHour {
-                start: StoredRow::timestamp(row, "hour")?,
-                first_seq: row.try_get("first_seq")?,
-                last_seq: row.try_get("last_seq")?,
+            Some(StoredHour {
+                start: StoredRow::timestamp(row, "hour").ok()?,
+                first_seq: row.try_get("first_seq").ok()?,
+                last_seq: row.try_get("last_seq").ok()?,
             })
         };
-        rows.iter().map(hour).collect()
+        Ok(rows.iter().filter_map(hour).collect())
     }
 
     async fn events(&mut self, after: i64, limit: u32) -> Result<Box<dyn EventBlock>, LedgerError> {

@@ -52,14 +52,17 @@ impl SqliteSnapshot {
 #[async_trait]
 impl Snapshot for SqliteSnapshot {
     async fn head(&mut self) -> Result<Option<StoredHead>, LedgerError> {
-        let rows = self.fetch(sqlx::query("SELECT seq, hash FROM chain_head")).await?;
+        // A column of SQLite can contain a value of any type.
+        let rows = self
+            .fetch(sqlx::query("SELECT CAST(seq AS INTEGER), CAST(hash AS BLOB) FROM chain_head"))
+            .await?;
         let head = |row: &SqliteRow| Ok(StoredHead { seq: row.try_get(0)?, hash: row.try_get(1)? });
         rows.first().map(head).transpose()
     }
 
     async fn hours(&mut self) -> Result<Vec<StoredHour>, LedgerError> {
         let rows = self.fetch(sqlx::query("SELECT hour, first_seq, last_seq FROM audit_hours")).await?;
-        // A row that is no hour covers no event.
+        // A row whose hour is not a time covers no event.
         let hour = |row: &SqliteRow| {
             let hour: &str = row.try_get(0).ok()?;
             Some(StoredHour {
