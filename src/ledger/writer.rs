@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -95,17 +96,6 @@ impl Writer {
     }
 }
 
-/// Runs a batch to its end or to a panic. A panic drops the answers of the batch, which is an error for its callers, and
-/// the task continues with the next batch.
-async fn catch_panic(batch: impl Future<Output = ()>) {
-    let mut batch = std::pin::pin!(batch);
-    std::future::poll_fn(|context| {
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| batch.as_mut().poll(context)));
-        polled.unwrap_or(std::task::Poll::Ready(()))
-    })
-    .await;
-}
-
 struct Task {
     store: Arc<dyn BatchStore>,
     metrics: WriterMetrics,
@@ -119,7 +109,12 @@ impl Task {
     async fn run(self, mut queue: mpsc::Receiver<Queued>) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
-            catch_panic(self.write(std::mem::take(&mut batch))).await;
+            // A panic drops the answers of the batch, which is an error for its callers. The task continues with the next
+            // batch.
+            let write = AssertUnwindSafe(self.write(std::mem::take(&mut batch)));
+            if write.catch_unwind().await.is_err() {
+                self.metrics.failed();
+            }
         }
     }
 

@@ -179,7 +179,7 @@ fn every_point_in_the_source_has_its_test_and_stands_in_the_document() {
         .iter()
         .flat_map(|deaths| deaths.iter())
         .filter_map(|death| Some(death.split_once('=')?.0.to_owned()))
-        .chain(crate::loops::POINTS.iter().map(|(point, _)| (*point).to_owned()))
+        .chain(crate::loops::points().map(str::to_owned))
         .collect();
     tested.sort_unstable();
     tested.dedup();

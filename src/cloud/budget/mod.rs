@@ -8,12 +8,15 @@ mod queue;
 mod rate;
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::failpoint;
 use crate::service::cloud::{self, NoSlot};
 
 pub(super) use queue::Need;
@@ -106,7 +109,7 @@ impl Budget {
             let (grant, granted) = oneshot::channel();
             state.queue.push(need, grant);
             if !std::mem::replace(&mut state.is_pacing, true) {
-                tokio::spawn(pace(shared.clone()));
+                tokio::spawn(pace_safely(shared.clone()));
             }
             granted
         };
@@ -129,9 +132,18 @@ impl Budget {
     }
 }
 
+/// Paces. After a panic the next call that has to wait starts pacing again; otherwise all waiting calls would time out
+/// until the process restarts.
+async fn pace_safely(shared: Arc<Shared>) {
+    if AssertUnwindSafe(pace(shared.clone())).catch_unwind().await.is_err() {
+        shared.state().is_pacing = false;
+    }
+}
+
 /// Grants slots until nobody waits.
 async fn pace(shared: Arc<Shared>) {
     loop {
+        failpoint::at!("pace.loop");
         let (grants, next) = shared.state().grants(Instant::now());
         for grant in grants {
             // A caller that has left drops the slot, which frees its place.

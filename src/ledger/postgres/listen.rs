@@ -1,13 +1,16 @@
 //! Notifications of steps that other replicas write. They only shorten waits; a lost notification does no harm.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::broadcast;
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::domain::operation::OperationId;
+use crate::failpoint;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -22,15 +25,18 @@ pub(super) fn payloads(operations: &[OperationId]) -> impl Iterator<Item = Strin
     operations.chunks(IDS).map(|ids| ids.iter().map(OperationId::to_string).collect::<Vec<_>>().join(","))
 }
 
-/// Forwards notifications for ever; reconnects after a failure.
+/// Forwards notifications for ever; reconnects after a failure or a panic.
 pub(super) async fn run(connect: PgConnectOptions, limit: Duration, steps: broadcast::Sender<OperationId>) {
     let mut retry = FIRST_RETRY;
     loop {
-        if let Err(error) = forward(&connect, limit, &steps, &mut retry).await {
-            warn!(
+        match AssertUnwindSafe(forward(&connect, limit, &steps, &mut retry)).catch_unwind().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(
                 error = crate::causes::chain(&error),
                 "notifications of other replicas' steps failed; reconnecting"
-            );
+            ),
+            // The panic hook has logged the place.
+            Err(_) => error!("notifications of other replicas' steps crashed; reconnecting"),
         }
         tokio::time::sleep(retry).await;
         retry = (retry * 2).min(LONGEST_RETRY);
@@ -48,6 +54,7 @@ async fn forward(
     let pool = pool.idle_timeout(None).connect_lazy_with(connect.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
     within(limit, listener.listen("tunnelgate_steps")).await?;
+    failpoint::at!("listen.connected");
     *retry = FIRST_RETRY;
     debug!("receiving notifications of other replicas' steps");
     loop {
