@@ -17,7 +17,7 @@ use super::words::words;
 pub const FORMAT: i32 = 1;
 
 words! {
-    /// What happened.
+    /// The kind of an event.
     pub enum EventKind {
         /// A change was requested. Committed before anything is sent.
         Requested = "requested",
@@ -27,15 +27,15 @@ words! {
         Rejected = "rejected",
         /// The change was sent, and no answer proves its outcome.
         OutcomeUnknown = "outcome_unknown",
-        /// The change is done; `outcome.verification` says what reading the tunnel back showed.
+        /// The change was applied; `outcome.verification` has the result of reading the tunnel back.
         Succeeded = "succeeded",
-        /// The change ended and the tunnel is not as requested; see `outcome.verification`.
+        /// The change ended, but the tunnel does not have every requested value; see `outcome.verification`.
         Diverged = "diverged",
-        /// The cloud's task failed, or reading the tunnel showed that the change did not happen.
+        /// The cloud's task failed, or reads of the tunnel showed that the change was not applied.
         Failed = "failed",
         /// The outcome could not be determined within the time limit.
         TimedOut = "timed_out",
-        /// A caller lacked the right to change a tunnel (403), or several such refusals, counted.
+        /// A caller lacked the right to change a tunnel (403); or the number of such refusals in a minute.
         Denied = "denied",
         /// An API key was created.
         KeyCreated = "key_created",

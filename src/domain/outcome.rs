@@ -11,29 +11,29 @@ use super::words::words;
 pub type OperationId = Uuid;
 
 words! {
-    /// Where an operation stands.
+    /// The status of an operation.
     pub enum Status {
-        /// Committed, not yet answered by the cloud.
+        /// Committed; the cloud has not answered yet.
         Pending = "pending",
-        /// The cloud is carrying it out.
+        /// The cloud is carrying out the change.
         Running = "running",
-        /// Sent, but no answer says what became of it: the tunnel is being read to find out.
+        /// Sent, but the outcome is unknown: the gateway reads the tunnel to determine it.
         Unknown = "unknown",
         /// Done; see `verification`.
         Succeeded = "succeeded",
-        /// Ended, and the tunnel is not as requested; see `verification`.
+        /// Ended, but the tunnel does not have every requested value; see `verification`.
         Diverged = "diverged",
-        /// Not done; see `error`.
+        /// Not applied; see `error`.
         Failed = "failed",
-        /// Nobody could tell within the time limit; see `error`.
+        /// The outcome could not be determined within the time limit; see `error`.
         TimedOut = "timed_out",
-        /// Refused, or never sent; see `error`. The tunnel is as it was.
+        /// Refused or never sent; see `error`. The tunnel is unchanged.
         Rejected = "rejected",
     }
 }
 
 impl Status {
-    /// True if nothing more will happen.
+    /// True for a status that never changes again.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Diverged | Self::Failed | Self::TimedOut | Self::Rejected)
@@ -41,41 +41,41 @@ impl Status {
 }
 
 words! {
-    /// Why an operation did not succeed: stable words that programs can match.
+    /// The reason why an operation did not succeed: stable words that programs can match.
     pub enum ErrorCode {
-        /// The cloud knows no such VPC, gateway or tunnel, or they do not belong together.
+        /// The cloud has no such VPC, gateway or tunnel, or they do not belong together.
         TunnelNotFound = "tunnel_not_found",
-        /// The cloud took a parameter for wrong.
+        /// The cloud rejected a parameter as invalid.
         UpstreamInvalidParameter = "upstream_invalid_parameter",
         /// The tunnel's state does not allow a change now.
         TunnelStateConflict = "tunnel_state_conflict",
-        /// The cloud's quota or rate limit, after retries.
+        /// The cloud's quota or rate limit was exceeded, also by the retries.
         UpstreamRateLimited = "upstream_rate_limited",
         /// The cloud refused the gateway's own credentials or rights.
         UpstreamCredentials = "upstream_credentials",
-        /// The cloud took the call for expired or replayed, twice.
+        /// The cloud rejected the call as expired or replayed, twice.
         UpstreamReplay = "upstream_replay",
-        /// The cloud refused for a reason of its own.
+        /// The cloud refused the change for another reason.
         UpstreamFailed = "upstream_failed",
-        /// No connection to the cloud: nothing was sent.
+        /// The gateway could not connect to the cloud: nothing was sent.
         UpstreamUnreachable = "upstream_unreachable",
-        /// The cloud has closed this call for maintenance.
+        /// The cloud does not accept this call because of maintenance.
         UpstreamUnavailable = "upstream_unavailable",
-        /// The gateway's own budget of calls had no place in time: nothing was sent.
+        /// The gateway's own call budget was used up: nothing was sent.
         CallBudget = "call_budget",
-        /// A partial group has to be merged with the tunnel's settings, and those could not be read.
+        /// The change depends on the tunnel's current state, which could not be read: nothing was sent.
         TunnelUnreadable = "tunnel_unreadable",
-        /// The tunnel is not as `If-Match` said.
+        /// The tunnel's current `ETag` is not in `If-Match`.
         PreconditionFailed = "precondition_failed",
-        /// The gateway took too long to get ready and did not send the change.
+        /// The gateway was delayed for too long and did not send the change.
         NotSent = "not_sent",
-        /// The gateway lost the call before its answer: it may have happened.
+        /// The change was sent, but its answer was lost: it may have been applied.
         AnswerLost = "answer_lost",
         /// The cloud's task failed.
         TaskFailed = "task_failed",
-        /// The change was sent without an answer, and reading the tunnel showed that it did not happen.
+        /// The change was sent without an answer, and reads of the tunnel showed that it was not applied.
         NotApplied = "not_applied",
-        /// No end within the time limit for tasks.
+        /// The outcome could not be determined within the time limit for tasks.
         TaskTimeout = "task_timeout",
     }
 }

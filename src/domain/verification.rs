@@ -1,32 +1,32 @@
-//! What reading the tunnel back showed.
+//! The result of reading the tunnel back.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// One field that is not as it was asked for.
+/// A field that does not have the requested value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Difference {
     /// JSON pointer into `changes`.
     #[schema(example = "/peer_cidrs")]
     pub pointer: String,
-    /// What was asked for; a secret as its fingerprint.
+    /// The requested value; a secret as its fingerprint.
     pub asked: Value,
-    /// What the tunnel has; a secret as its fingerprint, `null` where the cloud showed nothing.
+    /// The tunnel's value; a secret as its fingerprint, `null` if the cloud does not show the field.
     pub observed: Value,
 }
 
-/// The tunnel was read back after the change and compared with what was asked for.
+/// The comparison of the tunnel, read back after the change, with the requested changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Verification {
-    /// Every field that was asked for is there.
+    /// Every field has the requested value.
     Confirmed,
-    /// At least one field is not as asked.
+    /// At least one field does not have the requested value.
     Diverged { differences: Vec<Difference> },
-    /// The tunnel could not be read, or the cloud does not show what was changed.
+    /// The tunnel could not be read, or the cloud does not show the changed fields.
     Unavailable {
-        /// Why it could not be told.
+        /// The reason, if it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         reason: Option<String>,

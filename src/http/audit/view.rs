@@ -33,12 +33,12 @@ pub struct EventSchema {
     user_agent: Option<String>,
     request_id: Option<String>,
     trace_id: Option<String>,
-    /// `null`, like the other ids, in an event that is about no tunnel.
+    /// `null`, like the other ids, in an event without a tunnel.
     #[schema(example = "vpc-03vihbk9")]
     vpc_id: Option<String>,
     gateway_id: Option<String>,
     tunnel_id: Option<String>,
-    /// The account of the cloud that the change goes to.
+    /// The cloud account of the tunnel.
     #[schema(example = "default")]
     account: Option<String>,
     #[schema(example = "ap-guangzhou")]
@@ -49,7 +49,7 @@ pub struct EventSchema {
     /// The requested changes; secrets as keyed fingerprints.
     #[schema(value_type = Option<Object>)]
     changes: Option<Value>,
-    /// What the tunnel had before the change, in the fields of `changes`; `null` if it was not read.
+    /// The tunnel's values before the change, with the fields of `changes`; `null` if the tunnel was not read.
     #[schema(value_type = Option<Object>)]
     before: Option<Value>,
     /// The parameters of the call that was sent, by the cloud's names and without the common ones; secrets as keyed
@@ -61,7 +61,7 @@ pub struct EventSchema {
     outcome: Option<Value>,
     /// The caller's reason for the change.
     reason: Option<String>,
-    /// The operation that this one takes back; always `null` in this version.
+    /// The operation that this one rolls back; always `null` in this version.
     rollback_of: Option<uuid::Uuid>,
     /// The cloud's answer.
     #[schema(value_type = Option<Object>)]

@@ -20,7 +20,7 @@ pub struct OperationView<'a> {
     /// The id of the cloud's task, once the cloud has accepted the change.
     #[schema(example = "12614")]
     task_id: Option<&'a str>,
-    /// The account of the cloud that the change goes to.
+    /// The cloud account of the tunnel.
     #[schema(example = "default")]
     account: &'a str,
     #[schema(example = "ap-guangzhou")]
@@ -28,11 +28,11 @@ pub struct OperationView<'a> {
     /// The version of the cloud's API.
     #[schema(example = "2.0")]
     api: &'a str,
-    /// What the tunnel had just before the change was sent, in the fields of `changes`; a field that the cloud does not
-    /// show is absent. `null` if the tunnel was not read.
+    /// The tunnel's values just before the change was sent, with the fields of `changes`; fields that the cloud does not show
+    /// are absent. `null` if the tunnel was not read.
     #[schema(value_type = Option<Object>)]
     before: Option<&'a Changes>,
-    /// The operation that this one takes back; always `null` in this version.
+    /// The operation that this one rolls back; always `null` in this version.
     #[schema(value_type = Option<Uuid>)]
     rollback_of: Option<OperationId>,
     /// The caller's reason for the change.

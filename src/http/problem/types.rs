@@ -134,7 +134,7 @@ problem_types! {
     Unauthorized = "unauthorized", UNAUTHORIZED,
         title: "Missing or invalid token",
         detail: "send a token: Authorization: Bearer tg_…",
-        meaning: "The request has no token, or its token is unknown, expired or revoked. `WWW-Authenticate` tells which.",
+        meaning: "The request has no token, or its token is unknown, expired or revoked. `WWW-Authenticate` distinguishes the two cases.",
         remedy: "Send `Authorization: Bearer tg_…` with a token that the gateway's operators created with `tunnelgate keys create`.";
     Forbidden = "forbidden", FORBIDDEN,
         title: "Missing scope",
