@@ -106,13 +106,13 @@ class Postgres:
             return as_id.format(change)
         if kind == "uuid":
             return as_id.format("r.seq + n")
-        if kind == "int8" and column in write.keys and value == self.newest:
+        if kind == "int8" and "seq" in column and value == self.newest:
             return "r.seq + n"
-        literal = self.literal(write.table, column, value)
-        if isinstance(value, str) and TUNNEL in value:
-            before, after = value.split(TUNNEL)
-            return f"'{before}vpnx-' || ({change}) || '{after}'"
-        return literal
+        before, tunnel, after = self.literal(write.table, column, value).partition(TUNNEL)
+        if not tunnel:
+            return before
+        after, cast = after.rsplit("::", 1)
+        return f"({before}vpnx-' || ({change}) || '{after})::{cast}"
 
     def literal(self, table, column, value):
         if value is None:
@@ -196,7 +196,7 @@ class SqliteBatches:
         value = write.new[column]
         if value == self.operation:
             return as_id(change)
-        if column in write.keys and value == head["seq"]:
+        if "seq" in column and value == head["seq"]:
             return seq
         if isinstance(value, str) and TUNNEL in value:
             return value.replace(TUNNEL, f"vpnx-{change}")
