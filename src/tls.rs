@@ -15,7 +15,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::shutdown::Shutdown;
 
@@ -149,7 +149,11 @@ impl Certificates {
                         );
                     }
                 }
-                Ok(Err(_)) | Err(_) => warn!("reading the TLS files took longer than 5 seconds"),
+                // The panic hook has logged the place.
+                Ok(Err(_)) => {
+                    error!("reading the TLS files crashed; new connections use the previous certificate")
+                }
+                Err(_) => warn!("reading the TLS files took longer than 5 seconds"),
             }
         }
     }

@@ -122,7 +122,10 @@ fn no_files_depend_on_each_other() {
     let cycles = Imports::of(&sources::modules()).cycles();
     let shown: Vec<String> =
         cycles.iter().map(|cycle| cycle.iter().map(path).collect::<Vec<_>>().join(" -> ")).collect();
-    assert!(cycles.is_empty(), "files that depend on each other: {shown:#?}");
+    assert!(
+        cycles.is_empty(),
+        "files that depend on each other: {shown:#?}; move what both need into a file of its own"
+    );
 }
 
 #[test]
