@@ -6,6 +6,7 @@
 //! then take all replicas out of the load balancer. The metrics and the log report a crash.
 
 mod forget;
+mod refusals;
 pub mod supervisor;
 mod tracker;
 mod watchers;
@@ -21,7 +22,7 @@ use tracker::Tracker;
 /// The loops of a serving process. `holder` names the process in the leases of its tracker.
 pub fn loops(service: &Service, holder: &str, certificates: Option<Arc<Certificates>>) -> Vec<Loop> {
     let tracker = Tracker::new(service.clone(), holder);
-    let (watching, forgetting) = (service.clone(), service.clone());
+    let (watching, forgetting, counting) = (service.clone(), service.clone(), service.clone());
     let mut loops = vec![
         Loop::new(
             "tracker",
@@ -37,6 +38,9 @@ pub fn loops(service: &Service, holder: &str, certificates: Option<Arc<Certifica
         ),
         Loop::new("forget", "deletes expired idempotency keys", Stop::AtOnce, move |_| {
             forget::run(forgetting.clone())
+        }),
+        Loop::new("refusals", "records the number of refused changes", Stop::AfterItsWork, move |shutdown| {
+            refusals::run(counting.clone(), shutdown)
         }),
     ];
     if let Some(certificates) = certificates {

@@ -14,6 +14,8 @@ mod outcome;
 mod prepare;
 pub mod read;
 mod read_back;
+mod refusal_counts;
+mod refusals;
 mod request;
 mod settle;
 pub mod track;
@@ -77,6 +79,7 @@ pub struct Service {
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) rules: Rules,
     watched: Arc<watched::Watched>,
+    refusals: Arc<refusal_counts::Refusals>,
 }
 
 impl Service {
@@ -89,7 +92,16 @@ impl Service {
         fingerprints: FingerprintKey,
         rules: Rules,
     ) -> Self {
-        Self { cloud, ledger, clock, chance, fingerprints, rules, watched: Arc::default() }
+        Self {
+            cloud,
+            ledger,
+            clock,
+            chance,
+            fingerprints,
+            rules,
+            watched: Arc::default(),
+            refusals: Arc::default(),
+        }
     }
 
     /// What the cloud's API requires of a patch.

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use crate::domain::bucket::Bucket;
-use crate::domain::event::{Event, EventKind, NewEvent, Origin};
-use crate::domain::ids::TunnelPath;
+use crate::domain::event::Event;
 use crate::domain::operation::{Operation, OperationId, Status};
-use crate::domain::principal::{Principal, VpcScope};
+use crate::domain::principal::VpcScope;
 
 use super::Service;
 use super::audit::{self, Checked, Segment};
@@ -132,22 +131,5 @@ impl Service {
     /// Fails unless the ledger is migrated and can be written.
     pub async fn ready(&self) -> Result<(), LedgerError> {
         self.ledger.ready().await
-    }
-
-    /// Records that a caller was refused a change for want of rights.
-    pub async fn record_denied(
-        &self,
-        principal: &Principal,
-        path: &TunnelPath,
-        origin: Origin,
-    ) -> Result<(), LedgerError> {
-        let now = self.clock.now();
-        let event = NewEvent {
-            origin,
-            tunnel: Some(path.clone()),
-            ..NewEvent::new(self.chance.id(now), EventKind::Denied, principal.actor.clone(), now)
-        };
-        self.ledger.write(super::ledger::Step::Record(Box::new(event))).await?;
-        Ok(())
     }
 }

@@ -69,7 +69,7 @@ impl Sqlite {
         let write_pool = match write_pool.connect_with(connect.clone()).await {
             Ok(pool) => pool,
             Err(_) if !options.migrate && !file.exists() => return Err(OpenError::Missing(file)),
-            Err(error) => return Err(OpenError::Connect(error)),
+            Err(error) => return Err(OpenError::File(error)),
         };
         if options.migrate {
             migrations::FOR_SQLITE.run(&write_pool).await.map_err(OpenError::Migrate)?;

@@ -74,6 +74,34 @@ async fn no_change_is_refused_for_want_of_rights_without_an_event(harness: Harne
     assert_eq!(harness.log().await, Vec::<serde_json::Value>::new());
 }
 
+/// No caller can fill the log: the refusals beyond 60 a minute share one event, written at the latest when the process
+/// ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_beyond_the_limit_share_one_event() {
+    let harness = Harness::with(crate::support::Store::sqlite(), |_| {}).await;
+    let reader = harness.consumer_with("reader", &[(Scope::TunnelsRead, &[])]).await;
+    for _ in 0..100 {
+        let answer = reader.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
+        assert_eq!(answer.problem(), (403, "forbidden".into()));
+    }
+    assert_eq!(harness.log().await.len(), 60);
+    let (_replica, consumer) = harness.replica().await;
+    harness.stop();
+    let counted = async {
+        loop {
+            let events = consumer.get("/audit-events?event=denied&limit=1", &[]).await.json();
+            let newest = events["items"][0].clone();
+            if !newest["changes"].is_null() {
+                return newest;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let counted = tokio::time::timeout(std::time::Duration::from_secs(30), counted).await.expect("the event");
+    assert_eq!(counted["changes"], serde_json::json!({"refusals": 40}));
+    assert_eq!(counted["actor"], "reader");
+}
+
 async fn what_a_principal_may_not_see_looks_as_if_it_did_not_exist(harness: Harness) {
     let patterns: &[&str] = &["vpc-prod-*"];
     let limited = harness
