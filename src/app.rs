@@ -98,6 +98,7 @@ pub async fn open_ledger(
         migrate,
         synchronous_commit: database.synchronous_commit,
         allow_plain: database.allow_plain,
+        witness: database.witness.clone(),
     };
     ledger::open(database.url.expose_secret(), options, metrics).await
 }
@@ -113,7 +114,11 @@ impl App {
         let ledger = open_ledger(&settings.database, settings.migrate, &metrics).await?;
         if settings.migrate {
             // With --no-migrate the tables may not exist yet. Otherwise a ledger that refuses writes is a wrong setting.
-            ledger.ready().await.map_err(StartError::Unwritable)?;
+            match ledger.ready().await {
+                // The service starts, reports the loss and serves reads.
+                Ok(()) | Err(LedgerError::Rewound(_)) => {}
+                Err(error) => return Err(StartError::Unwritable(error)),
+            }
         }
         let World { clock, chance } = world;
         let cloud = v2::Client::new(settings.upstream, clock.clone(), chance.clone(), &metrics)
@@ -208,6 +213,7 @@ impl App {
                 "the shutdown timeout has passed with work in progress; other replicas continue it when its leases expire"
             );
         }
+        self.ledger.close().await;
         info!("shutdown complete");
         served
     }

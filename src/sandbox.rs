@@ -129,6 +129,7 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
             timeout: Duration::from_secs(5),
             synchronous_commit: SynchronousCommit::On,
             allow_plain: false,
+            witness: None,
         },
         migrate: true,
         upstream: v2::Settings {

@@ -136,6 +136,17 @@ CREATE TABLE chain_head (
 );
 INSERT INTO chain_head (seq, hash) VALUES (0, decode(repeat('00', 32), 'hex'));
 
+-- The newest events that were lost when the log went back to an older state. Writing stops while a row has no acceptance.
+CREATE TABLE lost_heads (
+    seq         bigint NOT NULL,
+    hash        bytea NOT NULL CHECK (octet_length(hash) = 32),
+    noted_at    timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    -- 1 for the first acceptance, and so on.
+    acceptance  bigint,
+    accepted_at timestamptz,
+    PRIMARY KEY (seq, hash)
+);
+
 -- The unfinished operations: when each is due, and which process holds it. Leases are here, so that only steps write
 -- operations.
 CREATE TABLE tracking (

@@ -132,6 +132,17 @@ CREATE TABLE chain_head (
 );
 INSERT INTO chain_head (seq, hash) VALUES (0, zeroblob(32));
 
+-- The newest events that were lost when the log went back to an older state. Writing stops while a row has no acceptance.
+CREATE TABLE lost_heads (
+    seq         INTEGER NOT NULL,
+    hash        BLOB NOT NULL CHECK (length(hash) = 32),
+    noted_at    TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    -- 1 for the first acceptance, and so on.
+    acceptance  INTEGER,
+    accepted_at TEXT,
+    PRIMARY KEY (seq, hash)
+);
+
 -- The unfinished operations: when each is due, and which process holds it. Leases are here, so that only steps write
 -- operations.
 CREATE TABLE tracking (

@@ -9,15 +9,18 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use crate::app::open_ledger;
+use crate::chance::{Chance, SystemChance};
+use crate::clock::{Clock, SystemClock};
 use crate::config::args::DatabaseArgs;
 use crate::config::secrets::Secrets;
 use crate::config::{Database, InvalidSetting};
+use crate::domain::event::{Actor, EventKind, NewEvent};
 use crate::domain::fingerprint::{from_hex, hex};
 use crate::domain::timestamp::Timestamp;
 use crate::metrics::Metrics;
 use crate::service::audit::{self, Verdict};
 use crate::service::export;
-use crate::service::ledger::Checkpoint;
+use crate::service::ledger::{AcceptedLoss, Checkpoint};
 
 use super::{Failure, failure};
 
@@ -28,6 +31,18 @@ pub(super) enum Command {
     Verify(Verify),
     /// Write all events, oldest first
     Export(Export),
+    /// Accept that the newest events of the log are lost, so that the gateway works again. Writes the event log_rewound. Exit
+    /// code 0: accepted; 2: refused, nothing was written
+    AcceptLoss(AcceptLoss),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptLoss {
+    /// The newest event that is still in the log. GET /readyz names the first missing event, which follows this one
+    #[arg(long, value_name = "SEQ")]
+    after: i64,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +88,7 @@ pub(super) async fn run(command: Command, secrets: &Secrets) -> Result<ExitCode,
     match command {
         Command::Verify(args) => verify(&args, secrets).await,
         Command::Export(args) => export(&args, secrets).await,
+        Command::AcceptLoss(args) => accept_loss(&args, secrets).await,
     }
 }
 
@@ -108,6 +124,26 @@ async fn verify(args: &Verify, secrets: &Secrets) -> Result<ExitCode, Failure> {
         Verdict::Broken { row, why } => {
             failure::print(&format!("broken at {row}: {why}\n"))?;
             Ok(ExitCode::from(1))
+        }
+    }
+}
+
+async fn accept_loss(args: &AcceptLoss, secrets: &Secrets) -> Result<ExitCode, Failure> {
+    let database = Database::from_args(&args.database, secrets)?;
+    let ledger = open_ledger(&database, false, &Metrics::default()).await?;
+    let now = SystemClock.now();
+    let event = NewEvent::new(SystemChance.id(now), EventKind::LogRewound, Actor::command_line(), now);
+    let refused = |problem: String| Err(InvalidSetting::new("--after", problem).into());
+    match ledger.accept_loss(args.after, event).await? {
+        AcceptedLoss::Accepted => {
+            failure::print(&format!("accepted: the log continues after seq {}\n", args.after))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        AcceptedLoss::NothingLost => {
+            refused("no loss is noted in the ledger; there is nothing to accept".into())
+        }
+        AcceptedLoss::NotNewest(newest) => {
+            refused(format!("{} is not the newest event in the log, which is {newest}", args.after))
         }
     }
 }

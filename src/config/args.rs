@@ -113,6 +113,9 @@ pub struct ServeArgs {
     pub edge: EdgeArgs,
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// File that keeps the newest event that this process saw, so that a restarted process notices a log that went back
+    #[arg(long, env = "TUNNELGATE_WITNESS_FILE", value_name = "FILE")]
+    pub witness_file: Option<PathBuf>,
     /// Start without applying migrations; /readyz fails until `tunnelgate migrate` has applied them
     #[arg(long, env = "TUNNELGATE_NO_MIGRATE")]
     pub no_migrate: bool,

@@ -7,6 +7,7 @@ mod invalid;
 pub mod secrets;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -39,6 +40,8 @@ pub struct Database {
     pub synchronous_commit: SynchronousCommit,
     /// Allow an unencrypted connection to another machine.
     pub allow_plain: bool,
+    /// File that keeps the newest chain head; only of `serve`.
+    pub witness: Option<PathBuf>,
 }
 
 /// The checked settings of `serve`.
@@ -92,6 +95,7 @@ impl Database {
             timeout: args.database_timeout,
             synchronous_commit: args.synchronous_commit,
             allow_plain: args.allow_plain_database,
+            witness: None,
         })
     }
 }
@@ -156,7 +160,10 @@ impl Settings {
             listen: args.listen,
             tls: args.edge.tls()?,
             edge: args.edge.edge()?,
-            database: Database::from_args(&args.database, secrets)?,
+            database: Database {
+                witness: args.witness_file.clone().filter(|file| !file.as_os_str().is_empty()),
+                ..Database::from_args(&args.database, secrets)?
+            },
             migrate: !args.no_migrate,
             upstream,
             rules,

@@ -10,8 +10,10 @@ mod migrations;
 mod open;
 mod pools;
 mod postgres;
+mod rewound;
 mod sqlite;
 mod unfinished;
+mod witness;
 mod writer;
 
 use std::path::PathBuf;
@@ -47,6 +49,8 @@ pub struct Options {
     pub synchronous_commit: SynchronousCommit,
     /// PostgreSQL: allow an unencrypted connection to another machine.
     pub allow_plain: bool,
+    /// File that keeps the newest chain head that the process saw.
+    pub witness: Option<PathBuf>,
 }
 
 impl Options {
@@ -57,6 +61,7 @@ impl Options {
         migrate: true,
         synchronous_commit: SynchronousCommit::On,
         allow_plain: false,
+        witness: None,
     };
 }
 
@@ -67,6 +72,8 @@ pub enum OpenError {
     Url(#[source] sqlx::Error),
     #[error("DATABASE_URL {0}")]
     Refused(&'static str),
+    #[error("TUNNELGATE_WITNESS_FILE (--witness-file): can't read {}: {problem}", .file.display())]
+    Witness { file: PathBuf, problem: String },
     #[error("the ledger could not be reached (check DATABASE_URL and that the database is running)")]
     Connect(#[source] sqlx::Error),
     #[error(

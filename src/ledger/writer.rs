@@ -176,7 +176,9 @@ impl Task {
             }
             Err(error) => {
                 self.metrics.failed();
-                if matches!(error, BatchError::Unavailable(_)) {
+                // A log that went back has a readiness check of its own.
+                if matches!(&error, BatchError::Unavailable(cause) if !matches!(cause, LedgerError::Rewound(_)))
+                {
                     self.failing.send_replace(Some(Instant::now()));
                 }
                 Err(error)
@@ -188,6 +190,12 @@ impl Task {
 /// Sends the same error to all callers.
 fn fail(answers: Vec<Answer>, error: BatchError) {
     let shared: Arc<dyn std::error::Error + Send + Sync> = match ledger_error(error) {
+        LedgerError::Rewound(rewound) => {
+            for answer in answers {
+                let _ = answer.send(Err(LedgerError::Rewound(rewound)));
+            }
+            return;
+        }
         LedgerError::Unavailable(error) => error.into(),
         other => Arc::new(other),
     };

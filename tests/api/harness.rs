@@ -235,6 +235,7 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
             timeout: Duration::from_secs(10),
             synchronous_commit: SynchronousCommit::On,
             allow_plain: false,
+            witness: None,
         },
         migrate: true,
         upstream: v2::Settings {

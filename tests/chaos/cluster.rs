@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 use tunnelgate::app::World;
 use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
@@ -131,6 +132,13 @@ impl Cluster {
         self.start(name, &["serve"], changes)
     }
 
+    /// Runs another command on the same ledger to its end.
+    pub fn run(&self, args: &[&str]) -> std::process::Output {
+        let env = self.env(&[]);
+        let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        run(self.folder.path(), args, &env)
+    }
+
     pub fn start(&self, name: &str, args: &[&str], changes: &[(&str, String)]) -> Process {
         let env = self.env(changes);
         let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -197,9 +205,7 @@ impl Cluster {
             let operation = consumer.get(&format!("/operations/{id}"), &[]).await;
             assert_eq!(operation.status, 200, "a 202 is durable: {}", operation.body);
         }
-        let env = self.env(&[]);
-        let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        let verified = run(self.folder.path(), &["audit", "verify"], &env);
+        let verified = self.run(&["audit", "verify"]);
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     }
 }
@@ -270,6 +276,25 @@ impl Server {
         let place = folder.path().join("server");
         let url = postgres::start(&place, &[]);
         Self { folder, url }
+    }
+
+    /// A streaming standby of this server.
+    pub fn standby(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        open_to_all(folder.path());
+        let place = folder.path().join("server").display().to_string();
+        let url = postgres::script(&["standby", &place, &self.place()]).expect("a standby");
+        Self { folder, url }
+    }
+
+    /// Promotes this standby, which does not run, at the address of the primary, which has crashed.
+    pub async fn replace(&mut self, primary: &Self) {
+        let start = |server: &Self| server.folder.path().join("server/start");
+        std::fs::copy(start(primary), start(self)).expect("the port");
+        self.url.clone_from(&primary.url);
+        self.resume();
+        let mut connection = PgConnection::connect(&self.url).await.expect("the standby");
+        connection.execute("SELECT pg_promote()").await.expect("promoted");
     }
 
     fn place(&self) -> String {

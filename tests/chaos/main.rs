@@ -12,6 +12,7 @@ mod process;
 
 mod cluster;
 mod commits;
+mod failover;
 mod leases;
 mod listening;
 mod outages;

@@ -49,8 +49,16 @@ macro_rules! on_each_ledger {
     };
 }
 
-const TABLES: &[&str] =
-    &["operations", "audit_events", "audit_hours", "chain_head", "tracking", "idempotency_keys", "api_keys"];
+const TABLES: &[&str] = &[
+    "operations",
+    "audit_events",
+    "audit_hours",
+    "chain_head",
+    "lost_heads",
+    "tracking",
+    "idempotency_keys",
+    "api_keys",
+];
 
 impl Store {
     /// A SQLite file.

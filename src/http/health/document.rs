@@ -4,7 +4,7 @@
 use super::{Alive, Ready};
 use crate::http::openapi::answers::problems;
 
-problems!(ReadyProblems: &[], Internal, LedgerUnavailable, ShuttingDown);
+problems!(ReadyProblems: &[], Internal, LedgerUnavailable, LogRewound, ShuttingDown);
 
 /// Liveness
 #[utoipa::path(get, path = "/livez", tag = "health", operation_id = "livez",
@@ -13,7 +13,7 @@ pub fn livez() {}
 
 /// Readiness
 ///
-/// Ready means that the ledger is migrated and writable. The cloud is not checked: an outage of the cloud must not take
+/// Ready means that the ledger is migrated and writable, and that its log did not go back. The cloud is not checked: an outage of the cloud must not take
 /// all replicas out of service.
 #[utoipa::path(get, path = "/readyz", tag = "health", operation_id = "readyz",
     responses(

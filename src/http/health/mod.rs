@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
+use crate::service::ledger::LedgerError;
 
 /// The time limit of the ledger query of a scrape.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -53,7 +54,11 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
     if state.shutdown.is_requested() {
         return Err(Problem::of(ProblemType::ShuttingDown));
     }
-    state.ask(|service| async move { service.ready().await }).await?;
+    let ready = state.ask(|service| async move { Ok::<_, LedgerError>(service.ready().await) }).await?;
+    if let Err(LedgerError::Rewound(rewound)) = ready {
+        return Err(Problem::from(LedgerError::Rewound(rewound)).with_detail(rewound.to_string()));
+    }
+    ready?;
     Ok(HttpResponse::Ok().json(Ready { status: ReadyStatus::Ready }))
 }
 

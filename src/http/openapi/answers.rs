@@ -16,6 +16,7 @@ pub const CALLER: &[ProblemType] = &[
     ProblemType::SignInLimited,
     ProblemType::Internal,
     ProblemType::LedgerUnavailable,
+    ProblemType::LogRewound,
 ];
 
 /// Declares the problems of a call; the name goes into `responses(…)`.

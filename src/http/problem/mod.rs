@@ -113,6 +113,12 @@ impl Problem {
     }
 
     #[must_use]
+    pub fn with_detail(mut self, detail: String) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    #[must_use]
     pub fn with_operation(mut self, id: OperationId) -> Self {
         self.operation_id = Some(id);
         self
@@ -203,6 +209,7 @@ impl From<LedgerError> for Problem {
             LedgerError::Unavailable(_) => {
                 Self::of(ProblemType::LedgerUnavailable).with_retry_after(RETRY_AFTER)
             }
+            LedgerError::Rewound(_) => Self::of(ProblemType::LogRewound).with_retry_after(RETRY_AFTER),
             LedgerError::Corrupt(_) | LedgerError::UnreadableEvent(_) => Self::internal(),
         }
     }

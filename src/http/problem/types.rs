@@ -272,6 +272,11 @@ problem_types! {
         detail: "the gateway's ledger is unavailable; nothing was sent to the cloud",
         meaning: "The gateway can't reach the database with its operations and its audit log. It sends nothing that it can't record first.",
         remedy: "Retry after `Retry-After` seconds. If the problem persists, tell the gateway's operators.";
+    LogRewound = "log_rewound", SERVICE_UNAVAILABLE,
+        title: "Audit log went back",
+        detail: "the gateway's audit log went back to an older state; nothing is sent until an operator has accepted the loss",
+        meaning: "The database lost the newest events of the audit log, for example because a standby without them was promoted. The gateway sends and writes nothing.",
+        remedy: "Tell the gateway's operators. `GET /readyz` names the missing events, and `tunnelgate audit accept-loss` ends the stop.";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE,
         title: "Shutting down",
         detail: "this process is shutting down and accepts no more work",

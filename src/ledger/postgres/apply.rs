@@ -4,7 +4,7 @@
 //! every guard and writes the batch, or writes nothing. If a guard fails, the batch takes the locked path: lock the
 //! chain head, load, decide, write, commit.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +18,7 @@ use crate::domain::event::NewEvent;
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Writes};
+use crate::ledger::rewound::Memory;
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
@@ -35,8 +36,9 @@ const FOREIGN_WRITE: &str =
     "an operation changed under the chain's lock; make sure that only tunnelgate writes to its tables";
 
 pub(super) struct Store {
-    pool: PgPool,
-    limit: Duration,
+    pub(super) pool: PgPool,
+    pub(super) limit: Duration,
+    pub(super) memory: Arc<Memory>,
     last: Mutex<LastBatch>,
 }
 
@@ -78,8 +80,8 @@ impl BatchStore for Store {
 }
 
 impl Store {
-    pub(super) fn new(pool: PgPool, limit: Duration) -> Self {
-        Self { pool, limit, last: Mutex::default() }
+    pub(super) fn new(pool: PgPool, limit: Duration, memory: Arc<Memory>) -> Self {
+        Self { pool, limit, memory, last: Mutex::default() }
     }
 
     fn last(&self) -> LastBatch {
@@ -89,6 +91,7 @@ impl Store {
     fn remember(&self, head: Head, is_sole_writer: bool) {
         let last = LastBatch { head: Some(head), is_sole_writer };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        self.memory.advance(head);
     }
 
     /// Changes an API key and writes its event in one transaction; false if there is nothing to change.
@@ -102,7 +105,7 @@ impl Store {
             let is_changed = change.write(&mut transaction).await?;
             if is_changed {
                 let steps = [Step::Record(Box::new(event))];
-                let context = load(&mut transaction, batch::needs(&steps)).await?;
+                let context = load(&mut transaction, batch::needs(&steps), &self.memory).await?;
                 let before = context.head;
                 let writes = batch::decide(&steps, context)?;
                 if !write(&mut transaction, before, &writes, Path::Locked).await? {
@@ -114,8 +117,7 @@ impl Store {
         });
         match changed.await {
             Ok(Ok(is_changed)) => Ok(is_changed),
-            Ok(Err(Failure::Refused(error) | Failure::Transient(error))) => Err(error.into()),
-            Ok(Err(Failure::Other(error))) => Err(error),
+            Ok(Err(failure)) => Err(failure.into()),
             Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
         }
     }
@@ -125,14 +127,14 @@ impl Store {
         let last = self.last();
         let mut connection = timeout_at(deadline, self.pool.acquire()).await??;
         let mut outcome = match last {
-            LastBatch { head: Some(head), is_sole_writer: true } => {
+            LastBatch { head: Some(head), is_sole_writer: true } if self.memory.is_at(head) => {
                 optimistic(&mut connection, steps, head, deadline).await
             }
             _ => Ok(Outcome::GuardFailed),
         };
         let mut is_sole_writer = true;
         if let Ok(Outcome::GuardFailed) = outcome {
-            outcome = match locked(&mut connection, steps, deadline, self.limit).await {
+            outcome = match locked(&mut connection, steps, deadline, self.limit, &self.memory).await {
                 Ok((before, outcome)) => {
                     is_sole_writer = last.head.is_none_or(|head| head == before);
                     Ok(outcome)
@@ -152,6 +154,11 @@ impl Store {
                 return Err(Failure::Other(LedgerError::Corrupt(FOREIGN_WRITE.into())));
             }
             Err(Failure::Refused(error)) => return Err(Failure::Refused(error)),
+            Err(Failure::Other(LedgerError::Rewound(rewound))) => {
+                drop(connection);
+                self.note_loss().await;
+                return Err(LedgerError::Rewound(rewound).into());
+            }
             Err(failure) => {
                 // The connection may be dead, or lead to a server that is no longer the primary. Returning it to the
                 // pool would wait for its answer.
@@ -235,10 +242,11 @@ async fn locked(
     steps: &[Step],
     deadline: Instant,
     commit_limit: Duration,
+    memory: &Memory,
 ) -> Result<(Head, Outcome), Failure> {
     let written = timeout_at(deadline, async {
         let mut transaction = connection.begin().await?;
-        let context = load(&mut transaction, batch::needs(steps)).await?;
+        let context = load(&mut transaction, batch::needs(steps), memory).await?;
         let before = context.head;
         let writes = batch::decide(steps, context)?;
         // The guards were read under the lock, so they hold unless another program writes to these tables.

@@ -36,6 +36,15 @@ impl From<LedgerError> for Failure {
     }
 }
 
+impl From<Failure> for LedgerError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) | Failure::Transient(error) => error.into(),
+            Failure::Other(error) => error,
+        }
+    }
+}
+
 impl From<Elapsed> for Failure {
     fn from(elapsed: Elapsed) -> Self {
         Self::Other(LedgerError::Unavailable(Box::new(elapsed)))

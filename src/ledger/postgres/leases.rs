@@ -42,6 +42,7 @@ impl Leases for Postgres {
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Claim>, LedgerError> {
+        self.limited(self.store.check_chain(&self.core_pool)).await?;
         // Replicas that claim at the same time skip each other's rows.
         let sql = format!(
             "WITH due AS (

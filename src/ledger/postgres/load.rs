@@ -7,18 +7,29 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use crate::domain::operation::Status;
-use crate::ledger::batch::{Context, Head, Needs, UsedKey};
-use crate::ledger::columns::{OPERATION, StoredRow};
+use crate::ledger::batch::{Context, Needs, UsedKey};
+use crate::ledger::columns::OPERATION;
+use crate::ledger::rewound::{Comparison, Memory};
 use crate::service::ledger::LedgerError;
 
+use super::chain::lock_chain;
 use super::failure::Failure;
 use crate::ledger::idempotency::{KEY, used_key};
 
 /// Locks the chain head and loads the context.
-pub(super) async fn load(connection: &mut PgConnection, needs: Needs) -> Result<Context, Failure> {
+///
+/// # Errors
+/// [`LedgerError::Rewound`] if the log went back.
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    needs: Needs,
+    memory: &Memory,
+) -> Result<Context, Failure> {
     // No other process writes steps while this lock is held, and each later statement sees all earlier steps.
-    let head = sqlx::query("SELECT seq, hash FROM chain_head FOR UPDATE").fetch_one(&mut *connection).await?;
-    let head = Head { seq: head.try_get("seq")?, hash: head.hash("hash", "chain_head")? };
+    let (head, comparison) = lock_chain(connection, memory).await?;
+    if let Comparison::WentBack { rewound, .. } = comparison {
+        return Err(LedgerError::Rewound(rewound).into());
+    }
     let mut context = Context::at(head);
     if !needs.locks.is_empty() {
         let select = sqlx::query(

@@ -1,6 +1,7 @@
 //! The ledger on PostgreSQL.
 
 mod apply;
+mod chain;
 mod connect;
 mod copied;
 mod failure;
@@ -10,6 +11,7 @@ mod leases;
 mod listen;
 mod lists;
 mod load;
+mod rewound;
 mod rows;
 mod snapshot;
 mod sqlstate;
@@ -27,6 +29,7 @@ use crate::service::ledger::LedgerError;
 
 use super::metrics::WriterMetrics;
 use super::pools::Pools;
+use super::rewound::Memory;
 use super::writer::Writer;
 use super::{OpenError, Options, limited, migrations};
 
@@ -61,6 +64,7 @@ impl Postgres {
             migrate(&connect, limit).await?;
         }
         let connect = connect::common(connect, limit);
+        let memory = Arc::new(Memory::new(options.witness, metrics)?);
         let pool = reading(options.connections, limit).connect_lazy_with(connect::listing(connect.clone()));
         let core_pool = reading(CORE_CONNECTIONS, limit)
             .min_connections(CORE_CONNECTIONS)
@@ -86,7 +90,7 @@ impl Postgres {
         pools.register(metrics);
         tokio::spawn(fill(core_pool.clone(), CORE_CONNECTIONS));
         tokio::spawn(fill(write_pool.clone(), WRITE_CONNECTIONS));
-        let store = Arc::new(apply::Store::new(write_pool, limit));
+        let store = Arc::new(apply::Store::new(write_pool, limit, memory));
         let writer = Writer::start(store.clone(), limit, WriterMetrics::new(metrics));
         tokio::spawn(listen::run(connect, limit, writer.steps()));
         let ledger = Self { pool, core_pool, store, writer, limit };

@@ -4,12 +4,15 @@ use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::broadcast;
 
+use crate::domain::event::NewEvent;
 use crate::domain::operation::OperationId;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::OPERATION;
 use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::migrations;
-use crate::service::ledger::{FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, Step, Steps, Written};
+use crate::service::ledger::{
+    AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, Step, Steps, Written,
+};
 
 use super::Postgres;
 
@@ -24,10 +27,7 @@ impl Steps for Postgres {
     }
 
     async fn newest_seq(&self) -> Result<i64, LedgerError> {
-        self.limited(async {
-            sqlx::query("SELECT seq FROM chain_head").fetch_one(&self.core_pool).await?.try_get(0)
-        })
-        .await
+        self.limited(self.store.check_chain(&self.core_pool)).await
     }
 
     async fn first_request(
@@ -57,12 +57,21 @@ impl Steps for Postgres {
         Ok(self.limited(delete).await?.rows_affected())
     }
 
+    async fn accept_loss(&self, after: i64, event: NewEvent) -> Result<AcceptedLoss, LedgerError> {
+        self.store.accept_loss(after, event).await
+    }
+
+    async fn close(&self) {
+        self.store.memory.flush().await;
+    }
+
     async fn ready(&self) -> Result<(), LedgerError> {
-        self.writer.ready()?;
         self.limited(async {
             let sql = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
             let version: i64 = sqlx::query(sql).fetch_one(&self.pool).await?.try_get(0)?;
             migrations::check(&migrations::FOR_POSTGRES, version)?;
+            self.store.check_chain(&self.pool).await?;
+            self.writer.ready()?;
             // Fails on a read-only server. Matches no row, so it waits for no lock.
             sqlx::query("UPDATE chain_head SET seq = seq WHERE false").execute(&self.pool).await?;
             Ok::<_, LedgerError>(())

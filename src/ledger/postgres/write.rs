@@ -88,6 +88,9 @@ fn head(query: &mut Query, before: Head, writes: &Writes, path: Path, has_keys: 
         query.push(" AND (SELECT count(*) FROM guarded) = ");
         query.push_bind(i64::try_from(writes.moved.len()).unwrap_or(i64::MAX));
     }
+    if path == Path::Optimistic {
+        query.push(" AND NOT EXISTS (SELECT FROM lost_heads WHERE acceptance IS NULL)");
+    }
     if path == Path::Optimistic && !writes.opened.is_empty() {
         // LATERAL looks up each row. With a plain join the planner may read all unfinished operations.
         query.push(

@@ -1,5 +1,6 @@
 //! A batch in one transaction: lock, load, decide, write, commit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,52 +10,21 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::domain::event::{Event, NewEvent};
 use crate::domain::operation::{OperationId, Status};
 use crate::failpoint;
-use crate::ledger::batch::{self, Context, Head, Moved, Needs, Opened, UsedKey, Writes};
+use crate::ledger::batch::{self, Context, Moved, Needs, Opened, UsedKey, Writes};
 use crate::ledger::columns::{OPERATION, StoredRow, json_of};
 use crate::ledger::idempotency::{KEY, used_key};
+use crate::ledger::rewound::{Comparison, Memory};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
+use super::chain::read_chain;
+use super::failure::Failure;
 use super::key_change::KeyChange;
 
 pub(super) struct Store {
-    pool: SqlitePool,
-    limit: Duration,
-}
-
-/// Why a batch failed. Nothing was written.
-enum Failure {
-    /// The database refused a row.
-    Refused(sqlx::Error),
-    Other(LedgerError),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        // SQLITE_CONSTRAINT and its extended codes, which include errors that triggers raise.
-        let is_constraint = |code: &str| code.parse::<u32>().is_ok_and(|code| code & 0xff == 19);
-        match &error {
-            sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| is_constraint(&code)) => {
-                Self::Refused(error)
-            }
-            _ => Self::Other(LedgerError::from(error)),
-        }
-    }
-}
-
-impl From<LedgerError> for Failure {
-    fn from(error: LedgerError) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<Failure> for BatchError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(error) => Self::Refused(LedgerError::from(error)),
-            Failure::Other(error) => Self::Unavailable(error),
-        }
-    }
+    pub(super) pool: SqlitePool,
+    pub(super) limit: Duration,
+    pub(super) memory: Arc<Memory>,
 }
 
 #[async_trait]
@@ -65,8 +35,8 @@ impl BatchStore for Store {
 }
 
 impl Store {
-    pub(super) const fn new(pool: SqlitePool, limit: Duration) -> Self {
-        Self { pool, limit }
+    pub(super) const fn new(pool: SqlitePool, limit: Duration, memory: Arc<Memory>) -> Self {
+        Self { pool, limit, memory }
     }
 
     /// Changes an API key and writes its event in one transaction; false if there is nothing to change.
@@ -79,15 +49,14 @@ impl Store {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             let is_changed = change.write(&mut transaction).await?;
             if is_changed {
-                write(&mut transaction, &[Step::Record(Box::new(event))]).await?;
+                write(&mut transaction, &[Step::Record(Box::new(event))], &self.memory).await?;
                 transaction.commit().await?;
             }
             Ok::<_, Failure>(is_changed)
         });
         match changed.await {
             Ok(Ok(is_changed)) => Ok(is_changed),
-            Ok(Err(Failure::Refused(error))) => Err(LedgerError::from(error)),
-            Ok(Err(Failure::Other(error))) => Err(error),
+            Ok(Err(failure)) => Err(failure.into()),
             Err(elapsed) => Err(LedgerError::Unavailable(Box::new(elapsed))),
         }
     }
@@ -95,24 +64,31 @@ impl Store {
     async fn attempt(&self, steps: &[Step]) -> Result<(Vec<Written>, Vec<OperationId>), Failure> {
         let written = tokio::time::timeout(self.limit, async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let writes = write(&mut transaction, steps).await?;
+            let writes = write(&mut transaction, steps, &self.memory).await?;
             Ok::<_, Failure>((writes, transaction))
         });
-        let (writes, transaction) = written
-            .await
-            .unwrap_or_else(|elapsed| Err(LedgerError::Unavailable(Box::new(elapsed)).into()))?;
+        let written =
+            written.await.unwrap_or_else(|elapsed| Err(LedgerError::Unavailable(Box::new(elapsed)).into()));
+        if let Err(Failure::Other(LedgerError::Rewound(_))) = &written {
+            self.note_loss().await;
+        }
+        let (writes, transaction) = written?;
         failpoint::at!("batch.before-commit");
         // No time limit: the disk is local, and only the end of the commit shows its outcome.
         transaction.commit().await?;
+        self.memory.advance(writes.head);
         let operations = writes.operations();
         Ok((writes.written, operations))
     }
 }
 
 /// Decides and writes, without the commit.
-async fn write(connection: &mut SqliteConnection, steps: &[Step]) -> Result<Writes, Failure> {
-    let needs = batch::needs(steps);
-    let context = load(connection, needs).await?;
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    steps: &[Step],
+    memory: &Memory,
+) -> Result<Writes, Failure> {
+    let context = load(connection, batch::needs(steps), memory).await?;
     let writes = batch::decide(steps, context)?;
     for opened in &writes.opened {
         insert_operation(connection, opened).await?;
@@ -133,9 +109,11 @@ async fn write(connection: &mut SqliteConnection, steps: &[Step]) -> Result<Writ
     Ok(writes)
 }
 
-async fn load(connection: &mut SqliteConnection, needs: Needs) -> Result<Context, Failure> {
-    let head = sqlx::query("SELECT seq, hash FROM chain_head").fetch_one(&mut *connection).await?;
-    let head = Head { seq: head.try_get("seq")?, hash: head.hash("hash", "chain_head")? };
+async fn load(connection: &mut SqliteConnection, needs: Needs, memory: &Memory) -> Result<Context, Failure> {
+    let (head, comparison) = read_chain(connection, memory).await?;
+    if let Comparison::WentBack { rewound, .. } = comparison {
+        return Err(LedgerError::Rewound(rewound).into());
+    }
     let mut context = Context::at(head);
     for lock in needs.locks {
         let row = sqlx::query(

@@ -38,6 +38,7 @@ impl Leases for Sqlite {
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Claim>, LedgerError> {
+        self.limited(self.store.check_chain(&self.pool)).await?;
         let rows = self.limited(async {
             let mut transaction = self.write_pool.begin_with("BEGIN IMMEDIATE").await?;
             let claimed = sqlx::query(

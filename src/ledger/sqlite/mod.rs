@@ -1,10 +1,13 @@
 //! The ledger on SQLite: one file, one connection for writes, write-ahead log, every commit synced to disk.
 
 mod apply;
+mod chain;
+mod failure;
 mod key_change;
 mod keys;
 mod leases;
 mod lists;
+mod rewound;
 mod rows;
 mod snapshot;
 mod steps;
@@ -23,6 +26,7 @@ use crate::service::ledger::LedgerError;
 
 use super::metrics::WriterMetrics;
 use super::pools::Pools;
+use super::rewound::Memory;
 use super::writer::Writer;
 use super::{OpenError, Options, limited, migrations};
 
@@ -76,7 +80,8 @@ impl Sqlite {
         }
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
         Pools::default().with("read", &pool).with("write", &write_pool).register(metrics);
-        let store = Arc::new(apply::Store::new(write_pool.clone(), limit));
+        let memory = Arc::new(Memory::new(options.witness, metrics)?);
+        let store = Arc::new(apply::Store::new(write_pool.clone(), limit, memory));
         let writer = Writer::start(store.clone(), limit, WriterMetrics::new(metrics));
         Ok(Self { pool, write_pool, store, writer, limit })
     }

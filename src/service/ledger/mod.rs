@@ -7,14 +7,14 @@ mod lists;
 mod snapshot;
 mod steps;
 
-pub use error::LedgerError;
+pub use error::{LedgerError, Rewound};
 pub use keys::{ApiKey, Keys};
 pub use leases::{Backlog, Claim, Leases};
 pub use lists::{Checkpoint, EventCount, EventFilter, Lists, OperationFilter, Order};
 pub use snapshot::{EventBlock, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour};
 pub use steps::{
-    Advance, FirstRequest, IDEMPOTENCY_WINDOW, Idempotency, Opening, RequestIdentity, SecretIdentity, Step,
-    Steps, Written, event_of,
+    AcceptedLoss, Advance, FirstRequest, IDEMPOTENCY_WINDOW, Idempotency, Opening, RequestIdentity,
+    SecretIdentity, Step, Steps, Written, event_of,
 };
 
 /// The store of operations and audit events. Every method has a time limit.

@@ -136,6 +136,16 @@ pub enum Written {
     Recorded,
 }
 
+/// The outcome of accepting a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptedLoss {
+    Accepted,
+    /// No loss is noted. Nothing was written.
+    NothingLost,
+    /// Another event is the newest. Nothing was written.
+    NotNewest(i64),
+}
+
 /// Writes steps.
 #[async_trait]
 pub trait Steps: Send + Sync + 'static {
@@ -160,7 +170,14 @@ pub trait Steps: Send + Sync + 'static {
     /// Deletes up to `limit` idempotency keys created before `before`; returns how many.
     async fn forget_idempotency_keys(&self, before: Timestamp, limit: u32) -> Result<u64, LedgerError>;
 
-    /// Fails unless the ledger is migrated and writable.
+    /// Accepts that the log went back to the event `after`, which must be the newest one. Writes `event`, with the lost
+    /// heads in its `changes`.
+    async fn accept_loss(&self, after: i64, event: NewEvent) -> Result<AcceptedLoss, LedgerError>;
+
+    /// Saves what the process has to remember after its end.
+    async fn close(&self);
+
+    /// Fails unless the ledger is migrated and writable, and its log did not go back.
     async fn ready(&self) -> Result<(), LedgerError>;
 }
 

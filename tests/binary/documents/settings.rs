@@ -16,6 +16,7 @@ const COMMANDS: &[&[&str]] = &[
     &["keys", "revoke"],
     &["audit", "verify"],
     &["audit", "export"],
+    &["audit", "accept-loss"],
     &["migrate"],
     &["openapi"],
 ];
@@ -40,6 +41,7 @@ const KINDS: &[(&str, &str)] = &[
     ("REGEX", "regular expression"),
     ("REGION", "text"),
     ("SCOPE", "scope"),
+    ("SEQ", "number"),
     ("STYLE", "style"),
     ("URL", "URL"),
     ("WHEN", "time"),
