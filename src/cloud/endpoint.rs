@@ -1,4 +1,4 @@
-//! Where the cloud is: its URL, taken apart once.
+//! The URL of the cloud's API.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use reqwest::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub url: String,
-    /// The host with its port where that is not the scheme's own: what is signed unless something else is set.
+    /// The host, with its port unless that is the scheme's default. The signature contains it unless a setting overrides it.
     pub host: String,
     pub path: String,
     /// The host is this machine.
@@ -32,10 +32,10 @@ pub enum InvalidEndpoint {
 }
 
 impl Endpoint {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// If it can't be the cloud's, or would send secrets in clear over a network without leave.
+    /// If it can't be the cloud's, or would send secrets unencrypted over a network without permission.
     pub fn parse(text: &str, allow_plain_http: bool) -> Result<Self, InvalidEndpoint> {
         let url: Url = text.parse().map_err(|_| InvalidEndpoint::NoUrl)?;
         let host = url.host_str().ok_or(InvalidEndpoint::NoUrl)?;

@@ -1,5 +1,4 @@
-//! One exchange over HTTP, and what its end proves. Only a connection that never came about proves that nothing was
-//! sent.
+//! One HTTP exchange and what its end proves. Only a failed connection attempt proves that nothing was sent.
 
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use crate::failpoint;
 
 use super::hidden::Hidden;
 
-/// The largest answer that is read; a page of 50 tunnels has some 100 KB.
+/// Size limit of an answer; a page of 50 tunnels has about 100 KB.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
-/// An idle connection older than this is not used again: the other end may just be closing it, and a change that is
-/// sent into that has an unknown outcome.
+/// Longest idle time of a reused connection. The cloud may be closing an older one, and a change that is sent into a closing
+/// connection has an unknown outcome.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// A signed call.
@@ -29,15 +28,15 @@ pub(super) struct Signed {
 pub(super) enum Exchange {
     /// Nothing was sent.
     Unreachable,
-    /// It was sent (or may have been), and no whole answer came.
+    /// The call was (or may have been) sent; the answer was incomplete.
     Lost,
-    /// It was sent (or may have been), and the time limit is over.
+    /// The call was (or may have been) sent; the time limit passed.
     TimedOut,
-    /// A whole answer.
+    /// A complete answer.
     Answered { status: u16, body: Zeroizing<Vec<u8>> },
 }
 
-/// Why no HTTP client could be made.
+/// Why no HTTP client could be created.
 #[derive(Debug, thiserror::Error)]
 pub enum NoClient {
     #[error("no HTTP client could be set up")]
@@ -46,14 +45,14 @@ pub enum NoClient {
     Address,
 }
 
-/// The address, read once.
+/// Parses the address.
 pub(super) fn address(url: &str) -> Result<Url, NoClient> {
     Url::parse(url).map_err(|_| NoClient::Address)
 }
 
 /// A client that sends nothing twice: no redirects, no retries of its own, HTTP/1.1 only.
 pub(super) fn http_client(connect_timeout: Duration, loopback: bool) -> Result<reqwest::Client, NoClient> {
-    // The first one in the process stays; it is always the same.
+    // Only the first call in the process has an effect; every call installs the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .http1_only()
@@ -64,7 +63,7 @@ pub(super) fn http_client(connect_timeout: Duration, loopback: bool) -> Result<r
         .tcp_nodelay(true)
         .user_agent(concat!("tunnelgate/", env!("CARGO_PKG_VERSION")));
     if loopback {
-        // A proxy has no business between two processes of one machine.
+        // Calls between two processes of one machine use no proxy.
         builder = builder.no_proxy();
     }
     Ok(builder.build()?)
@@ -72,7 +71,7 @@ pub(super) fn http_client(connect_timeout: Duration, loopback: bool) -> Result<r
 
 /// Posts a signed call and reads the answer, until the deadline.
 pub(super) async fn post(client: &reqwest::Client, url: &Url, signed: Signed, deadline: Instant) -> Exchange {
-    // Not copied: the one buffer that holds the secrets is wiped when it is dropped.
+    // The body is not copied: the only buffer with the secrets is wiped when it is dropped.
     let body = Bytes::from_owner(signed.body.into_bytes());
     let request = client.post(url.clone()).headers(signed.headers).body(body);
     let exchange = async {

@@ -1,19 +1,19 @@
-//! Words of the cloud without our secrets. A server that is out of order may repeat the call that it got, key and all.
+//! Removes secrets from the cloud's texts. A broken server may echo the call, including the pre-shared key.
 
 use secrecy::zeroize::Zeroizing;
 
 use crate::domain::echo::{WITHHELD, decodings};
 use crate::domain::fingerprint::hex;
 
-/// The longest text of the cloud that is kept, in characters.
+/// Length limit of a stored text, in characters.
 const MAX_TEXT: usize = 500;
-/// A shorter secret may stand in any text by chance, and proves nothing there.
+/// Texts contain shorter secrets by chance.
 const TELLING: usize = 6;
 
-/// A text that may be stored and shown: without secrets and control characters, and not too long.
+/// The text without secrets and control characters, cut to the length limit.
 pub(super) fn cleaned(mut text: String, secrets: &[&str]) -> String {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        // Where a short one was cut out, what stays would spell it.
+        // The rest of the text would reveal a short secret that was cut out of it.
         if secret.len() < TELLING && text.contains(secret) {
             return WITHHELD.into();
         }
@@ -25,13 +25,13 @@ pub(super) fn cleaned(mut text: String, secrets: &[&str]) -> String {
     tidy(&text)
 }
 
-/// A text that any database takes: without control characters (PostgreSQL's JSON has no U+0000), and not too long.
+/// The text without control characters (PostgreSQL's JSON has no U+0000), cut to the length limit.
 pub(super) fn tidy(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT).collect()
 }
 
-/// A code that may be stored and shown; `None` if it repeats a secret. Codes are words to be matched, so nothing is
-/// cut out of one that looks like a word.
+/// The code in a form that can be stored; `None` if it contains a secret. A code that looks like a word stays whole, because
+/// it is compared with known codes.
 pub(super) fn cleaned_code(code: String, secrets: &[&str]) -> Option<String> {
     if repeats(&code, secrets) {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn cleaned_code(code: String, secrets: &[&str]) -> Option<String> {
     Some(if is_word { code } else { cleaned(code, secrets) })
 }
 
-/// True if the text holds one of the secrets, as it is or as URLs, JSON, HTML or hex spell it.
+/// True if the text contains a secret, plain or encoded as in URLs, JSON, HTML or hex.
 fn repeats(text: &str, secrets: &[&str]) -> bool {
     let mut secrets = secrets.iter().filter(|secret| secret.len() >= TELLING).peekable();
     if secrets.peek().is_none() {
@@ -51,7 +51,7 @@ fn repeats(text: &str, secrets: &[&str]) -> bool {
     secrets.any(|secret| {
         let plain = Zeroizing::new(secret.replace('\\', ""));
         let hex = Zeroizing::new(hex(secret.as_bytes()));
-        // A spelling that lost most of the secret stands in any text by chance, as a short secret does.
+        // Texts contain a spelling that lost most of the secret by chance, like a short secret.
         let spellings = [*secret, &**plain, &**hex].into_iter().filter(|spelt| spelt.len() >= TELLING);
         spellings.into_iter().any(|spelt| decodings.iter().any(|decoded| decoded.contains(spelt)))
     })

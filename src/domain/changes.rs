@@ -1,4 +1,4 @@
-//! What was asked for, as it may be stored and shown: the patch with every secret replaced by its fingerprint.
+//! The requested changes in the form that is stored and shown: secrets are replaced with their fingerprints.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl From<Map<String, Value>> for Changes {
 }
 
 impl Changes {
-    /// The members, in the words of the patch.
+    /// The members, named as in the patch.
     #[must_use]
     pub fn members(&self) -> &Map<String, Value> {
         &self.0

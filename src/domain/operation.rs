@@ -1,5 +1,5 @@
 //! An operation: one accepted patch on its way from request to a final status. A transition consumes the old state
-//! and gives the new one together with its events, so that the two can't come apart.
+//! and returns the new one with the kind of its event, so that the two always match.
 
 use super::changes::Changes;
 use super::event::{Actor, EventKind, Route};
@@ -9,7 +9,7 @@ use super::verification::Verification;
 
 pub use super::outcome::{ErrorCode, OperationError, OperationId, Outcome, Status, UpstreamError};
 
-/// A state with what belongs to it.
+/// A state with its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     Pending,
@@ -23,7 +23,7 @@ pub enum State {
 }
 
 impl State {
-    /// The word of this state.
+    /// The status of this state.
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {
@@ -51,7 +51,7 @@ impl State {
         }
     }
 
-    /// Why it did not succeed, or why nobody knows yet.
+    /// The reason of a failure, or of an unknown outcome.
     #[must_use]
     pub const fn error(&self) -> Option<&OperationError> {
         match self {
@@ -63,7 +63,7 @@ impl State {
         }
     }
 
-    /// What reading back showed.
+    /// The result of reading the tunnel back.
     #[must_use]
     pub const fn verification(&self) -> Option<&Verification> {
         match self {
@@ -72,7 +72,7 @@ impl State {
         }
     }
 
-    /// Puts a state together from the columns of a row; `None` if they do not fit each other.
+    /// Builds a state from the columns of a row; `None` if they contradict each other.
     #[must_use]
     pub fn from_columns(
         status: Status,
@@ -96,19 +96,19 @@ impl State {
 /// A step that an operation can take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transition {
-    /// The cloud took the change.
+    /// The cloud accepted the change.
     Submit { task_id: String },
     /// Nothing was changed.
     Reject { error: OperationError },
-    /// The change may have happened; nobody knows.
+    /// The outcome is unknown: the change may have happened.
     LoseTrack { reason: OperationError },
-    /// It is done and the tunnel was read back.
+    /// The change is done and the tunnel was read back.
     Succeed { verification: Verification },
-    /// It ended, and the tunnel is not as requested.
+    /// The change ended, and the tunnel does not have the requested values.
     Diverge { verification: Verification },
-    /// It is known not to have happened.
+    /// The change did not happen.
     Fail { error: OperationError },
-    /// The time limit is over.
+    /// The time limit has passed.
     TimeOut { error: OperationError },
 }
 
@@ -160,14 +160,14 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The word of its state.
+    /// The status.
     #[must_use]
     pub const fn status(&self) -> Status {
         self.state.status()
     }
 
-    /// True if it proves that nothing happened and asks to try again (429 and 503), so that a retry under the same
-    /// `Idempotency-Key` is a new request.
+    /// True if the operation was rejected for a reason that passes (429 and 503): a retry under the same `Idempotency-Key` is
+    /// then a new request.
     #[must_use]
     pub const fn leaves_key_unused(&self) -> bool {
         match &self.state {
@@ -176,7 +176,7 @@ impl Operation {
         }
     }
 
-    /// What the audit log says of its state.
+    /// The outcome for the audit log.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         Outcome {

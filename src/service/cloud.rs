@@ -1,4 +1,4 @@
-//! What the service needs of the cloud. Answers are masked before they reach the service.
+//! What the service needs from the cloud. Answers are masked before they reach the service.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::domain::secret::PreSharedKey;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::tunnel::Tunnel;
 
-/// A change as it is sent: a patch whose partial groups have been merged into whole ones.
+/// The change to send: a patch whose partial groups were merged into whole ones.
 #[derive(Debug, Clone)]
 pub struct TunnelChange {
     pub path: TunnelPath,
@@ -29,22 +29,22 @@ pub struct TunnelChange {
     pub ipsec: Option<IpsecSettings>,
 }
 
-/// Why the cloud said no. Nothing was changed.
+/// Why the cloud refused a call. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// No such VPC, gateway or tunnel, or they do not belong together.
     NotFound,
-    /// A parameter is wrong.
+    /// A parameter is invalid.
     InvalidParameter,
     /// The tunnel's state does not allow it now.
     WrongState,
-    /// Quota or rate, still so after the retries that the time limit allowed.
+    /// Quota or rate limit, also after the retries within the time limit.
     RateLimited,
-    /// Signature, credentials or permission: the gateway's own fault.
+    /// Signature, credentials or permissions of the gateway.
     Credentials,
     /// The signature was refused as expired, twice: the gateway's clock may be wrong.
     Expired,
-    /// Closed for maintenance.
+    /// The cloud has closed the call for maintenance.
     Unavailable,
     /// Any other refusal, in the cloud's own words.
     Other,
@@ -54,17 +54,17 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the gateway's call budget is used up")]
 pub struct NoSlot {
-    /// When a slot is to be expected.
+    /// Expected time until a slot is free.
     pub retry_after: Duration,
 }
 
-/// The right to start one call, held against the call budget. Dropped unused, it is given back.
+/// The right to start one call. It counts against the call budget until it is used or dropped.
 pub trait Slot: Send + Sync {
     /// The call starts now.
     fn start(self: Box<Self>);
 }
 
-/// Until when a change may be sent. Both clocks must agree: the monotonic one stands still while a machine is
+/// Until when a change may be sent. Both clocks must agree: the monotonic clock stops while a machine is
 /// suspended, and the wall clock can be set.
 #[derive(Debug, Clone, Copy)]
 pub struct SendLease {
@@ -88,10 +88,10 @@ pub struct Permit {
     pub lease: SendLease,
 }
 
-/// What became of a change. There is no error beside it: every end of the call is one of these.
+/// The outcome of a change. Every end of the call is one of these; there is no other error.
 #[derive(Debug, Clone)]
 pub enum Sent {
-    /// The cloud took it. `None`: it said so without naming a task.
+    /// The cloud accepted the change. `None`: it named no task.
     Accepted { task_id: Option<String> },
     /// The cloud refused; nothing was changed.
     Refused(Refusal),
@@ -99,35 +99,36 @@ pub enum Sent {
     Unreachable,
     /// The lease was over before the change was sent: nothing was sent.
     TooLate,
-    /// It was sent, and no answer proves what became of it.
+    /// The change was sent, and no answer proves its outcome.
     Unknown,
 }
 
-/// The end of a change with what the log keeps of it.
+/// The outcome of a change, with the part of the answer that the audit log keeps.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub sent: Sent,
     pub upstream: Upstream,
 }
 
-/// The call that a change would be, for people: secrets are masked, and what is drawn for each call has a placeholder.
+/// The call that a change would make, for people. Secrets are masked; values that differ from call to call have a
+/// placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
     pub method: &'static str,
     /// The host that is signed.
     pub host: String,
     pub path: String,
-    /// Every parameter of the form, in the order in which it is sent.
-    pub parameters: Vec<(String, String)>,
+    /// Every parameter by the cloud's name, in the order in which the call sends them.
+    pub parameters: Vec<(String, Value)>,
 }
 
-/// What the cloud says of a task.
+/// The status of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TaskStatus {
     Succeeded,
     Failed,
     Running,
-    /// A status that no document names: never a success.
+    /// An undocumented status: never a success.
     Unrecognized,
 }
 
@@ -139,24 +140,24 @@ pub struct TaskReport {
     pub upstream: Upstream,
 }
 
-/// Why a read gave nothing.
+/// Why a read failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ReadFailure {
-    /// The cloud has no such thing.
+    /// The cloud has no such resource.
     #[error("the cloud has no such resource")]
     NotFound,
-    /// The call budget had no place within the time limit.
-    #[error("the gateway's call budget had no place in time")]
+    /// The call budget had no free slot within the time limit.
+    #[error("the gateway's call budget had no free slot in time")]
     NoBudget { retry_after: Duration },
     /// The cloud refused.
     #[error("the cloud refused the call")]
     Refused(Refusal),
-    /// No connection, no answer, or one that can't be read, also after retries.
+    /// No connection, no answer, or an unreadable one, also after retries.
     #[error("the cloud gave no usable answer")]
     NoAnswer,
 }
 
-/// A read that gave nothing, with what the cloud said.
+/// A failed read, with the cloud's answer.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{failure}")]
 pub struct ReadError {
@@ -164,18 +165,18 @@ pub struct ReadError {
     pub upstream: Upstream,
 }
 
-/// What a call is for; decides who goes first when the call budget is short.
+/// The purpose of a call. The call budget divides its slots between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// A change, and the read that it needs first.
+    /// A change, and the read before it.
     Change,
-    /// Following an operation.
+    /// Polling an operation.
     Poll,
-    /// A consumer's own read.
+    /// A read by a caller.
     Read,
 }
 
-/// The cloud. Every method has ended by its own time limit, retries included, and takes its calls from one budget.
+/// The cloud. Every method has a time limit, which includes its retries; all calls share one budget.
 #[async_trait]
 pub trait Cloud: Send + Sync + 'static {
     /// What this version of the API requires of a patch.
@@ -198,10 +199,10 @@ pub trait Cloud: Send + Sync + 'static {
     /// The call that [`Self::modify`] would make. Nothing is sent.
     fn preview(&self, change: &TunnelChange) -> Preview;
 
-    /// Asks about a task.
+    /// Reads the status of a task.
     async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError>;
 
-    /// Reads the one tunnel at the path; one that is elsewhere is `NotFound`. Uses the slot, or gives it back where
+    /// Reads the tunnel at the path; a tunnel with other parents is `NotFound`. Uses the slot, or gives it back where
     /// it needs none; without one it waits for its own.
     async fn tunnel(
         &self,

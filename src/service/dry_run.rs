@@ -1,4 +1,4 @@
-//! What a change would do: everything up to the call, and not the call. Nothing is stored.
+//! Dry runs: everything up to the call to the cloud. Nothing is sent or stored.
 
 use std::collections::HashSet;
 
@@ -20,41 +20,41 @@ use super::prepare;
 use super::read_back::{self, Comparison};
 use super::request::{Modify, ModifyError};
 
-/// Operations of a tunnel that are looked at for one that is not final. Only the newest can be, but ids of two replicas
-/// whose clocks differ may stand in the wrong order.
+/// Newest operations of a tunnel to search for one that is not final. Only the last can be unfinished, but the clocks of
+/// two replicas may put their ids in the wrong order.
 const NEWEST: u32 = 5;
 
 /// Replaces a secret.
 const MASKED: &str = "***";
 
-/// A field that the patch gives.
+/// A field of the patch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     /// JSON pointer into the patch.
     pub pointer: String,
-    /// What the tunnel has; `null` where the cloud does not show it.
+    /// The tunnel's value; `null` if the cloud does not show the field.
     pub current: Value,
     pub wanted: Value,
-    /// Whether the two differ; `None` where the cloud shows too little to tell.
+    /// Whether the two differ; `None` if the cloud shows too little to compare them.
     pub differs: Option<bool>,
 }
 
-/// What a change would do.
+/// The result of a dry run.
 #[derive(Debug)]
 pub struct DryRun {
-    /// The tunnel's tag now.
+    /// The tunnel's current tag.
     pub etag: ETag,
-    /// What would be sent, in the words of a patch: touched groups are whole.
+    /// The change that would be sent, as a patch with whole groups.
     pub merged: Map<String, Value>,
     pub fields: Vec<Field>,
     pub call: Preview,
-    /// The operation on this tunnel that is not final: while it lasts the change would be refused.
+    /// The unfinished operation on this tunnel; until it ends, the change would be refused.
     pub in_progress: Option<OperationId>,
 }
 
 impl Service {
-    /// Shows what [`Self::modify`] would do now. The tunnel is read; nothing that changes anything is sent, and neither
-    /// an operation nor an `Idempotency-Key` is stored.
+    /// Shows what [`Self::modify`] would do. Reads the tunnel, sends no change, and stores neither an operation nor an
+    /// `Idempotency-Key`.
     ///
     /// # Errors
     /// Where the change would be refused before anything is sent.
@@ -75,7 +75,7 @@ impl Service {
         })
     }
 
-    /// Found under every id that the cloud has for the tunnel: a change holds it whatever it was called in its path.
+    /// Searches under every id of the tunnel: a change locks the tunnel whichever id its path has.
     async fn operation_in_progress(
         &self,
         path: &TunnelPath,
@@ -122,7 +122,7 @@ fn merged(change: &TunnelChange) -> Map<String, Value> {
     members
 }
 
-/// Without the members that are not sent.
+/// Removes the members that are not sent.
 fn given(mut group: Value) -> Value {
     if let Value::Object(members) = &mut group {
         members.retain(|_, value| !value.is_null());
@@ -139,7 +139,7 @@ fn fields(changes: &Changes, shown: &TunnelView, comparison: &Comparison) -> Vec
     }
     let field = |pointer: String, wanted: &Value| {
         let is_secret = pointer == "/pre_shared_key";
-        // Whether a guess is right must not be tried out here, where no event is left.
+        // A dry run leaves no event, so it must not tell whether a guess is right.
         let wanted = if is_secret { json!(MASKED) } else { wanted.clone() };
         let differs = if is_secret || comparison.unshown.contains(&pointer) {
             None

@@ -1,4 +1,4 @@
-//! API keys: made, listed, revoked, and recognised. Only the SHA-256 of a token is stored.
+//! API keys. The ledger stores the SHA-256 of a token, never the token.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use crate::domain::timestamp::Timestamp;
 use super::Service;
 use super::ledger::{ApiKey, LedgerError};
 
-/// What every token begins with, so that a leaked one can be recognised.
+/// Prefix of every token, so that secret scanners recognise a leaked one.
 pub const TOKEN_PREFIX: &str = "tg_";
 /// Random bytes in a token.
 const TOKEN_BYTES: usize = 32;
 
-/// A new key and its token, which exists nowhere else.
+/// A new key with its token. The token is not stored anywhere.
 pub struct NewKey {
     pub key: ApiKey,
     pub token: SecretString,
 }
 
-/// Draws a key. It is not stored yet: see [`super::ledger::Ledger::create_key`].
+/// Creates a key. The caller stores it with [`super::ledger::Keys::create_key`].
 pub fn draw(
     chance: &dyn Chance,
     name: &str,
@@ -49,7 +49,7 @@ pub fn draw(
     NewKey { key, token }
 }
 
-/// The event that says that a key was created or revoked. It holds what the key may do, never its token.
+/// The event of a key's creation or revocation. It contains the key's grants, never its token.
 pub fn event(kind: EventKind, key: &ApiKey, id: Uuid, now: Timestamp) -> NewEvent {
     let grants: Vec<Value> = key
         .grants
@@ -73,7 +73,7 @@ fn sha256(token: &SecretString) -> [u8; 32] {
 }
 
 impl Service {
-    /// Who a bearer token stands for; `None` if nobody, or nobody any more.
+    /// The principal of a bearer token; `None` if the token is unknown, expired or revoked.
     pub async fn principal_of_token(&self, token: &SecretString) -> Result<Option<Principal>, LedgerError> {
         if !token.expose_secret().starts_with(TOKEN_PREFIX) {
             return Ok(None);

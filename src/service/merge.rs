@@ -1,5 +1,5 @@
-//! A partial group never weakens a tunnel: what the patch leaves open is filled in from the tunnel as it is, because
-//! no document says whether the cloud keeps a field that is left out or falls back to its (weak) default.
+//! Merges a partial group with the tunnel's current settings. No document says whether the cloud keeps an omitted field or
+//! resets it to its (weak) default, so the gateway always sends whole groups.
 
 use crate::domain::ids::TunnelPath;
 use crate::domain::ike::{Identity, IkePatch, IkeSettings};
@@ -21,7 +21,7 @@ pub(super) fn is_partial(patch: &Patch, together: bool) -> bool {
         || together && patch.ike.is_some() != patch.ipsec.is_some()
 }
 
-/// The change with every group just as the patch gives it.
+/// The change with every group exactly as in the patch.
 pub(super) fn as_given(path: &TunnelPath, patch: &Patch) -> TunnelChange {
     TunnelChange {
         path: path.clone(),
@@ -33,7 +33,7 @@ pub(super) fn as_given(path: &TunnelPath, patch: &Patch) -> TunnelChange {
     }
 }
 
-/// The change with every touched group whole: the patch over what the tunnel has.
+/// The change with every touched group whole: the patch over the tunnel's settings.
 ///
 /// # Errors
 /// If a setting that neither the patch nor the tunnel gives would be left to the cloud's default.
@@ -118,7 +118,7 @@ fn whole_ike(settings: &IkeSettings) -> Result<(), Unshown> {
     shown(&settings.sa_lifetime_seconds, "ike.sa_lifetime_seconds")?;
     shown(&settings.local_identity, "ike.local_identity")?;
     shown(&settings.remote_identity, "ike.remote_identity")?;
-    // Without a local address the cloud takes the gateway's own, which is what it had.
+    // Without a local address the cloud uses the gateway's own, which the tunnel had.
     if settings.local_identity.as_deref() == Some("fqdn") {
         shown(&settings.local_fqdn, "ike.local_identity.fqdn")?;
     }

@@ -1,4 +1,4 @@
-//! What the product *does*, and what it needs from the outside: a [`cloud::Cloud`] and a [`ledger::Ledger`].
+//! The product's work, and the traits that it needs: [`cloud::Cloud`] and [`ledger::Ledger`].
 
 pub mod audit;
 pub mod cloud;
@@ -48,28 +48,28 @@ words! {
     }
 }
 
-/// What the operator decides about the service's work.
+/// The operator's settings for the service.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// Read, merge and send a partial `ike` or `ipsec` group whole; false sends it as given.
     pub merge_partial_groups: bool,
     /// When the tunnel is read before a change.
     pub read_before: ReadBefore,
-    /// What the reason of every change must match; `None` if a change needs no reason.
+    /// The pattern that the reason of every change must match; `None` if a change needs no reason.
     pub require_reason: Option<Regex>,
     /// The time limit of one call to the cloud.
     pub upstream_timeout: Duration,
-    /// The first wait before a task is asked about.
+    /// Wait before the first poll of a task.
     pub poll_interval: Duration,
-    /// The ceiling of the waits' growth.
+    /// Longest wait between two polls.
     pub poll_max_interval: Duration,
-    /// After that an operation is `timed_out`.
+    /// Age at which an operation becomes `timed_out`.
     pub task_timeout: Duration,
-    /// How long a change without an answer may still turn up.
+    /// How long a change that was sent without an answer may still take effect.
     pub settle_window: Duration,
 }
 
-/// The service: what every request handler and the tracker work with.
+/// The service. Request handlers and the tracker share it.
 #[derive(Clone)]
 pub struct Service {
     pub(crate) cloud: Arc<dyn Cloud>,
@@ -83,7 +83,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Puts the service together.
+    /// Creates the service.
     pub fn new(
         cloud: Arc<dyn Cloud>,
         ledger: Arc<dyn Ledger>,

@@ -1,4 +1,4 @@
-//! Looking at operations and events, and waiting for an operation's end.
+//! Reading operations and events, and waiting for an operation's end.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use super::audit::{self, Checked, Segment};
 use super::ledger::{Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order};
 use super::watched::Snapshot;
 
-/// How the unfinished work stands.
+/// The unfinished work, for metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unfinished {
     /// Operations that are not final, by status.
     pub by_status: Vec<(Status, u64)>,
-    /// Since when the oldest of them is open; zero if there is none.
+    /// Age of the oldest of them; zero if there is none.
     pub oldest_age: Duration,
-    /// How long the work that has waited longest is due; zero if nothing is.
+    /// How long the most overdue operation has been due; zero if none is.
     pub lag: Duration,
 }
 
@@ -33,8 +33,8 @@ impl Service {
         self.ledger.operation(id, vpcs).await
     }
 
-    /// The operation as soon as it is final, or as it is when `enough` ends. Holds no database connection while it
-    /// waits.
+    /// Waits until the operation is final or `enough` ends; returns the operation in its current state. The wait holds no
+    /// database connection.
     pub async fn wait(
         &self,
         id: OperationId,
@@ -56,14 +56,14 @@ impl Service {
         };
         tokio::select! {
             operation = ended => Ok(Some(operation)),
-            // The last look: a step of another replica may have gone untold so far.
+            // A step of another replica may not have been notified.
             () = enough => self.operation(id, vpcs).await,
         }
     }
 
     /// One operation with its steps so far, if the caller may see its VPC.
     pub async fn snapshot(&self, id: OperationId, vpcs: &VpcScope) -> Result<Option<Snapshot>, LedgerError> {
-        // The operation first: the steps that are read after it are never fewer than those that led to its state.
+        // The operation first: steps that are read later include all that led to its state.
         let Some(operation) = self.operation(id, vpcs).await? else { return Ok(None) };
         let events = self.ledger.events_of(&[id]).await?;
         Ok(Some(Snapshot { operation, events }))
@@ -85,7 +85,7 @@ impl Service {
         self.ledger.event(seq, vpcs).await
     }
 
-    /// Events in an order.
+    /// Events in the given order.
     pub async fn events(
         &self,
         vpcs: &VpcScope,
@@ -97,7 +97,7 @@ impl Service {
         self.ledger.events(vpcs, filter, order, after, limit).await
     }
 
-    /// Events counted by stretch of time and by kind.
+    /// Counts events by time bucket and kind.
     pub async fn event_counts(
         &self,
         vpcs: &VpcScope,
@@ -107,17 +107,17 @@ impl Service {
         self.ledger.event_counts(vpcs, filter, bucket).await
     }
 
-    /// Checks a stretch of the chain.
+    /// Verifies a segment of the chain.
     pub async fn verify_segment(&self, segment: Segment) -> Result<Checked, LedgerError> {
         audit::verify_segment(&*self.ledger, segment).await
     }
 
-    /// The newest event's place in the chain.
+    /// Position and hash of the newest event.
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
         self.ledger.checkpoint().await
     }
 
-    /// How the unfinished work of all replicas stands.
+    /// The unfinished work of all replicas.
     pub async fn unfinished(&self) -> Result<Unfinished, LedgerError> {
         let now = self.clock.now();
         let backlog = self.ledger.backlog(now).await?;
@@ -128,7 +128,7 @@ impl Service {
         })
     }
 
-    /// Fails unless the ledger is migrated and can be written.
+    /// Fails unless the ledger is migrated and writable.
     pub async fn ready(&self) -> Result<(), LedgerError> {
         self.ledger.ready().await
     }

@@ -1,4 +1,4 @@
-//! Following an operation to its end: one idempotent step at a time, each under a lease.
+//! Moves operations to their final status: one idempotent step at a time, each under a lease.
 
 use std::time::Duration;
 
@@ -20,25 +20,25 @@ use super::{Service, outcome, read_back};
 /// Reads of a tunnel that must agree before it counts as different, or as unreadable: the cloud's reads may lag behind
 /// its tasks.
 const READ_BACKS: u32 = 3;
-/// A look at an operation makes two calls at most, each of which may wait for its slot as long as it may take.
+/// One step makes up to two calls. Each may wait for its slot as long as it may take itself.
 const CALLS: u32 = 4;
-/// What a tracker's lease lasts beyond its calls.
+/// Time that a tracker's lease lasts beyond its calls.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
-/// The action that the log names for a read of the tunnel (API 2.0).
+/// The action that the audit log names for a read of the tunnel (API 2.0).
 const TUNNEL_READ: &str = "DescribeVpnConn";
 
-/// What one look at an operation led to.
+/// The outcome of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tracked {
-    /// It took a step.
+    /// The operation moved to another status.
     Advanced,
-    /// Nothing new: it will be looked at again.
+    /// Nothing new; the tracker polls it again later.
     Snoozed,
-    /// Somebody else holds it by now; nothing was written.
+    /// Another tracker holds the operation; nothing was written.
     LeaseLost,
 }
 
-/// What to do after a look.
+/// What to write after a poll.
 enum Next {
     Step(Box<Transition>, Option<Upstream>),
     Later { read_back: bool },
@@ -56,20 +56,20 @@ impl Service {
         self.rules.upstream_timeout * CALLS + LEASE_MARGIN
     }
 
-    /// Takes up to `limit` operations that are due, under a lease.
+    /// Claims up to `limit` due operations.
     pub async fn claim_due(&self, holder: &str, limit: u32) -> Result<Vec<Claim>, LedgerError> {
         let now = self.clock.now();
         self.ledger.claim(holder, now, now.plus(self.lease()), limit).await
     }
 
-    /// How long until something is due; at most one poll interval, because another replica may open operations.
+    /// Time until the next operation is due; at most one poll interval, because another replica may open operations.
     pub async fn until_due(&self) -> Result<Duration, LedgerError> {
         let next = self.ledger.next_due().await?;
         let wait = next.map_or(Duration::MAX, |due| due.since(self.clock.now()));
         Ok(wait.min(self.rules.poll_interval))
     }
 
-    /// Looks at a claimed operation once and writes what follows from it.
+    /// Polls a claimed operation once and writes the result.
     pub async fn track(&self, claim: Claim) -> Result<Tracked, LedgerError> {
         failpoint::at!("track.claimed");
         let next = match &claim.operation.state {
@@ -112,7 +112,7 @@ impl Service {
         upstream: Option<Upstream>,
     ) -> Result<Tracked, LedgerError> {
         let now = self.clock.now();
-        // An operation that just became unknown is read at once.
+        // The tunnel of an operation that became `unknown` is read at once.
         let due_at = match transition {
             Transition::LoseTrack { .. } => now,
             _ => now.plus(self.first_wait()),
@@ -134,7 +134,7 @@ impl Service {
         failpoint::at!("track.written");
         match written {
             Written::Advanced(operation) => {
-                info!(operation_id = %id, status = %operation.status(), "operation moved on");
+                info!(operation_id = %id, status = %operation.status(), "operation changed its status");
                 Ok(Tracked::Advanced)
             }
             other => {
@@ -144,7 +144,7 @@ impl Service {
         }
     }
 
-    /// Asks the cloud about the task.
+    /// Polls the task.
     async fn poll(&self, claim: &Claim, task_id: &str) -> Next {
         let answer = self.cloud.task(task_id).await;
         failpoint::at!("poll.answered");
@@ -173,7 +173,7 @@ impl Service {
             }
             TaskStatus::Running => self.later_or_time_out(claim, Some(upstream)),
             TaskStatus::Unrecognized => {
-                warn!(operation_id = %claim.operation.id, "the cloud gave a task status that no document names");
+                warn!(operation_id = %claim.operation.id, "the cloud returned an undocumented task status");
                 self.later_or_time_out(claim, Some(upstream))
             }
         }
@@ -198,7 +198,7 @@ impl Service {
         upstream
     }
 
-    /// The task ended well: reads the tunnel back, up to [`READ_BACKS`] times while it is not as requested.
+    /// The task succeeded: reads the tunnel back, up to [`READ_BACKS`] times while it does not have the requested values.
     async fn read_back(&self, claim: &Claim, task: Upstream) -> Next {
         let operation = &claim.operation;
         let again = claim.read_backs + 1 < READ_BACKS;
@@ -214,7 +214,7 @@ impl Service {
                 }
                 comparison.verdict()
             }
-            // The gateway did not ask: that says nothing about the tunnel.
+            // The gateway made no call, so it learned nothing about the tunnel.
             Err(ReadError { failure: ReadFailure::NoBudget { .. }, .. }) => return LATER,
             Err(_) if again => return Next::Later { read_back: true },
             Err(error) => Verification::Unavailable { reason: Some(error.to_string()) },
@@ -270,7 +270,7 @@ impl Service {
         since >= if is_accepted { self.rules.task_timeout } else { self.rules.settle_window }
     }
 
-    /// A call gave no answer. Where the gateway itself did not make it, nothing follows from that.
+    /// The result of a call without an answer. A call that the gateway did not make decides nothing.
     fn unanswered(&self, claim: &Claim, error: ReadError) -> Next {
         match error.failure {
             ReadFailure::NoBudget { .. } => LATER,

@@ -1,4 +1,4 @@
-//! Looking at tunnels as the cloud has them now.
+//! Reads the current state of tunnels from the cloud.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::cloud::{Priority, ReadError, ReadFailure};
 use super::ledger::LedgerError;
 use super::{Service, outcome};
 
-/// Why there is nothing to show.
+/// Why a tunnel could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TunnelError {
-    /// In the words of a change that would be rejected for it.
+    /// With the same error as a change that is refused for the reason.
     #[error("{}", error.detail)]
     Refused {
         error: OperationError,
-        /// When to try again, where that is known.
+        /// When to retry, if that is known.
         retry_after: Option<Duration>,
     },
     #[error(transparent)]
@@ -26,7 +26,7 @@ pub enum TunnelError {
 }
 
 impl TunnelError {
-    /// There is no such tunnel, or none that the caller may see: the two must look the same.
+    /// The tunnel does not exist, or the caller may not see it. Both look the same on purpose.
     #[must_use]
     pub fn not_found() -> Self {
         outcome::error(ErrorCode::TunnelNotFound).into()
@@ -60,10 +60,11 @@ impl Service {
     }
 
     /// Tunnels of a gateway in the order of their ids, those after `after`, and at most `limit` of them. The cloud
-    /// pages by place, which shifts when a tunnel comes or goes; a place by id does not, so all are read each time.
+    /// pages by offset, which shifts when a tunnel is created or deleted. A cursor by id does not shift, so each page reads
+    /// all tunnels.
     ///
     /// # Errors
-    /// If the cloud does not show any tunnel there: it does not tell an empty gateway from one that does not exist.
+    /// If the cloud shows no tunnel: it does not distinguish an empty gateway from a missing one.
     pub async fn tunnels(
         &self,
         vpc: &VpcId,
@@ -75,7 +76,7 @@ impl Service {
         if all.is_empty() {
             return Err(TunnelError::not_found());
         }
-        // One without an id could not be asked for either.
+        // A tunnel without an id could not be requested either.
         let mut found: Vec<(&String, &Tunnel)> =
             all.iter().filter_map(|tunnel| Some((tunnel.tunnel_ids.first()?, tunnel))).collect();
         found.retain(|(id, _)| after.is_none_or(|after| id.as_str() > after));
@@ -86,7 +87,7 @@ impl Service {
         Ok(found.into_iter().map(shown).collect())
     }
 
-    /// What may be shown of a tunnel that was found at the path.
+    /// The view of the tunnel at the path.
     pub(super) fn shown(&self, path: &TunnelPath, tunnel: &Tunnel) -> TunnelView {
         let TunnelPath { vpc_id, gateway_id, tunnel_id } = path;
         TunnelView::of(tunnel, vpc_id, gateway_id, tunnel_id.as_str(), &self.fingerprints)

@@ -140,7 +140,7 @@ async fn pace_safely(shared: Arc<Shared>) {
     }
 }
 
-/// Grants slots until nobody waits.
+/// Grants slots until no call waits.
 async fn pace(shared: Arc<Shared>) {
     loop {
         failpoint::at!("pace.loop");
@@ -164,7 +164,7 @@ async fn pace(shared: Arc<Shared>) {
 
 /// What the pacing task waits for.
 enum Next {
-    /// Nobody waits: it ends.
+    /// No call waits: the task ends.
     Done,
     At(Instant),
     /// Every place is held by a call that has not started.

@@ -10,22 +10,22 @@ use crate::domain::secret::PreSharedKey;
 
 use crate::cloud::mask::{cleaned, cleaned_code, tidy};
 
-/// An answer that can't be read as one of the cloud's: never a success.
+/// The body is not an answer of the cloud: never a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// An answer whose secrets have been taken out.
+/// An answer without its secrets.
 pub(super) struct Answer {
     pub(super) code: String,
     pub(super) code_desc: Option<String>,
     pub(super) message: Option<String>,
-    /// The whole of it; in place of each secret stands its index in `keys`.
+    /// The whole body. Each secret is replaced with its index in `keys`.
     root: Value,
     keys: Vec<PreSharedKey>,
 }
 
 impl Answer {
-    /// Reads a body. `sent` are the secrets of this call, in case the cloud repeats them in its words.
+    /// Parses a body. `sent` are the secrets of the call, in case the cloud echoes them.
     pub(super) fn read(body: &[u8], sent: &[&str]) -> Result<Self, Unreadable> {
         let mut root: Value = serde_json::from_slice(body).map_err(|_| Unreadable)?;
         let mut keys = Vec::new();
@@ -35,7 +35,7 @@ impl Answer {
             let text = cleaned(value.and_then(text)?, &secrets);
             (!text.is_empty()).then_some(text)
         };
-        // The 3.0 shape first: a front end may answer so, and its error must not pass for a success.
+        // The shape of API 3.0 first: a front end may answer in it, and its error must not count as a success.
         let error = &root["Response"]["Error"];
         let (code, code_desc, message) = match error["Code"].as_str() {
             Some(code) => (Some(code.to_owned()), None, clean(error.get("Message"))),
@@ -45,23 +45,23 @@ impl Answer {
                 clean(root.get("message")),
             ),
         };
-        // A code with a secret in it is not the cloud's.
+        // A code that contains a secret is not a code of the cloud.
         let code = code.and_then(|code| cleaned_code(code, &secrets)).ok_or(Unreadable)?;
         let code_desc = code_desc.and_then(|code_desc| cleaned_code(code_desc, &secrets));
         Ok(Self { code, code_desc, message, root, keys })
     }
 
-    /// What the action answered; an empty one comes as `[]`.
+    /// The action's result; an empty result is `[]`.
     pub(super) fn data(&self) -> &Value {
         &self.root["data"]
     }
 
-    /// A member beside `data`.
+    /// A member next to `data`.
     pub(super) fn beside_data(&self, name: &str) -> Option<String> {
         self.root.get(name).and_then(text)
     }
 
-    /// The key that was taken out of this place.
+    /// The key that was replaced with this index.
     pub(super) fn key(&self, place: &Value) -> Option<PreSharedKey> {
         let index = usize::try_from(place.as_u64()?).ok()?;
         self.keys.get(index).cloned()
@@ -70,7 +70,7 @@ impl Answer {
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not `root`: the cloud's own texts are cleaned only where they are taken out.
+        // Without `root`: its texts are masked only when they are read.
         f.debug_struct("Answer")
             .field("code", &self.code)
             .field("message", &self.message)
@@ -78,7 +78,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// A text or a number as text; nothing else counts.
+/// A text or a number, as text; `None` for other values.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(tidy(text)),
@@ -87,7 +87,7 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Takes every pre-shared key out, wherever it stands and however it is spelt.
+/// Replaces every pre-shared key, at any depth and in any spelling of its name.
 fn mask(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
     match value {
         Value::Object(members) => {

@@ -1,7 +1,8 @@
-//! How API 2.0 signs a call and what its answers hold.
+//! Signing and answers of API 2.0.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::cloud::call::Api;
 use crate::cloud::exchange::Signed;
@@ -14,12 +15,12 @@ use super::answer::Answer;
 use super::sign::{self, Method, SignatureMethod, Target};
 use super::wire::{self, Params};
 
-/// Stands for a secret in a preview.
+/// Replaces a secret in a preview.
 const MASKED: &str = "***";
-/// Stands for the values that differ from call to call.
+/// Replaces a value that differs from call to call.
 const DRAWN: &str = "(drawn for each call)";
 
-/// Who the gateway is to the cloud.
+/// The gateway's credentials.
 #[derive(Clone)]
 pub struct Credentials {
     pub secret_id: String,
@@ -40,7 +41,7 @@ pub(super) struct ApiV2 {
 }
 
 impl ApiV2 {
-    /// What a call sends or is signed with and no log may hold.
+    /// The secrets that a call contains or is signed with.
     pub(super) fn secrets<'a>(&'a self, key: Option<&'a PreSharedKey>) -> Vec<&'a str> {
         let credentials = &self.credentials;
         let token = credentials.token.as_ref().map(ExposeSecret::expose_secret);
@@ -72,15 +73,15 @@ impl ApiV2 {
 
     /// The call that these parameters make, without its secrets.
     pub(super) fn preview(&self, params: &Params) -> Preview {
-        let mut parameters: Vec<(String, String)> = self
+        let mut parameters: Vec<(String, Value)> = self
             .with_common(params, DRAWN, DRAWN)
             .into_iter()
             .map(|(name, value)| match name {
-                wire::PRE_SHARED_KEY | "SecretId" | "Token" => (name.to_owned(), MASKED.to_owned()),
-                _ => (name.to_owned(), value.to_owned()),
+                wire::PRE_SHARED_KEY | "SecretId" | "Token" => (name.to_owned(), MASKED.into()),
+                _ => (name.to_owned(), value.into()),
             })
             .collect();
-        parameters.push((sign::SIGNATURE.to_owned(), MASKED.to_owned()));
+        parameters.push((sign::SIGNATURE.to_owned(), MASKED.into()));
         Preview { method: "POST", host: self.signed_host.clone(), path: self.path.clone(), parameters }
     }
 }

@@ -32,10 +32,10 @@ use super::wire::{self, ParamStyle, Params};
 /// The account's name while the settings have one set of credentials.
 const DEFAULT_ACCOUNT: &str = "default";
 
-/// How the cloud is spoken to.
+/// Settings of the client.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where calls are sent.
+    /// The URL that calls are sent to.
     pub url: String,
     /// The host that is signed.
     pub signed_host: String,
@@ -120,7 +120,7 @@ impl Cloud for Client {
         let (end, mut upstream) = self.caller.change(call, permit).await;
         let sent = match end {
             End::Success(answer) => {
-                // Some sister actions put it beside `data`.
+                // Some related actions put it next to `data`.
                 let task_id =
                     answer.data().get("taskId").and_then(text).or_else(|| answer.beside_data("taskId"));
                 let task_id = task_id.filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()));

@@ -14,23 +14,23 @@ use super::tunnel;
 use super::wire::{self, Params};
 
 const ACTION: &str = "DescribeVpnConn";
-/// Entries a page, the most that the cloud allows.
+/// Entries per page; the cloud's maximum.
 const PAGE: usize = 50;
-/// Pages that are read at the most; a gateway has far fewer tunnels.
+/// Page limit; a gateway has far fewer tunnels.
 const MAX_PAGES: usize = 40;
-/// How often a whole list is read before one that changes under the reader is taken as it came.
+/// Reads of a list that keeps changing before the last one is used.
 const WALKS: u32 = 3;
 
-/// What a walk through the pages showed.
-struct Walk {
+/// The result of reading the pages of a list.
+struct Listing {
     upstream: Upstream,
-    /// Entries that came.
+    /// Entries received.
     seen: usize,
-    /// Entries that there are, where the cloud counts them.
+    /// Entries in total, if the cloud says.
     total: Option<usize>,
-    /// Every page said the same of that.
+    /// Every page had the same total.
     is_steady: bool,
-    /// Every page was read, unless somebody had enough before.
+    /// Every page was read, or `enough` ended the read.
     is_whole: bool,
 }
 
@@ -45,7 +45,7 @@ impl Client {
         let mut found = None;
         let put_filters = |params: &mut Params| wire::put_path(params, path);
         let walk = self.walk(put_filters, priority, slot, self.caller.end_of_read(), |tunnel| {
-            // The cloud may ignore filters it does not like, so the ids are compared.
+            // The cloud may ignore filters, so the ids are compared.
             if !stands_at(&tunnel, path) {
                 return false;
             }
@@ -56,8 +56,8 @@ impl Client {
         found.ok_or(ReadError { failure: ReadFailure::NotFound, upstream })
     }
 
-    /// All tunnels of a gateway, each once. The cloud counts places, not tunnels, so one that is removed between two
-    /// pages makes another one slip through: a list that changes while it is read is read again.
+    /// All tunnels of a gateway, each once. The cloud pages by offset: a tunnel that is deleted between two pages
+    /// hides another one. A list that changes while it is read is read again.
     pub(super) async fn describe_all(
         &self,
         vpc: &VpcId,
@@ -73,7 +73,7 @@ impl Client {
             let put_filters = |params: &mut Params| {
                 params.put("vpcId", vpc.as_str());
                 params.put("vpnGwId", gateway.as_str());
-                // A new tunnel then comes last, and moves nothing.
+                // A new tunnel comes last and shifts no other.
                 params.put("orderField", "createTime");
                 params.put("orderDirection", "asc");
             };
@@ -91,7 +91,7 @@ impl Client {
             if !walk.is_whole {
                 let message = Some(format!("the cloud names more than {} tunnels", MAX_PAGES * PAGE));
                 let upstream = Upstream { message, ..walk.upstream };
-                // A part must not pass for the whole.
+                // A partial list must not count as the whole.
                 return Err(ReadError { failure: ReadFailure::NoAnswer, upstream });
             }
             if walk.is_steady && walk.total.is_none_or(|total| walk.seen - repeated >= total) {
@@ -112,9 +112,9 @@ impl Client {
         mut slot: Option<Box<dyn Slot>>,
         end: tokio::time::Instant,
         mut enough: impl FnMut(Tunnel) -> bool,
-    ) -> Result<Walk, ReadError> {
+    ) -> Result<Listing, ReadError> {
         let mut walk =
-            Walk { upstream: Upstream::default(), seen: 0, total: None, is_steady: true, is_whole: false };
+            Listing { upstream: Upstream::default(), seen: 0, total: None, is_steady: true, is_whole: false };
         for page in 0..MAX_PAGES {
             let mut params = Params::of_action(ACTION);
             put_filters(&mut params);
@@ -150,7 +150,7 @@ fn stands_at(tunnel: &Tunnel, path: &TunnelPath) -> bool {
         && is_or_unsaid(&tunnel.gateway_ids, path.gateway_id.as_str())
 }
 
-/// Old and unified ids stand side by side; an entry that names no parent is taken at its tunnel id.
+/// An entry has old and unified ids. An entry without a parent's id matches by its tunnel id alone.
 fn is_or_unsaid(ids: &[String], id: &str) -> bool {
     ids.is_empty() || ids.iter().any(|known| known == id)
 }

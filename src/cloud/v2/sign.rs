@@ -1,5 +1,4 @@
-//! The signer: a pure function, in stages (API 2.0, signature page; where the pages are silent, what the vendor's own
-//! SDK does).
+//! The signer: a pure function, in stages (API 2.0, signature page; where the page is incomplete, the vendor's SDK).
 //!
 //! Canonical parameters → string to sign → signature → form. The string to sign holds the pre-shared key: it never
 //! leaves this file except for the tests of the stages, and can't be printed.
@@ -33,7 +32,7 @@ pub enum Method {
     Post,
 }
 
-/// Where the call goes, as far as it is signed.
+/// The signed part of the call's target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     pub method: Method,
@@ -44,7 +43,7 @@ pub struct Target<'a> {
 
 /// A parameter as it is signed.
 struct Canonical<'a> {
-    /// The key's first bytes as a number, which nearly always tells two keys apart.
+    /// The key's first bytes as a number: a fast comparison that decides nearly always.
     head: u128,
     key: Cow<'a, str>,
     value: &'a str,
@@ -107,7 +106,7 @@ pub fn signature(method: SignatureMethod, secret_key: &str, string_to_sign: &Hid
 }
 
 fn mac<M: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
-    // HMAC takes a key of any length; an empty result is a signature that nobody accepts.
+    // HMAC accepts a key of any length. The cloud would refuse an empty signature.
     let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else {
         return Vec::new();
     };
@@ -133,7 +132,7 @@ pub fn form(params: &[(&str, &str)], signature: &str) -> Hidden {
     Hidden::new(form)
 }
 
-/// The bytes that stand for themselves in `application/x-www-form-urlencoded` (WHATWG URL, section 5.2).
+/// The bytes that are not escaped in `application/x-www-form-urlencoded` (WHATWG URL, section 5.2).
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0;

@@ -60,7 +60,7 @@ pub struct CallView<'a> {
     host: &'a str,
     #[schema(example = "/v2/index.php")]
     path: &'a str,
-    /// The parameters of the form in their order. Secrets are `***`; values that are generated for each call have a
+    /// The parameters of the call in their order. Secrets are `***`; values that are generated for each call have a
     /// placeholder.
     parameters: Vec<ParameterView<'a>>,
 }
@@ -72,7 +72,7 @@ pub struct ParameterView<'a> {
     #[schema(example = "IKESet.0.dhGroupName")]
     name: &'a str,
     #[schema(example = "group14")]
-    value: &'a str,
+    value: &'a Value,
 }
 
 impl<'a> From<&'a Field> for FieldView<'a> {
@@ -87,7 +87,7 @@ pub async fn answer(state: &web::Data<HttpState>, request: Modify) -> Result<Htt
     let DryRun { etag, merged, fields, call, in_progress } =
         state.ask(|service| async move { service.dry_run(&request).await }).await?;
     let parameter = |(name, value)| ParameterView { name, value };
-    let parameters = call.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let parameters = call.parameters.iter().map(|(name, value)| (name.as_str(), value));
     Ok(HttpResponse::Ok().json(DryRunView {
         tunnel: PathView::from(&path),
         etag: etag.to_string(),
