@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::background;
 use crate::background::supervisor::Supervisor;
 use crate::chance::{Chance, SystemChance};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, LedgerClock, SystemClock};
 use crate::cloud::v2;
 use crate::config::{Database, Settings};
 use crate::http::{self, HttpState};
@@ -75,6 +75,7 @@ pub struct App {
     pub ledger: Arc<dyn Ledger>,
     server: Server,
     service: Service,
+    ledger_clock: Arc<LedgerClock>,
     holder: String,
     certificates: Option<Arc<Certificates>>,
     supervisor: Supervisor,
@@ -121,6 +122,9 @@ impl App {
             }
         }
         let World { clock, chance } = world;
+        let ledger_clock = Arc::new(LedgerClock::new(clock));
+        background::clock::measure(&*ledger, &ledger_clock).await;
+        let clock: Arc<dyn Clock> = ledger_clock.clone();
         let cloud = v2::Client::new(settings.upstream, clock.clone(), chance.clone(), &metrics)
             .map_err(|error| StartError::Cloud(Box::new(error)))?;
         let service = Service::new(
@@ -175,6 +179,7 @@ impl App {
             ledger,
             server: server.run(),
             service,
+            ledger_clock,
             holder,
             certificates,
             supervisor,
@@ -195,7 +200,7 @@ impl App {
         let handle = self.server.handle();
         let stopper = tokio::spawn(stop_at(self.shutdown.clone(), self.shutdown_delay, handle));
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
-        for looping in background::loops(&self.service, &self.holder, self.certificates) {
+        for looping in background::loops(&self.service, &self.ledger_clock, &self.holder, self.certificates) {
             self.supervisor.start(looping);
         }
         info!("listening on {scheme}://{}", self.address);

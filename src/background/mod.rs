@@ -5,6 +5,7 @@
 //! replicas follow its operations. A bug that crashes the tracker crashes it in every replica: a failing `/readyz` would
 //! then take all replicas out of the load balancer. The metrics and the log report a crash.
 
+pub mod clock;
 mod forget;
 mod refusals;
 pub mod supervisor;
@@ -13,6 +14,7 @@ mod watchers;
 
 use std::sync::Arc;
 
+use crate::clock::LedgerClock;
 use crate::service::Service;
 use crate::tls::Certificates;
 
@@ -20,7 +22,13 @@ use supervisor::{Loop, Stop};
 use tracker::Tracker;
 
 /// The loops of a serving process. `holder` names the process in the leases of its tracker.
-pub fn loops(service: &Service, holder: &str, certificates: Option<Arc<Certificates>>) -> Vec<Loop> {
+pub fn loops(
+    service: &Service,
+    clock: &Arc<LedgerClock>,
+    holder: &str,
+    certificates: Option<Arc<Certificates>>,
+) -> Vec<Loop> {
+    let (ledger, clock) = (service.ledger.clone(), clock.clone());
     let tracker = Tracker::new(service.clone(), holder);
     let (watching, forgetting, counting) = (service.clone(), service.clone(), service.clone());
     let mut loops = vec![
@@ -43,6 +51,9 @@ pub fn loops(service: &Service, holder: &str, certificates: Option<Arc<Certifica
             refusals::run(counting.clone(), shutdown)
         }),
     ];
+    loops.push(Loop::new("clock", "measures the ledger's clock", Stop::AtOnce, move |_| {
+        clock::run(ledger.clone(), clock.clone())
+    }));
     if let Some(certificates) = certificates {
         loops.push(Loop::new(
             "certificates",

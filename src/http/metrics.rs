@@ -55,6 +55,7 @@ pub struct HttpMetrics {
     unfinished: Family<Work, Gauge>,
     oldest: Seconds,
     lag: Seconds,
+    clock_skew: Seconds,
 }
 
 /// Increments a gauge until it is dropped.
@@ -106,6 +107,11 @@ impl HttpMetrics {
                 "ledger_up",
                 "1 if the ledger answered this scrape, else 0",
                 Gauge::default(),
+            ),
+            clock_skew: metrics.register(
+                "clock_skew_seconds",
+                "Seconds by which the process's clock is ahead of the ledger's clock",
+                Family::default(),
             ),
             unfinished: metrics.register(
                 "operations_unfinished",
@@ -167,6 +173,10 @@ impl HttpMetrics {
         self.unfinished.clear();
         self.oldest.clear();
         self.lag.clear();
+    }
+
+    pub fn clock_skew(&self, seconds: f64) {
+        self.clock_skew.get_or_create(&[]).set(seconds);
     }
 
     pub fn refused(&self, reason: &'static str) {

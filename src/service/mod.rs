@@ -38,6 +38,9 @@ use cloud::Cloud;
 use ledger::Ledger;
 pub use outcome::usual_detail;
 
+/// A process whose clock differs from the ledger's by more than these seconds is not ready.
+pub const MAX_SKEW: f64 = 5.0;
+
 words! {
     /// When the tunnel is read before a change is sent.
     pub enum ReadBefore {

@@ -129,7 +129,7 @@ impl Service {
         Ok(match written {
             Written::Opened => Ok(Opened {
                 operation,
-                lease: SendLease { monotonic: opened_at + left, wall: now.plus(left) },
+                lease: SendLease { monotonic: opened_at + left, wall: self.clock.wall().plus(left) },
             }),
             other => Err(other),
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tunnelgate::app::{App, World};
+use tunnelgate::clock::Clock;
 use tunnelgate::cloud::v2;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
@@ -13,6 +14,7 @@ use tunnelgate::config::{Database, Settings};
 use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::domain::principal::{Grant, Scope, VpcScope};
+use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::http::edge::Edge;
 use tunnelgate::ledger::SynchronousCommit;
 use tunnelgate::service::keys;
@@ -106,6 +108,15 @@ impl Harness {
     /// Another replica on the same ledger, with the same consumer.
     pub async fn replica(&self) -> (Gateway, Consumer) {
         self.replica_with(|_| {}).await
+    }
+
+    /// A replica whose own clock is ahead.
+    pub async fn replica_ahead(&self, by: Duration) -> (Gateway, Consumer) {
+        let clock = std::sync::Arc::new(Ahead { by, clock: self.world.clock.clone() });
+        let world = World { clock, ..self.world.clone() };
+        let gateway = start(settings(&self.store, self.simulator.address), &world).await;
+        let consumer = Consumer::new(gateway.base.clone(), self.consumer.token.clone());
+        (gateway, consumer)
     }
 
     pub async fn replica_with(&self, change: impl FnOnce(&mut Settings)) -> (Gateway, Consumer) {
@@ -212,6 +223,18 @@ impl Gateway {
         let event = keys::event(EventKind::KeyCreated, &new.key, world.chance.id(now), now);
         assert!(self.ledger.create_key(&new.key, event).await.expect("a key"));
         Consumer::new(self.base.clone(), new.token.expose_secret().to_owned())
+    }
+}
+
+#[derive(Debug)]
+struct Ahead {
+    by: Duration,
+    clock: std::sync::Arc<dyn Clock>,
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.clock.now().plus(self.by)
     }
 }
 

@@ -151,3 +151,29 @@ async fn who_waits_holds_no_database_connection() {
         assert!(!kinds.contains(&"end".to_owned()), "the operation has not ended: {kinds:?}");
     }
 }
+
+/// The opener's lease lasts longer than the call; a clock that is 31 minutes ahead passes it and the task timeout.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_whose_clock_is_ahead_takes_nothing_over_early_and_ends_nothing_early() {
+    let harness = Harness::new(Store::postgres().await).await;
+    let (_minute, minute) = harness.replica_ahead(Duration::from_secs(60)).await;
+    let (_half_hour, _) = harness.replica_ahead(Duration::from_secs(31 * 60)).await;
+    let unready = minute.get("/readyz", &[]).await;
+    assert_eq!(unready.problem(), (503, "ledger_unavailable".into()));
+    let detail = unready.json()["detail"].as_str().expect("a detail").to_owned();
+    assert!(detail.contains("60 s ahead of the database's clock"), "{detail}");
+    let metrics = minute.get("/metrics", &[]).await.body;
+    let skew = metrics.lines().find(|line| line.starts_with("tunnelgate_clock_skew_seconds"));
+    let seconds: f64 = skew.and_then(|line| line.split(' ').next_back()?.parse().ok()).expect("a skew");
+    assert!((59.0..61.0).contains(&seconds), "{seconds}");
+    for consumer in [&harness.consumer, &minute] {
+        let accepted = consumer.patch(&path("vpnx-slow-task"), &ranges(), &[]).await;
+        assert_eq!(accepted.status, 202, "{}", accepted.body);
+        let operation = accepted.json();
+        let id = operation["id"].as_str().expect("an id").to_owned();
+        let ended = consumer.ended(&id).await;
+        assert_eq!(ended["status"], "succeeded", "{ended}");
+        let events = consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
+        assert_eq!(events["items"].as_array().expect("items").len(), 3, "no takeover: {events}");
+    }
+}

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["domain", "clock", "chance", "failpoint", "causes"]),
     ("cloud", &["service", "domain", "clock", "chance", "metrics", "failpoint"]),
     ("ledger", &["service", "domain", "metrics", "failpoint", "causes"]),
-    ("background", &["service", "domain", "metrics", "shutdown", "tls", "failpoint", "causes"]),
+    ("background", &["service", "domain", "clock", "metrics", "shutdown", "tls", "failpoint", "causes"]),
     ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown", "causes"]),
     ("simulator", &["domain", "clock", "chance"]),
     ("config", &["cloud", "http", "ledger", "service", "domain", "tls"]),

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
+use crate::service::MAX_SKEW;
 use crate::service::ledger::LedgerError;
 
 /// The time limit of the ledger query of a scrape.
@@ -59,6 +60,15 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
         return Err(Problem::from(LedgerError::Rewound(rewound)).with_detail(rewound.to_string()));
     }
     ready?;
+    let skew = state.clock.skew();
+    if skew.abs() > MAX_SKEW {
+        let detail = format!(
+            "this process's clock is {:.0} s {} the database's clock; synchronize both clocks",
+            skew.abs(),
+            if skew > 0.0 { "ahead of" } else { "behind" }
+        );
+        return Err(Problem::of(ProblemType::LedgerUnavailable).with_detail(detail));
+    }
     Ok(HttpResponse::Ok().json(Ready { status: ReadyStatus::Ready }))
 }
 
@@ -66,6 +76,7 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let service = state.service.clone();
     let work = async move { timeout(LEDGER_TIMEOUT, service.unfinished()).await };
+    state.metrics.clock_skew(state.clock.skew());
     match state.run(work).await {
         Ok(Ok(Ok(unfinished))) => state.metrics.unfinished(&unfinished),
         Ok(Ok(Err(_)) | Err(_)) | Err(_) => state.metrics.ledger_is_down(),

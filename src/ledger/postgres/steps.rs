@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 use crate::domain::event::NewEvent;
 use crate::domain::operation::OperationId;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::OPERATION;
+use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::migrations;
 use crate::service::ledger::{
@@ -59,6 +59,11 @@ impl Steps for Postgres {
 
     async fn accept_loss(&self, after: i64, event: NewEvent) -> Result<AcceptedLoss, LedgerError> {
         self.store.accept_loss(after, event).await
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let select = sqlx::query("SELECT clock_timestamp() AS now").fetch_one(&self.core_pool);
+        self.limited(select).await?.optional_timestamp("now")
     }
 
     async fn close(&self) {

@@ -61,6 +61,10 @@ impl Steps for Sqlite {
         self.store.accept_loss(after, event).await
     }
 
+    async fn time(&self) -> Result<Option<Timestamp>, LedgerError> {
+        Ok(None)
+    }
+
     async fn close(&self) {
         self.store.memory.flush().await;
     }

@@ -174,6 +174,9 @@ pub trait Steps: Send + Sync + 'static {
     /// heads in its `changes`.
     async fn accept_loss(&self, after: i64, event: NewEvent) -> Result<AcceptedLoss, LedgerError>;
 
+    /// The database's clock; `None` if the ledger has no clock but the process's own.
+    async fn time(&self) -> Result<Option<Timestamp>, LedgerError>;
+
     /// Saves what the process has to remember after its end.
     async fn close(&self);
 
