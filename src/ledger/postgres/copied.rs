@@ -2,6 +2,7 @@
 //! fields, for each field its length and the bytes of the type's binary form. All numbers are big-endian.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
@@ -16,11 +17,34 @@ const EPOCH: i64 = 946_684_800_000_000;
 const V4: u8 = 2;
 const V6: u8 = 3;
 
+/// The buffers of a snapshot's blocks. A block returns its buffer, so that the next one needs no fresh memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Buffers {
+    /// An empty buffer.
+    pub(super) fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
+}
+
 /// The output of one COPY.
 pub(super) struct Copied {
     bytes: Vec<u8>,
     /// Where each row's first field starts.
     rows: Vec<usize>,
+    buffers: Buffers,
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        self.buffers.put_back(std::mem::take(&mut self.bytes));
+    }
 }
 
 /// Rows with the columns [`crate::ledger::columns::EVENT`].
@@ -31,7 +55,7 @@ pub(super) struct Operations(pub(super) Copied);
 
 impl Copied {
     /// Finds the rows. `None` if the bytes do not have the format.
-    pub(super) fn new(bytes: Vec<u8>) -> Option<Self> {
+    pub(super) fn new(bytes: Vec<u8>, buffers: Buffers) -> Option<Self> {
         let mut reader = Reader { bytes: bytes.strip_prefix(SIGNATURE)? };
         let _flags = reader.take(4)?;
         let extension = usize::try_from(i32::from_be_bytes(reader.array()?)).ok()?;
@@ -47,7 +71,7 @@ impl Copied {
                 reader.field()?;
             }
         }
-        Some(Self { bytes, rows })
+        Some(Self { bytes, rows, buffers })
     }
 
     fn row(&self, index: usize) -> Reader<'_> {

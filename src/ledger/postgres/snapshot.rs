@@ -16,7 +16,7 @@ use crate::service::ledger::{
 };
 
 use super::Postgres;
-use super::copied::{Copied, Events, Operations};
+use super::copied::{Buffers, Copied, Events, Operations};
 
 /// Every statement sees the same rows, and follows an index: the server sorts nothing.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
@@ -27,6 +27,7 @@ struct PgSnapshot {
     connection: Option<PoolConnection<Database>>,
     /// A COPY has started and has not ended. The connection is of no use to others.
     is_copying: bool,
+    buffers: Buffers,
     limit: Duration,
 }
 
@@ -34,7 +35,12 @@ struct PgSnapshot {
 impl Snapshots for Postgres {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, LedgerError> {
         let connection = self.limited(self.pool.acquire()).await?;
-        let mut snapshot = PgSnapshot { connection: Some(connection), is_copying: false, limit: self.limit };
+        let mut snapshot = PgSnapshot {
+            connection: Some(connection),
+            is_copying: false,
+            buffers: Buffers::default(),
+            limit: self.limit,
+        };
         let begun = async { snapshot.connection()?.execute(BEGIN).await.map_err(LedgerError::from) };
         limited(self.limit, begun).await?;
         Ok(Box::new(snapshot))
@@ -50,9 +56,9 @@ impl PgSnapshot {
         let statement = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
         self.is_copying = true;
         let limit = self.limit;
+        let mut bytes = self.buffers.take();
         let connection = self.connection()?;
         let copied = limited(limit, async {
-            let mut bytes = Vec::new();
             let mut copy = connection.copy_out_raw(&statement).await?;
             while let Some(data) = copy.try_next().await? {
                 bytes.extend_from_slice(&data);
@@ -61,7 +67,8 @@ impl PgSnapshot {
         });
         let copied = copied.await?;
         self.is_copying = false;
-        Copied::new(copied).ok_or_else(|| LedgerError::Corrupt("the format of COPY".into()))
+        Copied::new(copied, self.buffers.clone())
+            .ok_or_else(|| LedgerError::Corrupt("the format of COPY".into()))
     }
 }
 

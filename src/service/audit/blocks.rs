@@ -9,7 +9,7 @@ use crate::service::ledger::{EventBlock, LedgerError, Snapshot};
 use super::verdict::Break;
 
 /// Rows of one block. Memory stays constant, however long the log is.
-pub(super) const BLOCK: u32 = 4000;
+pub(super) const BLOCK: u32 = 2000;
 
 /// Runs `work` on a thread of its own.
 pub(super) async fn computed<T: Send + 'static>(
