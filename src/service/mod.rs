@@ -18,6 +18,7 @@ mod refusal_counts;
 mod refusals;
 mod request;
 mod settle;
+mod task_times;
 pub mod track;
 pub mod tunnels;
 pub mod watch;
@@ -62,7 +63,7 @@ pub struct Rules {
     pub require_reason: Option<Regex>,
     /// The time limit of one call to the cloud.
     pub upstream_timeout: Duration,
-    /// Wait before the first poll of a task.
+    /// Wait before the first poll of a task, until the tracker has seen how long tasks take; then the shortest wait.
     pub poll_interval: Duration,
     /// Longest wait between two polls.
     pub poll_max_interval: Duration,
@@ -83,6 +84,7 @@ pub struct Service {
     pub(crate) rules: Rules,
     watched: Arc<watched::Watched>,
     refusals: Arc<refusal_counts::Refusals>,
+    task_times: Arc<task_times::TaskTimes>,
 }
 
 impl Service {
@@ -104,6 +106,7 @@ impl Service {
             rules,
             watched: Arc::default(),
             refusals: Arc::default(),
+            task_times: Arc::default(),
         }
     }
 

@@ -96,7 +96,7 @@ impl Service {
         match next {
             Next::Step(transition, upstream) => self.advance(claim, *transition, upstream).await,
             Next::Later { read_back } => {
-                let due_at = self.clock.now().plus(self.poll_wait(claim.polls + 1));
+                let due_at = self.clock.now().plus(self.poll_wait(claim.polls));
                 failpoint::at!("snooze.before-write");
                 let held = self.ledger.snooze(&claim, read_back, due_at).await?;
                 failpoint::at!("snooze.written");
@@ -162,6 +162,10 @@ impl Service {
     }
 
     async fn follow(&self, claim: &Claim, task: TaskStatus, upstream: Upstream) -> Next {
+        // A read-back polls the task again; only the first of these polls tells how long the task took.
+        if matches!(task, TaskStatus::Succeeded | TaskStatus::Failed) && claim.read_backs == 0 {
+            self.task_times.record(self.age(claim.operation.updated_at), claim.polls > 0);
+        }
         match task {
             TaskStatus::Succeeded => self.read_back(claim, upstream).await,
             TaskStatus::Failed => {
@@ -294,9 +298,12 @@ impl Service {
         self.clock.now().since(since)
     }
 
-    /// The wait before the first poll of a task.
+    /// The wait before the first poll of a task: as long as tasks have usually taken lately, within the operator's limits.
     pub(super) fn first_wait(&self) -> Duration {
-        self.poll_wait(0)
+        let shortest = self.poll_wait(0);
+        self.task_times
+            .usual()
+            .map_or(shortest, |usual| usual.min(self.rules.poll_max_interval).max(shortest))
     }
 
     /// The wait before poll number `polls`: it grows by half each time up to the ceiling, and is jittered downwards, so

@@ -70,7 +70,7 @@ async fn the_log_can_be_searched_counted_saved_and_verified_and_tampering_shows(
         .await;
     browser.click("summary").await;
     browser.text(".numbers tbody", |text| text.contains("1 failed")).await;
-    browser.text(".list tbody", |text| text.contains("verification confirmed")).await;
+    browser.text(".list tbody", |text| text.contains("succeeded")).await;
 
     browser.script("document.querySelector('#filter-event').value = 'failed'").await;
     browser.type_into("#filter-tunnel_id", &format!("vpnx-task-fails{ENTER}")).await;
@@ -149,7 +149,7 @@ async fn the_main_path_needs_no_mouse() {
     browser.text("#verify", |text| text == "Verify the chain").await;
     browser.tab_to("#verify").await;
     browser.press(&[ENTER]).await;
-    browser.text(".verdict", |text| text.contains("Whole: 4 events")).await;
+    browser.text(".verdict", |text| text.contains("Whole: 5 events")).await;
     desk.was_clean().await;
 }
 
@@ -174,7 +174,7 @@ async fn a_token_shows_what_it_may_and_is_forgotten() {
     browser.text(".columns .note-below", |text| text.contains("audit:read")).await;
     // Every step with its number, although this key may not read the log.
     for (event, word) in
-        [("requested", "#2"), ("submitted", "Task"), ("succeeded", "#4"), ("succeeded", "requested value")]
+        [("requested", "#3"), ("submitted", "Task"), ("succeeded", "#5"), ("succeeded", "requested value")]
     {
         browser.text(&format!("[data-event={event}]"), |text| text.contains(word)).await;
     }

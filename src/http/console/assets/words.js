@@ -65,7 +65,7 @@ export function badge(text, known) {
 export function statusOf(operation) {
   const result = operation.verification?.result;
   const notes = { confirmed: ["good", "confirmed"], diverged: ["warn", "diverged"], unavailable: ["quiet", "not read back"] };
-  const [tone, note] = notes[result] ?? [];
+  const [tone, note] = (result === operation.status ? null : notes[result]) ?? [];
   return [badge(operation.status, STATUSES), note && h("span", { class: `note ${tone}` },
     tone === "warn" && icon("warn"), note)];
 }
