@@ -1,5 +1,6 @@
 //! A ledger is ready if its tables are migrated and writable.
 
+use sqlx::{Connection, Executor};
 use tunnelgate::ledger::{self, Options};
 use tunnelgate::metrics::Metrics;
 
@@ -43,3 +44,28 @@ on_each_ledger!(
     a_ledger_that_a_newer_version_migrated_is_still_ready,
     opening_twice_migrates_once,
 );
+
+/// A transaction that stays open for longer than a migration waits for its lock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_waits_for_a_lock_again_and_again() {
+    let store = Store::postgres().await;
+    let mut holder = sqlx::PgConnection::connect(store.url()).await.expect("the database");
+    // The table that every migration writes first.
+    for sql in [
+        "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL,
+             installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL,
+             execution_time bigint NOT NULL)",
+        "BEGIN",
+        "LOCK TABLE _sqlx_migrations",
+    ] {
+        holder.execute(sql).await.expect(sql);
+    }
+    let metrics = Metrics::default();
+    let opening = ledger::open(store.url(), OPTIONS, &metrics);
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        holder.execute("COMMIT").await.expect("committed");
+    };
+    let (opened, ()) = tokio::join!(opening, release);
+    opened.expect("a ledger").ready().await.expect("ready");
+}

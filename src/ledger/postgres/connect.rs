@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Row};
 
 use crate::ledger::{OpenError, SynchronousCommit};
 
@@ -13,6 +13,32 @@ const SEVERAL_HOSTS: &str = "names several hosts, which this version does not su
      to the primary, such as a virtual IP address, a DNS name or a proxy that follows failovers";
 const PLAIN: &str = "allows an unencrypted connection to a database on another machine; use sslmode=verify-full (the \
      default), verify-ca or require, or allow plain text with TUNNELGATE_ALLOW_PLAIN_DATABASE (--allow-plain-database)";
+
+const POOLER: &str = "leads to a connection pooler that drops startup options, such as PgBouncer, which tunnelgate does not \
+     support; connect to PostgreSQL directly";
+
+/// An option of every connection, by which [`check`] notices a pooler that ignores options.
+pub(super) const PLANNING: (&str, &str) = ("random_page_cost", "1.1");
+
+/// Names the cause of a failed connection. PgBouncer refuses startup options that it does not know, and in transaction mode
+/// it loses prepared statements (26000) or sees the same name twice (42P05).
+pub(super) fn explain(error: sqlx::Error) -> OpenError {
+    let is_pooler = error.as_database_error().is_some_and(|refusal| {
+        refusal.message().contains("unsupported startup parameter")
+            || refusal.code().is_some_and(|code| matches!(&*code, "26000" | "42P05"))
+    });
+    if is_pooler { OpenError::Refused(POOLER) } else { OpenError::Connect(error) }
+}
+
+/// Checks that the session has the option [`PLANNING`]: a pooler may ignore them.
+///
+/// # Errors
+/// If the options are not set, or the query fails.
+pub(super) async fn check(connection: &mut PgConnection) -> Result<(), OpenError> {
+    let select = sqlx::query("SELECT current_setting('random_page_cost') = '1.1'").fetch_one(connection);
+    let is_set: bool = select.await.and_then(|row| row.try_get(0)).map_err(explain)?;
+    if is_set { Ok(()) } else { Err(OpenError::Refused(POOLER)) }
+}
 
 /// Parses the URL. A connection to another machine uses TLS and verifies the server's certificate and host name, unless
 /// the URL names another mode.
@@ -74,7 +100,7 @@ pub(super) fn common(connect: PgConnectOptions, limit: Duration) -> PgConnectOpt
         ("statement_timeout", millis.as_str()),
         ("lock_timeout", millis.as_str()),
         ("jit", "off"),
-        ("random_page_cost", "1.1"),
+        PLANNING,
     ])
 }
 

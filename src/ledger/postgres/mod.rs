@@ -11,6 +11,7 @@ mod leases;
 mod listen;
 mod lists;
 mod load;
+mod migrate;
 mod rewound;
 mod rows;
 mod snapshot;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 
 use crate::metrics::Metrics;
 use crate::service::ledger::LedgerError;
@@ -31,10 +32,7 @@ use super::metrics::WriterMetrics;
 use super::pools::Pools;
 use super::rewound::Memory;
 use super::writer::Writer;
-use super::{OpenError, Options, limited, migrations};
-
-/// Time limit of all migrations together. An index on a large table takes minutes.
-const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
+use super::{OpenError, Options, limited};
 
 /// The writer pings a connection that was idle for longer than this before it uses the connection.
 const MAX_IDLE: Duration = Duration::from_secs(1);
@@ -61,7 +59,7 @@ impl Postgres {
         let connect = connect::parse(url, options.allow_plain)?;
         let limit = options.timeout;
         if options.migrate {
-            migrate(&connect, limit).await?;
+            migrate::run(&connect, limit).await?;
         }
         let connect = connect::common(connect, limit);
         let memory = Arc::new(Memory::new(options.witness, metrics)?);
@@ -95,7 +93,10 @@ impl Postgres {
         tokio::spawn(listen::run(connect, limit, writer.steps()));
         let ledger = Self { pool, core_pool, store, writer, limit };
         match tokio::time::timeout(limit, ledger.pool.acquire()).await {
-            Ok(connection) => drop(connection.map_err(OpenError::Connect)?),
+            Ok(connection) => {
+                let mut connection = connection.map_err(connect::explain)?;
+                connect::check(&mut connection).await?;
+            }
             Err(_) => return Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
         }
         Ok(ledger)
@@ -132,19 +133,4 @@ fn reading(connections: u32, limit: Duration) -> PgPoolOptions {
             })
         },
     )
-}
-
-/// Applies the migrations on a separate connection without a statement timeout.
-async fn migrate(connect: &PgConnectOptions, limit: Duration) -> Result<(), OpenError> {
-    let pool =
-        PgPoolOptions::new().max_connections(1).acquire_timeout(limit).connect_lazy_with(connect.clone());
-    let mut connection = pool.acquire().await.map_err(OpenError::Connect)?;
-    let migrated =
-        tokio::time::timeout(MIGRATION_LIMIT, migrations::FOR_POSTGRES.run(&mut *connection)).await;
-    drop(connection);
-    pool.close().await;
-    match migrated {
-        Ok(migrated) => migrated.map_err(OpenError::Migrate),
-        Err(_) => Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
-    }
 }
