@@ -298,6 +298,12 @@ impl Service {
         self.clock.now().since(since)
     }
 
+    /// How long a caller should wait before it reads a new operation again.
+    #[must_use]
+    pub fn usual_wait(&self) -> Duration {
+        self.first_wait()
+    }
+
     /// The wait before the first poll of a task: as long as tasks have usually taken lately, within the operator's limits.
     pub(super) fn first_wait(&self) -> Duration {
         let shortest = self.poll_wait(0);

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Payload;
 use futures_util::StreamExt;
-use secrecy::zeroize::Zeroizing;
+use secrecy::zeroize::{Zeroize, Zeroizing};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
@@ -63,6 +63,19 @@ pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value
         Problem::new(ProblemType::InvalidJson, format!("the body is not valid JSON: {error}"))
     })?;
     Ok(value)
+}
+
+/// Wipes the texts of a body: one of them may be a pre-shared key.
+pub fn wipe(mut document: Value) {
+    fn texts(value: &mut Value) {
+        match value {
+            Value::String(text) => text.zeroize(),
+            Value::Array(items) => items.iter_mut().for_each(texts),
+            Value::Object(members) => members.values_mut().for_each(texts),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    texts(&mut document);
 }
 
 /// `Content-Length`, if it is within the limit.

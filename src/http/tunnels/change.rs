@@ -19,9 +19,6 @@ use crate::http::operations::view::OperationView;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 
-/// `Retry-After` of an unfinished operation, in seconds.
-const RETRY_AFTER_SECONDS: u32 = 2;
-
 /// Marks the repeated answer of an `Idempotency-Key`.
 const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
 
@@ -44,7 +41,7 @@ pub async fn patch(
     let document = body::patch(&call.request, &mut payload).await?;
     let patch =
         Patch::parse(&document, call.state.service.requirements()).map_err(|more| faults.extend(more)).ok();
-    drop(document);
+    body::wipe(document);
     let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
         return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
     };
@@ -86,7 +83,7 @@ async fn respond(
             Problem::of_rejected(operation.id, error)
         });
     }
-    let mut response = of_operation(&operation);
+    let mut response = of_operation(&operation, state.service.usual_wait());
     if is_repeated {
         response.headers_mut().insert(replayed.0, replayed.1);
     }
@@ -96,8 +93,8 @@ async fn respond(
     Ok(response)
 }
 
-/// 200 for an operation that has ended, else 202.
-fn of_operation(operation: &Operation) -> HttpResponse {
+/// 200 for an operation that has ended, else 202 with the usual time until its end.
+fn of_operation(operation: &Operation, usual_wait: Duration) -> HttpResponse {
     let location = (header::LOCATION, format!("/operations/{}", operation.id));
     let view = OperationView::from(operation);
     if operation.status().is_final() {
@@ -105,7 +102,7 @@ fn of_operation(operation: &Operation) -> HttpResponse {
     } else {
         HttpResponse::Accepted()
             .insert_header(location)
-            .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
+            .insert_header((header::RETRY_AFTER, usual_wait.as_secs_f64().ceil().max(1.0).to_string()))
             .json(view)
     }
 }
