@@ -133,6 +133,11 @@ impl<A: Api> Caller<A> {
         self.slot(need, Instant::now() + self.timeout).await
     }
 
+    /// True if calls wait for a slot.
+    pub(super) fn is_short(&self) -> bool {
+        self.budget.is_short()
+    }
+
     /// Sends a change.
     pub(super) async fn change(&self, call: Call<'_, A>, permit: Permit) -> (End<A::Answer>, Upstream) {
         let end = Instant::now() + self.timeout;

@@ -202,14 +202,17 @@ pub trait Cloud: Send + Sync + 'static {
     /// Reads the status of a task.
     async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError>;
 
-    /// Reads the tunnel at the path; a tunnel with other parents is `NotFound`. Uses the slot, or gives it back where
-    /// it needs none; without one it waits for its own.
+    /// Reads the tunnel at the path; a tunnel with other parents is `NotFound`. Reads of one gateway that wait for a slot
+    /// share a call. `principal` is the caller whose turn the read of a change takes.
     async fn tunnel(
         &self,
         path: &TunnelPath,
         priority: Priority,
-        slot: Option<Box<dyn Slot>>,
+        principal: &str,
     ) -> Result<Tunnel, ReadError>;
+
+    /// True if calls wait for a slot.
+    fn is_short_of_calls(&self) -> bool;
 
     /// Reads all tunnels of a gateway, each once, oldest first.
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError>;

@@ -60,7 +60,7 @@ impl Service {
     /// Where the change would be refused before anything is sent.
     pub async fn dry_run(&self, request: &Modify) -> Result<DryRun, ModifyError> {
         self.check_reason(request.reason.as_deref())?;
-        let read = self.cloud.tunnel(&request.path, Priority::Read, None).await;
+        let read = self.cloud.tunnel(&request.path, Priority::Read, "").await;
         let tunnel = read.map_err(|error| prepare::unreadable(&error))?;
         let change = self.change_of(&request.path, &request.patch, request.if_match.as_ref(), &tunnel)?;
         let shown = self.shown(&request.path, &tunnel);

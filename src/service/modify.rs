@@ -52,12 +52,9 @@ impl Service {
             return Ok(modified);
         }
         for _ in 0..READS {
-            let slot = self.cloud.reserve(&request.principal.id, false).await?;
-            let mut prepared = self.prepare(&request, &changes, slot).await?;
-            let slot = match prepared.slot.take() {
-                Some(slot) => slot,
-                None => self.cloud.reserve(&request.principal.id, true).await?,
-            };
+            let prepared = self.prepare(&request, &changes).await?;
+            let is_last = prepared.before.is_some();
+            let slot = self.cloud.reserve(&request.principal.id, is_last).await?;
             match self.open(&request, &changes, &prepared, idempotency.clone()).await? {
                 Ok(opened) => return Ok(self.send(&request, opened, prepared, slot).await),
                 Err(Written::ReadStale) => {}

@@ -8,7 +8,7 @@ use crate::domain::patch::Patch;
 use crate::domain::tunnel::Tunnel;
 use crate::failpoint;
 
-use super::cloud::{Priority, ReadError, ReadFailure, Slot, TunnelChange};
+use super::cloud::{Priority, ReadError, ReadFailure, TunnelChange};
 use super::request::{Modify, ModifyError};
 use super::{ReadBefore, Service, merge, outcome, read_back};
 
@@ -21,18 +21,11 @@ pub(super) struct Prepared {
     pub(super) read_seq: Option<i64>,
     /// What the change locks.
     pub(super) lock_id: String,
-    /// The slot, unless the read used it.
-    pub(super) slot: Option<Box<dyn Slot>>,
 }
 
 impl Service {
-    /// The change as it will be sent. A read uses the slot.
-    pub(super) async fn prepare(
-        &self,
-        request: &Modify,
-        changes: &Changes,
-        slot: Box<dyn Slot>,
-    ) -> Result<Prepared, ModifyError> {
+    /// The change as it will be sent.
+    pub(super) async fn prepare(&self, request: &Modify, changes: &Changes) -> Result<Prepared, ModifyError> {
         let path = &request.path;
         if !self.must_read(request) {
             return Ok(Prepared {
@@ -40,12 +33,11 @@ impl Service {
                 before: None,
                 read_seq: None,
                 lock_id: lock_id(path.vpc_id.as_str(), path.tunnel_id.as_str()),
-                slot: Some(slot),
             });
         }
         // Before the read: a step that is written after this makes the read stale.
         let read_seq = self.ledger.newest_seq().await?;
-        let tunnel = self.cloud.tunnel(path, Priority::Change, Some(slot)).await;
+        let tunnel = self.cloud.tunnel(path, Priority::Change, &request.principal.id).await;
         failpoint::at!("prepare.read");
         let tunnel = tunnel.map_err(|error| unreadable(&error))?;
         let change = self.change_of(path, &request.patch, request.if_match.as_ref(), &tunnel)?;
@@ -54,7 +46,7 @@ impl Service {
             (Some(vpc), Some(tunnel)) => lock_id(vpc, tunnel),
             _ => lock_id(path.vpc_id.as_str(), path.tunnel_id.as_str()),
         };
-        Ok(Prepared { change, before: Some(before), read_seq: Some(read_seq), lock_id, slot: None })
+        Ok(Prepared { change, before: Some(before), read_seq: Some(read_seq), lock_id })
     }
 
     /// True if the tunnel is read before the change is sent. Only the cloud knows which tunnel an older form of id means.

@@ -55,7 +55,7 @@ impl Service {
     /// # Errors
     /// If the cloud does not show it.
     pub async fn tunnel(&self, path: &TunnelPath) -> Result<TunnelView, TunnelError> {
-        let tunnel = self.cloud.tunnel(path, Priority::Read, None).await?;
+        let tunnel = self.cloud.tunnel(path, Priority::Read, "").await?;
         Ok(self.shown(path, &tunnel))
     }
 

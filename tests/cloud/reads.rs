@@ -1,6 +1,8 @@
 //! Reads of tasks and tunnels. The client accepts every form that the cloud's documents and examples show, and never reads
 //! an unknown status as a success.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tunnelgate::domain::tunnel::{Connectivity, Reported, TunnelStatus};
 use tunnelgate::service::cloud::{Cloud, Priority, ReadFailure, TaskStatus};
@@ -142,7 +144,7 @@ async fn status_and_connectivity_are_told_as_they_are() {
         let stub = Stub::playing([Act::Json(answer)]).await;
         let mut wanted = path();
         wanted.tunnel_id = "vpnx-1".parse().expect("an id");
-        let tunnel = stub.client().tunnel(&wanted, Priority::Read, None).await.expect("a tunnel");
+        let tunnel = stub.client().tunnel(&wanted, Priority::Read, "").await.expect("a tunnel");
         (tunnel.status, tunnel.connectivity)
     };
     use TunnelStatus::{
@@ -170,7 +172,7 @@ async fn a_tunnel_on_a_later_page_is_found_by_either_form_of_its_id() {
         let stub = Stub::playing([page(0..50, 120), page(50..100, 120), page(100..120, 120)]).await;
         let mut wanted = path();
         wanted.tunnel_id = id.parse().expect("an id");
-        let tunnel = stub.client().tunnel(&wanted, Priority::Poll, None).await.expect("a tunnel");
+        let tunnel = stub.client().tunnel(&wanted, Priority::Poll, "").await.expect("a tunnel");
         assert_eq!(tunnel.tunnel_ids.first().map(String::as_str), Some("vpnx-77"));
         assert_eq!(tunnel.status, Some(Reported::Known(TunnelStatus::Running)));
         assert_eq!(tunnel.ipsec.encryption_algorithm.as_deref(), Some("none"));
@@ -191,7 +193,7 @@ async fn a_tunnel_that_stands_elsewhere_is_not_found() {
         wanted.vpc_id = vpc.parse().expect("an id");
         wanted.gateway_id = gateway.parse().expect("an id");
         wanted.tunnel_id = tunnel.parse().expect("an id");
-        let error = stub.client().tunnel(&wanted, Priority::Poll, None).await.expect_err("not there");
+        let error = stub.client().tunnel(&wanted, Priority::Poll, "").await.expect_err("not there");
         assert_eq!(error.failure, ReadFailure::NotFound);
     }
 }
@@ -200,7 +202,72 @@ async fn a_tunnel_that_stands_elsewhere_is_not_found() {
 async fn an_empty_list_in_any_form_is_no_tunnel() {
     for data in [json!([]), json!({}), json!(null)] {
         let stub = Stub::playing([Act::Json(json!({"code": 0, "data": data}))]).await;
-        let error = stub.client().tunnel(&path(), Priority::Poll, None).await.expect_err("not there");
+        let error = stub.client().tunnel(&path(), Priority::Poll, "").await.expect_err("not there");
         assert_eq!(error.failure, ReadFailure::NotFound);
     }
+}
+
+#[tokio::test]
+async fn reads_of_one_gateway_that_wait_share_a_call_and_each_gets_its_own_tunnel() {
+    let stub = Stub::playing([page(0..50, 50)]).await;
+    let client = stub.client_with(|settings| {
+        settings.calls_per_second = 1;
+        settings.timeout = Duration::from_secs(4);
+    });
+    let read = |number: usize, priority| {
+        let mut wanted = path();
+        wanted.tunnel_id = format!("vpnx-{number}").parse().expect("an id");
+        let client = &client;
+        async move { client.tunnel(&wanted, priority, "").await }
+    };
+    // Takes the only slot of this second.
+    read(1, Priority::Read).await.expect("a tunnel");
+    let priorities = [Priority::Change, Priority::Poll, Priority::Read];
+    let reads = (0..30).map(|number| read(number, priorities[number % 3]));
+    for (number, tunnel) in futures_util::future::join_all(reads).await.into_iter().enumerate() {
+        let tunnel = tunnel.expect("a tunnel");
+        assert_eq!(tunnel.tunnel_ids.first(), Some(&format!("vpnx-{number}")));
+    }
+    assert_eq!(stub.received().len(), 2, "one call for all that waited");
+    let missing = read(99, Priority::Read).await.expect_err("not there");
+    assert_eq!(missing.failure, ReadFailure::NotFound);
+}
+
+#[tokio::test]
+async fn a_tunnel_that_a_shared_call_does_not_show_is_read_by_itself() {
+    let stub =
+        Stub::playing([page(0..50, 120), page(0..50, 120), page(0..50, 120), page(50..100, 120)]).await;
+    let client = stub.client_with(|settings| settings.calls_per_second = 1);
+    client.tunnel(&at("vpnx-1"), Priority::Read, "").await.expect("a tunnel");
+    let (first, second) = (at("vpnx-2"), at("vpnx-77"));
+    let reads = (client.tunnel(&first, Priority::Read, ""), client.tunnel(&second, Priority::Read, ""));
+    let (first, second) = tokio::join!(reads.0, reads.1);
+    assert_eq!(first.expect("a tunnel").tunnel_ids.first().map(String::as_str), Some("vpnx-2"));
+    assert_eq!(second.expect("a tunnel").tunnel_ids.first().map(String::as_str), Some("vpnx-77"));
+    assert_eq!(stub.received().len(), 4);
+}
+
+#[tokio::test]
+async fn a_read_whose_caller_leaves_takes_nothing_from_the_others() {
+    let stub = Stub::playing([page(0..50, 50)]).await;
+    let client = stub.client_with(|settings| settings.calls_per_second = 1);
+    client.tunnel(&at("vpnx-1"), Priority::Read, "").await.expect("a tunnel");
+    let first = tokio::spawn({
+        let client = client.clone();
+        async move { client.tunnel(&at("vpnx-2"), Priority::Read, "").await }
+    });
+    let second = tokio::spawn({
+        let client = client.clone();
+        async move { client.tunnel(&at("vpnx-3"), Priority::Read, "").await }
+    });
+    tokio::task::yield_now().await;
+    first.abort();
+    let tunnel = second.await.expect("no panic").expect("a tunnel");
+    assert_eq!(tunnel.tunnel_ids.first().map(String::as_str), Some("vpnx-3"));
+}
+
+fn at(tunnel: &str) -> tunnelgate::domain::ids::TunnelPath {
+    let mut wanted = path();
+    wanted.tunnel_id = tunnel.parse().expect("an id");
+    wanted
 }

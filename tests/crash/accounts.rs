@@ -257,7 +257,7 @@ async fn tunnels_are_as_the_ledger_says(deployment: &Deployment, operations: &[R
             gateway_id: "vpngw-kfldykuz".parse().expect("an id"),
             tunnel_id: tunnel.parse().expect("an id"),
         };
-        let there = cloud.tunnel(&path, Priority::Read, None).await.expect("the tunnel").peer_cidrs;
+        let there = cloud.tunnel(&path, Priority::Read, "").await.expect("the tunnel").peer_cidrs;
         let received = calls.iter().filter(|call| call.tunnel == tunnel).count();
         assert_eq!(
             there.as_deref(),

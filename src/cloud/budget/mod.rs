@@ -124,6 +124,11 @@ impl Budget {
         }
     }
 
+    /// True if calls wait for a slot.
+    pub(super) fn is_short(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| !shared.state().queue.is_empty())
+    }
+
     /// The cloud said that calls come too fast.
     pub(super) fn slow_down(&self) {
         if let Some(shared) = &self.0 {

@@ -27,6 +27,7 @@ use crate::service::cloud::{
 use super::answer::{Answer, text};
 use super::api::{ApiV2, Credentials};
 use super::sign::SignatureMethod;
+use super::waiting::Waiting;
 use super::wire::{self, ParamStyle, Params};
 
 /// The account's name while the settings have one set of credentials.
@@ -53,9 +54,11 @@ pub struct Settings {
     pub calls_per_second: u32,
 }
 
-/// The cloud's API 2.0.
+/// The cloud's API 2.0. Clones share the call budget.
+#[derive(Clone)]
 pub struct Client {
-    pub(super) caller: Caller<ApiV2>,
+    pub(super) caller: Arc<Caller<ApiV2>>,
+    pub(super) waiting: Arc<Waiting>,
     param_style: ParamStyle,
 }
 
@@ -83,8 +86,8 @@ impl Client {
             signed_host: settings.signed_host,
             path: settings.path,
         };
-        let caller = Caller::new(api, line, clock, chance, metrics)?;
-        Ok(Self { caller, param_style: settings.param_style })
+        let caller = Arc::new(Caller::new(api, line, clock, chance, metrics)?);
+        Ok(Self { caller, waiting: Arc::default(), param_style: settings.param_style })
     }
 
     pub(super) async fn read(
@@ -178,9 +181,13 @@ impl Cloud for Client {
         &self,
         path: &TunnelPath,
         priority: Priority,
-        slot: Option<Box<dyn Slot>>,
+        principal: &str,
     ) -> Result<Tunnel, ReadError> {
-        self.describe_one(path, priority, slot).await
+        self.describe_shared(path, priority, principal).await
+    }
+
+    fn is_short_of_calls(&self) -> bool {
+        self.caller.is_short()
     }
 
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::domain::event::Upstream;
@@ -35,18 +36,19 @@ struct Listing {
 }
 
 impl Client {
-    /// The one tunnel at the path.
+    /// The one tunnel at the path, by `end` at the latest.
     pub(super) async fn describe_one(
         &self,
         path: &TunnelPath,
         priority: Priority,
         slot: Option<Box<dyn Slot>>,
+        end: Instant,
     ) -> Result<Tunnel, ReadError> {
         let mut found = None;
         let put_filters = |params: &mut Params| wire::put_path(params, path);
-        let walk = self.walk(put_filters, priority, slot, self.caller.end_of_read(), |tunnel| {
+        let walk = self.walk(put_filters, priority, slot, end, |tunnel| {
             // The cloud may ignore filters, so the ids are compared.
-            if !stands_at(&tunnel, path) {
+            if !is_at(&tunnel, path) {
                 return false;
             }
             found = Some(tunnel);
@@ -54,6 +56,20 @@ impl Client {
         });
         let upstream = walk.await?.upstream;
         found.ok_or(ReadError { failure: ReadFailure::NotFound, upstream })
+    }
+
+    /// The oldest tunnels of a gateway, as many as one call shows.
+    pub(super) async fn describe_page(
+        &self,
+        vpc: &VpcId,
+        gateway: &GatewayId,
+        priority: Priority,
+        slot: Option<Box<dyn Slot>>,
+    ) -> Result<Vec<Tunnel>, ReadError> {
+        let params = page(|params| put_gateway(params, vpc, gateway), 0);
+        let (answer, _) = self.read(ACTION, params, priority, slot, self.caller.end_of_read()).await?;
+        let entries = answer.data().as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(entries.iter().map(|entry| tunnel::read(&answer, entry)).collect())
     }
 
     /// All tunnels of a gateway, each once. The cloud pages by offset: a tunnel that is deleted between two pages
@@ -70,13 +86,7 @@ impl Client {
             let mut known = HashSet::new();
             let mut repeated = 0;
             let mut found = Vec::new();
-            let put_filters = |params: &mut Params| {
-                params.put("vpcId", vpc.as_str());
-                params.put("vpnGwId", gateway.as_str());
-                // A new tunnel comes last and shifts no other.
-                params.put("orderField", "createTime");
-                params.put("orderDirection", "asc");
-            };
+            let put_filters = |params: &mut Params| put_gateway(params, vpc, gateway);
             let walk = self.walk(put_filters, Priority::Read, None, end, |tunnel| {
                 let is_new = tunnel.tunnel_ids.first().is_none_or(|id| known.insert(id.clone()));
                 repeated += usize::from(!is_new);
@@ -110,16 +120,13 @@ impl Client {
         put_filters: impl Fn(&mut Params),
         priority: Priority,
         mut slot: Option<Box<dyn Slot>>,
-        end: tokio::time::Instant,
+        end: Instant,
         mut enough: impl FnMut(Tunnel) -> bool,
     ) -> Result<Listing, ReadError> {
         let mut walk =
             Listing { upstream: Upstream::default(), seen: 0, total: None, is_steady: true, is_whole: false };
-        for page in 0..MAX_PAGES {
-            let mut params = Params::of_action(ACTION);
-            put_filters(&mut params);
-            params.put("offset", walk.seen.to_string());
-            params.put("limit", PAGE.to_string());
+        for number in 0..MAX_PAGES {
+            let params = page(&put_filters, walk.seen);
             let (answer, upstream) = self.read(ACTION, params, priority, slot.take(), end).await?;
             walk.upstream = upstream;
             let entries = answer.data().as_array().map(Vec::as_slice).unwrap_or_default();
@@ -131,7 +138,7 @@ impl Client {
             }
             walk.seen += entries.len();
             let total = answer.beside_data("totalCount").and_then(|total| total.parse().ok());
-            walk.is_steady &= page == 0 || total == walk.total;
+            walk.is_steady &= number == 0 || total == walk.total;
             walk.total = total;
             // Without a total, a page that is not full is the last.
             let is_last = walk.total.map_or(entries.len() < PAGE, |total| walk.seen >= total);
@@ -144,7 +151,26 @@ impl Client {
     }
 }
 
-fn stands_at(tunnel: &Tunnel, path: &TunnelPath) -> bool {
+/// The parameters of one page.
+fn page(put_filters: impl Fn(&mut Params), offset: usize) -> Params {
+    let mut params = Params::of_action(ACTION);
+    put_filters(&mut params);
+    params.put("offset", offset.to_string());
+    params.put("limit", PAGE.to_string());
+    params
+}
+
+/// Filters for the tunnels of a gateway.
+fn put_gateway(params: &mut Params, vpc: &VpcId, gateway: &GatewayId) {
+    params.put("vpcId", vpc.as_str());
+    params.put("vpnGwId", gateway.as_str());
+    // A new tunnel comes last and shifts no other.
+    params.put("orderField", "createTime");
+    params.put("orderDirection", "asc");
+}
+
+/// True if this is the tunnel at the path.
+pub(super) fn is_at(tunnel: &Tunnel, path: &TunnelPath) -> bool {
     tunnel.tunnel_ids.iter().any(|id| id == path.tunnel_id.as_str())
         && is_or_unsaid(&tunnel.vpc_ids, path.vpc_id.as_str())
         && is_or_unsaid(&tunnel.gateway_ids, path.gateway_id.as_str())

@@ -4,8 +4,10 @@ mod answer;
 mod api;
 mod client;
 mod describe;
+mod shared;
 pub mod sign;
 mod tunnel;
+mod waiting;
 pub mod wire;
 
 pub use api::Credentials;

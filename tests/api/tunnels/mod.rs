@@ -11,3 +11,4 @@ mod merging;
 mod misbehaviour;
 mod plain_style;
 mod read;
+mod shortage;

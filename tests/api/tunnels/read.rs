@@ -146,25 +146,6 @@ async fn a_cloud_that_can_not_be_reached_is_a_503() {
     assert_eq!(answer.problem(), (503, "tunnel_unreadable".into()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_read_without_a_place_in_the_budget_says_when_to_come_back() {
-    // With one call a second, parallel reads wait longer than their time limit.
-    let harness = Harness::with(Store::sqlite(), |settings| {
-        settings.upstream.calls_per_second = 1;
-        settings.upstream.timeout = std::time::Duration::from_millis(500);
-    })
-    .await;
-    let tunnel = path("vpnx-branch01");
-    let answers = futures_util::future::join_all((0..8).map(|_| harness.consumer.get(&tunnel, &[]))).await;
-    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
-    assert!(!refused.is_empty() && refused.len() < answers.len(), "{}", refused.len());
-    for answer in refused {
-        assert_eq!(answer.problem(), (429, "call_budget".into()));
-        let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
-        assert!(seconds.is_some_and(|seconds| (1..=8).contains(&seconds)), "{seconds:?}");
-    }
-}
-
 on_each_ledger!(
     a_tunnel_is_shown_in_the_words_of_the_patch,
     what_was_changed_is_read_in_the_same_words,

@@ -1,0 +1,63 @@
+//! What consumers notice while calls to the cloud are short.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::harness::{Harness, path, ranges};
+use crate::support::Store;
+
+use super::read::BRANCHES;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+async fn short_of_calls(calls_per_second: u32, timeout: Duration) -> Harness {
+    Harness::with(Store::sqlite(), |settings| {
+        settings.upstream.calls_per_second = calls_per_second;
+        settings.upstream.timeout = timeout;
+        settings.rules.upstream_timeout = timeout;
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_without_a_place_in_the_budget_says_when_to_come_back() {
+    // The next place is free after a second, and a read waits for half a second.
+    let harness = short_of_calls(1, Duration::from_millis(500)).await;
+    let tunnel = path("vpnx-branch01");
+    assert_eq!(harness.consumer.get(&tunnel, &[]).await.status, 200);
+    let refused = loop {
+        let answer = harness.consumer.get(&tunnel, &[]).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.problem(), (429, "call_budget".into()));
+    let seconds = refused.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|seconds| (1..=8).contains(&seconds)), "{seconds:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_one_gateway_share_reads_and_need_fewer_polls() {
+    const CHANGES: u64 = 12;
+    let harness = short_of_calls(4, TIMEOUT).await;
+    let paths: Vec<String> =
+        (1..=CHANGES).map(|number| format!("{BRANCHES}/vpnx-site-{number:03}")).collect();
+    let ranges = ranges();
+    let changes = paths.iter().map(|path| harness.consumer.patch(path, &ranges, &[]));
+    let operations = join_all(changes).await.into_iter().map(|answer| {
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        answer.json()["id"].as_str().expect("an id").to_owned()
+    });
+    let operations: Vec<String> = operations.collect();
+    let ends: Vec<Value> = join_all(operations.iter().map(|id| harness.consumer.ended(id))).await;
+    for end in ends {
+        assert_eq!(end["status"], "succeeded", "{end}");
+        assert_eq!(end["verification"]["result"], "confirmed", "{end}");
+    }
+    assert_eq!(harness.calls("ModifyVpnConnEx").await, CHANGES);
+    let reads = harness.calls("DescribeVpnConn").await;
+    let polls = harness.calls("DescribeVpcTaskResult").await;
+    assert!(reads < CHANGES && polls < CHANGES, "{reads} reads, {polls} polls");
+}
