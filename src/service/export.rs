@@ -154,7 +154,7 @@ fn ndjson(event: &Event) -> Vec<u8> {
     line
 }
 
-/// An event as one record of CSV; an absent value is an empty field, JSON stands as text.
+/// An event as one record of CSV; an absent value is an empty field, JSON is a text field.
 fn csv(event: &Event) -> Vec<u8> {
     let row = &event.row;
     let id = |id: &Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();

@@ -141,7 +141,7 @@ impl<T> Queue<T> {
         self.classes.iter().all(|class| class.len() == 0)
     }
 
-    /// How many calls go before this one, as far as can be told now.
+    /// How many calls go before this one, as far as is known now.
     pub(super) fn ahead(&self, need: Need<'_>) -> usize {
         let own = &self.classes[index(need.priority)];
         let in_class = if need.is_last {
