@@ -9,6 +9,7 @@ use crate::domain::event::{Origin, Upstream};
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::tunnel::Reported;
 use crate::domain::verification::Verification;
 use crate::failpoint;
 
@@ -183,6 +184,8 @@ impl Service {
             let is_overdue = self.age(operation.updated_at) >= self.rules.task_timeout;
             return (!is_overdue).then_some(LATER);
         }
+        // An unknown status, or none, does not say that the tunnel is at rest.
+        let Some(Reported::Known(_)) = tunnel.status else { return None };
         let comparison = read_back::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
         let is_shown = telling.fields.iter().all(|field| comparison.same.contains(field));
         if !is_shown || !comparison.differences.is_empty() {
@@ -306,11 +309,13 @@ impl Service {
         since >= if is_accepted { self.rules.task_timeout } else { self.rules.settle_window }
     }
 
-    /// The result of a call without an answer. A call that the gateway did not make decides nothing.
+    /// The result of a call that failed. Without an answer of the cloud the operation does not end.
     fn unanswered(&self, claim: &Claim, error: ReadError) -> Next {
         match error.failure {
-            ReadFailure::NoBudget { .. } => LATER,
-            _ => self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream))),
+            ReadFailure::NoBudget { .. } | ReadFailure::NoAnswer => LATER,
+            ReadFailure::NotFound | ReadFailure::Refused(_) => {
+                self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream)))
+            }
         }
     }
 

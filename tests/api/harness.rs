@@ -51,6 +51,14 @@ impl Drop for Gateway {
     }
 }
 
+/// The number of a gateway's calls of an action, from `/metrics`.
+pub async fn calls(consumer: &Consumer, action: &str) -> u64 {
+    let metrics = consumer.get("/metrics", &[]).await.body;
+    let start = format!("tunnelgate_cloud_calls_total{{action=\"{action}\"");
+    let counts = metrics.lines().filter(|line| line.starts_with(&start));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
 pub fn path(tunnel: &str) -> String {
     format!("/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/{tunnel}")
 }
@@ -181,10 +189,7 @@ impl Harness {
 
     /// The number of calls of an action, from `/metrics`.
     pub async fn calls(&self, action: &str) -> u64 {
-        let metrics = self.consumer.get("/metrics", &[]).await.body;
-        let start = format!("tunnelgate_cloud_calls_total{{action=\"{action}\"");
-        let counts = metrics.lines().filter(|line| line.starts_with(&start));
-        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+        calls(&self.consumer, action).await
     }
 
     /// The kinds of an operation's events, oldest first.

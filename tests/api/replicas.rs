@@ -1,13 +1,14 @@
 //! Several gateways on one PostgreSQL.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 
-use crate::harness::{Harness, path, ranges};
+use crate::harness::{self, Harness, path, ranges};
 use crate::support::Store;
+use crate::support::consumer::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_change_at_a_time_on_one_tunnel_across_replicas() {
@@ -176,4 +177,30 @@ async fn a_replica_whose_clock_is_ahead_takes_nothing_over_early_and_ends_nothin
         let events = consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
         assert_eq!(events["items"].as_array().expect("items").len(), 3, "no takeover: {events}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_that_does_not_answer_ends_no_operation() {
+    let harness = Harness::new(Store::postgres().await).await;
+    let operation = harness.patch("vpnx-slow-task", &ranges()).await.json();
+    let id = operation["id"].as_str().expect("an id");
+    harness.stop();
+    let (cut_off, there) = harness
+        .replica_with(|settings| {
+            settings.upstream.url = "http://127.0.0.1:9/v2/index.php".into();
+            settings.rules.task_timeout = Duration::from_millis(100);
+        })
+        .await;
+    // More polls than fit into the task's time.
+    let until = Instant::now() + PATIENCE;
+    while harness::calls(&there, "DescribeVpcTaskResult").await < 8 {
+        let now = there.get(&format!("/operations/{id}"), &[]).await.json();
+        assert!(now["finished_at"].is_null(), "{now}");
+        assert!(Instant::now() < until, "no polls");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(cut_off);
+    let (_back, there) = harness.replica().await;
+    let ended = there.ended(id).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}");
 }
