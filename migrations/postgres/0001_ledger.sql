@@ -14,6 +14,8 @@ CREATE TABLE operations (
     changes            jsonb NOT NULL,
     before             jsonb,
     reason             text,
+    -- The operation whose change this one reverses.
+    rollback_of        uuid,
     -- The key that the fingerprints in changes and before were made with.
     fingerprint_key_id text,
     requested_by       text NOT NULL,

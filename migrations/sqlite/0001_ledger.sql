@@ -16,6 +16,8 @@ CREATE TABLE operations (
     changes            TEXT NOT NULL,
     before             TEXT,
     reason             TEXT,
+    -- The operation whose change this one reverses.
+    rollback_of        TEXT,
     -- The key that the fingerprints in changes and before were made with.
     fingerprint_key_id TEXT,
     requested_by       TEXT NOT NULL,

@@ -149,6 +149,8 @@ pub struct NewEvent {
     pub outcome: Option<Outcome>,
     /// The caller's reason for the change.
     pub reason: Option<String>,
+    /// The operation whose change the event's operation reverses.
+    pub rollback_of: Option<OperationId>,
     pub upstream: Option<Upstream>,
 }
 
@@ -170,6 +172,7 @@ impl NewEvent {
             sent: None,
             outcome: None,
             reason: None,
+            rollback_of: None,
             upstream: None,
         }
     }

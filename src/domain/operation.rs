@@ -147,6 +147,8 @@ pub struct Operation {
     pub fingerprint_key_id: Option<String>,
     /// The caller's reason.
     pub reason: Option<String>,
+    /// The operation whose change this one reverses.
+    pub rollback_of: Option<OperationId>,
     /// Who requested it.
     pub requested_by: Actor,
     /// The id of the request that opened it: every event of the operation carries it.

@@ -59,6 +59,7 @@ pub struct StoredOperation<'a> {
     pub changes: &'a str,
     pub before: Option<&'a str>,
     pub reason: Option<&'a str>,
+    pub rollback_of: Option<Uuid>,
     pub requested_by: &'a str,
     pub actor_id: Option<&'a str>,
     pub actor_kind: &'a str,

@@ -291,7 +291,7 @@ impl Deciding {
             sent: event.sent,
             outcome: super::columns::json_of(event.outcome.as_ref()),
             reason: event.reason,
-            rollback_of: None,
+            rollback_of: event.rollback_of,
             upstream: super::columns::json_of(event.upstream.as_ref()),
         };
         let hash = chain::hash(&prev_hash, &row)

@@ -54,6 +54,7 @@ pub(super) struct OperationRow {
     pub(super) changes: Value,
     pub(super) before: Option<Value>,
     pub(super) reason: Option<String>,
+    pub(super) rollback_of: Option<OperationId>,
     pub(super) fingerprint_key_id: Option<String>,
     pub(super) requested_by: String,
     pub(super) actor_id: Option<String>,
@@ -69,8 +70,8 @@ pub(super) struct OperationRow {
 
 /// The columns of an operation, from `operations o`.
 pub(super) const OPERATION: &str = "o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, \
-     o.task_id, o.changes, o.before, o.reason, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, \
-     o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification";
+     o.task_id, o.changes, o.before, o.reason, o.rollback_of, o.fingerprint_key_id, o.requested_by, o.actor_id, \
+     o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification";
 
 /// The columns of an event, from `audit_events e`.
 pub(super) const EVENT: &str = "e.seq, e.format, e.id, e.occurred_at, e.event, e.operation_id, e.actor, e.actor_id, \
@@ -96,6 +97,7 @@ impl OperationRow {
             changes: serde_json::from_value::<Changes>(self.changes).map_err(|_| corrupt("changes"))?,
             before: optional(self.before).ok_or_else(|| corrupt("before"))?,
             reason: self.reason,
+            rollback_of: self.rollback_of,
             fingerprint_key_id: self.fingerprint_key_id,
             requested_by: Actor {
                 name: self.requested_by,

@@ -101,6 +101,7 @@ impl Service {
             before: prepared.before.clone(),
             fingerprint_key_id: Some(self.fingerprints.id().to_owned()),
             reason: request.reason.clone(),
+            rollback_of: None,
             requested_by: request.principal.actor.clone(),
             request_id: request.origin.request_id.clone(),
             trace_id: request.origin.trace_id.clone(),

@@ -129,6 +129,7 @@ pub fn opening_in(vpc: &str, tunnel: &str, requester: &str, now: Timestamp) -> O
             before: Some(before()),
             fingerprint_key_id: Some("a key".into()),
             reason: Some("CHG-4711 größe".into()),
+            rollback_of: Some(SystemChance.id(now)),
             requested_by: actor(requester),
             request_id: Some("req-1".into()),
             trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),

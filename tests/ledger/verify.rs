@@ -35,6 +35,7 @@ async fn every_status(harness: &Harness) -> Vec<Operation> {
         let mut opening = opening(tunnel, at(2));
         opening.operation.before = None;
         opening.operation.reason = None;
+        opening.operation.rollback_of = None;
         let opened = harness.opened(opening).await;
         operations.push(harness.advanced(advance(opened, transition, 0, at(3))).await);
     }
@@ -84,6 +85,7 @@ fn sets(operation: &Operation, is_postgres: bool) -> Vec<(&'static str, String)>
         text("request_id"),
         text("trace_id"),
         ("reason", "reason = ''".to_owned()),
+        ("rollback_of", format!("rollback_of = '{}'", operation.id)),
         ("changes", format!(r#"changes = '{{"name": "other"}}'{json}"#)),
         ("before", format!(r#"before = '{{"name": "other"}}'{json}"#)),
         moment("created_at"),
@@ -134,7 +136,7 @@ async fn every_column_of_an_operation_counts(harness: Harness) {
             let why = Break::Operation { column };
             is_broken(&harness, Row::Operation(id.to_string()), why, &what).await;
             let columns = "status, vpc_id, gateway_id, tunnel_id, account, region, api, task_id, changes, before, reason, \
-                           requested_by, actor_id, actor_kind, request_id, trace_id, created_at, updated_at, \
+                           rollback_of, requested_by, actor_id, actor_kind, request_id, trace_id, created_at, updated_at, \
                            finished_at, error, verification, last_seq";
             let restore =
                 format!("UPDATE operations SET ({columns}) = (SELECT {columns} FROM kept) WHERE id = '{id}'");

@@ -68,7 +68,7 @@ impl<'a> From<&'a Operation> for OperationView<'a> {
             region: &operation.route.region,
             api: &operation.route.api,
             before: operation.before.as_ref(),
-            rollback_of: None,
+            rollback_of: operation.rollback_of,
             reason: operation.reason.as_deref(),
             changes: &operation.changes,
             requested_by: &operation.requested_by.name,

@@ -152,6 +152,7 @@ fn operation(mut row: Reader<'_>, id: Uuid) -> Option<StoredOperation<'_>> {
         changes: row.json()??,
         before: row.json()?,
         reason: row.text()?,
+        rollback_of: row.uuid()?,
         requested_by: {
             let _fingerprint_key_id = row.field()?;
             row.text()??

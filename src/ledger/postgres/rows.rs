@@ -29,6 +29,7 @@ impl StoredRow for PgRow {
             changes: self.try_get("changes")?,
             before: self.try_get("before")?,
             reason: self.try_get("reason")?,
+            rollback_of: self.try_get("rollback_of")?,
             fingerprint_key_id: self.try_get("fingerprint_key_id")?,
             requested_by: self.try_get("requested_by")?,
             actor_id: self.try_get("actor_id")?,

@@ -125,11 +125,11 @@ const INSERT_EVENTS: &str = ", inserted_events AS (
 
 const INSERT_OPENED: &str = ", inserted_operations AS (
     INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, account, region, api, changes, before,
-                            reason, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id, trace_id,
-                            created_at, updated_at, last_seq)
+                            reason, rollback_of, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id,
+                            trace_id, created_at, updated_at, last_seq)
     SELECT id, 'pending', lock_id, vpc_id, gateway_id, tunnel_id, account, region, api, changes::jsonb, before::jsonb,
-           reason, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id, trace_id, created_at,
-           created_at, last_seq
+           reason, rollback_of, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id, trace_id,
+           created_at, created_at, last_seq
     FROM opened WHERE EXISTS (SELECT FROM head)
 ), inserted_tracking AS (
     INSERT INTO tracking (operation_id, due_at, lease_until)
@@ -205,6 +205,7 @@ fn opened_rows(query: &mut Query, opened: &[Opened]) {
         changes: "text" = operations().map(|o| serde_json::json!(o.changes).to_string()),
         before: "text" = operations().map(|o| json_of(o.before.as_ref()).map(|json| json.to_string())),
         reason: "text" = operations().map(|o| o.reason.clone()),
+        rollback_of: "uuid" = operations().map(|o| o.rollback_of),
         fingerprint_key_id: "text" = operations().map(|o| o.fingerprint_key_id.clone()),
         requested_by: "text" = operations().map(|o| o.requested_by.name.clone()),
         actor_id: "text" = operations().map(|o| o.requested_by.id.clone()),

@@ -164,9 +164,10 @@ async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) ->
     let (id, created_at) = (operation.id.to_string(), operation.created_at.to_string());
     sqlx::query(
         "INSERT INTO operations (id, status, lock_id, vpc_id, gateway_id, tunnel_id, account, region, api, changes,
-                                 before, reason, fingerprint_key_id, requested_by, actor_id, actor_kind, request_id,
-                                 trace_id, created_at, updated_at, last_seq)
-         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19)",
+                                 before, reason, rollback_of, fingerprint_key_id, requested_by, actor_id, actor_kind,
+                                 request_id, trace_id, created_at, updated_at, last_seq)
+         VALUES ($1, 'pending', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19,
+                 $20)",
     )
     .bind(&id)
     .bind(&opened.lock_id)
@@ -179,6 +180,7 @@ async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) ->
     .bind(serde_json::json!(operation.changes).to_string())
     .bind(json_of(operation.before.as_ref()).map(|json| json.to_string()))
     .bind(&operation.reason)
+    .bind(operation.rollback_of.map(|id| id.to_string()))
     .bind(&operation.fingerprint_key_id)
     .bind(&operation.requested_by.name)
     .bind(&operation.requested_by.id)

@@ -28,6 +28,7 @@ impl StoredRow for SqliteRow {
             changes: json(self, "changes")?.unwrap_or_default(),
             before: json(self, "before")?,
             reason: self.try_get("reason")?,
+            rollback_of: parsed(self, "rollback_of", |id| id.parse().ok())?,
             fingerprint_key_id: self.try_get("fingerprint_key_id")?,
             requested_by: self.try_get("requested_by")?,
             actor_id: self.try_get("actor_id")?,

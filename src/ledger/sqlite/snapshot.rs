@@ -183,6 +183,7 @@ fn operation(mut row: Columns<'_>) -> Option<StoredOperation<'_>> {
         changes: row.text()??,
         before: row.text()?,
         reason: row.text()?,
+        rollback_of: row.parsed()?,
         requested_by: {
             let _fingerprint_key_id = row.text()?;
             row.text()??

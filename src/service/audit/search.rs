@@ -151,6 +151,7 @@ fn request_column(row: &Request<'_>, event: &Request<'_>) -> Option<&'static str
         ("changes", row.changes == event.changes),
         ("before", row.before == event.before),
         ("reason", row.reason == event.reason),
+        ("rollback_of", row.rollback_of == event.rollback_of),
         ("requested_by", row.requested_by == event.requested_by),
         ("actor_id", row.actor_id == event.actor_id),
         ("actor_kind", row.actor_kind == event.actor_kind),

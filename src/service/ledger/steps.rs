@@ -198,6 +198,7 @@ pub fn event_of(operation: &Operation, id: Uuid, event: EventKind, now: Timestam
         route: Some(operation.route.clone()),
         outcome: Some(operation.outcome()),
         reason: operation.reason.clone(),
+        rollback_of: operation.rollback_of,
         ..NewEvent::new(id, event, operation.requested_by.clone(), now)
     }
 }

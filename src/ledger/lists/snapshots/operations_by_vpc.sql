@@ -20,7 +20,7 @@ AND o.status = $2
 AND o.requested_by = $3
 ORDER BY o.id DESC LIMIT $4) found
 ORDER BY found.id DESC LIMIT $5)
-SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
+SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.rollback_of, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
 FROM page JOIN operations o ON o.id = page.id
 ORDER BY o.id DESC
 -- $1 = Texts(["vpc-prod-%", "vpc\\_1"])
@@ -52,7 +52,7 @@ AND o.status = $3
 AND o.requested_by = $4
 ORDER BY o.id DESC LIMIT $5))) found
 ORDER BY found.value DESC LIMIT $6)
-SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
+SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.rollback_of, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
 FROM page JOIN operations o ON o.id = page.id
 ORDER BY o.id DESC
 -- $1 = Text("vpc-prod-*")

@@ -5,7 +5,7 @@ WHERE true
 AND o.vpc_id LIKE ANY ($1)
 AND o.tunnel_id = $2
 ORDER BY o.id DESC LIMIT $3)
-SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
+SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.rollback_of, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
 FROM page JOIN operations o ON o.id = page.id
 ORDER BY o.id DESC
 -- $1 = Texts(["vpc-prod-%", "vpc\\_1"])
@@ -20,7 +20,7 @@ WHERE true
 AND (false OR o.vpc_id GLOB $1 OR o.vpc_id GLOB $2)
 AND o.tunnel_id = $3
 ORDER BY o.id DESC LIMIT $4)
-SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
+SELECT o.id, o.status, o.vpc_id, o.gateway_id, o.tunnel_id, o.account, o.region, o.api, o.task_id, o.changes, o.before, o.reason, o.rollback_of, o.fingerprint_key_id, o.requested_by, o.actor_id, o.actor_kind, o.request_id, o.trace_id, o.created_at, o.updated_at, o.finished_at, o.error, o.verification
 FROM page JOIN operations o ON o.id = page.id
 ORDER BY o.id DESC
 -- $1 = Text("vpc-prod-*")
