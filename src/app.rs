@@ -125,10 +125,10 @@ impl App {
         let ledger_clock = Arc::new(LedgerClock::new(clock));
         background::clock::measure(&*ledger, &ledger_clock).await;
         let clock: Arc<dyn Clock> = ledger_clock.clone();
-        let cloud = v2::Client::new(settings.upstream, clock.clone(), chance.clone(), &metrics)
+        let cloud = v2::connect(settings.upstream, clock.clone(), chance.clone(), &metrics)
             .map_err(|error| StartError::Cloud(Box::new(error)))?;
         let service = Service::new(
-            Arc::new(cloud),
+            cloud,
             ledger.clone(),
             clock.clone(),
             chance.clone(),

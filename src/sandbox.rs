@@ -8,9 +8,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::{App, StartError, World};
-use crate::cloud::v2;
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
+use crate::cloud::{Credentials, v2};
 use crate::config::{Database, Settings};
 use crate::domain::event::EventKind;
 use crate::domain::fingerprint::{FingerprintKey, hex};
@@ -137,7 +137,7 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
             signed_host: cloud.to_string(),
             path: "/v2/index.php".into(),
             is_loopback: true,
-            credentials: v2::Credentials { secret_id: SECRET_ID.into(), secret_key, token: None },
+            credentials: Credentials { secret_id: SECRET_ID.into(), secret_key, token: None },
             region: "ap-guangzhou".into(),
             signature_method: SignatureMethod::HmacSha1,
             param_style: ParamStyle::Indexed,

@@ -27,6 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// An attempt after the first needs at least this part of the time limit.
 const LEAST_PART: u32 = 3;
 
+/// The metrics' label of a success, in both versions of the API.
+const SUCCESS: &str = "0";
+
 /// What a version of the cloud's API does in its own way.
 pub(super) trait Api: Send + Sync + 'static {
     /// The parameters of one call, without its signature.
@@ -320,12 +323,13 @@ fn judge(
         let meaning = if status == 429 && !is_change { Meaning::Rate } else { Meaning::Doubt };
         return (meaning, label);
     };
-    upstream.code = Some(codes.code.to_owned());
+    let code = codes.code.unwrap_or(SUCCESS);
+    upstream.code = codes.code.map(str::to_owned);
     upstream.code_desc = codes.code_desc.map(str::to_owned);
     upstream.message = codes.message.map(str::to_owned);
     match (status, meaning::of(codes)) {
-        (200..=299, meaning) => (meaning, codes.code.to_owned()),
+        (200..=299, meaning) => (meaning, code.to_owned()),
         (408 | 500.., _) | (_, Meaning::Success) => (Meaning::Doubt, format!("http_{status}")),
-        (_, meaning) => (meaning, codes.code.to_owned()),
+        (_, meaning) => (meaning, code.to_owned()),
     }
 }

@@ -23,7 +23,8 @@ use Meaning::{Doubt, Expired, Rate, Refused, Success};
 /// The codes of an answer, secrets taken out.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Codes<'a> {
-    pub code: &'a str,
+    /// `None`: a success in the envelope of API 3.0.
+    pub code: Option<&'a str>,
     pub code_desc: Option<&'a str>,
     pub message: Option<&'a str>,
 }
@@ -96,12 +97,13 @@ const NUMBERS: &[(i64, Meaning)] = &[
 /// What an answer's codes prove: `code` decides, then `codeDesc`. A message repeats what a caller wrote, so only a word
 /// at its very start counts: one of doubt always, another one only to tell which refusal a bare 4000 is.
 pub(super) fn of(codes: Codes<'_>) -> Meaning {
+    let Some(code) = codes.code else { return Success };
     let start = codes.message.map(first_word).unwrap_or_default();
     let is_doubtful = |word: &str| WORDS_OF_DOUBT.iter().any(|pattern| matches(pattern, word));
-    if is_doubtful(codes.code) || codes.code_desc.is_some_and(is_doubtful) || is_doubtful(start) {
+    if is_doubtful(code) || codes.code_desc.is_some_and(is_doubtful) || is_doubtful(start) {
         return Doubt;
     }
-    let number = codes.code.parse::<i64>().ok();
+    let number = code.parse::<i64>().ok();
     let by_number = NUMBERS.iter().find(|(known, _)| Some(*known) == number).map(|(_, meaning)| *meaning);
     match by_number {
         Some(certain @ (Success | Doubt)) => certain,
@@ -113,7 +115,7 @@ pub(super) fn of(codes: Codes<'_>) -> Meaning {
             },
             None => refusal,
         },
-        None => by_word(codes.code).or_else(|| codes.code_desc.and_then(by_word)).unwrap_or(Doubt),
+        None => by_word(code).or_else(|| codes.code_desc.and_then(by_word)).unwrap_or(Doubt),
     }
 }
 
@@ -149,7 +151,7 @@ mod tests {
     use super::*;
 
     fn meaning(code: &str, code_desc: Option<&str>, message: Option<&str>) -> Meaning {
-        of(Codes { code, code_desc, message })
+        of(Codes { code: Some(code), code_desc, message })
     }
 
     const INVALID: Meaning = Refused(Refusal::InvalidParameter);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cloud::endpoint::Endpoint;
-use crate::cloud::v2;
+use crate::cloud::{Credentials, v2};
 use crate::domain::fingerprint::FingerprintKey;
 use crate::http::edge::Edge;
 use crate::ledger::SynchronousCommit;
@@ -149,7 +149,7 @@ impl Settings {
             signed_host,
             path: endpoint.path,
             is_loopback: endpoint.is_loopback,
-            credentials: v2::Credentials { secret_id, secret_key, token },
+            credentials: Credentials { secret_id, secret_key, token },
             region,
             signature_method: args.signature_method,
             param_style: args.param_style,

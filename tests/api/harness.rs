@@ -7,9 +7,9 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tunnelgate::app::{App, World};
 use tunnelgate::clock::Clock;
-use tunnelgate::cloud::v2;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
+use tunnelgate::cloud::{Credentials, v2};
 use tunnelgate::config::{Database, Settings};
 use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::fingerprint::FingerprintKey;
@@ -271,7 +271,7 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
             signed_host: cloud.to_string(),
             path: "/v2/index.php".into(),
             is_loopback: true,
-            credentials: v2::Credentials {
+            credentials: Credentials {
                 secret_id: SECRET_ID.into(),
                 secret_key: SECRET_KEY.into(),
                 token: None,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tunnelgate::service::cloud::{Cloud, Refusal, Sent};
+use tunnelgate::service::cloud::{Refusal, Sent};
 
 use crate::doubt::modify;
 use crate::forms::example;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tunnelgate::clock::{Clock, SystemClock};
-use tunnelgate::service::cloud::{Cloud, Permit, Refusal, Reply, SendLease, Sent};
+use tunnelgate::service::cloud::{Permit, Refusal, Reply, SendLease, Sent};
 
 use crate::forms::example;
 use crate::stub::{Act, Stub, nobody, send, send_opened_at, taken};

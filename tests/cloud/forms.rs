@@ -10,7 +10,7 @@ use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::ike::IkeSettings;
 use tunnelgate::domain::ipsec::IpsecSettings;
 use tunnelgate::domain::patch::Patch;
-use tunnelgate::service::cloud::{Cloud, TunnelChange};
+use tunnelgate::service::cloud::TunnelChange;
 
 use crate::stub::{Act, SECRET_KEY, Stub, send, taken};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tunnelgate::domain::tunnel::{Connectivity, Reported, TunnelStatus};
-use tunnelgate::service::cloud::{Cloud, Priority, ReadFailure, TaskStatus};
+use tunnelgate::service::cloud::{Priority, ReadFailure, TaskStatus};
 
 use crate::forms::path;
 use crate::stub::{Act, Stub};

@@ -10,9 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tunnelgate::chance::SystemChance;
 use tunnelgate::clock::{Clock, SystemClock};
+use tunnelgate::cloud::Credentials;
 use tunnelgate::cloud::v2::sign::{Method, SignatureMethod, Target, signature, string_to_sign};
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::v2::{Client, Credentials, Settings};
+use tunnelgate::cloud::v2::{Settings, connect};
 use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::{Cloud, Permit, Reply, SendLease, TunnelChange};
@@ -80,11 +81,11 @@ impl Stub {
         self.received.lock().expect("the list").clone()
     }
 
-    pub fn client(&self) -> Client {
+    pub fn client(&self) -> Arc<dyn Cloud> {
         self.client_with(|_| {})
     }
 
-    pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Client {
+    pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Arc<dyn Cloud> {
         let mut settings = Settings {
             url: self.url(),
             signed_host: "vpc.api.qcloud.com".into(),
@@ -103,17 +104,17 @@ impl Stub {
         };
         change(&mut settings);
         let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
-        Client::new(settings, clock, chance, &Metrics::default()).expect("a client")
+        connect(settings, clock, chance, &Metrics::default()).expect("a client")
     }
 }
 
 /// Sends a change with a slot of its own and a lease that holds.
-pub async fn send(client: &Client, change: &TunnelChange) -> Reply {
+pub async fn send(client: &Arc<dyn Cloud>, change: &TunnelChange) -> Reply {
     send_opened_at(client, change, SystemClock.now()).await
 }
 
 /// Sends a change of an operation that was opened at that time.
-pub async fn send_opened_at(client: &Client, change: &TunnelChange, opened_at: Timestamp) -> Reply {
+pub async fn send_opened_at(client: &Arc<dyn Cloud>, change: &TunnelChange, opened_at: Timestamp) -> Reply {
     let slot = client.reserve("one", true).await.expect("a slot");
     let minute = Duration::from_secs(60);
     let lease = SendLease { monotonic: Instant::now() + minute, wall: SystemClock.now().plus(minute) };

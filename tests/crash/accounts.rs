@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tunnelgate::chance::SystemChance;
 use tunnelgate::clock::SystemClock;
+use tunnelgate::cloud::Credentials;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::v2::{Client, Credentials, Settings};
+use tunnelgate::cloud::v2::{Settings, connect};
 use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
@@ -268,7 +269,7 @@ async fn tunnels_are_as_the_ledger_says(deployment: &Deployment, operations: &[R
 }
 
 /// Reads the simulated cloud directly.
-fn client(deployment: &Deployment) -> Client {
+fn client(deployment: &Deployment) -> Arc<dyn Cloud> {
     let host = deployment.cloud_address.trim_start_matches("http://").to_owned();
     let settings = Settings {
         url: format!("{}/v2/index.php", deployment.cloud_address),
@@ -287,5 +288,5 @@ fn client(deployment: &Deployment) -> Client {
         calls_per_second: 0,
     };
     let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
-    Client::new(settings, clock, chance, &Metrics::default()).expect("a client")
+    connect(settings, clock, chance, &Metrics::default()).expect("a client")
 }

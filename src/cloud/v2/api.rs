@@ -1,39 +1,36 @@
 //! Signing and answers of API 2.0.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
 
+use crate::cloud::actions::{Actions, Listed};
+use crate::cloud::answer::{Answer, Envelope, text};
 use crate::cloud::call::Api;
+use crate::cloud::credentials::Credentials;
 use crate::cloud::exchange::Signed;
 use crate::cloud::meaning::Codes;
-use crate::domain::secret::PreSharedKey;
+use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::patch::Requirements;
 use crate::domain::timestamp::Timestamp;
-use crate::service::cloud::Preview;
+use crate::domain::tunnel::Tunnel;
+use crate::service::cloud::{Preview, TaskStatus, TunnelChange};
 
-use super::answer::Answer;
 use super::sign::{self, Method, SignatureMethod, Target};
-use super::wire::{self, Params};
+use super::tunnel;
+use super::wire::{self, ParamStyle, Params};
 
 /// Replaces a secret in a preview.
 const MASKED: &str = "***";
 /// Replaces a value that differs from call to call.
 const DRAWN: &str = "(drawn for each call)";
 
-/// The gateway's credentials.
-#[derive(Clone)]
-pub struct Credentials {
-    pub secret_id: String,
-    pub secret_key: SecretString,
-    /// Only with temporary credentials.
-    pub token: Option<SecretString>,
-}
-
 /// API 2.0 with its credentials.
 pub(super) struct ApiV2 {
     pub(super) credentials: Credentials,
     pub(super) region: String,
     pub(super) signature_method: SignatureMethod,
+    pub(super) param_style: ParamStyle,
     /// The host that is signed.
     pub(super) signed_host: String,
     /// The path that is signed.
@@ -41,15 +38,6 @@ pub(super) struct ApiV2 {
 }
 
 impl ApiV2 {
-    /// The secrets that a call contains or is signed with.
-    pub(super) fn secrets<'a>(&'a self, key: Option<&'a PreSharedKey>) -> Vec<&'a str> {
-        let credentials = &self.credentials;
-        let token = credentials.token.as_ref().map(ExposeSecret::expose_secret);
-        let key = key.map(PreSharedKey::expose);
-        let credentials = [credentials.secret_key.expose_secret(), credentials.secret_id.as_str()];
-        key.into_iter().chain(token).chain(credentials).collect()
-    }
-
     /// All parameters but the signature, in the order in which they are sent.
     fn with_common<'a>(
         &'a self,
@@ -70,20 +58,6 @@ impl ApiV2 {
         }
         pairs
     }
-
-    /// The call that these parameters make, without its secrets.
-    pub(super) fn preview(&self, params: &Params) -> Preview {
-        let mut parameters: Vec<(String, Value)> = self
-            .with_common(params, DRAWN, DRAWN)
-            .into_iter()
-            .map(|(name, value)| match name {
-                wire::PRE_SHARED_KEY | "SecretId" | "Token" => (name.to_owned(), MASKED.into()),
-                _ => (name.to_owned(), value.into()),
-            })
-            .collect();
-        parameters.push((sign::SIGNATURE.to_owned(), MASKED.into()));
-        Preview { method: "POST", host: self.signed_host.clone(), path: self.path.clone(), parameters }
-    }
 }
 
 impl Api for ApiV2 {
@@ -102,14 +76,116 @@ impl Api for ApiV2 {
     }
 
     fn read(&self, body: &[u8], sent: &[&str]) -> Option<Answer> {
-        Answer::read(body, sent).ok()
+        Answer::read(body, sent, Envelope::Code).ok()
     }
 
     fn codes(answer: &Answer) -> Codes<'_> {
         Codes {
-            code: &answer.code,
+            code: answer.code.as_deref(),
             code_desc: answer.code_desc.as_deref(),
             message: answer.message.as_deref(),
         }
+    }
+}
+
+impl Actions for ApiV2 {
+    const VERSION: &'static str = "2.0";
+    const MODIFY: &'static str = wire::MODIFY;
+    const TASK: &'static str = "DescribeVpcTaskResult";
+    const LIST: &'static str = "DescribeVpnConn";
+    const PAGE: usize = 50;
+
+    fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn requirements(&self) -> Requirements {
+        self.param_style.requirements()
+    }
+
+    fn modify(&self, change: &TunnelChange) -> Params {
+        wire::modify(change, self.param_style)
+    }
+
+    fn task_of(answer: &Answer) -> Option<String> {
+        // Some related actions put it next to `data`.
+        let task_id = answer.member("data").get("taskId").and_then(text);
+        let task_id = task_id.or_else(|| text(answer.member("taskId")));
+        task_id.filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+    }
+
+    fn task(&self, task_id: &str) -> Params {
+        let mut params = Params::of_action(Self::TASK);
+        params.put("taskId", task_id);
+        params
+    }
+
+    fn task_status(answer: &Answer) -> (TaskStatus, Option<String>) {
+        let data = answer.member("data");
+        let status = match data.get("status").and_then(text).as_deref() {
+            Some("0") => TaskStatus::Succeeded,
+            Some("1") => TaskStatus::Failed,
+            Some("2") => TaskStatus::Running,
+            _ => TaskStatus::Unrecognized,
+        };
+        (status, data["output"].get("errorMsg").and_then(text))
+    }
+
+    fn page(&self, listed: Listed<'_>, offset: usize) -> Params {
+        let mut params = Params::of_action(Self::LIST);
+        match listed {
+            Listed::Tunnel(path) => wire::put_path(&mut params, path),
+            Listed::Gateway(vpc, gateway) => {
+                params.put("vpcId", vpc.as_str());
+                params.put("vpnGwId", gateway.as_str());
+                // A new tunnel comes last and shifts no other.
+                params.put("orderField", "createTime");
+                params.put("orderDirection", "asc");
+            }
+        }
+        params.put("offset", offset.to_string());
+        params.put("limit", Self::PAGE.to_string());
+        params
+    }
+
+    fn entries(answer: &Answer) -> &[Value] {
+        // An empty result may be `{}` or `null`.
+        answer.member("data").as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn total(answer: &Answer) -> Option<usize> {
+        text(answer.member("totalCount"))?.parse().ok()
+    }
+
+    fn tunnel(answer: &Answer, entry: &Value) -> Tunnel {
+        tunnel::read(answer, entry)
+    }
+
+    fn sent(&self, change: &TunnelChange, fingerprints: &FingerprintKey) -> Map<String, Value> {
+        let params = self.modify(change);
+        let own = params.pairs().into_iter().filter(|(name, _)| *name != "Action");
+        own.map(|(name, value)| match (name, &change.pre_shared_key) {
+            (wire::PRE_SHARED_KEY, Some(key)) => (name.to_owned(), fingerprints.masked(key)),
+            _ => (name.to_owned(), Value::String(value.to_owned())),
+        })
+        .collect()
+    }
+
+    fn preview(&self, change: &TunnelChange) -> Preview {
+        let params = self.modify(change);
+        let mut parameters: Vec<(String, Value)> = self
+            .with_common(&params, DRAWN, DRAWN)
+            .into_iter()
+            .map(|(name, value)| match name {
+                wire::PRE_SHARED_KEY | "SecretId" | "Token" => (name.to_owned(), MASKED.into()),
+                _ => (name.to_owned(), value.into()),
+            })
+            .collect();
+        parameters.push((sign::SIGNATURE.to_owned(), MASKED.into()));
+        Preview { method: "POST", host: self.signed_host.clone(), path: self.path.clone(), parameters }
     }
 }

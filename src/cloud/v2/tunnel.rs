@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use crate::cloud::answer::{Answer, text};
 use crate::domain::ike::IkeSettings;
 use crate::domain::ipsec::IpsecSettings;
 use crate::domain::tunnel::{Connectivity, Reported, Tunnel, TunnelStatus};
 
-use super::answer::{Answer, text};
 use super::wire::NONE;
 
 /// Reads one entry of `data`.

@@ -35,6 +35,9 @@ impl ParamStyle {
 /// The cloud's word for "no encryption" and "no perfect forward secrecy": a text, not JSON's null.
 pub(super) const NONE: &str = "null";
 
+/// The action that changes a tunnel.
+pub(super) const MODIFY: &str = "ModifyVpnConnEx";
+
 /// The parameter that holds the secret.
 pub const PRE_SHARED_KEY: &str = "preSharedKey";
 
@@ -87,7 +90,7 @@ pub fn put_path(params: &mut Params, path: &TunnelPath) {
 /// The parameters of `ModifyVpnConnEx`, without the common ones.
 #[must_use]
 pub fn modify(change: &TunnelChange, style: ParamStyle) -> Params {
-    let mut params = Params::of_action("ModifyVpnConnEx");
+    let mut params = Params::of_action(MODIFY);
     put_path(&mut params, &change.path);
     params.put_if("vpnConnName", change.name.as_ref().map(|name| name.as_str()));
     params.put_if(PRE_SHARED_KEY, change.pre_shared_key.as_ref().map(|key| key.expose()));

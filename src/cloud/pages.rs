@@ -1,4 +1,4 @@
-//! Reading tunnels: `DescribeVpnConn`, page by page.
+//! Lists of tunnels, read page by page.
 
 use std::collections::HashSet;
 
@@ -10,13 +10,9 @@ use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::tunnel::Tunnel;
 use crate::service::cloud::{Priority, ReadError, ReadFailure, Slot};
 
+use super::actions::{Actions, Listed};
 use super::client::Client;
-use super::tunnel;
-use super::wire::{self, Params};
 
-const ACTION: &str = "DescribeVpnConn";
-/// Entries per page; the cloud's maximum.
-const PAGE: usize = 50;
 /// Page limit; a gateway has far fewer tunnels.
 const MAX_PAGES: usize = 40;
 /// Reads of a list that keeps changing before the last one is used.
@@ -35,9 +31,9 @@ struct Listing {
     is_whole: bool,
 }
 
-impl Client {
+impl<A: Actions> Client<A> {
     /// The one tunnel at the path, by `end` at the latest.
-    pub(super) async fn describe_one(
+    pub(super) async fn one_tunnel(
         &self,
         path: &TunnelPath,
         priority: Priority,
@@ -45,8 +41,7 @@ impl Client {
         end: Instant,
     ) -> Result<Tunnel, ReadError> {
         let mut found = None;
-        let put_filters = |params: &mut Params| wire::put_path(params, path);
-        let walk = self.walk(put_filters, priority, slot, end, |tunnel| {
+        let walk = self.walk(Listed::Tunnel(path), priority, slot, end, |tunnel| {
             // The cloud may ignore filters, so the ids are compared.
             if !is_at(&tunnel, path) {
                 return false;
@@ -59,22 +54,21 @@ impl Client {
     }
 
     /// The oldest tunnels of a gateway, as many as one call shows.
-    pub(super) async fn describe_page(
+    pub(super) async fn first_page(
         &self,
         vpc: &VpcId,
         gateway: &GatewayId,
         priority: Priority,
         slot: Option<Box<dyn Slot>>,
     ) -> Result<Vec<Tunnel>, ReadError> {
-        let params = page(|params| put_gateway(params, vpc, gateway), 0);
-        let (answer, _) = self.read(ACTION, params, priority, slot, self.caller.end_of_read()).await?;
-        let entries = answer.data().as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(entries.iter().map(|entry| tunnel::read(&answer, entry)).collect())
+        let params = self.caller.api.page(Listed::Gateway(vpc, gateway), 0);
+        let (answer, _) = self.read(A::LIST, params, priority, slot, self.caller.end_of_read()).await?;
+        Ok(A::entries(&answer).iter().map(|entry| A::tunnel(&answer, entry)).collect())
     }
 
     /// All tunnels of a gateway, each once. The cloud pages by offset: a tunnel that is deleted between two pages
     /// hides another one. A list that changes while it is read is read again.
-    pub(super) async fn describe_all(
+    pub(super) async fn all_tunnels(
         &self,
         vpc: &VpcId,
         gateway: &GatewayId,
@@ -86,8 +80,7 @@ impl Client {
             let mut known = HashSet::new();
             let mut repeated = 0;
             let mut found = Vec::new();
-            let put_filters = |params: &mut Params| put_gateway(params, vpc, gateway);
-            let walk = self.walk(put_filters, Priority::Read, None, end, |tunnel| {
+            let walk = self.walk(Listed::Gateway(vpc, gateway), Priority::Read, None, end, |tunnel| {
                 let is_new = tunnel.tunnel_ids.first().is_none_or(|id| known.insert(id.clone()));
                 repeated += usize::from(!is_new);
                 let is_here = is_or_unsaid(&tunnel.vpc_ids, vpc.as_str())
@@ -99,7 +92,7 @@ impl Client {
             });
             let walk = walk.await?;
             if !walk.is_whole {
-                let message = Some(format!("the cloud names more than {} tunnels", MAX_PAGES * PAGE));
+                let message = Some(format!("the cloud names more than {} tunnels", MAX_PAGES * A::PAGE));
                 let upstream = Upstream { message, ..walk.upstream };
                 // A partial list must not count as the whole.
                 return Err(ReadError { failure: ReadFailure::NoAnswer, upstream });
@@ -117,7 +110,7 @@ impl Client {
     /// Reads tunnels page by page until `enough`.
     async fn walk(
         &self,
-        put_filters: impl Fn(&mut Params),
+        listed: Listed<'_>,
         priority: Priority,
         mut slot: Option<Box<dyn Slot>>,
         end: Instant,
@@ -126,22 +119,22 @@ impl Client {
         let mut walk =
             Listing { upstream: Upstream::default(), seen: 0, total: None, is_steady: true, is_whole: false };
         for number in 0..MAX_PAGES {
-            let params = page(&put_filters, walk.seen);
-            let (answer, upstream) = self.read(ACTION, params, priority, slot.take(), end).await?;
+            let params = self.caller.api.page(listed, walk.seen);
+            let (answer, upstream) = self.read(A::LIST, params, priority, slot.take(), end).await?;
             walk.upstream = upstream;
-            let entries = answer.data().as_array().map(Vec::as_slice).unwrap_or_default();
+            let entries = A::entries(&answer);
             for entry in entries {
-                if enough(tunnel::read(&answer, entry)) {
+                if enough(A::tunnel(&answer, entry)) {
                     walk.is_whole = true;
                     return Ok(walk);
                 }
             }
             walk.seen += entries.len();
-            let total = answer.beside_data("totalCount").and_then(|total| total.parse().ok());
+            let total = A::total(&answer);
             walk.is_steady &= number == 0 || total == walk.total;
             walk.total = total;
             // Without a total, a page that is not full is the last.
-            let is_last = walk.total.map_or(entries.len() < PAGE, |total| walk.seen >= total);
+            let is_last = walk.total.map_or(entries.len() < A::PAGE, |total| walk.seen >= total);
             if entries.is_empty() || is_last {
                 walk.is_whole = true;
                 return Ok(walk);
@@ -149,24 +142,6 @@ impl Client {
         }
         Ok(walk)
     }
-}
-
-/// The parameters of one page.
-fn page(put_filters: impl Fn(&mut Params), offset: usize) -> Params {
-    let mut params = Params::of_action(ACTION);
-    put_filters(&mut params);
-    params.put("offset", offset.to_string());
-    params.put("limit", PAGE.to_string());
-    params
-}
-
-/// Filters for the tunnels of a gateway.
-fn put_gateway(params: &mut Params, vpc: &VpcId, gateway: &GatewayId) {
-    params.put("vpcId", vpc.as_str());
-    params.put("vpnGwId", gateway.as_str());
-    // A new tunnel comes last and shifts no other.
-    params.put("orderField", "createTime");
-    params.put("orderDirection", "asc");
 }
 
 /// True if this is the tunnel at the path.

@@ -1,22 +1,23 @@
 //! Reads of tunnels that share a call. Reads of one gateway's tunnels that wait for a slot go out together: one
-//! `DescribeVpnConn` lists up to 50 tunnels. A read that finds a free slot waits for no other.
+//! page lists 50 tunnels (API 2.0) or 100 (API 3.0). A read that finds a free slot waits for no other.
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::cloud::budget::Need;
 use crate::domain::event::Upstream;
 use crate::domain::ids::TunnelPath;
 use crate::domain::tunnel::Tunnel;
 use crate::service::cloud::{NoSlot, Priority, ReadError, ReadFailure};
 
+use super::actions::Actions;
+use super::budget::Need;
 use super::client::Client;
-use super::describe::is_at;
+use super::pages::is_at;
 use super::waiting::{Cleanup, Group, Waiter};
 
-impl Client {
+impl<A: Actions> Client<A> {
     /// Reads the tunnel at the path, together with other reads of its gateway that wait.
-    pub(super) async fn describe_shared(
+    pub(super) async fn tunnel_shared(
         &self,
         path: &TunnelPath,
         priority: Priority,
@@ -34,7 +35,7 @@ impl Client {
         match answered.await.unwrap_or_else(lost)? {
             Some(tunnel) => Ok(tunnel),
             // It may be on a later page.
-            None => self.describe_one(path, priority, None, end).await,
+            None => self.one_tunnel(path, priority, None, end).await,
         }
     }
 
@@ -58,13 +59,13 @@ impl Client {
         let Some(first) = waiters.first() else { return };
         let slot = Some(Box::new(slot) as _);
         if waiters.iter().all(|waiter| waiter.path == first.path) {
-            let read = self.describe_one(&first.path, group.priority, slot, end).await;
+            let read = self.one_tunnel(&first.path, group.priority, slot, end).await;
             for waiter in waiters {
                 let _ = waiter.answer.send(read.clone().map(Some));
             }
             return;
         }
-        let read = self.describe_page(&group.vpc, &group.gateway, group.priority, slot).await;
+        let read = self.first_page(&group.vpc, &group.gateway, group.priority, slot).await;
         for waiter in waiters {
             let at_path =
                 |tunnels: Vec<Tunnel>| tunnels.into_iter().find(|tunnel| is_at(tunnel, &waiter.path));

@@ -1,0 +1,73 @@
+//! The actions that the gateway calls, in the form of one version of the API.
+
+use serde_json::{Map, Value};
+
+use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::patch::Requirements;
+use crate::domain::tunnel::Tunnel;
+use crate::service::cloud::{Preview, TaskStatus, TunnelChange};
+
+use super::answer::Answer;
+use super::call::Api;
+use super::credentials::Credentials;
+
+/// The tunnels that a list contains.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Listed<'a> {
+    /// The one tunnel at the path.
+    Tunnel(&'a TunnelPath),
+    /// The tunnels of a gateway, oldest first where the API can sort.
+    Gateway(&'a VpcId, &'a GatewayId),
+}
+
+/// The actions of one version of the API: their parameters and answers.
+pub(super) trait Actions: Api<Answer = Answer> {
+    /// The version, as operations and events name it.
+    const VERSION: &'static str;
+    /// The action that changes a tunnel.
+    const MODIFY: &'static str;
+    /// The action that reads the status of a task.
+    const TASK: &'static str;
+    /// The action that lists tunnels.
+    const LIST: &'static str;
+    /// Entries per page of the list; the cloud's maximum.
+    const PAGE: usize;
+
+    fn credentials(&self) -> &Credentials;
+
+    fn region(&self) -> &str;
+
+    /// What the API requires of a patch.
+    fn requirements(&self) -> Requirements;
+
+    /// The parameters of a change.
+    fn modify(&self, change: &TunnelChange) -> Self::Params;
+
+    /// The task that an accepted change started, if the answer names it.
+    fn task_of(answer: &Answer) -> Option<String>;
+
+    /// The parameters of a read of a task.
+    fn task(&self, task_id: &str) -> Self::Params;
+
+    /// The status of a task, and the cloud's words about it.
+    fn task_status(answer: &Answer) -> (TaskStatus, Option<String>);
+
+    /// The parameters of a page of the list.
+    fn page(&self, listed: Listed<'_>, offset: usize) -> Self::Params;
+
+    /// The entries of a page.
+    fn entries(answer: &Answer) -> &[Value];
+
+    /// The number of entries on all pages, if the answer says.
+    fn total(answer: &Answer) -> Option<usize>;
+
+    /// An entry of a page.
+    fn tunnel(answer: &Answer, entry: &Value) -> Tunnel;
+
+    /// The call's own parameters by the cloud's names; a secret is replaced with its fingerprint.
+    fn sent(&self, change: &TunnelChange, fingerprints: &FingerprintKey) -> Map<String, Value>;
+
+    /// The call that a change makes, without its secrets.
+    fn preview(&self, change: &TunnelChange) -> Preview;
+}

@@ -1,0 +1,227 @@
+//! The cloud's answers, masked before anything else reads them: answers repeat the pre-shared key.
+//!
+//! Each version of the API has an envelope of its own, and a front end may refuse a call in the other one. So a refusal
+//! counts in either envelope, and a success only in the envelope of the version that was called: without it the result
+//! of the action is missing.
+
+use std::fmt;
+
+use secrecy::zeroize::Zeroize;
+use serde_json::Value;
+
+use crate::domain::secret::PreSharedKey;
+
+use super::mask::{cleaned, cleaned_code, tidy};
+
+/// The envelope of a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Envelope {
+    /// API 2.0: `{code, codeDesc, message, data}`; a success has the code 0, as a number or a text.
+    Code,
+    /// API 3.0: `{"Response": {"Error": {"Code", "Message"}, "RequestId"}}`; a success has no `Error`.
+    Response,
+}
+
+/// The body is not an answer of the cloud: never a success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+/// An answer without its secrets.
+pub(super) struct Answer {
+    /// `None`: a success in the envelope of API 3.0, which has no code.
+    pub(super) code: Option<String>,
+    pub(super) code_desc: Option<String>,
+    pub(super) message: Option<String>,
+    /// The whole body. Each secret is replaced with its index in `keys`.
+    root: Value,
+    keys: Vec<PreSharedKey>,
+}
+
+/// The code of API 2.0 for a success.
+const SUCCESS: &str = "0";
+
+/// The codes of an answer as they were received.
+#[derive(Default)]
+struct Raw<'a> {
+    code: Option<String>,
+    code_desc: Option<String>,
+    message: Option<&'a Value>,
+}
+
+impl Answer {
+    /// Parses a body. `sent` are the secrets of the call, in case the cloud echoes them.
+    pub(super) fn read(body: &[u8], sent: &[&str], envelope: Envelope) -> Result<Self, Unreadable> {
+        let mut root: Value = serde_json::from_slice(body).map_err(|_| Unreadable)?;
+        let mut keys = Vec::new();
+        mask(&mut root, &mut keys);
+        let secrets: Vec<&str> = keys.iter().map(PreSharedKey::expose).chain(sent.iter().copied()).collect();
+        let raw = codes(&root, envelope).ok_or(Unreadable)?;
+        let message = raw.message.and_then(text).map(|text| cleaned(text, &secrets));
+        let message = message.filter(|text| !text.is_empty());
+        // A code that contains a secret is not a code of the cloud.
+        let code = match raw.code {
+            Some(code) => Some(cleaned_code(code, &secrets).ok_or(Unreadable)?),
+            None => None,
+        };
+        let code_desc = raw.code_desc.and_then(|code_desc| cleaned_code(code_desc, &secrets));
+        Ok(Self { code, code_desc, message, root, keys })
+    }
+
+    /// A member of the body; `null` if it is missing.
+    pub(super) fn member(&self, name: &str) -> &Value {
+        &self.root[name]
+    }
+
+    /// The key that was replaced with this index.
+    pub(super) fn key(&self, place: &Value) -> Option<PreSharedKey> {
+        let index = usize::try_from(place.as_u64()?).ok()?;
+        self.keys.get(index).cloned()
+    }
+}
+
+/// The codes of a body; `None` if it is not an answer of the cloud.
+fn codes(root: &Value, envelope: Envelope) -> Option<Raw<'_>> {
+    let response = &root["Response"];
+    // First, so that an error of API 3.0 never passes for a success of API 2.0.
+    if !response["Error"].is_null() {
+        let error = &response["Error"];
+        let code = error["Code"].as_str().map(tidy)?;
+        return Some(Raw { code: Some(code), message: error.get("Message"), ..Raw::default() });
+    }
+    if envelope == Envelope::Response && response.is_object() {
+        // The cloud's front end puts it into every answer.
+        let is_whole = response["RequestId"].as_str().is_some_and(|id| !id.is_empty());
+        return is_whole.then(Raw::default);
+    }
+    let code = root.get("code").and_then(text)?;
+    if envelope == Envelope::Response && code == SUCCESS {
+        return None;
+    }
+    let code_desc = root.get("codeDesc").and_then(text).filter(|text| !text.is_empty());
+    Some(Raw { code: Some(code), code_desc, message: root.get("message") })
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without `root`: its texts are masked only when they are read.
+        f.debug_struct("Answer")
+            .field("code", &self.code)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A text or a number, as text; `None` for other values.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(tidy(text)),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Replaces every pre-shared key, at any depth and in any spelling of its name.
+fn mask(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if is_secret(name) {
+                    take(value, keys);
+                } else {
+                    mask(value, keys);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, keys)),
+        _ => {}
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "presharedkey" || name == "presharekey"
+}
+
+fn take(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
+    let index = keys.len();
+    let taken = std::mem::replace(value, Value::from(index));
+    match taken {
+        Value::String(mut key) => {
+            keys.push(PreSharedKey::from_cloud(&key));
+            key.zeroize();
+        }
+        Value::Number(digits) => keys.push(PreSharedKey::from_cloud(&digits.to_string())),
+        _ => *value = Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str, sent: &[&str], envelope: Envelope) -> Result<Answer, Unreadable> {
+        Answer::read(body.as_bytes(), sent, envelope)
+    }
+
+    const ENVELOPES: [Envelope; 2] = [Envelope::Code, Envelope::Response];
+
+    #[test]
+    fn a_code_is_a_number_or_a_text_and_without_one_it_is_no_answer() {
+        let code = |body: &str| read(body, &[], Envelope::Code).map(|answer| answer.code);
+        assert_eq!(code(r#"{"code":0}"#), Ok(Some("0".into())));
+        for envelope in ENVELOPES {
+            let code = |body: &str| read(body, &[], envelope).map(|answer| answer.code);
+            assert_eq!(code(r#"{"code":"5100","message":""}"#), Ok(Some("5100".into())));
+            assert_eq!(code(r#"{"code":-3047}"#), Ok(Some("-3047".into())));
+            let modern = r#"{"Response":{"Error":{"Code":"AuthFailure","Message":"no"},"RequestId":"1"}}"#;
+            assert_eq!(code(modern), Ok(Some("AuthFailure".into())));
+            let nothing = ["{}", "[]", "<html>", "", r#"{"code":null}"#, r#"{"code":0"#, r#"{"data":{}}"#];
+            let halves = [
+                r#"{"Response":{}}"#,
+                r#"{"Response":{"RequestId":""}}"#,
+                r#"{"Response":{"Error":{},"RequestId":"1"}}"#,
+                r#"{"Response":{"Error":"x","RequestId":"1"}}"#,
+                r#"{"Response":{"Error":{"Code":4000},"RequestId":"1"}}"#,
+            ];
+            for body in nothing.into_iter().chain(halves) {
+                assert_eq!(code(body), Err(Unreadable), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_success_counts_only_in_the_envelope_of_the_version_that_was_called() {
+        let modern = r#"{"Response":{"RequestId":"1","VpnConnectionSet":[]}}"#;
+        assert_eq!(read(modern, &[], Envelope::Response).map(|answer| answer.code), Ok(None));
+        assert!(read(modern, &[], Envelope::Code).is_err());
+        for old in [r#"{"code":0,"data":[]}"#, r#"{"code":"0"}"#] {
+            assert!(read(old, &[], Envelope::Response).is_err());
+        }
+        let both = r#"{"code":0,"data":[],"Response":{"Error":{"Code":"InternalError"},"RequestId":"1"}}"#;
+        for envelope in ENVELOPES {
+            assert_eq!(read(both, &[], envelope).map(|answer| answer.code), Ok(Some("InternalError".into())));
+        }
+    }
+
+    #[test]
+    fn a_code_with_a_secret_in_it_is_no_answer() {
+        for envelope in ENVELOPES {
+            let read = |body: &str| read(body, &["canary-1"], envelope);
+            assert!(read(r#"{"code":"x-canary-1","message":""}"#).is_err());
+            assert!(read(r#"{"Response":{"Error":{"Code":"canary-1","Message":""}}}"#).is_err());
+            let answer = read(r#"{"code":4000,"codeDesc":"canary-1"}"#).expect("readable");
+            assert_eq!(answer.code_desc, None);
+        }
+    }
+
+    #[test]
+    fn no_key_survives_in_what_can_be_printed() {
+        let body = r#"{"code":0,"message":"canary-1 and canary-2\u0000","data":[{"preSharedKey":"canary-1"}],
+                      "x":{"PreShareKey":"canary-3","preSharedKey":123}}"#;
+        let answer = read(body, &["canary-2"], Envelope::Code).expect("readable");
+        assert!(!format!("{answer:?}").contains("canary"), "{answer:?}");
+        assert_eq!(answer.message.as_deref(), Some("*** and *** "));
+        let key = answer.key(&answer.member("data")[0]["preSharedKey"]).expect("the key is still known");
+        assert_eq!(key.expose(), "canary-1");
+    }
+}

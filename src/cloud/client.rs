@@ -1,0 +1,133 @@
+//! The client: [`Cloud`] on any version of the API.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::domain::event::{Route, Upstream};
+use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::patch::Requirements;
+use crate::domain::tunnel::Tunnel;
+use crate::service::cloud::{
+    Cloud, NoSlot, Permit, Preview, Priority, ReadError, Reply, Sent, Slot, TaskReport, TunnelChange,
+};
+
+use super::actions::Actions;
+use super::answer::Answer;
+use super::budget::Need;
+use super::call::{Call, Caller, End};
+use super::mask::cleaned;
+use super::waiting::Waiting;
+
+/// The account's name while the settings have one set of credentials.
+const DEFAULT_ACCOUNT: &str = "default";
+
+/// A client of the cloud. Clones share the call budget.
+pub(super) struct Client<A> {
+    pub(super) caller: Arc<Caller<A>>,
+    pub(super) waiting: Arc<Waiting>,
+}
+
+impl<A> Clone for Client<A> {
+    fn clone(&self) -> Self {
+        Self { caller: self.caller.clone(), waiting: self.waiting.clone() }
+    }
+}
+
+impl<A: Actions> Client<A> {
+    pub(super) fn of(caller: Caller<A>) -> Self {
+        Self { caller: Arc::new(caller), waiting: Arc::default() }
+    }
+
+    pub(super) async fn read(
+        &self,
+        action: &'static str,
+        params: A::Params,
+        priority: Priority,
+        slot: Option<Box<dyn Slot>>,
+        end: Instant,
+    ) -> Result<(Answer, Upstream), ReadError> {
+        let call = Call { action, params, secrets: self.caller.api.credentials().secrets(None) };
+        self.caller.read(call, priority, slot, end).await
+    }
+}
+
+#[async_trait]
+impl<A: Actions> Cloud for Client<A> {
+    fn requirements(&self) -> Requirements {
+        self.caller.api.requirements()
+    }
+
+    async fn reserve(&self, principal: &str, is_last: bool) -> Result<Box<dyn Slot>, NoSlot> {
+        let need = Need { priority: Priority::Change, is_last, principal };
+        Ok(Box::new(self.caller.reserve(need).await?))
+    }
+
+    async fn modify(&self, change: &TunnelChange, permit: Permit) -> Reply {
+        let api = &self.caller.api;
+        let call = Call {
+            action: A::MODIFY,
+            params: api.modify(change),
+            secrets: api.credentials().secrets(change.pre_shared_key.as_ref()),
+        };
+        let (end, mut upstream) = self.caller.change(call, permit).await;
+        let sent = match end {
+            End::Success(answer) => {
+                let task_id = A::task_of(&answer);
+                upstream.task_id.clone_from(&task_id);
+                Sent::Accepted { task_id }
+            }
+            End::Refused(refusal) => Sent::Refused(refusal),
+            End::Unreachable => Sent::Unreachable,
+            // A change has its slot before it is sent.
+            End::TooLate | End::NoSlot(_) => Sent::TooLate,
+            End::Doubt => Sent::Unknown,
+        };
+        Reply { sent, upstream }
+    }
+
+    fn route(&self) -> Route {
+        let region = self.caller.api.region().to_owned();
+        Route { account: DEFAULT_ACCOUNT.into(), region, api: A::VERSION.into() }
+    }
+
+    fn sent(&self, change: &TunnelChange, fingerprints: &FingerprintKey) -> Map<String, Value> {
+        self.caller.api.sent(change, fingerprints)
+    }
+
+    fn preview(&self, change: &TunnelChange) -> Preview {
+        self.caller.api.preview(change)
+    }
+
+    async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError> {
+        let params = self.caller.api.task(task_id);
+        let end = self.caller.end_of_read();
+        let (answer, mut upstream) = self.read(A::TASK, params, Priority::Poll, None, end).await?;
+        upstream.task_id = Some(task_id.to_owned());
+        let (status, words) = A::task_status(&answer);
+        if let Some(words) = words.filter(|words| !words.is_empty()) {
+            upstream.message = Some(cleaned(words, &self.caller.api.credentials().secrets(None)));
+        }
+        Ok(TaskReport { status, upstream })
+    }
+
+    async fn tunnel(
+        &self,
+        path: &TunnelPath,
+        priority: Priority,
+        principal: &str,
+    ) -> Result<Tunnel, ReadError> {
+        self.tunnel_shared(path, priority, principal).await
+    }
+
+    fn is_short_of_calls(&self) -> bool {
+        self.caller.is_short()
+    }
+
+    async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError> {
+        self.all_tunnels(vpc, gateway).await
+    }
+}
