@@ -10,6 +10,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use crate::metrics::Metrics;
 use crate::service::cloud::Priority;
 
+use super::meaning;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
     action: &'static str,
@@ -55,11 +57,9 @@ impl CallMetrics {
     }
 
     pub(super) fn call(&self, action: &'static str, code: &str, took: Duration) {
-        // The cloud may answer any code; the number of label values must stay small.
-        let short = code.len() <= 5 && code.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        let named =
+        let is_ours =
             matches!(code, "lost" | "timeout" | "unreachable" | "unreadable") || code.starts_with("http_");
-        let code = if short || named { code.to_owned() } else { "other".to_owned() };
+        let code = if is_ours { code } else { meaning::label(code) }.to_owned();
         let labels = Call { action, code };
         self.calls.get_or_create(&labels).inc();
         self.seconds.get_or_create(&labels).observe(took.as_secs_f64());

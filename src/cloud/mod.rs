@@ -17,6 +17,7 @@ mod metrics;
 mod pages;
 mod shared;
 pub mod v2;
+pub mod v3;
 mod waiting;
 
 pub use credentials::Credentials;
