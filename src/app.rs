@@ -17,7 +17,7 @@ use crate::background;
 use crate::background::supervisor::Supervisor;
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, LedgerClock, SystemClock};
-use crate::cloud::v2;
+use crate::cloud::Accounts;
 use crate::config::{Database, Settings};
 use crate::http::{self, HttpState};
 use crate::ledger::{self, OpenError, Options};
@@ -125,10 +125,10 @@ impl App {
         let ledger_clock = Arc::new(LedgerClock::new(clock));
         background::clock::measure(&*ledger, &ledger_clock).await;
         let clock: Arc<dyn Clock> = ledger_clock.clone();
-        let cloud = v2::connect(settings.upstream, clock.clone(), chance.clone(), &metrics)
+        let accounts = Accounts::connect(settings.accounts, &clock, &chance, &metrics)
             .map_err(|error| StartError::Cloud(Box::new(error)))?;
         let service = Service::new(
-            cloud,
+            Arc::new(accounts),
             ledger.clone(),
             clock.clone(),
             chance.clone(),

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::app::{App, StartError, World};
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
-use crate::cloud::{Credentials, v2};
+use crate::cloud::{self, ApiVersion, Credentials, Endpoints};
 use crate::config::{Database, Settings};
 use crate::domain::event::EventKind;
 use crate::domain::fingerprint::{FingerprintKey, hex};
@@ -116,7 +116,7 @@ impl Sandbox {
     }
 }
 
-fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: SecretString) -> Settings {
+fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key: SecretString) -> Settings {
     let fingerprint_key = FingerprintKey::derive(secret_key.expose_secret().as_bytes());
     let upstream_timeout = Duration::from_secs(5);
     Settings {
@@ -132,18 +132,18 @@ fn settings(listen: SocketAddr, folder: &Path, cloud: SocketAddr, secret_key: Se
             witness: None,
         },
         migrate: true,
-        upstream: v2::Settings {
-            url: format!("http://{cloud}/v2/index.php"),
-            signed_host: cloud.to_string(),
-            path: "/v2/index.php".into(),
-            is_loopback: true,
+        accounts: vec![cloud::Settings {
+            account: "default".into(),
+            vpcs: VpcScope::All,
+            api: ApiVersion::V2,
+            endpoints: Endpoints::simulated(simulated),
             credentials: Credentials { secret_id: SECRET_ID.into(), secret_key, token: None },
             region: "ap-guangzhou".into(),
             signature_method: SignatureMethod::HmacSha1,
             param_style: ParamStyle::Indexed,
             timeout: upstream_timeout,
             calls_per_second: 20,
-        },
+        }],
         rules: Rules {
             merge_partial_groups: true,
             read_before: ReadBefore::Always,

@@ -4,23 +4,20 @@
 //! A change is sent again only after an answer that proves that nothing was done (a refusal for rate, an expired
 //! signature) or where no connection came about. Every other end without a success leaves its outcome open.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::chance::Chance;
-use crate::clock::Clock;
 use crate::domain::event::Upstream;
 use crate::domain::timestamp::Timestamp;
-use crate::metrics::Metrics;
 use crate::service::cloud::{NoSlot, Permit, Priority, ReadError, ReadFailure, Refusal, Slot as HeldSlot};
 
-use super::budget::{Budget, Need, Slot};
+use super::budget::{Need, Slot};
+use super::endpoint::Endpoint;
 use super::exchange::{self, Exchange, NoClient, Signed};
+use super::line::Line;
 use super::meaning::{self, Codes, Meaning};
-use super::metrics::CallMetrics;
 
 /// First wait between two attempts; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -89,22 +86,9 @@ pub(super) struct Caller<A> {
     pub api: A,
     url: reqwest::Url,
     http: reqwest::Client,
-    budget: Budget,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
-    metrics: CallMetrics,
-    timeout: Duration,
-}
-
-/// Where calls go and how many.
-pub(super) struct Line<'a> {
-    pub url: &'a str,
-    /// The URL's host is this machine.
-    pub is_loopback: bool,
+    line: Line,
     /// The time limit of one call, its retries included, its wait for a slot not.
-    pub timeout: Duration,
-    /// Calls a second; 0 = no limit.
-    pub calls_per_second: u32,
+    timeout: Duration,
 }
 
 impl<A: Api> Caller<A> {
@@ -112,18 +96,10 @@ impl<A: Api> Caller<A> {
     ///
     /// # Errors
     /// If the machine's TLS set-up is unusable.
-    pub(super) fn new(
-        api: A,
-        line: Line<'_>,
-        clock: Arc<dyn Clock>,
-        chance: Arc<dyn Chance>,
-        metrics: &Metrics,
-    ) -> Result<Self, NoClient> {
-        let http = exchange::http_client(line.timeout / 4, line.is_loopback)?;
-        let url = exchange::address(line.url)?;
-        let budget = Budget::new(line.calls_per_second);
-        let metrics = CallMetrics::new(metrics);
-        Ok(Self { api, url, http, budget, clock, chance, metrics, timeout: line.timeout })
+    pub(super) fn new(api: A, endpoint: &Endpoint, timeout: Duration, line: &Line) -> Result<Self, NoClient> {
+        let http = exchange::http_client(timeout / 4, endpoint.is_loopback)?;
+        let url = exchange::address(&endpoint.url)?;
+        Ok(Self { api, url, http, line: line.clone(), timeout })
     }
 
     /// When a read that begins now has to have ended: a full time limit for its wait, and one for the calls.
@@ -138,7 +114,7 @@ impl<A: Api> Caller<A> {
 
     /// True if calls wait for a slot.
     pub(super) fn is_short(&self) -> bool {
-        self.budget.is_short()
+        self.line.budget.is_short()
     }
 
     /// Sends a change.
@@ -213,14 +189,14 @@ impl<A: Api> Caller<A> {
                 deadline = end.min(Instant::now() + self.timeout);
             }
             // A process that was stopped and goes on later must not send: its operation may have been taken over.
-            if lease.as_ref().is_some_and(|lease| !lease.holds(&*self.clock)) {
+            if lease.as_ref().is_some_and(|lease| !lease.holds(&*self.line.clock)) {
                 return last.unwrap_or(End::TooLate);
             }
             if let Some(slot) = slot.take() {
                 slot.start();
             }
             *attempts += 1;
-            let signed = signed_at.unwrap_or_else(|| self.clock.now());
+            let signed = signed_at.unwrap_or_else(|| self.line.clock.now());
             match self.attempt(call, signed, is_change, deadline, upstream).await {
                 Attempt::End(end) => return end,
                 Attempt::Expired if was_expired => return End::Refused(Refusal::Expired),
@@ -231,7 +207,7 @@ impl<A: Api> Caller<A> {
                 }
                 Attempt::Retry(end) => last = Some(end),
             }
-            let jittered = wait.mul_f64(0.5 + 0.5 * self.chance.fraction());
+            let jittered = wait.mul_f64(0.5 + 0.5 * self.line.chance.fraction());
             wait *= 2;
             // An attempt that starts too late could only end in doubt.
             let next = Instant::now() + jittered;
@@ -244,8 +220,8 @@ impl<A: Api> Caller<A> {
 
     async fn slot(&self, need: Need<'_>, until: Instant) -> Result<Slot, NoSlot> {
         let asked_at = Instant::now();
-        let slot = self.budget.slot(need, until).await?;
-        self.metrics.wait(need.priority, asked_at.elapsed());
+        let slot = self.line.budget.slot(need, until).await?;
+        self.line.metrics.wait(need.priority, asked_at.elapsed());
         Ok(slot)
     }
 
@@ -258,14 +234,14 @@ impl<A: Api> Caller<A> {
         deadline: Instant,
         upstream: &mut Upstream,
     ) -> Attempt<A::Answer> {
-        let signed = self.api.sign(&call.params, signed_at, self.chance.nonce());
+        let signed = self.api.sign(&call.params, signed_at, self.line.chance.nonce());
         let started = Instant::now();
         let exchange = exchange::post(&self.http, &self.url, signed, deadline).await;
         (upstream.code, upstream.code_desc, upstream.message) = (None, None, None);
         let (meaning, label, answer) = match exchange {
             Exchange::Unreachable => {
                 upstream.message = Some("no connection to the cloud".into());
-                self.metrics.call(call.action, "unreachable", started.elapsed());
+                self.line.metrics.call(call.action, "unreachable", started.elapsed());
                 return Attempt::Retry(End::Unreachable);
             }
             Exchange::Lost => {
@@ -283,7 +259,7 @@ impl<A: Api> Caller<A> {
                 (meaning, label, answer)
             }
         };
-        self.metrics.call(call.action, &label, started.elapsed());
+        self.line.metrics.call(call.action, &label, started.elapsed());
         match (meaning, answer) {
             (Meaning::Success, Some(answer)) => Attempt::End(End::Success(answer)),
             (Meaning::Refused(refusal), _) => {
@@ -293,7 +269,7 @@ impl<A: Api> Caller<A> {
                 Attempt::End(End::Refused(refusal))
             }
             (Meaning::Rate, _) => {
-                self.budget.slow_down();
+                self.line.budget.slow_down();
                 Attempt::Retry(End::Refused(Refusal::RateLimited))
             }
             (Meaning::Expired, _) => Attempt::Expired,

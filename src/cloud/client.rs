@@ -22,24 +22,22 @@ use super::call::{Call, Caller, End};
 use super::mask::cleaned;
 use super::waiting::Waiting;
 
-/// The account's name while the settings have one set of credentials.
-const DEFAULT_ACCOUNT: &str = "default";
-
 /// A client of the cloud. Clones share the call budget.
 pub(super) struct Client<A> {
     pub(super) caller: Arc<Caller<A>>,
     pub(super) waiting: Arc<Waiting>,
+    account: Arc<str>,
 }
 
 impl<A> Clone for Client<A> {
     fn clone(&self) -> Self {
-        Self { caller: self.caller.clone(), waiting: self.waiting.clone() }
+        Self { caller: self.caller.clone(), waiting: self.waiting.clone(), account: self.account.clone() }
     }
 }
 
 impl<A: Actions> Client<A> {
-    pub(super) fn of(caller: Caller<A>) -> Self {
-        Self { caller: Arc::new(caller), waiting: Arc::default() }
+    pub(super) fn of(account: &str, caller: Caller<A>) -> Self {
+        Self { caller: Arc::new(caller), waiting: Arc::default(), account: account.into() }
     }
 
     pub(super) async fn read(
@@ -91,7 +89,7 @@ impl<A: Actions> Cloud for Client<A> {
 
     fn route(&self) -> Route {
         let region = self.caller.api.region().to_owned();
-        Route { account: DEFAULT_ACCOUNT.into(), region, api: A::VERSION.into() }
+        Route { account: self.account.to_string(), region, api: A::VERSION.into() }
     }
 
     fn sent(&self, change: &TunnelChange, fingerprints: &FingerprintKey) -> Map<String, Value> {

@@ -8,8 +8,9 @@ use reqwest::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub url: String,
-    /// The host, with its port unless that is the scheme's default. The signature contains it unless a setting overrides it.
-    pub host: String,
+    /// The host that is signed: the URL's, with its port unless that is the scheme's default, or the operator's choice.
+    pub signed_host: String,
+    /// The path that is signed.
     pub path: String,
     /// The host is this machine.
     pub is_loopback: bool,
@@ -51,11 +52,11 @@ impl Endpoint {
         if url.scheme() == "http" && !is_loopback && !allow_plain_http {
             return Err(InvalidEndpoint::PlainHttp);
         }
-        let host = match url.port() {
+        let signed_host = match url.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        Ok(Self { url: url.to_string(), host, path: url.path().to_owned(), is_loopback })
+        Ok(Self { url: url.to_string(), signed_host, path: url.path().to_owned(), is_loopback })
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_port_is_signed_only_where_it_is_not_the_scheme_s_own() {
-        let host = |url: &str| Endpoint::parse(url, true).map(|endpoint| endpoint.host);
+        let host = |url: &str| Endpoint::parse(url, true).map(|endpoint| endpoint.signed_host);
         assert_eq!(host("https://vpc.api.qcloud.com:443/v2/index.php"), Ok("vpc.api.qcloud.com".into()));
         assert_eq!(host("http://127.0.0.1:9090/v2/index.php"), Ok("127.0.0.1:9090".into()));
     }

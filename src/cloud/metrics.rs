@@ -1,5 +1,6 @@
 //! The metrics of the calls to the cloud.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -16,16 +17,18 @@ use super::meaning;
 struct Call {
     action: &'static str,
     code: String,
+    account: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Wait {
     priority: &'static str,
+    account: Arc<str>,
 }
 
-/// The metrics of one client.
+/// The metrics of all accounts.
 #[derive(Debug, Clone)]
-pub(super) struct CallMetrics {
+pub struct CloudMetrics {
     calls: Family<Call, Counter>,
     seconds: Family<Call, Histogram>,
     waits: Family<Wait, Histogram>,
@@ -35,12 +38,14 @@ fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 15))
 }
 
-impl CallMetrics {
-    pub(super) fn new(metrics: &Metrics) -> Self {
+impl CloudMetrics {
+    /// Registers the metrics.
+    #[must_use]
+    pub fn new(metrics: &Metrics) -> Self {
         Self {
             calls: metrics.register(
                 "cloud_calls",
-                "Calls to the cloud by action and code, failed ones included",
+                "Calls to the cloud by action, code and account, failed ones included",
                 Family::default(),
             ),
             seconds: metrics.register(
@@ -50,19 +55,32 @@ impl CallMetrics {
             ),
             waits: metrics.register(
                 "cloud_budget_wait_seconds",
-                "Seconds that calls waited for the call budget, by priority",
+                "Seconds that calls waited for the call budget, by priority and account",
                 Family::new_with_constructor(histogram as fn() -> Histogram),
             ),
         }
+    }
+}
+
+/// The metrics of one account.
+#[derive(Debug, Clone)]
+pub(super) struct CallMetrics {
+    account: Arc<str>,
+    metrics: CloudMetrics,
+}
+
+impl CallMetrics {
+    pub(super) fn new(account: &str, metrics: CloudMetrics) -> Self {
+        Self { account: account.into(), metrics }
     }
 
     pub(super) fn call(&self, action: &'static str, code: &str, took: Duration) {
         let is_ours =
             matches!(code, "lost" | "timeout" | "unreachable" | "unreadable") || code.starts_with("http_");
         let code = if is_ours { code } else { meaning::label(code) }.to_owned();
-        let labels = Call { action, code };
-        self.calls.get_or_create(&labels).inc();
-        self.seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = Call { action, code, account: self.account.clone() };
+        self.metrics.calls.get_or_create(&labels).inc();
+        self.metrics.seconds.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     pub(super) fn wait(&self, priority: Priority, took: Duration) {
@@ -71,6 +89,7 @@ impl CallMetrics {
             Priority::Poll => "poll",
             Priority::Read => "read",
         };
-        self.waits.get_or_create(&Wait { priority }).observe(took.as_secs_f64());
+        let labels = Wait { priority, account: self.account.clone() };
+        self.metrics.waits.get_or_create(&labels).observe(took.as_secs_f64());
     }
 }

@@ -13,8 +13,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cloud::endpoint::Endpoint;
-use crate::cloud::{Credentials, v2};
+use crate::cloud::{self, ApiVersion, Endpoints};
 use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::principal::VpcScope;
 use crate::http::edge::Edge;
 use crate::ledger::SynchronousCommit;
 use crate::service::Rules;
@@ -27,6 +28,9 @@ use secrets::Secrets;
 
 /// Longest `TUNNELGATE_UPSTREAM_TIMEOUT`: a request leases its operation for twice this time.
 const LONGEST_UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The name of the only account where the settings have one set of credentials.
+const DEFAULT_ACCOUNT: &str = "default";
 
 /// Connection to the ledger's database.
 #[derive(Clone)]
@@ -53,7 +57,8 @@ pub struct Settings {
     pub edge: Edge,
     pub database: Database,
     pub migrate: bool,
-    pub upstream: v2::Settings,
+    /// At least one.
+    pub accounts: Vec<cloud::Settings>,
     pub rules: Rules,
     pub fingerprint_key: FingerprintKey,
     /// Time to keep serving after SIGTERM, with `/readyz` failing.
@@ -112,9 +117,10 @@ impl Settings {
                 "this version does not support API 3.0; use v2",
             ));
         }
-        let endpoint = Endpoint::parse(&args.upstream_url, args.allow_plain_http).map_err(|problem| {
+        let v2 = Endpoint::parse(&args.upstream_url, args.allow_plain_http).map_err(|problem| {
             InvalidSetting::new("TUNNELGATE_UPSTREAM_URL (--upstream-url)", problem.to_string())
         })?;
+        let mut endpoints = Endpoints { v2, ..Endpoints::default() };
         let secret_key =
             secrets.read("TENCENTCLOUD_SECRET_KEY", args.secret_key_file.as_deref())?.ok_or_else(|| {
                 required("TENCENTCLOUD_SECRET_KEY", "set this variable or TENCENTCLOUD_SECRET_KEY_FILE")
@@ -143,13 +149,15 @@ impl Settings {
                 None => FingerprintKey::derive(secret_key.expose_secret().as_bytes()),
             };
         let rules = rules(args)?;
-        let signed_host = set(&args.signed_host).unwrap_or(endpoint.host);
-        let upstream = v2::Settings {
-            url: endpoint.url,
-            signed_host,
-            path: endpoint.path,
-            is_loopback: endpoint.is_loopback,
-            credentials: Credentials { secret_id, secret_key, token },
+        if let Some(host) = set(&args.signed_host) {
+            endpoints.v2.signed_host = host;
+        }
+        let account = cloud::Settings {
+            account: DEFAULT_ACCOUNT.into(),
+            vpcs: VpcScope::All,
+            api: ApiVersion::V2,
+            endpoints,
+            credentials: cloud::Credentials { secret_id, secret_key, token },
             region,
             signature_method: args.signature_method,
             param_style: args.param_style,
@@ -165,7 +173,7 @@ impl Settings {
                 ..Database::from_args(&args.database, secrets)?
             },
             migrate: !args.no_migrate,
-            upstream,
+            accounts: vec![account],
             rules,
             fingerprint_key,
             shutdown_delay: args.shutdown_delay,

@@ -45,6 +45,8 @@ words! {
     pub enum ErrorCode {
         /// The cloud has no such VPC, gateway or tunnel, or they do not belong together.
         TunnelNotFound = "tunnel_not_found",
+        /// No account of the cloud answers for the VPC.
+        VpcNotServed = "vpc_not_served",
         /// The cloud rejected a parameter as invalid.
         UpstreamInvalidParameter = "upstream_invalid_parameter",
         /// The tunnel's state does not allow a change now.

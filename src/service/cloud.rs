@@ -1,5 +1,6 @@
 //! What the service needs from the cloud. Answers are masked before they reach the service.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -176,7 +177,8 @@ pub enum Priority {
     Read,
 }
 
-/// The cloud. Every method has a time limit, which includes its retries; all calls share one budget.
+/// An account of the cloud, by one version of its API. Every method has a time limit, which includes its retries; all
+/// calls of an account share one budget.
 #[async_trait]
 pub trait Cloud: Send + Sync + 'static {
     /// What this version of the API requires of a patch.
@@ -216,4 +218,10 @@ pub trait Cloud: Send + Sync + 'static {
 
     /// Reads all tunnels of a gateway, each once, oldest first.
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError>;
+}
+
+impl fmt::Debug for dyn Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cloud").field(&self.route()).finish()
+    }
 }

@@ -60,9 +60,9 @@ impl Service {
     /// Where the change would be refused before anything is sent.
     pub async fn dry_run(&self, request: &Modify) -> Result<DryRun, ModifyError> {
         self.check_reason(request.reason.as_deref())?;
-        let read = self.cloud.tunnel(&request.path, Priority::Read, "").await;
+        let read = request.cloud.tunnel(&request.path, Priority::Read, "").await;
         let tunnel = read.map_err(|error| prepare::unreadable(&error))?;
-        let change = self.change_of(&request.path, &request.patch, request.if_match.as_ref(), &tunnel)?;
+        let change = self.change_of(request, &tunnel)?;
         let shown = self.shown(&request.path, &tunnel);
         let changes = Changes::of(&request.patch, &self.fingerprints);
         let comparison = read_back::compare(&changes, &tunnel, Some(&self.fingerprints));
@@ -70,7 +70,7 @@ impl Service {
             etag: shown.etag(),
             merged: merged(&change),
             fields: fields(&changes, &shown, &comparison),
-            call: self.cloud.preview(&change),
+            call: request.cloud.preview(&change),
             in_progress: self.operation_in_progress(&request.path, &tunnel).await?,
         })
     }

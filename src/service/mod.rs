@@ -1,5 +1,6 @@
-//! The product's work, and the traits that it needs: [`cloud::Cloud`] and [`ledger::Ledger`].
+//! The product's work, and the traits that it needs: [`accounts::Accounts`], [`cloud::Cloud`] and [`ledger::Ledger`].
 
+pub mod accounts;
 pub mod audit;
 pub mod cloud;
 pub mod dry_run;
@@ -17,6 +18,7 @@ mod read_back;
 mod refusal_counts;
 mod refusals;
 mod request;
+mod served;
 mod settle;
 mod task_times;
 pub mod track;
@@ -32,10 +34,9 @@ use regex::Regex;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::fingerprint::FingerprintKey;
-use crate::domain::patch::Requirements;
 use crate::domain::words::words;
 
-use cloud::Cloud;
+use accounts::Accounts;
 use ledger::Ledger;
 pub use outcome::usual_detail;
 
@@ -76,7 +77,7 @@ pub struct Rules {
 /// The service. Request handlers and the tracker share it.
 #[derive(Clone)]
 pub struct Service {
-    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
@@ -90,7 +91,7 @@ pub struct Service {
 impl Service {
     /// Creates the service.
     pub fn new(
-        cloud: Arc<dyn Cloud>,
+        accounts: Arc<dyn Accounts>,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
@@ -98,7 +99,7 @@ impl Service {
         rules: Rules,
     ) -> Self {
         Self {
-            cloud,
+            accounts,
             ledger,
             clock,
             chance,
@@ -108,11 +109,5 @@ impl Service {
             refusals: Arc::default(),
             task_times: Arc::default(),
         }
-    }
-
-    /// What the cloud's API requires of a patch.
-    #[must_use]
-    pub fn requirements(&self) -> Requirements {
-        self.cloud.requirements()
     }
 }

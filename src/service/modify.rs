@@ -54,7 +54,7 @@ impl Service {
         for _ in 0..READS {
             let prepared = self.prepare(&request, &changes).await?;
             let is_last = prepared.before.is_some();
-            let slot = self.cloud.reserve(&request.principal.id, is_last).await?;
+            let slot = request.cloud.reserve(&request.principal.id, is_last).await?;
             match self.open(&request, &changes, &prepared, idempotency.clone()).await? {
                 Ok(opened) => return Ok(self.send(&request, opened, prepared, slot).await),
                 Err(Written::ReadStale) => {}
@@ -96,7 +96,7 @@ impl Service {
         let operation = Operation {
             id: self.chance.id(now),
             tunnel: request.path.clone(),
-            route: self.cloud.route(),
+            route: request.cloud.route(),
             changes: changes.clone(),
             before: prepared.before.clone(),
             fingerprint_key_id: Some(self.fingerprints.id().to_owned()),
@@ -146,12 +146,12 @@ impl Service {
         let until = lease.monotonic + self.rules.upstream_timeout + LEASE_MARGIN;
         failpoint::at!("change.before-call");
         let permit = Permit { slot, opened_at: operation.created_at, lease };
-        let reply = self.cloud.modify(&prepared.change, permit).await;
+        let reply = request.cloud.modify(&prepared.change, permit).await;
         failpoint::at!("change.answered");
         let sent = match reply.sent {
             Sent::Unreachable | Sent::TooLate => None,
             Sent::Accepted { .. } | Sent::Refused(_) | Sent::Unknown => {
-                Some(Value::Object(self.cloud.sent(&prepared.change, &self.fingerprints)))
+                Some(Value::Object(request.cloud.sent(&prepared.change, &self.fingerprints)))
             }
         };
         let transition = outcome::of(&reply);

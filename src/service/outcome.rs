@@ -106,6 +106,7 @@ pub const fn usual_detail(code: ErrorCode) -> &'static str {
         ErrorCode::TunnelNotFound => {
             "the cloud has no such VPC, gateway or tunnel, or they do not belong together"
         }
+        ErrorCode::VpcNotServed => "none of the gateway's accounts of the cloud answers for this VPC",
         ErrorCode::UpstreamInvalidParameter => {
             "the cloud rejected a parameter as invalid; nothing was changed"
         }

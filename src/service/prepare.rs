@@ -1,10 +1,7 @@
 //! From a patch to the change that is sent: the tunnel is read, compared with `If-Match`, and merged.
 
 use crate::domain::changes::Changes;
-use crate::domain::etag::Precondition;
-use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{ErrorCode, OperationError};
-use crate::domain::patch::Patch;
 use crate::domain::tunnel::Tunnel;
 use crate::failpoint;
 
@@ -37,10 +34,10 @@ impl Service {
         }
         // Before the read: a step that is written after this makes the read stale.
         let read_seq = self.ledger.newest_seq().await?;
-        let tunnel = self.cloud.tunnel(path, Priority::Change, &request.principal.id).await;
+        let tunnel = request.cloud.tunnel(path, Priority::Change, &request.principal.id).await;
         failpoint::at!("prepare.read");
         let tunnel = tunnel.map_err(|error| unreadable(&error))?;
-        let change = self.change_of(path, &request.patch, request.if_match.as_ref(), &tunnel)?;
+        let change = self.change_of(request, &tunnel)?;
         let before = read_back::before(changes, &tunnel, &self.fingerprints);
         let lock_id = match (tunnel.vpc_ids.first(), tunnel.tunnel_ids.first()) {
             (Some(vpc), Some(tunnel)) => lock_id(vpc, tunnel),
@@ -53,35 +50,34 @@ impl Service {
     fn must_read(&self, request: &Modify) -> bool {
         self.rules.read_before == ReadBefore::Always
             || request.if_match.is_some()
-            || self.is_merged(&request.patch)
+            || self.is_merged(request)
             || !request.path.is_unified()
     }
 
     /// The change that a patch makes to a tunnel as it is.
     pub(super) fn change_of(
         &self,
-        path: &TunnelPath,
-        patch: &Patch,
-        if_match: Option<&Precondition>,
+        request: &Modify,
         tunnel: &Tunnel,
     ) -> Result<TunnelChange, OperationError> {
-        if if_match.is_some_and(|condition| !condition.holds(&self.shown(path, tunnel).etag())) {
+        let Modify { path, patch, if_match, .. } = request;
+        if if_match.as_ref().is_some_and(|condition| !condition.holds(&self.shown(path, tunnel).etag())) {
             return Err(outcome::error(ErrorCode::PreconditionFailed));
         }
-        if !self.is_merged(patch) {
+        if !self.is_merged(request) {
             return Ok(merge::as_given(path, patch));
         }
-        merge::merged(path, patch, tunnel, self.requirements().groups_go_together).map_err(|unshown| {
-            OperationError {
-                detail: format!("{unshown}; nothing was sent"),
-                ..outcome::error(ErrorCode::TunnelUnreadable)
-            }
+        let groups_go_together = request.cloud.requirements().groups_go_together;
+        merge::merged(path, patch, tunnel, groups_go_together).map_err(|unshown| OperationError {
+            detail: format!("{unshown}; nothing was sent"),
+            ..outcome::error(ErrorCode::TunnelUnreadable)
         })
     }
 
     /// True if the patch is filled in from the tunnel before it is sent.
-    fn is_merged(&self, patch: &Patch) -> bool {
-        self.rules.merge_partial_groups && merge::is_partial(patch, self.requirements().groups_go_together)
+    fn is_merged(&self, request: &Modify) -> bool {
+        let groups_go_together = request.cloud.requirements().groups_go_together;
+        self.rules.merge_partial_groups && merge::is_partial(&request.patch, groups_go_together)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A request to change a tunnel and its results.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::etag::Precondition;
@@ -9,7 +10,7 @@ use crate::domain::operation::{ErrorCode, Operation, OperationError, OperationId
 use crate::domain::patch::Patch;
 use crate::domain::principal::Principal;
 
-use super::cloud::NoSlot;
+use super::cloud::{Cloud, NoSlot};
 use super::ledger::LedgerError;
 use super::outcome;
 
@@ -17,6 +18,8 @@ use super::outcome;
 #[derive(Debug, Clone)]
 pub struct Modify {
     pub principal: Principal,
+    /// What answers for the VPC, and what the patch was checked for.
+    pub cloud: Arc<dyn Cloud>,
     pub path: TunnelPath,
     pub patch: Patch,
     pub origin: Origin,

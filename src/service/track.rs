@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::domain::echo::WITHHELD;
-use crate::domain::event::{Origin, Upstream};
+use crate::domain::event::{Origin, Route, Upstream};
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
@@ -13,7 +13,7 @@ use crate::domain::tunnel::Reported;
 use crate::domain::verification::Verification;
 use crate::failpoint;
 
-use super::cloud::{Priority, ReadError, ReadFailure, Refusal, TaskReport, TaskStatus};
+use super::cloud::{Cloud, Priority, ReadError, ReadFailure, Refusal, TaskReport, TaskStatus};
 use super::ledger::{Advance, Claim, LedgerError, Step, Written};
 use super::settle::{self, Progress, Settled};
 use super::{Service, outcome, read_back};
@@ -86,8 +86,12 @@ impl Service {
                 },
                 None,
             ),
-            State::Running { task_id } => self.poll(&claim, task_id).await,
-            State::Unknown { .. } => self.settle(&claim).await,
+            State::Running { .. } | State::Unknown { .. } => {
+                match self.accounts.of_route(&claim.operation.route) {
+                    Some(cloud) => self.ask(&claim, &*cloud).await,
+                    None => self.without_account(&claim),
+                }
+            }
             State::Succeeded { .. }
             | State::Diverged { .. }
             | State::Failed { .. }
@@ -145,37 +149,61 @@ impl Service {
         }
     }
 
+    /// Asks the cloud about the operation.
+    async fn ask(&self, claim: &Claim, cloud: &dyn Cloud) -> Next {
+        match &claim.operation.state {
+            State::Running { task_id } => self.poll(claim, cloud, task_id).await,
+            _ => self.settle(claim, cloud).await,
+        }
+    }
+
+    /// The operation's account is gone, and with it the credentials to ask with. The account may come back.
+    fn without_account(&self, claim: &Claim) -> Next {
+        if !self.is_overdue(claim) {
+            return LATER;
+        }
+        let Route { account, region, api } = &claim.operation.route;
+        let error = OperationError {
+            detail: format!(
+                "the account {account} ({region}, API {api}) is not configured any more, so the outcome can't be \
+                 determined"
+            ),
+            ..outcome::error(ErrorCode::TaskTimeout)
+        };
+        step(Transition::TimeOut { error }, None)
+    }
+
     /// Polls the task.
-    async fn poll(&self, claim: &Claim, task_id: &str) -> Next {
-        if self.cloud.is_short_of_calls()
-            && let Some(next) = self.poll_by_tunnel(claim).await
+    async fn poll(&self, claim: &Claim, cloud: &dyn Cloud, task_id: &str) -> Next {
+        if cloud.is_short_of_calls()
+            && let Some(next) = self.poll_by_tunnel(claim, cloud).await
         {
             return next;
         }
-        let answer = self.cloud.task(task_id).await;
+        let answer = cloud.task(task_id).await;
         failpoint::at!("poll.answered");
         match answer {
             Ok(TaskReport { status, upstream }) => {
-                self.follow(claim, status, self.without_key(claim, upstream)).await
+                self.follow(claim, cloud, status, self.without_key(claim, upstream)).await
             }
             // The cloud has forgotten the task; the tunnel itself can still show the outcome.
             Err(ReadError {
                 failure: ReadFailure::NotFound | ReadFailure::Refused(Refusal::InvalidParameter),
                 ..
-            }) => self.settle(claim).await,
+            }) => self.settle(claim, cloud).await,
             Err(error) => self.unanswered(claim, error),
         }
     }
 
     /// While calls are short: a tunnel at rest that shows the change proves it, and reads of tunnels share calls. `None` if
     /// the tunnel does not decide.
-    async fn poll_by_tunnel(&self, claim: &Claim) -> Option<Next> {
+    async fn poll_by_tunnel(&self, claim: &Claim, cloud: &dyn Cloud) -> Option<Next> {
         let operation = &claim.operation;
         let telling = read_back::telling(&operation.changes, operation.before.as_ref()?);
         if telling.fields.is_empty() {
             return None;
         }
-        let tunnel = match self.cloud.tunnel(&operation.tunnel, Priority::Poll, "").await {
+        let tunnel = match cloud.tunnel(&operation.tunnel, Priority::Poll, "").await {
             Ok(tunnel) => tunnel,
             Err(ReadError { failure: ReadFailure::NoBudget { .. }, .. }) => return Some(LATER),
             Err(_) => return None,
@@ -196,13 +224,13 @@ impl Service {
         Some(step(Transition::Succeed { verification: comparison.verdict() }, Some(upstream)))
     }
 
-    async fn follow(&self, claim: &Claim, task: TaskStatus, upstream: Upstream) -> Next {
+    async fn follow(&self, claim: &Claim, cloud: &dyn Cloud, task: TaskStatus, upstream: Upstream) -> Next {
         // A read-back polls the task again; only the first of these polls tells how long the task took.
         if matches!(task, TaskStatus::Succeeded | TaskStatus::Failed) && claim.read_backs == 0 {
             self.task_times.record(self.age(claim.operation.updated_at), claim.polls > 0);
         }
         match task {
-            TaskStatus::Succeeded => self.read_back(claim, upstream).await,
+            TaskStatus::Succeeded => self.read_back(claim, cloud, upstream).await,
             TaskStatus::Failed => {
                 let error = OperationError {
                     upstream: outcome::words(&upstream),
@@ -238,11 +266,11 @@ impl Service {
     }
 
     /// The task succeeded: reads the tunnel back, up to [`READ_BACKS`] times while it does not have the requested values.
-    async fn read_back(&self, claim: &Claim, task: Upstream) -> Next {
+    async fn read_back(&self, claim: &Claim, cloud: &dyn Cloud, task: Upstream) -> Next {
         let operation = &claim.operation;
         let again = claim.read_backs + 1 < READ_BACKS;
         failpoint::at!("read-back.before");
-        let tunnel = self.cloud.tunnel(&operation.tunnel, Priority::Poll, "").await;
+        let tunnel = cloud.tunnel(&operation.tunnel, Priority::Poll, "").await;
         failpoint::at!("read-back.answered");
         let verification = match tunnel {
             Ok(tunnel) => {
@@ -269,9 +297,9 @@ impl Service {
 
     /// The outcome is unknown: reads the tunnel until it shows the outcome, or until the change can't take effect any
     /// more.
-    async fn settle(&self, claim: &Claim) -> Next {
+    async fn settle(&self, claim: &Claim, cloud: &dyn Cloud) -> Next {
         let operation = &claim.operation;
-        let read = self.cloud.tunnel(&operation.tunnel, Priority::Poll, "").await;
+        let read = cloud.tunnel(&operation.tunnel, Priority::Poll, "").await;
         failpoint::at!("settle.answered");
         let tunnel = match read {
             Ok(tunnel) => tunnel,
@@ -320,15 +348,20 @@ impl Service {
     }
 
     fn later_or_time_out(&self, claim: &Claim, upstream: Option<Upstream>) -> Next {
+        if !self.is_overdue(claim) {
+            return LATER;
+        }
+        step(Transition::TimeOut { error: outcome::error(ErrorCode::TaskTimeout) }, upstream)
+    }
+
+    /// True once the operation's time is over.
+    fn is_overdue(&self, claim: &Claim) -> bool {
         let is_unknown = matches!(claim.operation.state, State::Unknown { .. });
         let limit = match is_unknown {
             true => self.rules.task_timeout.max(self.rules.settle_window),
             false => self.rules.task_timeout,
         };
-        if self.age(claim.operation.updated_at) < limit {
-            return LATER;
-        }
-        step(Transition::TimeOut { error: outcome::error(ErrorCode::TaskTimeout) }, upstream)
+        self.age(claim.operation.updated_at) >= limit
     }
 
     fn age(&self, since: Timestamp) -> Duration {

@@ -55,7 +55,8 @@ impl Service {
     /// # Errors
     /// If the cloud does not show it.
     pub async fn tunnel(&self, path: &TunnelPath) -> Result<TunnelView, TunnelError> {
-        let tunnel = self.cloud.tunnel(path, Priority::Read, "").await?;
+        let cloud = self.cloud_of(&path.vpc_id)?;
+        let tunnel = cloud.tunnel(path, Priority::Read, "").await?;
         Ok(self.shown(path, &tunnel))
     }
 
@@ -72,7 +73,7 @@ impl Service {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<TunnelView>, TunnelError> {
-        let all = self.cloud.tunnels(vpc, gateway).await?;
+        let all = self.cloud_of(vpc)?.tunnels(vpc, gateway).await?;
         if all.is_empty() {
             return Err(TunnelError::not_found());
         }

@@ -9,7 +9,7 @@ use tunnelgate::app::{App, World};
 use tunnelgate::clock::Clock;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::{Credentials, v2};
+use tunnelgate::cloud::{self, ApiVersion, Credentials, Endpoints};
 use tunnelgate::config::{Database, Settings};
 use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::fingerprint::FingerprintKey;
@@ -251,7 +251,7 @@ async fn start(settings: Settings, world: &World) -> Gateway {
     Gateway { base, ledger, shutdown }
 }
 
-fn settings(store: &Store, cloud: SocketAddr) -> Settings {
+fn settings(store: &Store, simulated: SocketAddr) -> Settings {
     let upstream_timeout = Duration::from_secs(1);
     Settings {
         listen: ANY_PORT,
@@ -266,11 +266,11 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
             witness: None,
         },
         migrate: true,
-        upstream: v2::Settings {
-            url: format!("http://{cloud}/v2/index.php"),
-            signed_host: cloud.to_string(),
-            path: "/v2/index.php".into(),
-            is_loopback: true,
+        accounts: vec![cloud::Settings {
+            account: "default".into(),
+            vpcs: VpcScope::All,
+            api: ApiVersion::V2,
+            endpoints: Endpoints::simulated(simulated),
             credentials: Credentials {
                 secret_id: SECRET_ID.into(),
                 secret_key: SECRET_KEY.into(),
@@ -281,7 +281,7 @@ fn settings(store: &Store, cloud: SocketAddr) -> Settings {
             param_style: ParamStyle::Indexed,
             timeout: upstream_timeout,
             calls_per_second: 0,
-        },
+        }],
         rules: Rules {
             merge_partial_groups: true,
             read_before: ReadBefore::Always,

@@ -187,7 +187,7 @@ async fn a_cloud_that_does_not_answer_ends_no_operation() {
     harness.stop();
     let (cut_off, there) = harness
         .replica_with(|settings| {
-            settings.upstream.url = "http://127.0.0.1:9/v2/index.php".into();
+            settings.accounts[0].endpoints.v2.url = "http://127.0.0.1:9/v2/index.php".into();
             settings.rules.task_timeout = Duration::from_millis(100);
         })
         .await;

@@ -10,10 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tunnelgate::chance::SystemChance;
 use tunnelgate::clock::{Clock, SystemClock};
-use tunnelgate::cloud::Credentials;
+use tunnelgate::cloud::endpoint::Endpoint;
 use tunnelgate::cloud::v2::sign::{Method, SignatureMethod, Target, signature, string_to_sign};
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::v2::{Settings, connect};
+use tunnelgate::cloud::{ApiVersion, CloudMetrics, Credentials, Endpoints, Line, Settings, connect};
+use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::{Cloud, Permit, Reply, SendLease, TunnelChange};
@@ -86,11 +87,15 @@ impl Stub {
     }
 
     pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Arc<dyn Cloud> {
+        let endpoint = Endpoint::parse(&self.url(), false).expect("a URL");
         let mut settings = Settings {
-            url: self.url(),
-            signed_host: "vpc.api.qcloud.com".into(),
-            path: "/v2/index.php".into(),
-            is_loopback: true,
+            account: "default".into(),
+            vpcs: VpcScope::All,
+            api: ApiVersion::V2,
+            endpoints: Endpoints {
+                v2: Endpoint { signed_host: "vpc.api.qcloud.com".into(), ..endpoint },
+                ..Endpoints::default()
+            },
             credentials: Credentials {
                 secret_id: "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE".into(),
                 secret_key: SECRET_KEY.into(),
@@ -103,8 +108,9 @@ impl Stub {
             calls_per_second: 0,
         };
         change(&mut settings);
-        let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
-        connect(settings, clock, chance, &Metrics::default()).expect("a client")
+        let metrics = CloudMetrics::new(&Metrics::default());
+        let line = Line::new(&settings, Arc::new(SystemClock), Arc::new(SystemChance), metrics);
+        connect(settings, &line).expect("a client")
     }
 }
 

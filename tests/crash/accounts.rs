@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tunnelgate::chance::SystemChance;
 use tunnelgate::clock::SystemClock;
-use tunnelgate::cloud::Credentials;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::v2::{Settings, connect};
+use tunnelgate::cloud::{ApiVersion, CloudMetrics, Credentials, Endpoints, Line, Settings, connect};
 use tunnelgate::domain::ids::TunnelPath;
+use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::{Cloud, Priority};
@@ -270,12 +270,12 @@ async fn tunnels_are_as_the_ledger_says(deployment: &Deployment, operations: &[R
 
 /// Reads the simulated cloud directly.
 fn client(deployment: &Deployment) -> Arc<dyn Cloud> {
-    let host = deployment.cloud_address.trim_start_matches("http://").to_owned();
+    let address = deployment.cloud_address.trim_start_matches("http://").parse().expect("an address");
     let settings = Settings {
-        url: format!("{}/v2/index.php", deployment.cloud_address),
-        signed_host: host,
-        path: "/v2/index.php".into(),
-        is_loopback: true,
+        account: "default".into(),
+        vpcs: VpcScope::All,
+        api: ApiVersion::V2,
+        endpoints: Endpoints::simulated(address),
         credentials: Credentials {
             secret_id: SECRET_ID.into(),
             secret_key: Secrets::default().secret_key.into(),
@@ -287,6 +287,7 @@ fn client(deployment: &Deployment) -> Arc<dyn Cloud> {
         timeout: Duration::from_secs(10),
         calls_per_second: 0,
     };
-    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
-    connect(settings, clock, chance, &Metrics::default()).expect("a client")
+    let metrics = CloudMetrics::new(&Metrics::default());
+    let line = Line::new(&settings, Arc::new(SystemClock), Arc::new(SystemChance), metrics);
+    connect(settings, &line).expect("a client")
 }

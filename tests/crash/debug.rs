@@ -1,20 +1,25 @@
 //! The `Debug` output of every type with a secret does not contain the secret.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tunnelgate::cloud::v2::sign;
+use tunnelgate::chance::SystemChance;
+use tunnelgate::clock::SystemClock;
+use tunnelgate::cloud::v2::sign::{self, SignatureMethod};
 use tunnelgate::cloud::v2::wire::ParamStyle;
+use tunnelgate::cloud::{self, ApiVersion, CloudMetrics, Credentials, Endpoints, Line, Settings};
 use tunnelgate::config::args::DatabaseArgs;
 use tunnelgate::config::secrets::Secrets;
 use tunnelgate::domain::event::{Actor, ActorKind, Origin};
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::patch::Patch;
-use tunnelgate::domain::principal::Principal;
+use tunnelgate::domain::principal::{Principal, VpcScope};
 use tunnelgate::domain::secret::PreSharedKey;
 use tunnelgate::ledger::SynchronousCommit;
+use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::TunnelChange;
 use tunnelgate::service::modify::Modify;
 
@@ -46,8 +51,27 @@ fn nothing_that_carries_a_secret_shows_it() {
     };
     let actor = Actor { name: "netops-ci".into(), id: Some("1".into()), kind: ActorKind::ApiKey };
     let principal = Principal { id: "1".into(), actor, grants: Vec::new(), expires_at: None };
+    let settings = Settings {
+        account: "default".into(),
+        vpcs: VpcScope::All,
+        api: ApiVersion::V2,
+        endpoints: Endpoints::default(),
+        credentials: Credentials {
+            secret_id: CANARY.into(),
+            secret_key: CANARY.into(),
+            token: Some(CANARY.into()),
+        },
+        region: "ap-guangzhou".into(),
+        signature_method: SignatureMethod::HmacSha1,
+        param_style: ParamStyle::Indexed,
+        timeout: Duration::from_secs(1),
+        calls_per_second: 0,
+    };
+    let metrics = CloudMetrics::new(&Metrics::default());
+    let line = Line::new(&settings, Arc::new(SystemClock), Arc::new(SystemChance), metrics);
     let modify = Modify {
         principal,
+        cloud: cloud::connect(settings, &line).expect("a client"),
         path,
         patch: patch.clone(),
         origin: Origin::default(),

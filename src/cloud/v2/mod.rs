@@ -6,4 +6,4 @@ pub mod sign;
 mod tunnel;
 pub mod wire;
 
-pub use client::{Settings, connect};
+pub(super) use client::connect;

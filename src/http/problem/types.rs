@@ -50,7 +50,7 @@ macro_rules! problem_types {
 /// Maps each error of an operation to the type of the same name; an error without a type does not compile.
 macro_rules! of_error_code {
     ($code:ident) => {
-        of_error_code!($code: TunnelNotFound, UpstreamInvalidParameter, TunnelStateConflict, UpstreamRateLimited,
+        of_error_code!($code: TunnelNotFound, VpcNotServed, UpstreamInvalidParameter, TunnelStateConflict, UpstreamRateLimited,
             UpstreamCredentials, UpstreamReplay, UpstreamFailed, UpstreamUnreachable, UpstreamUnavailable, CallBudget,
             TunnelUnreadable, PreconditionFailed, NotSent, AnswerLost, TaskFailed, NotApplied, TaskTimeout)
     };
@@ -210,6 +210,11 @@ problem_types! {
         detail: usual_detail(ErrorCode::TunnelNotFound),
         meaning: "The cloud has no such VPC, gateway or tunnel, or they do not belong together. Nothing was changed.",
         remedy: "Check the three ids in the path, and that the gateway serves their region.";
+    VpcNotServed = "vpc_not_served", NOT_FOUND,
+        title: "VPC is not served",
+        detail: usual_detail(ErrorCode::VpcNotServed),
+        meaning: "The gateway's operators have set no account of the cloud for this VPC. Nothing was sent.",
+        remedy: "Check the VPC's id. If the id is right, ask the gateway's operators to add its account.";
     UpstreamInvalidParameter = "upstream_invalid_parameter", UNPROCESSABLE_ENTITY,
         title: "Cloud rejected a value",
         detail: usual_detail(ErrorCode::UpstreamInvalidParameter),

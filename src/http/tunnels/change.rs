@@ -6,10 +6,11 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 
 use crate::domain::etag::Precondition;
+use crate::domain::ids::VpcId;
 use crate::domain::operation::{Operation, State};
-use crate::domain::patch::Patch;
+use crate::domain::patch::{Patch, RequiredRanges, Requirements};
 use crate::domain::principal::VpcScope;
-use crate::service::modify::{Modified, Modify};
+use crate::service::modify::{Modified, Modify, ModifyError};
 
 use super::dry_run;
 use super::path::Path;
@@ -21,6 +22,9 @@ use crate::http::state::HttpState;
 
 /// Marks the repeated answer of an `Idempotency-Key`.
 const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
+
+/// What every version of the API requires.
+const UNKNOWN: Requirements = Requirements { ranges: RequiredRanges::AtMostOne, groups_go_together: false };
 
 pub async fn patch(
     call: Call,
@@ -39,17 +43,24 @@ pub async fn patch(
     }
     let Options { is_dry_run, if_match, idempotency_key, reason } = Options::of(&call)?;
     let document = body::patch(&call.request, &mut payload).await?;
-    let patch =
-        Patch::parse(&document, call.state.service.requirements()).map_err(|more| faults.extend(more)).ok();
+    // In an invalid path the VPC's id may be valid all the same.
+    let vpc = path.vpc_id.parse::<VpcId>().ok();
+    let cloud = vpc.map(|vpc| call.state.service.cloud_of(&vpc)).transpose();
+    let requirements = match &cloud {
+        Ok(Some(cloud)) => cloud.requirements(),
+        Ok(None) | Err(_) => UNKNOWN,
+    };
+    let patch = Patch::parse(&document, requirements).map_err(|more| faults.extend(more)).ok();
     body::wipe(document);
-    let (Some(tunnel), Some(patch), true) = (tunnel, patch, faults.is_empty()) else {
+    let cloud = cloud.map_err(ModifyError::from)?;
+    let (Some(tunnel), Some(cloud), Some(patch), true) = (tunnel, cloud, patch, faults.is_empty()) else {
         return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
     };
     if is_dry_run {
         call.require_read(&tunnel)?;
     }
     let Call { state, principal, origin, wait, .. } = call;
-    let modify = Modify { principal, path: tunnel, patch, origin, idempotency_key, if_match, reason };
+    let modify = Modify { principal, cloud, path: tunnel, patch, origin, idempotency_key, if_match, reason };
     if is_dry_run {
         return dry_run::answer(&state, modify).await;
     }

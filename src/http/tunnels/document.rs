@@ -27,14 +27,14 @@ pub enum PatchAnswer {
 
 problems!(PatchProblems: CALLER, InvalidJson, IncompleteBody, InvalidQuery, InvalidHeader,
     PreconditionFailed,
-    TunnelNotFound, OperationInProgress, IdempotencyKeyInFlight, IdempotencyKeyUnverifiable, TunnelStateConflict, BodyTooLarge,
+    TunnelNotFound, VpcNotServed, OperationInProgress, IdempotencyKeyInFlight, IdempotencyKeyUnverifiable, TunnelStateConflict, BodyTooLarge,
     UnsupportedMediaType, InvalidPatch, ReasonRequired, IdempotencyKeyReused, UpstreamInvalidParameter, UpstreamRateLimited,
     CallBudget, UpstreamCredentials, UpstreamReplay, UpstreamFailed, UpstreamUnreachable, UpstreamUnavailable,
     TunnelUnreadable, NotSent);
 
-problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor, TunnelNotFound, UpstreamInvalidParameter, UpstreamRateLimited,
+problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor, TunnelNotFound, VpcNotServed, UpstreamInvalidParameter, UpstreamRateLimited,
     CallBudget, UpstreamCredentials, UpstreamReplay, UpstreamFailed, UpstreamUnavailable, TunnelUnreadable);
-problems!(OneProblems: CALLER, InvalidQuery, InvalidHeader, TunnelNotFound, UpstreamInvalidParameter, UpstreamRateLimited,
+problems!(OneProblems: CALLER, InvalidQuery, InvalidHeader, TunnelNotFound, VpcNotServed, UpstreamInvalidParameter, UpstreamRateLimited,
     CallBudget, UpstreamCredentials, UpstreamReplay, UpstreamFailed, UpstreamUnavailable, TunnelUnreadable);
 
 /// List the tunnels of a gateway

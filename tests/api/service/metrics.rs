@@ -154,8 +154,8 @@ async fn the_figures_count_what_happened(harness: Harness) {
     let text = answer.body;
     let has = |start: &str| text.lines().any(|line| line.starts_with(start) && !line.ends_with(" 0"));
     for start in [
-        "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"0\"}",
-        "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"4102\"}",
+        "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"0\",account=\"default\"}",
+        "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"4102\",account=\"default\"}",
         "tunnelgate_ledger_batch_steps_count",
         "tunnelgate_ledger_commit_duration_seconds_count",
     ] {

@@ -154,7 +154,7 @@ async fn a_divergence_names_what_was_asked_and_what_is_there(harness: Harness) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_that_can_not_be_reached_is_a_503_and_nothing_was_sent() {
     let unreachable = Harness::with(crate::support::Store::sqlite(), |settings| {
-        settings.upstream.url = "http://127.0.0.1:9/v2/index.php".into();
+        settings.accounts[0].endpoints.v2.url = "http://127.0.0.1:9/v2/index.php".into();
         settings.rules.read_before = ReadBefore::WhenNeeded;
     })
     .await;

@@ -8,7 +8,7 @@ use crate::support::Store;
 
 async fn sent_in_plain_style(patch: Value) -> (Value, std::collections::BTreeMap<String, String>) {
     let harness = Harness::with(Store::sqlite(), |settings| {
-        settings.upstream.param_style = ParamStyle::Plain;
+        settings.accounts[0].param_style = ParamStyle::Plain;
     })
     .await;
     let answer = harness.consumer.patch(&path("vpnx-branch01"), &patch, &[("prefer", "wait=30")]).await;

@@ -127,7 +127,7 @@ async fn a_read_that_the_cloud_refuses_or_does_not_answer_says_so(harness: Harne
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_it() {
     let harness = Harness::with(Store::sqlite(), |settings| {
-        settings.upstream.credentials.secret_key = "wrong".into();
+        settings.accounts[0].credentials.secret_key = "wrong".into();
     })
     .await;
     for route in [path("vpnx-branch01"), BRANCHES.to_owned()] {
@@ -139,7 +139,7 @@ async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_i
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_that_can_not_be_reached_is_a_503() {
     let harness = Harness::with(Store::sqlite(), |settings| {
-        settings.upstream.url = "http://127.0.0.1:9/v2/index.php".into();
+        settings.accounts[0].endpoints.v2.url = "http://127.0.0.1:9/v2/index.php".into();
     })
     .await;
     let answer = harness.consumer.get(&path("vpnx-branch01"), &[]).await;

@@ -14,8 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn short_of_calls(calls_per_second: u32, timeout: Duration) -> Harness {
     Harness::with(Store::sqlite(), |settings| {
-        settings.upstream.calls_per_second = calls_per_second;
-        settings.upstream.timeout = timeout;
+        settings.accounts[0].calls_per_second = calls_per_second;
+        settings.accounts[0].timeout = timeout;
         settings.rules.upstream_timeout = timeout;
     })
     .await

@@ -1,0 +1,20 @@
+//! The account that answers for a VPC.
+
+use std::sync::Arc;
+
+use crate::domain::ids::VpcId;
+use crate::domain::operation::{ErrorCode, OperationError};
+
+use super::cloud::Cloud;
+use super::{Service, outcome};
+
+impl Service {
+    /// The cloud that answers for a VPC. A request asks once and keeps the answer, so that a change goes to the account
+    /// that it was checked for.
+    ///
+    /// # Errors
+    /// `vpc_not_served` if no account answers for it.
+    pub fn cloud_of(&self, vpc: &VpcId) -> Result<Arc<dyn Cloud>, OperationError> {
+        self.accounts.of_vpc(vpc).ok_or_else(|| outcome::error(ErrorCode::VpcNotServed))
+    }
+}
