@@ -38,7 +38,37 @@ words! {
         Disconnected = "disconnected",
         ConnectivityUnsaid = "connectivity-unsaid",
         StrangeConnectivity = "strange-connectivity",
+        TaskUnknown = "task-unknown",
+        ExpiredOnce = "expired-once",
+        NoPolicies = "no-policies",
+        PoliciesOnly = "policies-only",
+        OldGateway = "old-gateway",
     }
+}
+
+/// The state of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Creating,
+    CreationFailed,
+    Changing,
+    ChangeFailed,
+    Running,
+    Deleting,
+    DeletionFailed,
+    /// A state that no document names.
+    Strange,
+}
+
+/// The connection of a tunnel to its peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connectivity {
+    Connected,
+    Disconnected,
+    /// Answers say nothing about it.
+    Unsaid,
+    /// A word that no document names.
+    Strange,
 }
 
 /// Every behaviour with its description, for `--help`.
@@ -48,7 +78,10 @@ pub const BEHAVIOURS: &[(Behaviour, &str)] = &[
     (Behaviour::SlowTask, "the task takes five times as long"),
     (Behaviour::TaskNeverEnds, "the task never ends"),
     (Behaviour::StrangeTaskStatus, "the task has an undocumented status"),
-    (Behaviour::TaskForgotten, "polls of the task say that it does not exist; the change happens"),
+    (
+        Behaviour::TaskForgotten,
+        "polls say that the task does not exist (5000, ResourceNotFound); the change happens",
+    ),
     (Behaviour::Diverged, "the task succeeds, but the ranges do not change"),
     (Behaviour::Http500Before, "HTTP 500; nothing changes"),
     (Behaviour::Http500After, "HTTP 500; the change happens"),
@@ -56,38 +89,67 @@ pub const BEHAVIOURS: &[(Behaviour, &str)] = &[
     (Behaviour::ResetAfter, "the connection breaks; the change happens"),
     (Behaviour::NoAnswer, "no answer for a minute; nothing changes"),
     (Behaviour::NoAnswerAfter, "no answer for a minute; the change happens"),
-    (Behaviour::RateLimitedTwice, "refused twice with 4400, then accepted"),
-    (Behaviour::AlwaysRateLimited, "always refused with 4400"),
+    (Behaviour::RateLimitedTwice, "refused twice with 4400 or RequestLimitExceeded, then accepted"),
+    (Behaviour::AlwaysRateLimited, "always refused with 4400 or RequestLimitExceeded"),
     (Behaviour::ForeignBody, "HTTP 200 with an HTML page; nothing changes"),
     (Behaviour::TruncatedBody, "half an answer; the change happens"),
-    (Behaviour::MissingCode, "an answer without a code; the change happens"),
-    (Behaviour::Failed5100, "refused with 5100"),
-    (Behaviour::Internal6000After, "error 6000; the change happens"),
-    (Behaviour::Credentials, "refused with 4102"),
-    (Behaviour::Replay, "refused once with 4500, then accepted"),
+    (Behaviour::MissingCode, "an answer without a code, or without RequestId; the change happens"),
+    (Behaviour::Failed5100, "refused with 5100 or FailedOperation"),
+    (Behaviour::Internal6000After, "error 6000 or InternalError; the change happens"),
+    (Behaviour::Credentials, "refused with 4102 or UnauthorizedOperation"),
+    (Behaviour::Replay, "API 2.0: refused once with 4500, then accepted (API 3.0 has no nonces)"),
     (Behaviour::Unreadable, "a read of this tunnel gets HTTP 500"),
     (Behaviour::UnreadableAfter, "after a change, a read of this tunnel gets HTTP 500"),
-    (Behaviour::Creating, "its creation never ends (vpcConnStatus 0); refuses changes"),
-    (Behaviour::CreationFailed, "its creation failed (vpcConnStatus 1); refuses changes"),
-    (Behaviour::ModificationFailed, "its last change failed (vpcConnStatus 3)"),
-    (Behaviour::Deleting, "its deletion never ends (vpcConnStatus 4); refuses changes"),
-    (Behaviour::DeletionFailed, "its deletion failed (vpcConnStatus 5); refuses changes"),
-    (Behaviour::StrangeStatus, "its vpcConnStatus is undocumented"),
+    (Behaviour::Creating, "its creation never ends (vpcConnStatus 0, PENDING); refuses changes"),
+    (
+        Behaviour::CreationFailed,
+        "its creation failed (vpcConnStatus 1; 3.0 has no word: PENDING); refuses changes",
+    ),
+    (Behaviour::ModificationFailed, "its last change failed (vpcConnStatus 3; 3.0 has no word: AVAILABLE)"),
+    (Behaviour::Deleting, "its deletion never ends (vpcConnStatus 4, DELETING); refuses changes"),
+    (
+        Behaviour::DeletionFailed,
+        "its deletion failed (vpcConnStatus 5; 3.0 has no word: DELETING); refuses changes",
+    ),
+    (Behaviour::StrangeStatus, "its vpcConnStatus or State is undocumented"),
     (Behaviour::Disconnected, "is not connected to its peer (netStatus unavailable)"),
     (Behaviour::ConnectivityUnsaid, "answers leave out its netStatus"),
     (Behaviour::StrangeConnectivity, "its netStatus is undocumented"),
+    (
+        Behaviour::TaskUnknown,
+        "API 3.0: no RequestId is a task (InvalidParameterValue), and its State is always AVAILABLE",
+    ),
+    (Behaviour::ExpiredOnce, "refused once with 4200 or AuthFailure.SignatureExpire, then accepted"),
+    (Behaviour::NoPolicies, "has no security policies at first"),
+    (
+        Behaviour::PoliciesOnly,
+        "API 3.0: refuses health checks and BGP, because it routes by security policies",
+    ),
+    (
+        Behaviour::OldGateway,
+        "API 3.0: its gateway is older than version 4.0: no AES-GCM, no CustomerGatewayId",
+    ),
 ];
 
 impl Behaviour {
-    /// The permanent `vpcConnStatus` of the tunnel; `None` if its status changes with its tasks.
-    pub(super) const fn status(self) -> Option<u8> {
+    /// The permanent state of the tunnel; `None` if its state changes with its tasks.
+    pub(super) const fn standing(self) -> Option<Standing> {
         match self {
-            Self::Creating => Some(0),
-            Self::CreationFailed => Some(1),
-            Self::Deleting => Some(4),
-            Self::DeletionFailed => Some(5),
-            Self::StrangeStatus => Some(9),
+            Self::Creating => Some(Standing::Creating),
+            Self::CreationFailed => Some(Standing::CreationFailed),
+            Self::Deleting => Some(Standing::Deleting),
+            Self::DeletionFailed => Some(Standing::DeletionFailed),
+            Self::StrangeStatus => Some(Standing::Strange),
             _ => None,
+        }
+    }
+
+    pub(super) const fn connectivity(self) -> Connectivity {
+        match self {
+            Self::Disconnected => Connectivity::Disconnected,
+            Self::ConnectivityUnsaid => Connectivity::Unsaid,
+            Self::StrangeConnectivity => Connectivity::Strange,
+            _ => Connectivity::Connected,
         }
     }
 
@@ -134,6 +196,6 @@ pub const SPELT: &[(&str, &str)] = &[
     ("vpnx-code-4300", "refused with this number, any number"),
     ("vpnx-desc-InvalidVpc_NotFound", "4000 with this codeDesc, any word"),
     ("vpnx-message-ActionLocked", "4000 with this word in the message only"),
-    ("vpnx-modern-InternalError", "an error in the shape of API 3.0"),
+    ("vpnx-modern-InternalError", "an error in the shape of API 3.0, with any code (_ means a dot)"),
     ("vpnx-http-503", "this HTTP status with an HTML page, from 200 to 599"),
 ];

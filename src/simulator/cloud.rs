@@ -30,12 +30,14 @@ pub struct Options {
 pub(super) struct Cloud {
     pub(super) options: Options,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) chance: Arc<dyn Chance>,
     state: Mutex<State>,
 }
 
 impl Cloud {
-    pub(super) fn new(options: Options, clock: Arc<dyn Clock>, chance: &dyn Chance) -> Self {
-        Self { options, clock, state: Mutex::new(State::new(chance)) }
+    pub(super) fn new(options: Options, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+        let state = Mutex::new(State::new(&*chance));
+        Self { options, clock, chance, state }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -1,12 +1,19 @@
 //! A simulated cloud, as strict as the real one: it checks signatures, nonces, timestamps, parameters and ids, keeps
-//! the state of its tunnels, and has tunnels whose ids say how they misbehave. It makes no calls of its own, and uses
-//! none of the gateway's code for the cloud's API, so that each side checks the other.
+//! the state of its tunnels, and has tunnels whose ids say how they misbehave. Both versions of the API show and change
+//! the same tunnels. It makes no calls of its own, and uses none of the gateway's code for the cloud's API, so that each
+//! side checks the other.
 
+mod answer;
 mod behaviour;
+mod change;
 mod cloud;
+mod fields;
+mod mishap;
 mod state;
 mod tunnel;
 pub mod v2;
+pub mod v3;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,12 +49,13 @@ pub async fn start(
     chance: Arc<dyn Chance>,
 ) -> std::io::Result<Simulator> {
     let listen = options.listen;
-    let cloud = Arc::new(Cloud::new(options, clock, &*chance));
+    let cloud = Arc::new(Cloud::new(options, clock, chance));
     let shared = web::Data::from(cloud.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
             .route("/v2/index.php", web::route().to(v2::serve))
+            .route("/", web::route().to(v3::serve))
             .route("/simulator/journal", web::get().to(journal))
             .route("/simulator/health", web::get().to(|| async { "simulated" }))
     })
@@ -61,7 +69,7 @@ pub async fn start(
 }
 
 impl Simulator {
-    /// Every `ModifyVpnConnEx` received so far, oldest first.
+    /// Every change received so far, oldest first.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.cloud.state().journal.clone()

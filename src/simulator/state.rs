@@ -9,7 +9,8 @@ use crate::chance::Chance;
 use crate::domain::timestamp::Timestamp;
 
 use super::behaviour::{Behaviour, Spelt};
-use super::tunnel::{Change, Tunnel};
+use super::change::Change;
+use super::tunnel::Tunnel;
 
 /// Finished tasks are deleted after this time.
 const TASK_MEMORY: Duration = Duration::from_secs(3600);
@@ -18,13 +19,17 @@ const MAX_JOURNAL: usize = 100_000;
 /// The largest number of tunnels, those that load tests create included.
 const MAX_TUNNELS: usize = 100_000;
 
-/// A `ModifyVpnConnEx` that the simulator received.
+/// A change that the simulator received: `ModifyVpnConnEx`, or `ModifyVpnConnectionAttribute`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     pub received_at: Timestamp,
+    /// The version of the API, `2.0` or `3.0`.
+    pub api: &'static str,
     pub tunnel_id: String,
+    /// Empty in API 3.0, which has none.
     pub nonce: String,
-    /// Every parameter, with the SHA-256 of the pre-shared key, in hex, instead of the key.
+    /// Every parameter, with the SHA-256 of the pre-shared key, in hex, instead of the key. A member of a record of API 3.0
+    /// has the names of both with a dot between them, an item of a list its index.
     pub params: BTreeMap<String, String>,
     /// True if the call started a task.
     pub applied: bool,
@@ -36,7 +41,9 @@ pub struct Entry {
 #[derive(Debug, Clone, Serialize)]
 pub struct Poll {
     pub received_at: Timestamp,
-    pub task_id: i64,
+    /// The version of the API, `2.0` or `3.0`.
+    pub api: &'static str,
+    pub task_id: String,
     /// The region of the call. Tests give every replica a region of its own to tell their polls apart.
     pub region: String,
 }
@@ -52,7 +59,7 @@ pub(super) struct Task {
 
 pub(super) struct State {
     pub(super) tunnels: HashMap<String, Tunnel>,
-    pub(super) tasks: HashMap<i64, Task>,
+    pub(super) tasks: HashMap<String, Task>,
     nonces: HashMap<i64, i64>,
     next_task: i64,
     pub(super) journal: Vec<Entry>,
@@ -118,22 +125,31 @@ impl State {
         self.tunnels.values().find(|tunnel| tunnel.is(id)).map(|tunnel| tunnel.id.0.clone())
     }
 
-    /// Starts a task that applies `change` when it ends, and returns its id.
-    pub(super) fn start(&mut self, tunnel: &str, change: Change, now: Timestamp, takes: Duration) -> i64 {
+    /// As [`State::find`], by the unified id only.
+    pub(super) fn find_unified(&mut self, id: &str) -> Option<String> {
+        if id.starts_with("vpnx-") { self.find(id) } else { None }
+    }
+
+    /// The id of the next task of API 2.0.
+    pub(super) fn next_task_id(&mut self) -> String {
+        let id = self.next_task;
+        self.next_task += 1;
+        id.to_string()
+    }
+
+    /// Starts the task `id`, which applies `change` when it ends.
+    pub(super) fn start(&mut self, id: &str, tunnel: &str, change: Change, now: Timestamp, takes: Duration) {
         let behaviour = self.tunnels.get(tunnel).and_then(Tunnel::behaviour);
         let ends_at = match behaviour {
             Some(Behaviour::TaskNeverEnds) => None,
             Some(Behaviour::SlowTask) => Some(now.plus(takes * 5)),
             _ => Some(now.plus(takes)),
         };
-        let id = self.next_task;
-        self.next_task += 1;
         let task = Task { ends_at, behaviour, change, tunnel: tunnel.to_owned(), done: false };
-        self.tasks.insert(id, task);
+        self.tasks.insert(id.to_owned(), task);
         if let Some(tunnel) = self.tunnels.get_mut(tunnel) {
-            tunnel.task = Some(id);
+            tunnel.task = Some(id.to_owned());
         }
-        id
     }
 
     /// Moves the state on to `now`: applies the changes of tasks that have ended, and deletes old tasks.
@@ -144,7 +160,7 @@ impl State {
             }
             task.done = true;
             let Some(tunnel) = self.tunnels.get_mut(&task.tunnel) else { continue };
-            if tunnel.task == Some(*id) {
+            if tunnel.task.as_ref() == Some(id) {
                 tunnel.task = None;
             }
             tunnel.has_failed =

@@ -1,12 +1,11 @@
-//! A tunnel with its state, and the changes that a call may ask for.
+//! A tunnel with its state.
 
-use std::collections::BTreeMap;
+use super::behaviour::{Behaviour, Connectivity, Standing};
+use super::change::{Change, DpdChange, HealthChange, Ranges};
+use super::fields::{Bgp, Dpd, HealthCheck, Ike, Ipsec, Policy, VPC_RANGE};
+use super::words::{ACTIVE, IKE_V1, Word};
 
-use serde_json::{Value, json};
-
-use super::behaviour::Behaviour;
-
-/// A tunnel. Its values are those that `DescribeVpnConn` shows; each id has its unified and its old form.
+/// A tunnel. The ids of its VPC, its gateway and itself have a unified form and an old one, which only API 2.0 shows.
 #[derive(Debug, Clone)]
 pub(super) struct Tunnel {
     pub(super) vpc: (&'static str, &'static str),
@@ -14,33 +13,20 @@ pub(super) struct Tunnel {
     pub(super) id: (String, i64),
     pub(super) name: String,
     pub(super) key: String,
-    pub(super) sources: Vec<String>,
-    pub(super) destinations: Vec<String>,
-    pub(super) ike: BTreeMap<String, Value>,
-    pub(super) ipsec: BTreeMap<String, Value>,
-    pub(super) task: Option<i64>,
+    pub(super) policies: Vec<Policy>,
+    pub(super) ike: Ike,
+    pub(super) ike_version: Word,
+    pub(super) ipsec: Ipsec,
+    pub(super) negotiation_type: Word,
+    pub(super) customer_gateway: String,
+    pub(super) dpd: Dpd,
+    pub(super) health: HealthCheck,
+    pub(super) bgp: Option<Bgp>,
+    pub(super) task: Option<String>,
     /// True if the last change failed.
     pub(super) has_failed: bool,
     /// The number of changes received, for behaviours that differ between the first and the next.
     pub(super) attempts: u32,
-}
-
-/// The fields of `IKESet` or `IPsecSet` that a call gives.
-pub(super) type Fields = BTreeMap<&'static str, String>;
-
-/// The change that a call asks for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Change {
-    pub(super) name: Option<String>,
-    pub(super) key: Option<String>,
-    pub(super) sources: Option<Vec<String>>,
-    pub(super) destinations: Vec<String>,
-    /// A given set replaces the old one, and the fields that it leaves out fall back to the defaults. No document says
-    /// so; it is the dangerous reading, under which a gateway that sends part of a set weakens a tunnel visibly.
-    pub(super) ike: Option<Fields>,
-    pub(super) ipsec: Option<Fields>,
-    /// True if `IKESet` came in the plain style, in which it holds IPsec's cipher too.
-    pub(super) is_plain: bool,
 }
 
 impl Tunnel {
@@ -51,43 +37,46 @@ impl Tunnel {
         number: i64,
     ) -> Self {
         let name = id.strip_prefix("vpnx-").unwrap_or(id).to_owned();
-        Self {
+        let policy = Policy { local: VPC_RANGE.into(), peers: vec!["172.16.0.0/16".into()] };
+        let mut tunnel = Self {
             vpc,
             gateway,
             id: (id.to_owned(), number),
             name,
             key: "set-when-it-was-made".into(),
-            sources: vec!["10.0.0.0/16".into()],
-            destinations: vec!["172.16.0.0/16".into()],
-            ike: strong_ike(),
-            ipsec: strong_ipsec(),
+            policies: vec![policy],
+            ike: Ike::strong(),
+            ike_version: IKE_V1,
+            ipsec: Ipsec::strong(),
+            negotiation_type: ACTIVE,
+            customer_gateway: "cgw-simulated".into(),
+            dpd: Dpd::default(),
+            health: HealthCheck::default(),
+            bgp: None,
             task: None,
             has_failed: id == "vpnx-modification-failed",
             attempts: 0,
+        };
+        if tunnel.behaviour() == Some(Behaviour::NoPolicies) {
+            tunnel.policies.clear();
         }
+        tunnel
     }
 
-    /// `vpcConnStatus`.
-    pub(super) fn status(&self) -> u8 {
-        let lasting = self.behaviour().and_then(Behaviour::status);
-        lasting.unwrap_or(match (self.task, self.has_failed) {
-            (Some(_), _) => 2,
-            (None, true) => 3,
-            (None, false) => 6,
+    pub(super) fn standing(&self) -> Standing {
+        let lasting = self.behaviour().and_then(Behaviour::standing);
+        lasting.unwrap_or(match (&self.task, self.has_failed) {
+            (Some(_), _) => Standing::Changing,
+            (None, true) => Standing::ChangeFailed,
+            (None, false) => Standing::Running,
         })
     }
 
-    /// `netStatus`.
-    pub(super) fn net_status(&self) -> Option<&'static str> {
-        match self.behaviour() {
-            Some(Behaviour::Disconnected) => Some("unavailable"),
-            Some(Behaviour::ConnectivityUnsaid) => None,
-            Some(Behaviour::StrangeConnectivity) => Some("degraded"),
-            _ => Some("available"),
-        }
+    pub(super) fn connectivity(&self) -> Connectivity {
+        self.behaviour().map_or(Connectivity::Connected, Behaviour::connectivity)
     }
 
-    /// `createTime`: a time on one day that grows with the tunnel's number, and starts again at midnight.
+    /// A time on one day that grows with the tunnel's number, and starts again at midnight.
     pub(super) fn created_at(&self) -> String {
         let seconds = self.id.1.rem_euclid(86_400);
         format!("2018-01-31 {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
@@ -113,95 +102,70 @@ impl Tunnel {
 
     /// Sets the values that `change` asks for.
     pub(super) fn apply(&mut self, change: &Change) {
-        if let Some(name) = &change.name {
-            self.name.clone_from(name);
-        }
-        if let Some(key) = &change.key {
-            self.key.clone_from(key);
-        }
+        set(&mut self.name, &change.name);
+        set(&mut self.key, &change.key);
         if self.behaviour() != Some(Behaviour::Diverged) {
-            self.destinations.clone_from(&change.destinations);
-            if let Some(sources) = &change.sources {
-                self.sources.clone_from(sources);
+            self.apply_ranges(change.ranges.as_ref());
+        }
+        set(&mut self.ike, &change.ike);
+        set(&mut self.ike_version, &change.ike_version);
+        set(&mut self.ipsec, &change.ipsec);
+        set(&mut self.ipsec.cipher, &change.ipsec_cipher);
+        set(&mut self.negotiation_type, &change.negotiation_type);
+        set(&mut self.customer_gateway, &change.customer_gateway);
+        let DpdChange { is_enabled, timeout, action } = &change.dpd;
+        set(&mut self.dpd.is_enabled, is_enabled);
+        set(&mut self.dpd.timeout, timeout);
+        set(&mut self.dpd.action, action);
+        self.apply_health(&change.health);
+        if change.bgp.is_some() {
+            self.bgp.clone_from(&change.bgp);
+        }
+    }
+
+    fn apply_ranges(&mut self, ranges: Option<&Ranges>) {
+        match ranges {
+            None => {}
+            Some(Ranges::Policies(policies)) => self.policies.clone_from(policies),
+            Some(Ranges::Peers(peers)) => {
+                if self.policies.is_empty() {
+                    self.policies.push(Policy { local: VPC_RANGE.into(), peers: Vec::new() });
+                }
+                for policy in &mut self.policies {
+                    policy.peers.clone_from(peers);
+                }
             }
         }
-        if let Some(ike) = &change.ike {
-            self.ike = with_defaults(ike, &ike_defaults());
-            // Answers show values only for the fields of the identity in use.
-            let unused = |set: &mut BTreeMap<String, Value>, kind: &str, fqdn: &str, address: &str| {
-                let field = if set.get(kind) == Some(&json!("fqdn")) { address } else { fqdn };
-                set.insert(field.to_owned(), Value::Null);
+    }
+
+    fn apply_health(&mut self, change: &HealthChange) {
+        let health = &mut self.health;
+        set(&mut health.is_enabled, &change.is_enabled);
+        set(&mut health.local, &change.local);
+        set(&mut health.remote, &change.remote);
+        if health.is_enabled {
+            // The cloud draws the addresses that it was not given from 169.254.128.0/17.
+            let number = self.id.1.rem_euclid(32) * 4;
+            let draw = |address: &mut String, last: i64| {
+                if address.is_empty() {
+                    *address = format!("169.254.128.{}", number + last);
+                }
             };
-            unused(&mut self.ike, "localIdentity", "localFqdnName", "localAddress");
-            unused(&mut self.ike, "remoteIdentity", "remoteFqdnName", "remoteAddress");
+            draw(&mut health.local, 1);
+            draw(&mut health.remote, 2);
         }
-        if let Some(ipsec) = &change.ipsec {
-            self.ipsec = with_defaults(ipsec, &ipsec_defaults());
-            if self.ipsec.get("integrityAlgorith") == Some(&json!("sha")) {
-                // Answers call it `sha1`.
-                self.ipsec.insert("integrityAlgorith".into(), json!("sha1"));
-            }
-        }
-        let has_cipher = change.ipsec.as_ref().is_some_and(|ipsec| ipsec.contains_key("encryptAlgorithm"));
-        if change.is_plain && !has_cipher {
-            self.ipsec.insert("encryptAlgorithm".into(), json!("3des-cbc"));
+        let is_given = [change.interval, change.threshold, change.timeout].iter().any(Option::is_some);
+        if health.is_enabled || is_given {
+            let probe = health.probe.get_or_insert_default();
+            set(&mut probe.interval, &change.interval);
+            set(&mut probe.threshold, &change.threshold);
+            set(&mut probe.timeout, &change.timeout);
         }
     }
 }
 
-fn strong_ike() -> BTreeMap<String, Value> {
-    let given = BTreeMap::from([
-        ("propoEncryAlgorithm", "aes-cbc-256".to_owned()),
-        ("propoAuthenAlgorithm", "sha".to_owned()),
-        ("dhGroupName", "group14".to_owned()),
-        ("remoteAddress", "203.0.113.20".to_owned()),
-    ]);
-    with_defaults(&given, &ike_defaults())
-}
-
-fn strong_ipsec() -> BTreeMap<String, Value> {
-    let given = BTreeMap::from([
-        ("encryptAlgorithm", "aes-cbc-256".to_owned()),
-        ("integrityAlgorith", "sha1".to_owned()),
-        ("pfsDhGroup", "dh-group14".to_owned()),
-    ]);
-    with_defaults(&given, &ipsec_defaults())
-}
-
-/// A set as the cloud stores it: the given fields over the defaults.
-fn with_defaults(given: &Fields, defaults: &[(&'static str, Value)]) -> BTreeMap<String, Value> {
-    let mut stored: BTreeMap<String, Value> =
-        defaults.iter().map(|(field, value)| ((*field).to_owned(), value.clone())).collect();
-    for (field, value) in given {
-        stored.insert((*field).to_owned(), Value::from(value.as_str()));
+fn set<T: Clone>(field: &mut T, given: &Option<T>) {
+    if let Some(value) = given {
+        field.clone_from(value);
     }
-    stored
-}
-
-fn ike_defaults() -> Vec<(&'static str, Value)> {
-    vec![
-        ("propoEncryAlgorithm", json!("3des-cbc")),
-        ("propoAuthenAlgorithm", json!("md5")),
-        ("exchangeMode", json!("main")),
-        ("localIdentity", json!("address")),
-        ("localAddress", json!("203.0.113.10")),
-        ("localFqdnName", Value::Null),
-        ("remoteIdentity", json!("address")),
-        ("remoteAddress", json!("203.0.113.20")),
-        ("remoteFqdnName", Value::Null),
-        ("dhGroupName", json!("group1")),
-        ("ikeSaLifetimeSeconds", json!("86400")),
-    ]
-}
-
-fn ipsec_defaults() -> Vec<(&'static str, Value)> {
-    vec![
-        ("encryptAlgorithm", json!("3des-cbc")),
-        ("integrityAlgorith", json!("md5")),
-        ("ipsecSaLifetimeSeconds", json!("3600")),
-        ("ipsecSaLifetimeTraffic", json!("1843200")),
-        ("pfsDhGroup", json!("null")),
-        ("encapMode", json!("tunnel")),
-        ("securityProto", json!("esp")),
-    ]
 }

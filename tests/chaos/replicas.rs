@@ -37,10 +37,10 @@ async fn polls_are_shared_and_no_task_is_polled_by_two_at_once() {
     let polls = cluster.simulator.polls();
     let regions: HashSet<&str> = polls.iter().map(|poll| poll.region.as_str()).collect();
     assert_eq!(regions, HashSet::from(["one", "other"]), "both did some of {}", polls.len());
-    let mut before: HashMap<i64, Timestamp> = HashMap::new();
+    let mut before: HashMap<String, Timestamp> = HashMap::new();
     for poll in &polls {
         // A poll is in flight until its response arrives.
-        if let Some(before) = before.insert(poll.task_id, poll.received_at) {
+        if let Some(before) = before.insert(poll.task_id.clone(), poll.received_at) {
             let apart = poll.received_at.since(before);
             assert!(apart >= LATENCY, "task {} was polled by two at once: {apart:?} apart", poll.task_id);
         }

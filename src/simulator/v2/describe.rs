@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::simulator::answer::{Answer, HTTP_500};
 use crate::simulator::behaviour::Behaviour;
 use crate::simulator::cloud::Cloud;
 use crate::simulator::state::Poll;
 use crate::simulator::tunnel::Tunnel;
 
-use super::answer::{Answer, HTTP_500, Refused, refused};
+use super::answer::{Refused, body, refused};
 use super::common::{COMMON, Params};
+use super::tunnel::entry;
 
 /// The parameters of `DescribeVpnConn` apart from the common ones.
 const FILTERS: &[&str] = &["vpnConnName", "offset", "limit", "orderField", "orderDirection"];
@@ -20,7 +22,8 @@ pub(super) fn task(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
     let now = cloud.clock.now();
     let mut state = cloud.state();
     let region = params.get("Region").cloned().unwrap_or_default();
-    state.record_poll(Poll { received_at: now, task_id: id, region });
+    let id = id.to_string();
+    state.record_poll(Poll { received_at: now, api: "2.0", task_id: id.clone(), region });
     state.advance(now);
     let task = state.tasks.get(&id).ok_or_else(|| refused(5000, "the task does not exist"))?;
     let has_ended = task.ends_at.is_some_and(|end| end <= now);
@@ -38,8 +41,8 @@ pub(super) fn task(cloud: &Cloud, params: &Params) -> Result<Answer, Refused> {
         _ if has_ended => (json!(0), json!([])),
         _ => (json!(2), json!([])),
     };
-    Ok(Answer::Json(json!({"code": "0", "message": "", "codeDesc": "Success",
-                           "data": {"status": status, "output": output}})))
+    Ok(body(&json!({"code": "0", "message": "", "codeDesc": "Success",
+                    "data": {"status": status, "output": output}})))
 }
 
 /// Answers `DescribeVpnConn`.
@@ -91,22 +94,5 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
         found.reverse();
     }
     let page: Vec<Value> = found.iter().skip(offset).take(limit).map(|tunnel| entry(tunnel)).collect();
-    Ok(Answer::Json(json!({"code": 0, "message": "", "totalCount": found.len(), "data": page})))
-}
-
-/// A tunnel as an entry of `data`.
-fn entry(tunnel: &Tunnel) -> Value {
-    let mut entry = json!({
-        "vpcId": tunnel.vpc.1, "unVpcId": tunnel.vpc.0, "vpcName": "simulated", "vpcCidrBlock": "10.0.0.0/16",
-        "vpnGwId": tunnel.gateway.1, "unVpnGwId": tunnel.gateway.0, "vpnGwAddress": "203.0.113.10",
-        "userGwId": 315, "unUserGwId": "cgw-simulated", "userGwAddress": "203.0.113.20",
-        "vpnConnId": tunnel.id.1, "unVpnConnId": tunnel.id.0, "vpnConnName": tunnel.name,
-        "preSharedKey": tunnel.key, "sourceCidr": tunnel.sources, "destinationCidr": tunnel.destinations,
-        "vpcConnStatus": tunnel.status(), "vpnProto": "ip-sec", "createTime": tunnel.created_at(),
-        "IKEArr": tunnel.ike, "IPSECArr": tunnel.ipsec
-    });
-    if let Some(net_status) = tunnel.net_status() {
-        entry["netStatus"] = json!(net_status);
-    }
-    entry
+    Ok(body(&json!({"code": 0, "message": "", "totalCount": found.len(), "data": page})))
 }

@@ -6,14 +6,16 @@ mod describe;
 mod modify;
 mod parameters;
 pub mod signature;
+mod tunnel;
 
 use actix_web::http::Method;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::simulator::answer::Answer;
 use crate::simulator::cloud::Cloud;
 
-use answer::{Answer, Refused, refused};
+use answer::{Refused, refused};
 use common::Params;
 
 /// Answers one call.

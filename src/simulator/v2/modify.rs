@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::domain::fingerprint::hex;
+use crate::simulator::answer::Answer;
 use crate::simulator::behaviour::{Behaviour, Spelt};
 use crate::simulator::cloud::Cloud;
+use crate::simulator::mishap::{self, Accepted, Instead};
 use crate::simulator::state::Entry;
 
-use super::answer::{Answer, HTTP_500, Refused, refused};
+use super::answer::{Refused, body, refused};
 use super::common::Params;
 use super::parameters;
 
@@ -33,20 +34,25 @@ pub(super) fn modify(cloud: &Cloud, params: &Params, checked: Result<(), Refused
             let message = "(100009)the state of the VPN tunnel allows no change".into();
             return Err(Refused { code: 4000, code_desc: Some("InvalidVpnConnState"), message });
         }
-        if let Some(answer) = instead(behaviour, tunnel.attempts).or_else(|| Spelt::of(&id).map(spelt)) {
-            return answer;
+        if let Some(instead) = mishap::instead(behaviour, tunnel.attempts) {
+            return refusal(instead);
+        }
+        if let Some(spelt) = Spelt::of(&id) {
+            return Ok(mishap::spelt(spelt).map_or_else(Answer::Http, |value| body(&value)));
         }
         if tunnel.task.is_some() {
             let message = "another task on this tunnel is running".into();
             return Err(Refused { code: 4000, code_desc: Some("ActionLocked"), message });
         }
-        let task = state.start(&id, change, now, cloud.options.task_duration);
+        let task = state.next_task_id();
+        state.start(&task, &id, change, now, cloud.options.task_duration);
         applied = true;
-        Ok(after(behaviour, success(params, &id, task)))
+        Ok(mishap::after(behaviour, accepted(params, &id, &task)))
     });
     let answer = answer.unwrap_or_else(Answer::from);
     let entry = Entry {
         received_at: now,
+        api: "2.0",
         tunnel_id: params.get("vpnConnId").cloned().unwrap_or_default(),
         nonce: params.get("Nonce").cloned().unwrap_or_default(),
         params: masked(params),
@@ -81,60 +87,29 @@ fn locate(cloud: &Cloud, params: &Params) -> Result<String, Refused> {
     if is_below { Ok(found) } else { Err(not_found("InvalidVpnGw.NotFound", "the VPN tunnel")) }
 }
 
-/// The answer of the document's example, which repeats the pre-shared key.
-fn success(params: &Params, id: &str, task: i64) -> Value {
-    json!({"code": "0", "message": "", "data": {
+/// The answers to an accepted change. The good one is that of the document's example, which repeats the pre-shared key.
+fn accepted(params: &Params, id: &str, task: &str) -> Accepted {
+    let task = task.parse::<i64>().unwrap_or_default();
+    let data = json!({
         "vpnGwId": params.get("vpnGwId"), "vpcConnId": id, "vpcConnStatus": 2,
-        "preSharedKey": params.get("preSharedKey"), "userGwSubnetList": [], "userGwId": 315, "taskId": task}})
-}
-
-/// The answer of a tunnel that misbehaves before it accepts the change.
-fn instead(behaviour: Option<Behaviour>, attempts: u32) -> Option<Result<Answer, Refused>> {
-    Some(match behaviour? {
-        Behaviour::Http500Before => Ok(HTTP_500),
-        Behaviour::ResetBefore => Ok(Answer::Reset),
-        Behaviour::NoAnswer => Ok(Answer::Silence),
-        Behaviour::ForeignBody => Ok(Answer::Foreign),
-        Behaviour::RateLimitedTwice if attempts <= 2 => {
-            Err(refused(4400, "more requests than the quota allows"))
-        }
-        Behaviour::AlwaysRateLimited => Err(refused(4400, "more requests than the quota allows")),
-        Behaviour::Failed5100 => Err(refused(5100, "the operation failed, try again later")),
-        Behaviour::Credentials => Err(refused(4102, "no permission for qcs::vpc:::vpnx/vpnx-credentials")),
-        Behaviour::Replay if attempts == 1 => Err(refused(4500, "Nonce was used before")),
-        _ => return None,
-    })
-}
-
-/// The answer that a tunnel's id spells out.
-fn spelt(spelt: Spelt) -> Result<Answer, Refused> {
-    let code_desc = |word: String, message: &str| json!({"code": 4000, "codeDesc": word, "message": message});
-    Ok(match spelt {
-        Spelt::Code(code) => return Err(refused(code, "as its id says")),
-        Spelt::CodeDesc(word) => Answer::Json(code_desc(word, "as its id says")),
-        Spelt::Message(word) => {
-            Answer::Json(code_desc(String::new(), &format!("(100004){word}: as its id says")))
-        }
-        Spelt::Modern(word) => Answer::Json(
-            json!({"Response": {"Error": {"Code": word, "Message": "as its id says"}, "RequestId": "simulated"}}),
-        ),
-        Spelt::Http(status) => Answer::Http(StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT)),
-    })
-}
-
-/// The answer of a tunnel that has accepted the change: `success`, unless the tunnel misbehaves.
-fn after(behaviour: Option<Behaviour>, success: Value) -> Answer {
-    match behaviour {
-        Some(Behaviour::Http500After) => HTTP_500,
-        Some(Behaviour::ResetAfter) => Answer::Reset,
-        Some(Behaviour::NoAnswerAfter) => Answer::Silence,
-        Some(Behaviour::TruncatedBody) => Answer::Truncated(success),
-        Some(Behaviour::MissingCode) => Answer::Json(json!({"data": success["data"]})),
-        Some(Behaviour::Internal6000After) => {
-            Answer::Json(json!({"code": 6000, "message": "internal error"}))
-        }
-        _ => Answer::Json(success),
+        "preSharedKey": params.get("preSharedKey"), "userGwSubnetList": [], "userGwId": 315, "taskId": task});
+    Accepted {
+        success: body(&json!({"code": "0", "message": "", "data": data})),
+        internal_error: body(&json!({"code": 6000, "message": "internal error"})),
+        incomplete: body(&json!({"data": data})),
     }
+}
+
+/// The answer of a tunnel that does not accept the change.
+fn refusal(instead: Instead) -> Result<Answer, Refused> {
+    Err(match instead {
+        Instead::Answer(answer) => return Ok(answer),
+        Instead::RateLimited => refused(4400, "more requests than the quota allows"),
+        Instead::Failed => refused(5100, "the operation failed, try again later"),
+        Instead::NotAllowed => refused(4102, "no permission for qcs::vpc:::vpnx/vpnx-credentials"),
+        Instead::Replayed => refused(4500, "Nonce was used before"),
+        Instead::Expired => refused(4200, "the request has expired"),
+    })
 }
 
 /// The parameters, with the SHA-256 of the pre-shared key instead of the key.

@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use crate::simulator::tunnel::{Change, Fields};
+use crate::simulator::change::{Change, Ranges};
+use crate::simulator::fields::{CUSTOMER_ADDRESS, GATEWAY_ADDRESS, Identity, Ike, Ipsec, Policy};
+use crate::simulator::words::{
+    EXCHANGES, GROUP_1, GROUPS, IKE_CIPHERS, IKE_HASHES, IPSEC_CIPHERS, IPSEC_HASHES, MAIN, MD5, NO_PFS, PFS,
+    TRIPLE_DES, Word,
+};
 
 use super::answer::{Refused, refused};
 use super::common::{COMMON, Params};
 
-const CIPHERS: &[&str] = &["3des-cbc", "aes-cbc-128", "aes-cbc-192", "aes-cbc-256", "des-cbc"];
-const GROUPS: &[&str] = &["group1", "group2", "group5", "group14", "group24"];
-const PFS: &[&str] = &["null", "dh-group1", "dh-group2", "dh-group5", "dh-group14", "dh-group24"];
-const HASHES: &[&str] = &["md5", "sha"];
 const IDENTITIES: &[&str] = &["address", "fqdn"];
+
+/// The fields of `IKESet` or `IPsecSet` that a call gives.
+type Fields = BTreeMap<&'static str, String>;
 
 /// The values that a field accepts.
 enum Rule {
-    Word(&'static [&'static str]),
-    /// One of [`CIPHERS`], or `null`.
-    Cipher,
+    Word(&'static [Word]),
+    Identity,
     /// From and to, both included.
     Number(u32, u32),
     /// Any text but the empty one.
@@ -25,11 +28,11 @@ enum Rule {
 }
 
 const IKE: &[(&str, Rule)] = &[
-    ("propoEncryAlgorithm", Rule::Word(CIPHERS)),
-    ("propoAuthenAlgorithm", Rule::Word(HASHES)),
-    ("exchangeMode", Rule::Word(&["aggressive", "main"])),
-    ("localIdentity", Rule::Word(IDENTITIES)),
-    ("remoteIdentity", Rule::Word(IDENTITIES)),
+    ("propoEncryAlgorithm", Rule::Word(IKE_CIPHERS)),
+    ("propoAuthenAlgorithm", Rule::Word(IKE_HASHES)),
+    ("exchangeMode", Rule::Word(EXCHANGES)),
+    ("localIdentity", Rule::Identity),
+    ("remoteIdentity", Rule::Identity),
     ("localAddress", Rule::Text),
     ("remoteAddress", Rule::Text),
     ("localFqdnName", Rule::Text),
@@ -39,8 +42,8 @@ const IKE: &[(&str, Rule)] = &[
 ];
 
 const IPSEC: &[(&str, Rule)] = &[
-    ("encryptAlgorithm", Rule::Cipher),
-    ("integrityAlgorith", Rule::Word(HASHES)),
+    ("encryptAlgorithm", Rule::Word(IPSEC_CIPHERS)),
+    ("integrityAlgorith", Rule::Word(IPSEC_HASHES)),
     ("ipsecSaLifetimeSeconds", Rule::Number(180, 604_800)),
     // The documented maximum is 604800, but the document's own example has 1843200, which a merge sends back.
     ("ipsecSaLifetimeTraffic", Rule::Number(2560, u32::MAX)),
@@ -50,11 +53,13 @@ const IPSEC: &[(&str, Rule)] = &[
 /// Reads the parameters. An unknown or wrong one is refused with 4000 and its name.
 pub(super) fn read(params: &Params) -> Result<Change, Refused> {
     let mut change = Change::default();
-    let mut has_ranges = false;
+    let (mut peers, mut policies, mut ike, mut ipsec) = (Vec::new(), None, None, None);
+    // In the plain style `IKESet` holds IPsec's cipher too.
+    let mut is_plain = false;
     for (key, value) in params {
         let mut parts = key.split('.');
         let (head, rest): (&str, Vec<&str>) = (parts.next().unwrap_or_default(), parts.collect());
-        change.is_plain |= head == "IKESet" && rest.len() == 1;
+        is_plain |= head == "IKESet" && rest.len() == 1;
         match (head, rest.as_slice()) {
             (common, []) if COMMON.contains(&common) => {}
             ("vpnConnName", []) if (1..=60).contains(&value.chars().count()) => {
@@ -62,37 +67,38 @@ pub(super) fn read(params: &Params) -> Result<Change, Refused> {
             }
             ("preSharedKey", []) if !value.is_empty() => change.key = Some(value.clone()),
             ("userGwCidrBlock", [index]) if is_index(index) && is_cidr(value) => {
-                has_ranges = true;
-                change.destinations.push(value.clone());
+                peers.push(value.clone());
             }
             ("spdAcl", [] | [_]) if rest.iter().all(is_index) => {
-                has_ranges = true;
-                policies(key, value, &mut change)?;
+                policies.get_or_insert_with(Vec::new).extend(read_policies(value).ok_or_else(|| wrong(key))?);
             }
             ("encryptAlgorithm", []) | ("IKESet", ["encryptAlgorithm"]) => {
                 if head == "IKESet" {
-                    change.ike.get_or_insert_default();
+                    ike.get_or_insert_with(Fields::new);
                 }
-                put(&mut change.ipsec, IPSEC, "encryptAlgorithm", value).ok_or_else(|| wrong(key))?;
+                put(&mut ipsec, IPSEC, "encryptAlgorithm", value).ok_or_else(|| wrong(key))?;
             }
             ("IKESet", [field] | ["0", field]) => {
-                put(&mut change.ike, IKE, field, value).ok_or_else(|| wrong(key))?;
+                put(&mut ike, IKE, field, value).ok_or_else(|| wrong(key))?;
             }
             ("IPsecSet", [field] | ["0", field]) => {
-                put(&mut change.ipsec, IPSEC, field, value).ok_or_else(|| wrong(key))?;
+                put(&mut ipsec, IPSEC, field, value).ok_or_else(|| wrong(key))?;
             }
             _ => return Err(wrong(key)),
         }
     }
-    if !has_ranges {
-        return Err(refused(4000, "one of userGwCidrBlock and spdAcl is required"));
-    }
-    if change.sources.is_some() && params.keys().any(|key| key.starts_with("userGwCidrBlock")) {
-        return Err(refused(4000, "userGwCidrBlock and spdAcl cannot be given together"));
-    }
-    if let Some(ike) = &change.ike {
-        identities(ike)?;
-    }
+    change.ranges = match (policies, peers.is_empty()) {
+        (None, true) => return Err(refused(4000, "one of userGwCidrBlock and spdAcl is required")),
+        (None, false) => Some(Ranges::Peers(peers)),
+        (Some(policies), true) => Some(Ranges::Policies(policies)),
+        (Some(_), false) => {
+            return Err(refused(4000, "userGwCidrBlock and spdAcl cannot be given together"));
+        }
+    };
+    change.ike = ike.map(|fields| read_ike(&fields)).transpose()?;
+    let has_cipher = ipsec.as_ref().is_some_and(|fields| fields.contains_key("encryptAlgorithm"));
+    change.ipsec_cipher = (is_plain && !has_cipher).then_some(TRIPLE_DES);
+    change.ipsec = ipsec.map(|fields| read_ipsec(&fields));
     Ok(change)
 }
 
@@ -108,27 +114,22 @@ fn is_cidr(text: &str) -> bool {
     text.parse::<ipnet::Ipv4Net>().is_ok()
 }
 
-fn policies(key: &str, value: &str, change: &mut Change) -> Result<(), Refused> {
-    let map: BTreeMap<String, Vec<String>> = serde_json::from_str(value).map_err(|_| wrong(key))?;
-    for (source, destinations) in map {
-        if !is_cidr(&source) || destinations.is_empty() || !destinations.iter().all(|range| is_cidr(range)) {
-            return Err(wrong(key));
-        }
-        change.sources.get_or_insert_default().push(source);
-        for range in destinations {
-            if !change.destinations.contains(&range) {
-                change.destinations.push(range);
-            }
-        }
+fn read_policies(value: &str) -> Option<Vec<Policy>> {
+    let map: BTreeMap<String, Vec<String>> = serde_json::from_str(value).ok()?;
+    let is_valid = |(local, peers): (&String, &Vec<String>)| {
+        is_cidr(local) && !peers.is_empty() && peers.iter().all(|range| is_cidr(range))
+    };
+    if !map.iter().all(is_valid) {
+        return None;
     }
-    Ok(())
+    Some(map.into_iter().map(|(local, peers)| Policy { local, peers }).collect())
 }
 
 fn put(set: &mut Option<Fields>, rules: &'static [(&str, Rule)], field: &str, value: &str) -> Option<()> {
     let (field, rule) = rules.iter().find(|(known, _)| *known == field)?;
     let is_valid = match rule {
-        Rule::Word(words) => words.contains(&value),
-        Rule::Cipher => CIPHERS.contains(&value) || value == "null",
+        Rule::Word(words) => Word::from_v2(words, value).is_some(),
+        Rule::Identity => IDENTITIES.contains(&value),
         Rule::Number(from, to) => value.parse().is_ok_and(|number: u32| (*from..=*to).contains(&number)),
         Rule::Text => !value.is_empty(),
     };
@@ -137,18 +138,48 @@ fn put(set: &mut Option<Fields>, rules: &'static [(&str, Rule)], field: &str, va
     })
 }
 
-fn identities(ike: &Fields) -> Result<(), Refused> {
-    for (kind, fqdn, address) in
-        [("localIdentity", "localFqdnName", ""), ("remoteIdentity", "remoteFqdnName", "remoteAddress")]
-    {
-        let needed = match ike.get(kind).map(String::as_str) {
-            Some("fqdn") => fqdn,
-            Some(_) => address,
-            None => "",
-        };
-        if !needed.is_empty() && !ike.contains_key(needed) {
-            return Err(refused(4000, format!("IKESet: {needed} is required with this {kind}")));
-        }
+fn word(fields: &Fields, field: &str, words: &[Word], default: Word) -> Word {
+    fields.get(field).and_then(|text| Word::from_v2(words, text)).unwrap_or(default)
+}
+
+fn number(fields: &Fields, field: &str, default: u32) -> u32 {
+    fields.get(field).and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// `IKESet` as the cloud stores it: the given fields over the defaults.
+fn read_ike(fields: &Fields) -> Result<Ike, Refused> {
+    let text = |field: &str| fields.get(field).cloned();
+    let required = |field: &str, kind: &str| {
+        let missing = || refused(4000, format!("IKESet: {field} is required with this {kind}"));
+        text(field).ok_or_else(missing)
+    };
+    let local = match text("localIdentity").as_deref() {
+        Some("fqdn") => Identity::Fqdn(required("localFqdnName", "localIdentity")?),
+        _ => Identity::Address(text("localAddress").unwrap_or_else(|| GATEWAY_ADDRESS.into())),
+    };
+    let remote = match text("remoteIdentity").as_deref() {
+        Some("fqdn") => Identity::Fqdn(required("remoteFqdnName", "remoteIdentity")?),
+        Some(_) => Identity::Address(required("remoteAddress", "remoteIdentity")?),
+        None => Identity::Address(text("remoteAddress").unwrap_or_else(|| CUSTOMER_ADDRESS.into())),
+    };
+    Ok(Ike {
+        cipher: word(fields, "propoEncryAlgorithm", IKE_CIPHERS, TRIPLE_DES),
+        hash: word(fields, "propoAuthenAlgorithm", IKE_HASHES, MD5),
+        exchange: word(fields, "exchangeMode", EXCHANGES, MAIN),
+        local,
+        remote,
+        group: word(fields, "dhGroupName", GROUPS, GROUP_1),
+        lifetime: number(fields, "ikeSaLifetimeSeconds", 86_400),
+    })
+}
+
+/// `IPsecSet` as the cloud stores it: the given fields over the defaults.
+fn read_ipsec(fields: &Fields) -> Ipsec {
+    Ipsec {
+        cipher: word(fields, "encryptAlgorithm", IPSEC_CIPHERS, TRIPLE_DES),
+        hash: word(fields, "integrityAlgorith", IPSEC_HASHES, MD5),
+        lifetime: number(fields, "ipsecSaLifetimeSeconds", 3600),
+        traffic: number(fields, "ipsecSaLifetimeTraffic", 1_843_200),
+        pfs: word(fields, "pfsDhGroup", PFS, NO_PFS),
     }
-    Ok(())
 }
