@@ -82,6 +82,7 @@ pub(super) async fn run(args: &Args, secrets: &Secrets) -> Result<ExitCode, Fail
     let address = simulator.address;
     failure::print(&format!(
         "SIMULATED cloud, not Tencent Cloud: listening on http://{address}\n\
+         API 2.0 at /v2/index.php and API 3.0 at /, over the same tunnels\n\
          TUNNELGATE_UPSTREAM_URL=http://{address}/v2/index.php\n"
     ))?;
     shutdown.requested().await;
