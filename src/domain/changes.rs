@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::fingerprint::{FINGERPRINT_MEMBER, FingerprintKey};
-use super::ike::{Identity, IkePatch};
-use super::ipsec::IpsecPatch;
+use super::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView, given};
 use super::patch::{Patch, Ranges};
 
 /// The `changes` of an operation and of its `requested` event. Holds no secret. Cheap to clone.
@@ -21,11 +20,24 @@ impl From<Map<String, Value>> for Changes {
     }
 }
 
+/// The members of `changes` that are groups of fields: each of their members is a field of its own.
+pub const GROUPS: &[&str] = &["ike", "ipsec", "dpd", "health_check", "bgp"];
+
 impl Changes {
     /// The members, named as in the patch.
     #[must_use]
     pub fn members(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// Every field with its value, by its JSON pointer.
+    pub fn fields(&self) -> impl Iterator<Item = (String, &Value)> {
+        self.0.iter().flat_map(|(member, value)| match value {
+            Value::Object(group) if GROUPS.contains(&member.as_str()) => {
+                group.iter().map(|(name, value)| (format!("/{member}/{name}"), value)).collect()
+            }
+            _ => vec![(format!("/{member}"), value)],
+        })
     }
 
     /// The fingerprint of the pre-shared key, if it is changed.
@@ -45,54 +57,30 @@ impl Changes {
             members.insert("pre_shared_key".into(), key.masked(secret));
         }
         match &patch.ranges {
-            Some(Ranges::PeerCidrs(cidrs)) => put(&mut members, "peer_cidrs", Some(cidrs)),
+            Some(Ranges::PeerCidrs(cidrs)) => {
+                members.insert("peer_cidrs".into(), json!(cidrs));
+            }
             Some(Ranges::SecurityPolicies(policies)) => {
-                put(&mut members, "security_policies", Some(policies))
+                members.insert("security_policies".into(), json!(policies));
             }
             None => {}
         }
-        if let Some(ike) = &patch.ike {
-            members.insert("ike".into(), Value::Object(ike_members(ike)));
+        let groups = [
+            ("ike", patch.ike.as_ref().map(|ike| given(IkeView::from(ike)))),
+            ("ipsec", patch.ipsec.as_ref().map(|ipsec| given(IpsecView::from(ipsec)))),
+            ("dpd", patch.dpd.as_ref().map(|dpd| given(DpdView::from(dpd)))),
+            ("health_check", patch.health_check.as_ref().map(|check| given(HealthCheckView::from(check)))),
+            ("bgp", patch.bgp.as_ref().map(|bgp| given(BgpView::from(bgp)))),
+        ];
+        for (name, group) in groups {
+            members.extend(group.map(|group| (name.to_owned(), group)));
         }
-        if let Some(ipsec) = &patch.ipsec {
-            members.insert("ipsec".into(), Value::Object(ipsec_members(ipsec)));
+        if let Some(negotiation) = &patch.negotiation_type {
+            members.insert("negotiation_type".into(), json!(negotiation));
+        }
+        if let Some(id) = &patch.customer_gateway_id {
+            members.insert("customer_gateway_id".into(), json!(id));
         }
         Self(Arc::new(members))
-    }
-}
-
-fn put<T: Serialize>(members: &mut Map<String, Value>, name: &str, value: Option<T>) {
-    if let Some(value) = value {
-        members.insert(name.into(), json!(value));
-    }
-}
-
-fn ike_members(ike: &IkePatch) -> Map<String, Value> {
-    let mut members = Map::new();
-    put(&mut members, "encryption_algorithm", ike.encryption_algorithm);
-    put(&mut members, "authentication_algorithm", ike.authentication_algorithm);
-    put(&mut members, "exchange_mode", ike.exchange_mode);
-    put(&mut members, "local_identity", ike.local_identity.as_ref().map(identity));
-    put(&mut members, "remote_identity", ike.remote_identity.as_ref().map(identity));
-    put(&mut members, "dh_group", ike.dh_group);
-    put(&mut members, "sa_lifetime_seconds", ike.sa_lifetime_seconds);
-    members
-}
-
-fn ipsec_members(ipsec: &IpsecPatch) -> Map<String, Value> {
-    let mut members = Map::new();
-    put(&mut members, "encryption_algorithm", ipsec.encryption_algorithm);
-    put(&mut members, "integrity_algorithm", ipsec.integrity_algorithm);
-    put(&mut members, "sa_lifetime_seconds", ipsec.sa_lifetime_seconds);
-    put(&mut members, "sa_lifetime_kilobytes", ipsec.sa_lifetime_kilobytes);
-    put(&mut members, "pfs_dh_group", ipsec.pfs_dh_group);
-    members
-}
-
-fn identity(identity: &Identity) -> Value {
-    match identity {
-        Identity::Address(None) => json!({"type": "address"}),
-        Identity::Address(Some(address)) => json!({"type": "address", "address": address}),
-        Identity::Fqdn(fqdn) => json!({"type": "fqdn", "fqdn": fqdn}),
     }
 }

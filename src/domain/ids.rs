@@ -61,6 +61,10 @@ id! {
     /// A VPN tunnel (`vpnConnId`).
     TunnelId
 }
+id! {
+    /// A customer gateway, the peer's device (`CustomerGatewayId`).
+    CustomerGatewayId
+}
 
 /// The path of a tunnel: its VPC, its gateway and the tunnel itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]

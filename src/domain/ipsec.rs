@@ -1,72 +1,70 @@
 //! IPsec (phase 2) settings of a tunnel.
 
-use super::words::words;
+use std::ops::RangeInclusive;
 
-/// The shortest and longest IPsec SA lifetime, in seconds (API 2.0, ModifyVpnConnEx).
-pub const SA_LIFETIME_SECONDS: std::ops::RangeInclusive<u32> = 180..=604_800;
-/// The smallest and largest IPsec SA lifetime, in kilobytes (API 2.0, ModifyVpnConnEx).
-pub const SA_LIFETIME_KILOBYTES: std::ops::RangeInclusive<u32> = 2560..=604_800;
-/// A second spelling of `none` that a patch may use: the text `null`, not JSON's null.
-pub const NONE_ALIAS: &str = "null";
-/// A second spelling of `sha` that a patch may use.
-pub const SHA_ALIAS: &str = "sha1";
+use super::api::Api;
+use super::overlay::{self, overlay};
+use super::wire_words::wire_words;
 
-words! {
+/// The shortest and longest IPsec SA lifetime, in seconds (both APIs).
+pub const SA_LIFETIME_SECONDS: RangeInclusive<u64> = 180..=604_800;
+
+/// The smallest and largest IPsec SA lifetime, in kilobytes.
+#[must_use]
+pub const fn sa_lifetime_kilobytes(api: Api) -> RangeInclusive<u64> {
+    match api {
+        Api::V2 => 2560..=604_800,
+        Api::V3 => 2560..=4_294_967_295,
+    }
+}
+
+wire_words! {
     /// IPsec encryption (`encryptAlgorithm`).
     pub enum IpsecEncryption {
-        TripleDesCbc = "3des-cbc",
-        AesCbc128 = "aes-cbc-128",
-        AesCbc192 = "aes-cbc-192",
-        AesCbc256 = "aes-cbc-256",
-        DesCbc = "des-cbc",
-        None = "none",
+        TripleDesCbc = "3des-cbc" (v2 "3des-cbc", v3 "3DES-CBC"),
+        AesCbc128 = "aes-cbc-128" (v2 "aes-cbc-128", v3 "AES-CBC-128"),
+        AesCbc192 = "aes-cbc-192" (v2 "aes-cbc-192", v3 "AES-CBC-192"),
+        AesCbc256 = "aes-cbc-256" (v2 "aes-cbc-256", v3 "AES-CBC-256"),
+        DesCbc = "des-cbc" (v2 "des-cbc", v3 "DES-CBC"),
+        Sm4 = "sm4" (v3 "SM4"),
+        AesGcm128 = "aes-gcm-128" (v3 "AES128GCM128"),
+        AesGcm192 = "aes-gcm-192" (v3 "AES192GCM128"),
+        AesGcm256 = "aes-gcm-256" (v3 "AES256GCM128"),
+        None = "none" (v2 "null", v3 "NULL"),
     }
 }
 
-words! {
-    /// IPsec integrity (`integrityAlgorith`, sic); `sha` is SHA-1.
+wire_words! {
+    /// IPsec integrity (`integrityAlgorith`, sic); `sha` is SHA-1. API 2.0 takes `sha` and answers `sha1`.
     pub enum IpsecIntegrity {
-        Md5 = "md5",
-        Sha = "sha",
+        Md5 = "md5" (v2 "md5", v3 "MD5"),
+        Sha = "sha" (v2 "sha", v3 "SHA1"),
+        Sha256 = "sha-256" (v3 "SHA-256"),
+        Sha384 = "sha-384" (v3 "SHA-384"),
+        Sha512 = "sha-512" (v3 "SHA-512"),
+        Sm3 = "sm3" (v3 "SM3"),
     }
 }
 
-words! {
+wire_words! {
     /// Diffie-Hellman group of perfect forward secrecy (`pfsDhGroup`).
     pub enum PfsDhGroup {
-        None = "none",
-        DhGroup1 = "dh-group1",
-        DhGroup2 = "dh-group2",
-        DhGroup5 = "dh-group5",
-        DhGroup14 = "dh-group14",
-        DhGroup24 = "dh-group24",
+        None = "none" (v2 "null", v3 "NULL"),
+        DhGroup1 = "dh-group1" (v2 "dh-group1", v3 "DH-GROUP1"),
+        DhGroup2 = "dh-group2" (v2 "dh-group2", v3 "DH-GROUP2"),
+        DhGroup5 = "dh-group5" (v2 "dh-group5", v3 "DH-GROUP5"),
+        DhGroup14 = "dh-group14" (v2 "dh-group14", v3 "DH-GROUP14"),
+        DhGroup15 = "dh-group15" (v3 "DH-GROUP15"),
+        DhGroup16 = "dh-group16" (v3 "DH-GROUP16"),
+        DhGroup19 = "dh-group19" (v3 "DH-GROUP19"),
+        DhGroup20 = "dh-group20" (v3 "DH-GROUP20"),
+        DhGroup21 = "dh-group21" (v3 "DH-GROUP21"),
+        DhGroup24 = "dh-group24" (v2 "dh-group24", v3 "DH-GROUP24"),
     }
 }
 
-/// The IPsec part of a patch. The patch does not change a field that is `None`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IpsecPatch {
-    pub encryption_algorithm: Option<IpsecEncryption>,
-    pub integrity_algorithm: Option<IpsecIntegrity>,
-    pub sa_lifetime_seconds: Option<u32>,
-    pub sa_lifetime_kilobytes: Option<u32>,
-    pub pfs_dh_group: Option<PfsDhGroup>,
-}
-
-impl IpsecPatch {
-    /// True if the patch gives every field, so that no field has to be read from the tunnel first.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.encryption_algorithm.is_some()
-            && self.integrity_algorithm.is_some()
-            && self.sa_lifetime_seconds.is_some()
-            && self.sa_lifetime_kilobytes.is_some()
-            && self.pfs_dh_group.is_some()
-    }
-}
-
-/// IPsec settings, read from the cloud or about to be sent. They are texts in the words of a patch (`none`, `sha`),
-/// because a merge must keep a setting of the cloud even if a patch may not ask for it.
+/// IPsec settings: what a patch gives, what the cloud shows, or what is sent. They are texts in our words, because the
+/// gateway keeps a setting of the cloud even if it does not know the value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IpsecSettings {
     pub encryption_algorithm: Option<String>,
@@ -76,4 +74,26 @@ pub struct IpsecSettings {
     /// Kilobytes, in digits.
     pub sa_lifetime_kilobytes: Option<String>,
     pub pfs_dh_group: Option<String>,
+}
+
+impl IpsecSettings {
+    /// These settings with those of `over` in their place.
+    #[must_use]
+    pub fn overlaid(mut self, over: &Self) -> Self {
+        overlay!(self, over: encryption_algorithm, integrity_algorithm, sa_lifetime_seconds, sa_lifetime_kilobytes,
+            pfs_dh_group);
+        self
+    }
+
+    /// The first setting that is missing for a whole group.
+    #[must_use]
+    pub fn missing(&self) -> Option<&'static str> {
+        overlay::missing(&[
+            ("encryption_algorithm", &self.encryption_algorithm),
+            ("integrity_algorithm", &self.integrity_algorithm),
+            ("sa_lifetime_seconds", &self.sa_lifetime_seconds),
+            ("sa_lifetime_kilobytes", &self.sa_lifetime_kilobytes),
+            ("pfs_dh_group", &self.pfs_dh_group),
+        ])
+    }
 }

@@ -1,21 +1,28 @@
 //! Tunnel changes without I/O: values that are valid by construction, and the states of an operation.
 
+pub mod api;
+pub mod bgp;
 pub mod bucket;
 pub mod canonical;
 pub mod chain;
 pub mod changes;
 pub mod cidr;
+pub mod dpd;
 pub mod echo;
 pub mod etag;
 pub mod event;
 pub mod fault;
 pub mod fingerprint;
+pub mod group_views;
+pub mod health_check;
 pub mod ids;
 pub mod ike;
 pub mod ipsec;
 pub mod name;
+pub mod negotiation;
 pub mod operation;
 pub mod outcome;
+mod overlay;
 pub mod patch;
 pub mod policy;
 pub mod principal;
@@ -25,4 +32,5 @@ pub mod timestamp;
 pub mod tunnel;
 pub mod tunnel_view;
 pub mod verification;
+pub mod wire_words;
 pub mod words;

@@ -2,31 +2,33 @@
 
 use serde_json::{Map, Value};
 
+use super::api::Api;
+use super::bgp::BgpSettings;
 use super::cidr::Ipv4Cidr;
+use super::dpd::DpdSettings;
 use super::fault::Fault;
-use super::ike::{self, Identity, IdentityType, IkePatch};
-use super::ipsec::{self, IpsecEncryption, IpsecIntegrity, IpsecPatch, NONE_ALIAS, PfsDhGroup, SHA_ALIAS};
+use super::health_check::HealthCheckSettings;
+use super::ids::CustomerGatewayId;
+use super::ike::IkeSettings;
+use super::ipsec::IpsecSettings;
 use super::name::TunnelName;
+use super::negotiation::NegotiationType;
 use super::policy::SecurityPolicy;
 use super::secret::PreSharedKey;
 
+mod groups;
 mod reader;
 
-use reader::{Reader, words_of};
+use reader::{Faults, Reader};
 
-/// What the version of the cloud's API requires of a patch.
+/// What the account's API requires of a patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
-    pub ranges: RequiredRanges,
+    /// API 2.0 wants exactly one kind of ranges in every change; API 3.0 wants at most one, and takes more fields and
+    /// values.
+    pub api: Api,
     /// True if the API's parameters mix `ike` and `ipsec`, so that sending one of them whole takes both.
     pub groups_go_together: bool,
-}
-
-/// How many of `peer_cidrs` and `security_policies` a patch must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequiredRanges {
-    ExactlyOne,
-    AtMostOne,
 }
 
 /// The ranges that a patch sets.
@@ -38,36 +40,40 @@ pub enum Ranges {
     SecurityPolicies(Vec<SecurityPolicy>),
 }
 
-/// The change that a consumer asks for. The tunnel keeps the settings that are `None`.
-#[derive(Debug, Clone)]
+/// The change that a consumer asks for. The tunnel keeps the settings that are `None`. Settings are in our words.
+#[derive(Debug, Clone, Default)]
 pub struct Patch {
     pub name: Option<TunnelName>,
     pub pre_shared_key: Option<PreSharedKey>,
-    /// `None` only where the API requires no ranges.
+    /// `None` only with API 3.0.
     pub ranges: Option<Ranges>,
-    pub ike: Option<IkePatch>,
-    pub ipsec: Option<IpsecPatch>,
+    pub ike: Option<IkeSettings>,
+    pub ipsec: Option<IpsecSettings>,
+    /// API 3.0 only, like the settings after it.
+    pub dpd: Option<DpdSettings>,
+    pub negotiation_type: Option<String>,
+    pub health_check: Option<HealthCheckSettings>,
+    pub customer_gateway_id: Option<CustomerGatewayId>,
+    /// With all three settings.
+    pub bgp: Option<BgpSettings>,
+    /// Values beyond the documented ones, each with its fault. The patch is valid if the tunnel has these values
+    /// already: whatever a GET shows can be sent back.
+    pub outside: Vec<Fault>,
 }
 
 /// The members of a patch, in the order of the documentation.
-pub const MEMBERS: &[&str] = &["name", "pre_shared_key", "peer_cidrs", "security_policies", "ike", "ipsec"];
-/// The members of `ike`.
-pub const IKE_MEMBERS: &[&str] = &[
-    "encryption_algorithm",
-    "authentication_algorithm",
-    "exchange_mode",
-    "local_identity",
-    "remote_identity",
-    "dh_group",
-    "sa_lifetime_seconds",
-];
-/// The members of `ipsec`.
-pub const IPSEC_MEMBERS: &[&str] = &[
-    "encryption_algorithm",
-    "integrity_algorithm",
-    "sa_lifetime_seconds",
-    "sa_lifetime_kilobytes",
-    "pfs_dh_group",
+pub const MEMBERS: &[&str] = &[
+    "name",
+    "pre_shared_key",
+    "peer_cidrs",
+    "security_policies",
+    "ike",
+    "ipsec",
+    "dpd",
+    "negotiation_type",
+    "health_check",
+    "customer_gateway_id",
+    "bgp",
 ];
 
 impl Patch {
@@ -76,40 +82,62 @@ impl Patch {
     /// # Errors
     /// Every fault of the document, with JSON pointers. No detail repeats a value, which might be a secret.
     pub fn parse(document: &Value, requirements: Requirements) -> Result<Self, Vec<Fault>> {
-        let mut faults = Vec::new();
         let Value::Object(members) = document else {
             return Err(vec![Fault::new("", "wrong_type", "must be a JSON object")]);
         };
+        let mut faults = Faults::new(requirements.api);
         let mut reader = Reader::new(members, "", MEMBERS, &mut faults);
         if members.is_empty() {
             reader.fault("", "empty", "must give at least one field: an empty patch changes nothing");
         }
-        let name = reader.text("name", |text| text.parse::<TunnelName>());
+        let name = reader.name("name");
         let pre_shared_key = reader.text("pre_shared_key", PreSharedKey::parse);
         let peer_cidrs = reader.list("peer_cidrs", cidr);
         let security_policies = reader.list("security_policies", policy);
-        let ike = reader.group("ike", IKE_MEMBERS, ike_patch);
-        let ipsec = reader.group("ipsec", IPSEC_MEMBERS, ipsec_patch);
-        faults.extend(ranges_fault(members, requirements.ranges));
-        if !faults.is_empty() {
-            return Err(faults);
+        let mut patch = Self {
+            name,
+            pre_shared_key,
+            ranges: peer_cidrs.map(Ranges::PeerCidrs).or(security_policies.map(Ranges::SecurityPolicies)),
+            ike: reader.group("ike", groups::IKE_MEMBERS, groups::ike),
+            ipsec: reader.group("ipsec", groups::IPSEC_MEMBERS, groups::ipsec),
+            ..Self::default()
+        };
+        if reader.has_api_3("dpd") {
+            patch.dpd = reader.group("dpd", groups::DPD_MEMBERS, groups::dpd);
         }
-        let security_policies = security_policies.map(Ranges::SecurityPolicies);
-        let ranges = peer_cidrs.map(Ranges::PeerCidrs).or(security_policies);
-        Ok(Self { name, pre_shared_key, ranges, ike, ipsec })
+        if reader.has_api_3("negotiation_type") {
+            patch.negotiation_type = reader.word::<NegotiationType>("negotiation_type");
+        }
+        if reader.has_api_3("health_check") {
+            patch.health_check =
+                reader.group("health_check", groups::HEALTH_CHECK_MEMBERS, groups::health_check);
+        }
+        if reader.has_api_3("customer_gateway_id") {
+            patch.customer_gateway_id =
+                reader.text("customer_gateway_id", |text| text.parse::<CustomerGatewayId>());
+        }
+        if reader.has_api_3("bgp") {
+            patch.bgp = reader.group("bgp", groups::BGP_MEMBERS, groups::bgp);
+        }
+        faults.found.extend(ranges_fault(members, requirements.api));
+        if faults.found.is_empty() {
+            return Ok(Self { outside: faults.outside, ..patch });
+        }
+        faults.found.append(&mut faults.outside);
+        Err(faults.found)
     }
 }
 
 /// The fault of too many or too few kinds of ranges. An invalid member counts as present, so that one mistake is one
 /// fault.
-fn ranges_fault(members: &Map<String, Value>, required: RequiredRanges) -> Option<Fault> {
+fn ranges_fault(members: &Map<String, Value>, api: Api) -> Option<Fault> {
     match (members.contains_key("peer_cidrs"), members.contains_key("security_policies")) {
         (true, true) => Some(Fault::new(
             "",
             "conflicting_ranges",
             "give either peer_cidrs or security_policies, not both",
         )),
-        (false, false) if required == RequiredRanges::ExactlyOne => Some(Fault::new(
+        (false, false) if api == Api::V2 => Some(Fault::new(
             "",
             "missing_ranges",
             "every change must give peer_cidrs or security_policies, even if only another field changes: repeat the \
@@ -119,24 +147,24 @@ fn ranges_fault(members: &Map<String, Value>, required: RequiredRanges) -> Optio
     }
 }
 
-fn cidr(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<Ipv4Cidr> {
+fn cidr(value: &Value, pointer: &str, faults: &mut Faults) -> Option<Ipv4Cidr> {
     match value.as_str().map(str::parse) {
         Some(Ok(cidr)) => Some(cidr),
         Some(Err(error)) => {
             let error: super::cidr::InvalidCidr = error;
-            faults.push(Fault::new(pointer, "invalid_cidr", error.to_string()));
+            faults.add(Fault::new(pointer, "invalid_cidr", error.to_string()));
             None
         }
         None => {
-            faults.push(Fault::new(pointer, "wrong_type", "must be a string"));
+            faults.add(Fault::new(pointer, "wrong_type", "must be a string"));
             None
         }
     }
 }
 
-fn policy(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<SecurityPolicy> {
+fn policy(value: &Value, pointer: &str, faults: &mut Faults) -> Option<SecurityPolicy> {
     let Value::Object(members) = value else {
-        faults.push(Fault::new(pointer, "wrong_type", "must be an object"));
+        faults.add(Fault::new(pointer, "wrong_type", "must be an object"));
         return None;
     };
     let mut reader = Reader::new(members, pointer, &["local_cidr", "peer_cidrs"], faults);
@@ -145,88 +173,6 @@ fn policy(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<Secur
     let local_cidr = reader.text("local_cidr", |text| text.parse::<Ipv4Cidr>());
     let peer_cidrs = reader.list("peer_cidrs", cidr);
     Some(SecurityPolicy { local_cidr: local_cidr?, peer_cidrs: peer_cidrs? })
-}
-
-fn ike_patch(reader: &mut Reader<'_>) -> IkePatch {
-    IkePatch {
-        encryption_algorithm: reader.word("encryption_algorithm", words_of!(ike::IkeEncryption)),
-        authentication_algorithm: reader.word("authentication_algorithm", words_of!(ike::IkeAuthentication)),
-        exchange_mode: reader.word("exchange_mode", words_of!(ike::ExchangeMode)),
-        local_identity: reader
-            .object("local_identity", |value, pointer, faults| identity(value, pointer, faults, false)),
-        remote_identity: reader
-            .object("remote_identity", |value, pointer, faults| identity(value, pointer, faults, true)),
-        dh_group: reader.word("dh_group", words_of!(ike::DhGroup)),
-        sa_lifetime_seconds: reader.number("sa_lifetime_seconds", ike::SA_LIFETIME_SECONDS, "seconds"),
-    }
-}
-
-fn identity(
-    members: &Map<String, Value>,
-    pointer: &str,
-    faults: &mut Vec<Fault>,
-    address_required: bool,
-) -> Option<Identity> {
-    let mut reader = Reader::new(members, pointer, &["type", "address", "fqdn"], faults);
-    reader.require("type");
-    let kind = reader.word("type", words_of!(IdentityType));
-    let address = reader.address("address");
-    let fqdn = reader.fqdn("fqdn");
-    match kind? {
-        IdentityType::Address => {
-            reader.forbid("fqdn", "is allowed only with type fqdn");
-            if address_required {
-                reader.require("address");
-            }
-            (address.is_some() || !members.contains_key("address")).then_some(Identity::Address(address))
-        }
-        IdentityType::Fqdn => {
-            reader.forbid("address", "is allowed only with type address");
-            reader.require("fqdn");
-            fqdn.map(Identity::Fqdn)
-        }
-    }
-}
-
-fn ipsec_patch(reader: &mut Reader<'_>) -> IpsecPatch {
-    IpsecPatch {
-        encryption_algorithm: reader.word(
-            "encryption_algorithm",
-            (
-                |word| match word {
-                    NONE_ALIAS => Some(IpsecEncryption::None),
-                    word => IpsecEncryption::from_word(word),
-                },
-                IpsecEncryption::WORDS,
-            ),
-        ),
-        integrity_algorithm: reader.word(
-            "integrity_algorithm",
-            (
-                |word| match word {
-                    SHA_ALIAS => Some(IpsecIntegrity::Sha),
-                    word => IpsecIntegrity::from_word(word),
-                },
-                IpsecIntegrity::WORDS,
-            ),
-        ),
-        sa_lifetime_seconds: reader.number("sa_lifetime_seconds", ipsec::SA_LIFETIME_SECONDS, "seconds"),
-        sa_lifetime_kilobytes: reader.number(
-            "sa_lifetime_kilobytes",
-            ipsec::SA_LIFETIME_KILOBYTES,
-            "kilobytes",
-        ),
-        pfs_dh_group: reader.word(
-            "pfs_dh_group",
-            (
-                |word| match word {
-                    NONE_ALIAS => Some(PfsDhGroup::None),
-                    word => PfsDhGroup::from_word(word),
-                },
-                PfsDhGroup::WORDS,
-            ),
-        ),
-    }
 }
 
 #[cfg(test)]

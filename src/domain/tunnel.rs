@@ -1,7 +1,11 @@
 //! A tunnel read from the cloud.
 
+use super::bgp::BgpSettings;
+use super::dpd::DpdSettings;
+use super::health_check::HealthCheckSettings;
 use super::ike::IkeSettings;
 use super::ipsec::IpsecSettings;
+use super::policy::ShownPolicy;
 use super::secret::PreSharedKey;
 use super::words::words;
 
@@ -36,8 +40,9 @@ words! {
 }
 
 /// A tunnel read from the cloud. Values are accepted without checks: a known value in the words of a patch, any other
-/// in the cloud's own text. Each id has its unified and its older form, because callers use both.
-#[derive(Debug, Clone)]
+/// in the cloud's own text. Each id has its unified and its older form, because callers use both. The default shows
+/// nothing.
+#[derive(Debug, Clone, Default)]
 pub struct Tunnel {
     pub vpc_ids: Vec<String>,
     pub gateway_ids: Vec<String>,
@@ -49,6 +54,8 @@ pub struct Tunnel {
     pub local_cidrs: Option<Vec<String>>,
     /// Ranges on the peer's side (`destinationCidr`); `None` if the answer lacks the field.
     pub peer_cidrs: Option<Vec<String>>,
+    /// The pairs of ranges (`SecurityPolicyDatabaseSet`; API 3.0 only).
+    pub security_policies: Option<Vec<ShownPolicy>>,
     /// `None` if the answer lacks the field.
     pub status: Option<Reported<TunnelStatus>>,
     /// `None` if the answer lacks the field.
@@ -61,6 +68,13 @@ pub struct Tunnel {
     pub created_at: Option<String>,
     pub ike: IkeSettings,
     pub ipsec: IpsecSettings,
+    /// API 3.0 only, like the settings after it.
+    pub dpd: DpdSettings,
+    pub negotiation_type: Option<String>,
+    pub health_check: HealthCheckSettings,
+    /// Both APIs show the id of the customer gateway (`unUserGwId`, `CustomerGatewayId`).
+    pub customer_gateway_id: Option<String>,
+    pub bgp: BgpSettings,
 }
 
 impl Tunnel {

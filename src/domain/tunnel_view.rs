@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::etag::ETag;
 use super::fingerprint::{FingerprintKey, hex};
+use super::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView};
 use super::ids::{GatewayId, VpcId};
-use super::ike::IkeSettings;
-use super::ipsec::IpsecSettings;
+use super::policy::ShownPolicy;
 use super::tunnel::{Reported, Tunnel};
 
 /// The bytes of the SHA-256 in a tag: enough for two states of a tunnel never to share a tag.
@@ -47,12 +47,26 @@ pub struct TunnelView {
     #[schema(example = "2018-01-31 08:00:00")]
     pub created_at: Option<String>,
     pub pre_shared_key: Option<Fingerprint>,
-    /// Ranges on the VPC's side. A patch sets them with `security_policies`; the cloud does not show its pairs.
+    /// Ranges on the VPC's side. A patch sets them with `security_policies`.
     pub local_cidrs: Option<Vec<String>>,
     /// Ranges on the peer's side.
     pub peer_cidrs: Option<Vec<String>>,
+    /// The pairs of ranges. API 2.0 shows the ranges of both sides, and not their pairs: `null`.
+    pub security_policies: Option<Vec<ShownPolicy>>,
     pub ike: IkeView,
     pub ipsec: IpsecView,
+    /// `null` if the cloud does not show any of it, as with API 2.0.
+    pub dpd: Option<DpdView>,
+    /// Who starts the negotiation: `active` (the gateway), `passive` (the peer) or `flow-trigger`. API 3.0 only.
+    #[schema(example = "active")]
+    pub negotiation_type: Option<String>,
+    /// `null` if the cloud does not show any of it, as with API 2.0.
+    pub health_check: Option<HealthCheckView>,
+    /// The customer gateway: the peer's device.
+    #[schema(example = "cgw-mgp33pll")]
+    pub customer_gateway_id: Option<String>,
+    /// `null` if the tunnel has no BGP session, and with API 2.0.
+    pub bgp: Option<BgpView>,
 }
 
 /// The keyed fingerprint of a pre-shared key, shown instead of the key. Equal keys have equal fingerprints.
@@ -60,64 +74,6 @@ pub struct TunnelView {
 pub struct Fingerprint {
     /// HMAC-SHA256, in hex.
     pub hmac_sha256: String,
-}
-
-/// A number, or the cloud's own text if that is not a number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum Amount {
-    Number(u64),
-    Text(String),
-}
-
-/// The identity of one side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct IdentityView {
-    /// `address` or `fqdn`.
-    #[serde(rename = "type")]
-    #[schema(example = "address")]
-    kind: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "203.0.113.10", nullable = false)]
-    address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "idc.example.com", nullable = false)]
-    fqdn: Option<String>,
-}
-
-/// IKE (phase 1) settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = TunnelIke)]
-pub struct IkeView {
-    #[schema(example = "aes-cbc-256")]
-    encryption_algorithm: Option<String>,
-    /// `sha` is SHA-1.
-    #[schema(example = "sha")]
-    authentication_algorithm: Option<String>,
-    #[schema(example = "main")]
-    exchange_mode: Option<String>,
-    local_identity: Option<IdentityView>,
-    remote_identity: Option<IdentityView>,
-    #[schema(example = "group14")]
-    dh_group: Option<String>,
-    sa_lifetime_seconds: Option<Amount>,
-}
-
-/// IPsec (phase 2) settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = TunnelIpsec)]
-pub struct IpsecView {
-    /// `none` means no encryption.
-    #[schema(example = "aes-cbc-256")]
-    encryption_algorithm: Option<String>,
-    /// `sha` is SHA-1.
-    #[schema(example = "sha")]
-    integrity_algorithm: Option<String>,
-    sa_lifetime_seconds: Option<Amount>,
-    sa_lifetime_kilobytes: Option<Amount>,
-    /// `none` means no perfect forward secrecy.
-    #[schema(example = "dh-group14")]
-    pfs_dh_group: Option<String>,
 }
 
 impl TunnelView {
@@ -148,8 +104,14 @@ impl TunnelView {
                 .map(|secret| Fingerprint { hmac_sha256: key.of_key(secret) }),
             local_cidrs: tunnel.local_cidrs.clone(),
             peer_cidrs: tunnel.peer_cidrs.clone(),
+            security_policies: tunnel.security_policies.clone(),
             ike: IkeView::from(&tunnel.ike),
             ipsec: IpsecView::from(&tunnel.ipsec),
+            dpd: shown(&tunnel.dpd),
+            negotiation_type: tunnel.negotiation_type.clone(),
+            health_check: shown(&tunnel.health_check),
+            customer_gateway_id: tunnel.customer_gateway_id.clone(),
+            bgp: shown(&tunnel.bgp),
         }
     }
 
@@ -169,52 +131,7 @@ fn word<T: Copy>(reported: &Reported<T>, word: impl Fn(T) -> &'static str) -> St
     }
 }
 
-impl From<&String> for Amount {
-    fn from(text: &String) -> Self {
-        text.parse().map_or_else(|_| Self::Text(text.clone()), Self::Number)
-    }
-}
-
-impl IdentityView {
-    /// Shows only the field of the identity's type; of an undocumented type both fields.
-    fn of(kind: Option<&String>, address: Option<&String>, fqdn: Option<&String>) -> Option<Self> {
-        let kind = kind?.clone();
-        let address = address.filter(|_| kind != "fqdn").cloned();
-        let fqdn = fqdn.filter(|_| kind != "address").cloned();
-        Some(Self { kind, address, fqdn })
-    }
-}
-
-impl From<&IkeSettings> for IkeView {
-    fn from(ike: &IkeSettings) -> Self {
-        Self {
-            encryption_algorithm: ike.encryption_algorithm.clone(),
-            authentication_algorithm: ike.authentication_algorithm.clone(),
-            exchange_mode: ike.exchange_mode.clone(),
-            local_identity: IdentityView::of(
-                ike.local_identity.as_ref(),
-                ike.local_address.as_ref(),
-                ike.local_fqdn.as_ref(),
-            ),
-            remote_identity: IdentityView::of(
-                ike.remote_identity.as_ref(),
-                ike.remote_address.as_ref(),
-                ike.remote_fqdn.as_ref(),
-            ),
-            dh_group: ike.dh_group.clone(),
-            sa_lifetime_seconds: ike.sa_lifetime_seconds.as_ref().map(Amount::from),
-        }
-    }
-}
-
-impl From<&IpsecSettings> for IpsecView {
-    fn from(ipsec: &IpsecSettings) -> Self {
-        Self {
-            encryption_algorithm: ipsec.encryption_algorithm.clone(),
-            integrity_algorithm: ipsec.integrity_algorithm.clone(),
-            sa_lifetime_seconds: ipsec.sa_lifetime_seconds.as_ref().map(Amount::from),
-            sa_lifetime_kilobytes: ipsec.sa_lifetime_kilobytes.as_ref().map(Amount::from),
-            pfs_dh_group: ipsec.pfs_dh_group.clone(),
-        }
-    }
+/// The view of a group; `None` if the cloud shows none of its settings.
+fn shown<'a, T: Default + PartialEq, V: From<&'a T>>(settings: &'a T) -> Option<V> {
+    (*settings != T::default()).then(|| V::from(settings))
 }

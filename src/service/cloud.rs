@@ -8,9 +8,12 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::domain::bgp::BgpSettings;
+use crate::domain::dpd::DpdSettings;
 use crate::domain::event::{Route, Upstream};
 use crate::domain::fingerprint::FingerprintKey;
-use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::health_check::HealthCheckSettings;
+use crate::domain::ids::{CustomerGatewayId, GatewayId, TunnelPath, VpcId};
 use crate::domain::ike::IkeSettings;
 use crate::domain::ipsec::IpsecSettings;
 use crate::domain::name::TunnelName;
@@ -19,15 +22,24 @@ use crate::domain::secret::PreSharedKey;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::tunnel::Tunnel;
 
-/// The change to send: a patch whose partial groups were merged into whole ones.
+/// The change to send: a patch whose partial groups were merged into whole ones. Settings are in our words.
 #[derive(Debug, Clone)]
 pub struct TunnelChange {
     pub path: TunnelPath,
     pub name: Option<TunnelName>,
     pub pre_shared_key: Option<PreSharedKey>,
+    /// API 3.0: never `PeerCidrs`, which it does not have; the gateway makes policies of them.
     pub ranges: Option<Ranges>,
     pub ike: Option<IkeSettings>,
     pub ipsec: Option<IpsecSettings>,
+    /// API 3.0 only, like the settings after it.
+    pub dpd: Option<DpdSettings>,
+    pub negotiation_type: Option<String>,
+    /// The settings of `HealthCheckConfig` are all there or all absent.
+    pub health_check: Option<HealthCheckSettings>,
+    pub customer_gateway_id: Option<CustomerGatewayId>,
+    /// With all three settings.
+    pub bgp: Option<BgpSettings>,
 }
 
 /// Why the cloud refused a call. Nothing was changed.

@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::changes::Changes;
 use crate::domain::etag::ETag;
+use crate::domain::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView, given};
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::OperationId;
 use crate::domain::patch::Ranges;
 use crate::domain::principal::VpcScope;
 use crate::domain::tunnel::Tunnel;
-use crate::domain::tunnel_view::{IkeView, IpsecView, TunnelView};
+use crate::domain::tunnel_view::TunnelView;
 
 use super::Service;
 use super::cloud::{Preview, Priority, TunnelChange};
@@ -62,9 +63,9 @@ impl Service {
         self.check_reason(request.reason.as_deref())?;
         let read = request.cloud.tunnel(&request.path, Priority::Read, "").await;
         let tunnel = read.map_err(|error| prepare::unreadable(&error))?;
-        let change = self.change_of(request, &tunnel)?;
-        let shown = self.shown(&request.path, &tunnel);
         let changes = Changes::of(&request.patch, &self.fingerprints);
+        let change = self.change_of(request, &changes, &tunnel)?;
+        let shown = self.shown(&request.path, &tunnel);
         let comparison = read_back::compare(&changes, &tunnel, Some(&self.fingerprints));
         Ok(DryRun {
             etag: shown.etag(),
@@ -113,27 +114,26 @@ fn merged(change: &TunnelChange) -> Map<String, Value> {
         Ranges::SecurityPolicies(policies) => ("security_policies".to_owned(), json!(policies)),
     });
     members.extend(ranges);
-    if let Some(ike) = &change.ike {
-        members.insert("ike".into(), given(json!(IkeView::from(ike))));
-    }
-    if let Some(ipsec) = &change.ipsec {
-        members.insert("ipsec".into(), given(json!(IpsecView::from(ipsec))));
+    let groups = [
+        ("ike", change.ike.as_ref().map(|ike| given(IkeView::from(ike)))),
+        ("ipsec", change.ipsec.as_ref().map(|ipsec| given(IpsecView::from(ipsec)))),
+        ("dpd", change.dpd.as_ref().map(|dpd| given(DpdView::from(dpd)))),
+        ("negotiation_type", change.negotiation_type.as_ref().map(|word| json!(word))),
+        ("health_check", change.health_check.as_ref().map(|check| given(HealthCheckView::from(check)))),
+        ("customer_gateway_id", change.customer_gateway_id.as_ref().map(|id| json!(id))),
+        ("bgp", change.bgp.as_ref().map(|bgp| given(BgpView::from(bgp)))),
+    ];
+    for (name, group) in groups {
+        members.extend(group.map(|group| (name.to_owned(), group)));
     }
     members
 }
 
-/// Removes the members that are not sent.
-fn given(mut group: Value) -> Value {
-    if let Value::Object(members) = &mut group {
-        members.retain(|_, value| !value.is_null());
-    }
-    group
-}
-
 fn fields(changes: &Changes, shown: &TunnelView, comparison: &Comparison) -> Vec<Field> {
     let mut shown = json!(shown);
-    if shown["local_cidrs"].is_array() && shown["peer_cidrs"].is_array() {
-        // The cloud shows the ranges of both sides, not which rule joins which.
+    let is_unpaired = shown["security_policies"].is_null();
+    if is_unpaired && shown["local_cidrs"].is_array() && shown["peer_cidrs"].is_array() {
+        // API 2.0 shows the ranges of both sides, not which rule joins which.
         shown["security_policies"] =
             json!({"local_cidrs": shown["local_cidrs"], "peer_cidrs": shown["peer_cidrs"]});
     }
@@ -149,14 +149,5 @@ fn fields(changes: &Changes, shown: &TunnelView, comparison: &Comparison) -> Vec
         let current = shown.pointer(&pointer).cloned().unwrap_or_default();
         Field { pointer, current, wanted, differs }
     };
-    let mut fields = Vec::new();
-    for (member, wanted) in changes.members() {
-        match (member.as_str(), wanted) {
-            ("ike" | "ipsec", Value::Object(group)) => {
-                fields.extend(group.iter().map(|(name, wanted)| field(format!("/{member}/{name}"), wanted)));
-            }
-            _ => fields.push(field(format!("/{member}"), wanted)),
-        }
-    }
-    fields
+    changes.fields().map(|(pointer, wanted)| field(pointer, wanted)).collect()
 }

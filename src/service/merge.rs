@@ -1,24 +1,30 @@
 //! Merges a partial group with the tunnel's current settings. No document says whether the cloud keeps an omitted field or
 //! resets it to its (weak) default, so the gateway always sends whole groups.
 
+use crate::domain::fault::Fault;
+use crate::domain::health_check::HealthCheckSettings;
 use crate::domain::ids::TunnelPath;
-use crate::domain::ike::{Identity, IkePatch, IkeSettings};
-use crate::domain::ipsec::{IpsecPatch, IpsecSettings};
-use crate::domain::patch::Patch;
+use crate::domain::patch::{Patch, Requirements};
 use crate::domain::tunnel::Tunnel;
 
 use super::cloud::TunnelChange;
 
-/// The cloud did not show a setting that the merged group needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the cloud does not show the tunnel's {0}, so {1} can't be sent whole")]
-pub(super) struct Unshown(&'static str, &'static str);
+/// Why a change can't be filled in from the tunnel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NotMerged {
+    /// The cloud does not show a setting that the whole group needs.
+    Unshown { group: &'static str, setting: &'static str },
+    /// The patch has to give more.
+    Invalid(Vec<Fault>),
+}
 
 /// True if the patch touches only some fields of a group, or of both where they go together.
-pub(super) fn is_partial(patch: &Patch, together: bool) -> bool {
-    patch.ike.as_ref().is_some_and(|ike| !ike.is_whole())
-        || patch.ipsec.as_ref().is_some_and(|ipsec| !ipsec.is_whole())
-        || together && patch.ike.is_some() != patch.ipsec.is_some()
+pub(super) fn is_partial(patch: &Patch, requirements: Requirements) -> bool {
+    patch.ike.as_ref().is_some_and(|ike| ike.missing(requirements.api).is_some())
+        || patch.ipsec.as_ref().is_some_and(|ipsec| ipsec.missing().is_some())
+        || requirements.groups_go_together && patch.ike.is_some() != patch.ipsec.is_some()
+        || patch.dpd.is_some()
+        || patch.health_check.is_some()
 }
 
 /// The change with every group exactly as in the patch.
@@ -28,113 +34,71 @@ pub(super) fn as_given(path: &TunnelPath, patch: &Patch) -> TunnelChange {
         name: patch.name.clone(),
         pre_shared_key: patch.pre_shared_key.clone(),
         ranges: patch.ranges.clone(),
-        ike: patch.ike.as_ref().map(|ike| overlay_ike(IkeSettings::default(), ike)),
-        ipsec: patch.ipsec.as_ref().map(|ipsec| overlay_ipsec(IpsecSettings::default(), ipsec)),
+        ike: patch.ike.clone(),
+        ipsec: patch.ipsec.clone(),
+        dpd: patch.dpd.clone(),
+        negotiation_type: patch.negotiation_type.clone(),
+        health_check: patch.health_check.clone(),
+        customer_gateway_id: patch.customer_gateway_id.clone(),
+        bgp: patch.bgp.clone(),
     }
 }
 
-/// The change with every touched group whole: the patch over the tunnel's settings.
+/// Fills every touched group of a change with the tunnel's settings.
 ///
 /// # Errors
 /// If a setting that neither the patch nor the tunnel gives would be left to the cloud's default.
-pub(super) fn merged(
-    path: &TunnelPath,
-    patch: &Patch,
+pub(super) fn fill(
+    change: &mut TunnelChange,
     tunnel: &Tunnel,
-    together: bool,
-) -> Result<TunnelChange, Unshown> {
-    let mut change = as_given(path, patch);
-    let both = together && (patch.ike.is_some() || patch.ipsec.is_some());
-    if both || patch.ike.is_some() {
-        let mut settings = tunnel.ike.clone();
-        if let Some(ike) = &patch.ike {
-            settings = overlay_ike(settings, ike);
-        }
-        whole_ike(&settings)?;
+    requirements: Requirements,
+) -> Result<(), NotMerged> {
+    let both = requirements.groups_go_together && (change.ike.is_some() || change.ipsec.is_some());
+    if both || change.ike.is_some() {
+        let settings = tunnel.ike.clone().overlaid(&change.ike.take().unwrap_or_default());
+        whole("ike", settings.missing(requirements.api))?;
         change.ike = Some(settings);
     }
-    if both || patch.ipsec.is_some() {
-        let mut settings = tunnel.ipsec.clone();
-        if let Some(ipsec) = &patch.ipsec {
-            settings = overlay_ipsec(settings, ipsec);
-        }
-        whole_ipsec(&settings)?;
+    if both || change.ipsec.is_some() {
+        let settings = tunnel.ipsec.clone().overlaid(&change.ipsec.take().unwrap_or_default());
+        whole("ipsec", settings.missing())?;
         change.ipsec = Some(settings);
     }
-    Ok(change)
+    if let Some(dpd) = &mut change.dpd {
+        // Parameters of their own, each with a default: what the cloud shows is repeated, and nothing else is needed.
+        *dpd = tunnel.dpd.clone().overlaid(dpd);
+    }
+    if let Some(check) = &mut change.health_check {
+        *check = filled_check(check, &tunnel.health_check).map_err(NotMerged::Invalid)?;
+    }
+    Ok(())
 }
 
-fn overlay_ike(mut settings: IkeSettings, patch: &IkePatch) -> IkeSettings {
-    put(&mut settings.encryption_algorithm, patch.encryption_algorithm);
-    put(&mut settings.authentication_algorithm, patch.authentication_algorithm);
-    put(&mut settings.exchange_mode, patch.exchange_mode);
-    put(&mut settings.dh_group, patch.dh_group);
-    put(&mut settings.sa_lifetime_seconds, patch.sa_lifetime_seconds);
-    if let Some(identity) = &patch.local_identity {
-        let (address, fqdn) = named(identity);
-        settings.local_identity = Some(identity.kind().to_string());
-        settings.local_address = address;
-        settings.local_fqdn = fqdn;
-    }
-    if let Some(identity) = &patch.remote_identity {
-        let (address, fqdn) = named(identity);
-        settings.remote_identity = Some(identity.kind().to_string());
-        settings.remote_address = address;
-        settings.remote_fqdn = fqdn;
-    }
-    settings
+fn whole(group: &'static str, missing: Option<&'static str>) -> Result<(), NotMerged> {
+    missing.map_or(Ok(()), |setting| Err(NotMerged::Unshown { group, setting }))
 }
 
-fn overlay_ipsec(mut settings: IpsecSettings, patch: &IpsecPatch) -> IpsecSettings {
-    put(&mut settings.encryption_algorithm, patch.encryption_algorithm);
-    put(&mut settings.integrity_algorithm, patch.integrity_algorithm);
-    put(&mut settings.sa_lifetime_seconds, patch.sa_lifetime_seconds);
-    put(&mut settings.sa_lifetime_kilobytes, patch.sa_lifetime_kilobytes);
-    put(&mut settings.pfs_dh_group, patch.pfs_dh_group);
-    settings
-}
-
-fn put<T: ToString>(setting: &mut Option<String>, asked: Option<T>) {
-    if let Some(asked) = asked {
-        *setting = Some(asked.to_string());
+/// The health check over the tunnel's. A tunnel without one shows no `HealthCheckConfig`: then the patch has to give that
+/// record whole.
+fn filled_check(
+    asked: &HealthCheckSettings,
+    tunnel: &HealthCheckSettings,
+) -> Result<HealthCheckSettings, Vec<Fault>> {
+    let filled = tunnel.clone().overlaid(asked);
+    let touches_record = asked.record().iter().any(|(_, setting)| setting.is_some());
+    let missing = filled.record().into_iter().filter(|(_, setting)| setting.is_none());
+    let faults: Vec<Fault> = missing
+        .map(|(name, _)| {
+            let detail = "is required: the tunnel has no value that could be kept";
+            Fault::new(format!("/health_check/{name}"), "required", detail)
+        })
+        .collect();
+    if faults.is_empty() {
+        return Ok(filled);
     }
-}
-
-fn named(identity: &Identity) -> (Option<String>, Option<String>) {
-    match identity {
-        Identity::Address(address) => (address.map(|a| a.to_string()), None),
-        Identity::Fqdn(fqdn) => (None, Some(fqdn.clone())),
+    if touches_record {
+        return Err(faults);
     }
-}
-
-fn whole_ike(settings: &IkeSettings) -> Result<(), Unshown> {
-    let shown = |setting: &Option<String>, name| {
-        if setting.is_some() { Ok(()) } else { Err(Unshown(name, "ike")) }
-    };
-    shown(&settings.encryption_algorithm, "ike.encryption_algorithm")?;
-    shown(&settings.authentication_algorithm, "ike.authentication_algorithm")?;
-    shown(&settings.exchange_mode, "ike.exchange_mode")?;
-    shown(&settings.dh_group, "ike.dh_group")?;
-    shown(&settings.sa_lifetime_seconds, "ike.sa_lifetime_seconds")?;
-    shown(&settings.local_identity, "ike.local_identity")?;
-    shown(&settings.remote_identity, "ike.remote_identity")?;
-    // Without a local address the cloud uses the gateway's own, which the tunnel had.
-    if settings.local_identity.as_deref() == Some("fqdn") {
-        shown(&settings.local_fqdn, "ike.local_identity.fqdn")?;
-    }
-    match settings.remote_identity.as_deref() {
-        Some("fqdn") => shown(&settings.remote_fqdn, "ike.remote_identity.fqdn"),
-        _ => shown(&settings.remote_address, "ike.remote_identity.address"),
-    }
-}
-
-fn whole_ipsec(settings: &IpsecSettings) -> Result<(), Unshown> {
-    let shown = |setting: &Option<String>, name| {
-        if setting.is_some() { Ok(()) } else { Err(Unshown(name, "ipsec")) }
-    };
-    shown(&settings.encryption_algorithm, "ipsec.encryption_algorithm")?;
-    shown(&settings.integrity_algorithm, "ipsec.integrity_algorithm")?;
-    shown(&settings.sa_lifetime_seconds, "ipsec.sa_lifetime_seconds")?;
-    shown(&settings.sa_lifetime_kilobytes, "ipsec.sa_lifetime_kilobytes")?;
-    shown(&settings.pfs_dh_group, "ipsec.pfs_dh_group")
+    // The record is sent whole or not at all.
+    Ok(HealthCheckSettings { interval_ms: None, timeout_ms: None, failure_threshold: None, ..filled })
 }

@@ -13,6 +13,7 @@ mod merge;
 pub mod modify;
 mod outcome;
 mod prepare;
+mod ranges;
 pub mod read;
 mod read_back;
 mod refusal_counts;

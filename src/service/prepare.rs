@@ -1,13 +1,17 @@
 //! From a patch to the change that is sent: the tunnel is read, compared with `If-Match`, and merged.
 
+use crate::domain::api::Api;
 use crate::domain::changes::Changes;
+use crate::domain::fault::Fault;
 use crate::domain::operation::{ErrorCode, OperationError};
+use crate::domain::patch::{Patch, Ranges};
 use crate::domain::tunnel::Tunnel;
 use crate::failpoint;
 
 use super::cloud::{Priority, ReadError, ReadFailure, TunnelChange};
+use super::merge::NotMerged;
 use super::request::{Modify, ModifyError};
-use super::{ReadBefore, Service, merge, outcome, read_back};
+use super::{ReadBefore, Service, merge, outcome, ranges, read_back};
 
 /// A change that can be opened.
 pub(super) struct Prepared {
@@ -37,7 +41,7 @@ impl Service {
         let tunnel = request.cloud.tunnel(path, Priority::Change, &request.principal.id).await;
         failpoint::at!("prepare.read");
         let tunnel = tunnel.map_err(|error| unreadable(&error))?;
-        let change = self.change_of(request, &tunnel)?;
+        let change = self.change_of(request, changes, &tunnel)?;
         let before = read_back::before(changes, &tunnel, &self.fingerprints);
         let lock_id = match (tunnel.vpc_ids.first(), tunnel.tunnel_ids.first()) {
             (Some(vpc), Some(tunnel)) => lock_id(vpc, tunnel),
@@ -46,38 +50,71 @@ impl Service {
         Ok(Prepared { change, before: Some(before), read_seq: Some(read_seq), lock_id })
     }
 
-    /// True if the tunnel is read before the change is sent. Only the cloud knows which tunnel an older form of id means.
+    /// True if the tunnel is read before the change is sent. Only the cloud knows which tunnel an older form of id means;
+    /// a change of API 3.0 names the tunnel only, so the read checks its VPC and gateway.
     fn must_read(&self, request: &Modify) -> bool {
         self.rules.read_before == ReadBefore::Always
             || request.if_match.is_some()
+            || request.cloud.requirements().api == Api::V3
+            || !request.patch.outside.is_empty()
             || self.is_merged(request)
             || !request.path.is_unified()
     }
 
-    /// The change that a patch makes to a tunnel as it is.
+    /// The change that a patch makes to a tunnel as it is. `changes` are those of the patch.
+    ///
+    /// # Errors
+    /// If the tunnel is not in the state that `If-Match` names, or the patch does not fit the tunnel.
     pub(super) fn change_of(
         &self,
         request: &Modify,
+        changes: &Changes,
         tunnel: &Tunnel,
-    ) -> Result<TunnelChange, OperationError> {
+    ) -> Result<TunnelChange, ModifyError> {
         let Modify { path, patch, if_match, .. } = request;
         if if_match.as_ref().is_some_and(|condition| !condition.holds(&self.shown(path, tunnel).etag())) {
-            return Err(outcome::error(ErrorCode::PreconditionFailed));
+            return Err(outcome::error(ErrorCode::PreconditionFailed).into());
         }
-        if !self.is_merged(request) {
-            return Ok(merge::as_given(path, patch));
+        let mut faults = self.outside(patch, changes, tunnel);
+        let mut change = merge::as_given(path, patch);
+        let requirements = request.cloud.requirements();
+        if let (Api::V3, Some(Ranges::PeerCidrs(peers))) = (requirements.api, &patch.ranges) {
+            match ranges::as_policies(peers, tunnel) {
+                Ok(policies) => change.ranges = Some(policies),
+                Err(fault) => faults.push(fault),
+            }
         }
-        let groups_go_together = request.cloud.requirements().groups_go_together;
-        merge::merged(path, patch, tunnel, groups_go_together).map_err(|unshown| OperationError {
-            detail: format!("{unshown}; nothing was sent"),
-            ..outcome::error(ErrorCode::TunnelUnreadable)
-        })
+        let filled =
+            if self.is_merged(request) { merge::fill(&mut change, tunnel, requirements) } else { Ok(()) };
+        match filled {
+            Err(NotMerged::Invalid(more)) => faults.extend(more),
+            Err(NotMerged::Unshown { group, setting }) if faults.is_empty() => {
+                return Err(OperationError {
+                    detail: format!(
+                        "the cloud does not show the tunnel's {group}.{setting}, so {group} can't be sent whole; nothing \
+                         was sent. Give {group}.{setting} too"
+                    ),
+                    ..outcome::error(ErrorCode::TunnelUnreadable)
+                }
+                .into());
+            }
+            Err(NotMerged::Unshown { .. }) | Ok(()) => {}
+        }
+        if faults.is_empty() { Ok(change) } else { Err(ModifyError::Invalid(faults)) }
+    }
+
+    /// The faults of values beyond the documented ones that the tunnel does not have.
+    fn outside(&self, patch: &Patch, changes: &Changes, tunnel: &Tunnel) -> Vec<Fault> {
+        if patch.outside.is_empty() {
+            return Vec::new();
+        }
+        let same = read_back::compare(changes, tunnel, Some(&self.fingerprints)).same;
+        patch.outside.iter().filter(|fault| !same.contains(&fault.pointer)).cloned().collect()
     }
 
     /// True if the patch is filled in from the tunnel before it is sent.
     fn is_merged(&self, request: &Modify) -> bool {
-        let groups_go_together = request.cloud.requirements().groups_go_together;
-        self.rules.merge_partial_groups && merge::is_partial(&request.patch, groups_go_together)
+        self.rules.merge_partial_groups && merge::is_partial(&request.patch, request.cloud.requirements())
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::domain::changes::Changes;
 use crate::domain::cidr::Ipv4Cidr;
 use crate::domain::fingerprint::FingerprintKey;
-use crate::domain::ike::IkeSettings;
-use crate::domain::ipsec::IpsecSettings;
+use crate::domain::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView};
+use crate::domain::policy::ShownPolicy;
 use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::{Difference, Verification};
 
@@ -46,20 +46,6 @@ impl Comparison {
     }
 }
 
-/// Every field of a change with its requested value, by its JSON pointer.
-fn fields(changes: &Changes) -> Vec<(String, &Value)> {
-    let mut fields = Vec::new();
-    for (member, asked) in changes.members() {
-        match (member.as_str(), asked) {
-            ("ike" | "ipsec", Value::Object(group)) => {
-                fields.extend(group.iter().map(|(name, asked)| (format!("/{member}/{name}"), asked)));
-            }
-            _ => fields.push((format!("/{member}"), asked)),
-        }
-    }
-    fields
-}
-
 /// Compares what was requested with the tunnel as it is. Without the key of its fingerprint a pre-shared key can't be
 /// compared.
 pub(super) fn compare(
@@ -68,8 +54,8 @@ pub(super) fn compare(
     fingerprints: Option<&FingerprintKey>,
 ) -> Comparison {
     let mut comparison = Comparison::default();
-    for (pointer, asked) in fields(changes) {
-        let Some(observed) = observed(&pointer, asked, tunnel, fingerprints) else {
+    for (pointer, asked) in changes.fields() {
+        let Some(observed) = observed(&pointer, tunnel, fingerprints) else {
             comparison.unshown.push(pointer);
             continue;
         };
@@ -84,11 +70,12 @@ pub(super) fn compare(
     comparison
 }
 
-/// What the tunnel has in the fields of a change; a field that the cloud does not show is absent.
+/// What the tunnel has in the fields of a change; a field that the cloud does not show is absent. `security_policies` are
+/// there too if `peer_cidrs` say too little of them.
 pub(super) fn before(changes: &Changes, tunnel: &Tunnel, fingerprints: &FingerprintKey) -> Changes {
     let mut members = Map::new();
-    for (pointer, asked) in fields(changes) {
-        let Some(value) = observed(&pointer, asked, tunnel, Some(fingerprints)) else { continue };
+    for (pointer, _) in changes.fields() {
+        let Some(value) = observed(&pointer, tunnel, Some(fingerprints)) else { continue };
         match pointer[1..].split_once('/') {
             None => {
                 members.insert(pointer[1..].to_owned(), value);
@@ -101,7 +88,22 @@ pub(super) fn before(changes: &Changes, tunnel: &Tunnel, fingerprints: &Fingerpr
             }
         }
     }
+    // `peer_cidrs` joins every range of one side with every range of the other. Where the tunnel's policies did not, only
+    // the policies can be put back.
+    if members.contains_key("peer_cidrs")
+        && let Some(policies) = tunnel.security_policies.as_ref().filter(|policies| !is_product(policies))
+    {
+        members.insert("security_policies".into(), json!(policies));
+    }
     members.into()
+}
+
+/// True if the policies join every range of one side with every range of the other.
+fn is_product(policies: &[ShownPolicy]) -> bool {
+    let pairs = pairs(&json!(policies));
+    let local: BTreeSet<&String> = pairs.iter().map(|(local, _)| local).collect();
+    let peer: BTreeSet<&String> = pairs.iter().map(|(_, peer)| peer).collect();
+    local.len() * peer.len() == pairs.len()
 }
 
 /// Which fields of a change tell whether it happened.
@@ -115,9 +117,9 @@ pub(super) struct Telling {
 
 /// The fields whose requested value was other than the one before: only they can show that the change happened.
 pub(super) fn telling(changes: &Changes, before: &Changes) -> Telling {
-    let before: BTreeMap<String, &Value> = fields(before).into_iter().collect();
+    let before: BTreeMap<String, &Value> = before.fields().collect();
     let mut telling = Telling::default();
-    for (pointer, asked) in fields(changes) {
+    for (pointer, asked) in changes.fields() {
         match before.get(&pointer).and_then(|before| is_same(&pointer, asked, before)) {
             Some(false) => telling.fields.insert(pointer),
             Some(true) => false,
@@ -127,13 +129,8 @@ pub(super) fn telling(changes: &Changes, before: &Changes) -> Telling {
     telling
 }
 
-/// The value of a field, in the form of a patch where there is one.
-fn observed(
-    pointer: &str,
-    asked: &Value,
-    tunnel: &Tunnel,
-    fingerprints: Option<&FingerprintKey>,
-) -> Option<Value> {
+/// The value of a field, in the form of a patch where there is one; `None` if the cloud does not show it.
+fn observed(pointer: &str, tunnel: &Tunnel, fingerprints: Option<&FingerprintKey>) -> Option<Value> {
     match pointer {
         "/name" => tunnel.name.as_ref().map(|name| json!(name)),
         "/pre_shared_key" => {
@@ -141,70 +138,29 @@ fn observed(
             Some(fingerprints.masked(key))
         }
         "/peer_cidrs" => tunnel.peer_cidrs.as_ref().map(|cidrs| json!(cidrs)),
-        // The cloud shows all ranges of either side, not which rule joins which.
-        "/security_policies" => {
-            let (local, peer) = tunnel.local_cidrs.as_ref().zip(tunnel.peer_cidrs.as_ref())?;
-            Some(json!({"local_cidrs": local, "peer_cidrs": peer}))
-        }
+        "/security_policies" => match &tunnel.security_policies {
+            Some(policies) => Some(json!(policies)),
+            // API 2.0 shows all ranges of either side, not which rule joins which.
+            None => {
+                let (local, peer) = tunnel.local_cidrs.as_ref().zip(tunnel.peer_cidrs.as_ref())?;
+                Some(json!({"local_cidrs": local, "peer_cidrs": peer}))
+            }
+        },
+        "/negotiation_type" => tunnel.negotiation_type.as_ref().map(|word| json!(word)),
+        "/customer_gateway_id" => tunnel.customer_gateway_id.as_ref().map(|id| json!(id)),
         _ => {
             let (group, name) = pointer[1..].split_once('/')?;
-            match group {
-                "ike" => ike(name, asked, &tunnel.ike),
-                "ipsec" => setting(asked, ipsec(name, &tunnel.ipsec)?),
-                _ => None,
-            }
+            let group = match group {
+                "ike" => json!(IkeView::from(&tunnel.ike)),
+                "ipsec" => json!(IpsecView::from(&tunnel.ipsec)),
+                "dpd" => json!(DpdView::from(&tunnel.dpd)),
+                "health_check" => json!(HealthCheckView::from(&tunnel.health_check)),
+                "bgp" => json!(BgpView::from(&tunnel.bgp)),
+                _ => return None,
+            };
+            group.get(name).filter(|value| !value.is_null()).cloned()
         }
     }
-}
-
-/// A setting that is one word or number, in whatever letter case and form the cloud writes it.
-fn setting(asked: &Value, text: &Option<String>) -> Option<Value> {
-    let text = text.as_ref()?;
-    Some(match asked {
-        // Numbers come as texts.
-        Value::Number(_) => text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number)),
-        _ => json!(text.to_lowercase()),
-    })
-}
-
-fn ike(name: &str, asked: &Value, tunnel: &IkeSettings) -> Option<Value> {
-    let text = match name {
-        "encryption_algorithm" => &tunnel.encryption_algorithm,
-        "authentication_algorithm" => &tunnel.authentication_algorithm,
-        "exchange_mode" => &tunnel.exchange_mode,
-        "dh_group" => &tunnel.dh_group,
-        "sa_lifetime_seconds" => &tunnel.sa_lifetime_seconds,
-        "local_identity" => {
-            return identity([&tunnel.local_identity, &tunnel.local_address, &tunnel.local_fqdn]);
-        }
-        "remote_identity" => {
-            return identity([&tunnel.remote_identity, &tunnel.remote_address, &tunnel.remote_fqdn]);
-        }
-        _ => return None,
-    };
-    setting(asked, text)
-}
-
-fn identity([kind, address, fqdn]: [&Option<String>; 3]) -> Option<Value> {
-    kind.as_ref()?;
-    let mut members = Map::new();
-    for (member, text) in [("type", kind), ("address", address), ("fqdn", fqdn)] {
-        if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
-            members.insert(member.into(), json!(text.to_lowercase()));
-        }
-    }
-    Some(Value::Object(members))
-}
-
-fn ipsec<'a>(name: &str, tunnel: &'a IpsecSettings) -> Option<&'a Option<String>> {
-    Some(match name {
-        "encryption_algorithm" => &tunnel.encryption_algorithm,
-        "integrity_algorithm" => &tunnel.integrity_algorithm,
-        "sa_lifetime_seconds" => &tunnel.sa_lifetime_seconds,
-        "sa_lifetime_kilobytes" => &tunnel.sa_lifetime_kilobytes,
-        "pfs_dh_group" => &tunnel.pfs_dh_group,
-        _ => return None,
-    })
 }
 
 /// Whether an observed value is the requested one; `None` if it shows too little.
@@ -212,28 +168,48 @@ fn is_same(pointer: &str, asked: &Value, observed: &Value) -> Option<bool> {
     match pointer {
         "/peer_cidrs" => Some(ranges(&texts(observed)) == ranges(&texts(asked))),
         "/security_policies" => policies(asked, observed),
-        "/ike/local_identity" | "/ike/remote_identity" => {
-            // An address that was not requested is the gateway's own: there is nothing to compare it with.
-            let members = asked.as_object()?;
-            Some(members.iter().all(|(member, asked)| {
-                let asked = asked.as_str().map(str::to_lowercase);
-                observed.get(member).and_then(Value::as_str).map(str::to_owned) == asked
-            }))
-        }
-        _ => Some(observed == asked),
+        "/bgp/tunnel_cidr" => Some(ranges(&[text(observed)?]) == ranges(&[text(asked)?])),
+        // An address that was not requested is the gateway's own: there is nothing to compare it with.
+        "/ike/local_identity" | "/ike/remote_identity" => Some(
+            asked
+                .as_object()?
+                .iter()
+                .all(|(member, asked)| observed.get(member).is_some_and(|value| is_same_word(asked, value))),
+        ),
+        "/name" | "/pre_shared_key" | "/customer_gateway_id" => Some(observed == asked),
+        _ => Some(is_same_word(asked, observed)),
     }
 }
 
-/// Ranges of both sides are enough to see that something is wrong, and enough to see that all is right where one side
-/// has a single range.
+/// Letter case does not matter in words, domain names and addresses.
+fn is_same_word(asked: &Value, observed: &Value) -> bool {
+    match (asked, observed) {
+        (Value::String(asked), Value::String(observed)) => asked.to_lowercase() == observed.to_lowercase(),
+        _ => asked == observed,
+    }
+}
+
+/// Pairs tell whether they are the requested ones. Ranges of both sides are enough to see that something is wrong, and
+/// enough to see that all is right where one side has a single range.
 fn policies(asked: &Value, observed: &Value) -> Option<bool> {
-    let rules: Vec<&Value> = asked.as_array().into_iter().flatten().collect();
-    let local: Vec<String> = rules.iter().filter_map(|rule| text(&rule["local_cidr"])).collect();
-    let peer: Vec<String> = rules.iter().flat_map(|rule| texts(&rule["peer_cidrs"])).collect();
-    let (local, peer) = (ranges(&local), ranges(&peer));
+    let asked = pairs(asked);
+    if observed.is_array() {
+        return Some(pairs(observed) == asked);
+    }
+    let local: BTreeSet<String> = asked.iter().map(|(local, _)| local.clone()).collect();
+    let peer: BTreeSet<String> = asked.iter().map(|(_, peer)| peer.clone()).collect();
     let same =
         ranges(&texts(&observed["local_cidrs"])) == local && ranges(&texts(&observed["peer_cidrs"])) == peer;
     (!same || local.len() == 1 || peer.len() == 1).then_some(same)
+}
+
+/// The pairs of networks of a list of policies: how the list groups them does not matter.
+fn pairs(policies: &Value) -> BTreeSet<(String, String)> {
+    let pairs = policies.as_array().into_iter().flatten().flat_map(|policy| {
+        let local = text(&policy["local_cidr"]).map(|local| network(&local)).unwrap_or_default();
+        texts(&policy["peer_cidrs"]).into_iter().map(move |peer| (local.clone(), network(&peer)))
+    });
+    pairs.collect()
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -244,15 +220,14 @@ fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(text).collect()
 }
 
-/// Ranges as a set of networks: order, repetition and host bits do not matter. A text that is no range stays as it is.
+/// Ranges as a set of networks: order and repetition do not matter.
 fn ranges(texts: &[String]) -> BTreeSet<String> {
-    texts
-        .iter()
-        .map(|text| match text.parse::<Ipv4Cidr>() {
-            Ok(range) => range.network().to_string(),
-            Err(_) => text.clone(),
-        })
-        .collect()
+    texts.iter().map(|text| network(text)).collect()
+}
+
+/// A range without its host bits. A text that is no range stays as it is.
+fn network(text: &str) -> String {
+    text.parse::<Ipv4Cidr>().map_or_else(|_| text.to_owned(), |range| range.network().to_string())
 }
 
 #[cfg(test)]

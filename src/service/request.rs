@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::etag::Precondition;
 use crate::domain::event::Origin;
+use crate::domain::fault::Fault;
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{ErrorCode, Operation, OperationError, OperationId};
 use crate::domain::patch::Patch;
@@ -62,6 +63,9 @@ pub enum ModifyError {
     /// The first request under this `Idempotency-Key` is still being sent.
     #[error("the first request with this Idempotency-Key is still being sent")]
     KeyInFlight(OperationId),
+    /// The patch does not fit the tunnel.
+    #[error("the patch does not fit the tunnel")]
+    Invalid(Vec<Fault>),
     /// The call budget or the read of the tunnel refused the change.
     #[error("{}", error.detail)]
     Refused {

@@ -34,6 +34,11 @@ pub fn change(patch: Value) -> TunnelChange {
         ranges: patch.ranges,
         ike: None,
         ipsec: None,
+        dpd: None,
+        negotiation_type: None,
+        health_check: None,
+        customer_gateway_id: None,
+        bgp: None,
     }
 }
 

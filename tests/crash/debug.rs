@@ -48,6 +48,11 @@ fn nothing_that_carries_a_secret_shows_it() {
         ranges: patch.ranges.clone(),
         ike: None,
         ipsec: None,
+        dpd: None,
+        negotiation_type: None,
+        health_check: None,
+        customer_gateway_id: None,
+        bgp: None,
     };
     let actor = Actor { name: "netops-ci".into(), id: Some("1".into()), kind: ActorKind::ApiKey };
     let principal = Principal { id: "1".into(), actor, grants: Vec::new(), expires_at: None };

@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use crate::cloud::answer::{Answer, text};
-use crate::domain::ike::IkeSettings;
-use crate::domain::ipsec::IpsecSettings;
+use crate::domain::ike::{
+    DhGroup, ExchangeMode, IdentityType, IkeAuthentication, IkeEncryption, IkeSettings,
+};
+use crate::domain::ipsec::{IpsecEncryption, IpsecIntegrity, IpsecSettings, PfsDhGroup};
 use crate::domain::tunnel::{Connectivity, Reported, Tunnel, TunnelStatus};
-
-use super::wire::NONE;
+use crate::domain::wire_words::WireWords;
 
 /// Reads one entry of `data`.
 pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
@@ -28,6 +29,9 @@ pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
         created_at: first(&["createTime"]),
         ike: ike(record(entry, &["IKEArr", "IKESet"])),
         ipsec: ipsec(record(entry, &["IPSECArr", "IPsecArr", "IPsecSet"])),
+        customer_gateway_id: said(&["unUserGwId"]),
+        // The rest is shown by API 3.0 only.
+        ..Tunnel::default()
     }
 }
 
@@ -85,43 +89,35 @@ fn field(record: &Value, name: &str) -> Option<String> {
     record.get(name).and_then(text).filter(|text| !text.is_empty())
 }
 
-fn word(record: &Value, name: &str) -> Option<String> {
-    field(record, name).map(|word| word.to_ascii_lowercase())
+/// A setting in our word.
+fn word<T: WireWords>(record: &Value, name: &str) -> Option<String> {
+    field(record, name).map(|text| T::setting(&text))
 }
 
 fn ike(record: &Value) -> IkeSettings {
     IkeSettings {
-        encryption_algorithm: word(record, "propoEncryAlgorithm"),
-        authentication_algorithm: word(record, "propoAuthenAlgorithm").map(sha),
-        exchange_mode: word(record, "exchangeMode"),
-        local_identity: word(record, "localIdentity"),
+        version: None,
+        encryption_algorithm: word::<IkeEncryption>(record, "propoEncryAlgorithm"),
+        authentication_algorithm: word::<IkeAuthentication>(record, "propoAuthenAlgorithm"),
+        exchange_mode: word::<ExchangeMode>(record, "exchangeMode"),
+        local_identity: word::<IdentityType>(record, "localIdentity"),
         local_address: field(record, "localAddress"),
         local_fqdn: field(record, "localFqdnName"),
-        remote_identity: word(record, "remoteIdentity"),
+        remote_identity: word::<IdentityType>(record, "remoteIdentity"),
         remote_address: field(record, "remoteAddress"),
         remote_fqdn: field(record, "remoteFqdnName"),
-        dh_group: word(record, "dhGroupName"),
+        dh_group: word::<DhGroup>(record, "dhGroupName"),
         sa_lifetime_seconds: field(record, "ikeSaLifetimeSeconds"),
     }
 }
 
 fn ipsec(record: &Value) -> IpsecSettings {
-    let integrity = word(record, "integrityAlgorith").or_else(|| word(record, "integrityAlgorithm"));
+    let integrity = |name| word::<IpsecIntegrity>(record, name);
     IpsecSettings {
-        encryption_algorithm: word(record, "encryptAlgorithm").map(none),
-        integrity_algorithm: integrity.map(sha),
+        encryption_algorithm: word::<IpsecEncryption>(record, "encryptAlgorithm"),
+        integrity_algorithm: integrity("integrityAlgorith").or_else(|| integrity("integrityAlgorithm")),
         sa_lifetime_seconds: field(record, "ipsecSaLifetimeSeconds"),
         sa_lifetime_kilobytes: field(record, "ipsecSaLifetimeTraffic"),
-        pfs_dh_group: word(record, "pfsDhGroup").map(none),
+        pfs_dh_group: word::<PfsDhGroup>(record, "pfsDhGroup"),
     }
-}
-
-/// `sha1` in answers is `sha` in calls.
-fn sha(word: String) -> String {
-    if word == "sha1" { "sha".into() } else { word }
-}
-
-/// The cloud's text `null` is our `none`.
-fn none(word: String) -> String {
-    if word == NONE { "none".into() } else { word }
 }

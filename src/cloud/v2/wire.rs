@@ -1,14 +1,19 @@
 //! A change as the parameters of `ModifyVpnConnEx`, in both styles that the cloud's documents show.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use secrecy::zeroize::Zeroize;
 
+use crate::domain::api::Api;
 use crate::domain::ids::TunnelPath;
-use crate::domain::ike::IkeSettings;
-use crate::domain::ipsec::IpsecSettings;
-use crate::domain::patch::{Ranges, RequiredRanges, Requirements};
+use crate::domain::ike::{
+    DhGroup, ExchangeMode, IdentityType, IkeAuthentication, IkeEncryption, IkeSettings,
+};
+use crate::domain::ipsec::{IpsecEncryption, IpsecIntegrity, IpsecSettings, PfsDhGroup};
+use crate::domain::patch::{Ranges, Requirements};
 use crate::domain::policy::SecurityPolicy;
+use crate::domain::wire_words::WireWords;
 use crate::domain::words::words;
 use crate::service::cloud::TunnelChange;
 
@@ -28,12 +33,9 @@ impl ParamStyle {
     /// without the other.
     #[must_use]
     pub fn requirements(self) -> Requirements {
-        Requirements { ranges: RequiredRanges::ExactlyOne, groups_go_together: self == Self::Plain }
+        Requirements { api: Api::V2, groups_go_together: self == Self::Plain }
     }
 }
-
-/// The cloud's word for "no encryption" and "no perfect forward secrecy": a text, not JSON's null.
-pub(super) const NONE: &str = "null";
 
 /// The action that changes a tunnel.
 pub(super) const MODIFY: &str = "ModifyVpnConnEx";
@@ -139,17 +141,17 @@ fn put_ike(params: &mut Params, ike: &IkeSettings, style: ParamStyle) {
         ParamStyle::Plain => "IKESet",
     };
     let fields = [
-        ("propoEncryAlgorithm", &ike.encryption_algorithm),
-        ("propoAuthenAlgorithm", &ike.authentication_algorithm),
-        ("exchangeMode", &ike.exchange_mode),
-        ("localIdentity", &ike.local_identity),
-        ("localAddress", &ike.local_address),
-        ("localFqdnName", &ike.local_fqdn),
-        ("remoteIdentity", &ike.remote_identity),
-        ("remoteAddress", &ike.remote_address),
-        ("remoteFqdnName", &ike.remote_fqdn),
-        ("dhGroupName", &ike.dh_group),
-        ("ikeSaLifetimeSeconds", &ike.sa_lifetime_seconds),
+        ("propoEncryAlgorithm", word::<IkeEncryption>(&ike.encryption_algorithm)),
+        ("propoAuthenAlgorithm", word::<IkeAuthentication>(&ike.authentication_algorithm)),
+        ("exchangeMode", word::<ExchangeMode>(&ike.exchange_mode)),
+        ("localIdentity", word::<IdentityType>(&ike.local_identity)),
+        ("localAddress", verbatim(&ike.local_address)),
+        ("localFqdnName", verbatim(&ike.local_fqdn)),
+        ("remoteIdentity", word::<IdentityType>(&ike.remote_identity)),
+        ("remoteAddress", verbatim(&ike.remote_address)),
+        ("remoteFqdnName", verbatim(&ike.remote_fqdn)),
+        ("dhGroupName", word::<DhGroup>(&ike.dh_group)),
+        ("ikeSaLifetimeSeconds", verbatim(&ike.sa_lifetime_seconds)),
     ];
     for (field, value) in fields {
         params.put_if(format!("{set}.{field}"), value.as_deref());
@@ -161,22 +163,23 @@ fn put_ipsec(params: &mut Params, ipsec: &IpsecSettings, style: ParamStyle) {
         ParamStyle::Indexed => ("IPsecSet.0", "encryptAlgorithm"),
         ParamStyle::Plain => ("IPsecSet", "IKESet.encryptAlgorithm"),
     };
-    params.put_if(encryption, ipsec.encryption_algorithm.as_deref().map(cloud_word));
+    params.put_if(encryption, word::<IpsecEncryption>(&ipsec.encryption_algorithm).as_deref());
     let fields = [
-        ("integrityAlgorith", &ipsec.integrity_algorithm),
-        ("ipsecSaLifetimeSeconds", &ipsec.sa_lifetime_seconds),
-        ("ipsecSaLifetimeTraffic", &ipsec.sa_lifetime_kilobytes),
-        ("pfsDhGroup", &ipsec.pfs_dh_group),
+        ("integrityAlgorith", word::<IpsecIntegrity>(&ipsec.integrity_algorithm)),
+        ("ipsecSaLifetimeSeconds", verbatim(&ipsec.sa_lifetime_seconds)),
+        ("ipsecSaLifetimeTraffic", verbatim(&ipsec.sa_lifetime_kilobytes)),
+        ("pfsDhGroup", word::<PfsDhGroup>(&ipsec.pfs_dh_group)),
     ];
     for (field, value) in fields {
-        params.put_if(format!("{set}.{field}"), value.as_deref().map(cloud_word));
+        params.put_if(format!("{set}.{field}"), value.as_deref());
     }
 }
 
-/// Our `none` is the cloud's text `null`.
-fn cloud_word(word: &str) -> &str {
-    match word {
-        "none" => NONE,
-        word => word,
-    }
+/// A setting in API 2.0's form.
+fn word<T: WireWords>(setting: &Option<String>) -> Option<Cow<'_, str>> {
+    setting.as_deref().map(|setting| T::wire_of(setting, Api::V2))
+}
+
+fn verbatim(setting: &Option<String>) -> Option<Cow<'_, str>> {
+    setting.as_deref().map(Cow::Borrowed)
 }

@@ -1,17 +1,19 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::changes::Changes;
+use crate::domain::fingerprint::FingerprintKey;
 
-const ONE: Requirements = Requirements { ranges: RequiredRanges::ExactlyOne, groups_go_together: false };
-const AT_MOST_ONE: Requirements = Requirements { ranges: RequiredRanges::AtMostOne, ..ONE };
+const V2: Requirements = Requirements { api: Api::V2, groups_go_together: false };
+const V3: Requirements = Requirements { api: Api::V3, ..V2 };
 
 fn faults(document: Value) -> Vec<(String, &'static str)> {
-    faults_under(ONE, document)
+    faults_under(V2, document)
 }
 
 fn faults_under(requirements: Requirements, document: Value) -> Vec<(String, &'static str)> {
     match Patch::parse(&document, requirements) {
-        Ok(_) => Vec::new(),
+        Ok(patch) => patch.outside.into_iter().map(|f| (f.pointer, f.code)).collect(),
         Err(faults) => faults.into_iter().map(|f| (f.pointer, f.code)).collect(),
     }
 }
@@ -37,16 +39,16 @@ fn every_field_of_the_table_is_read() -> Result<(), Vec<Fault>> {
             "sa_lifetime_kilobytes": 2560, "pfs_dh_group": "none"
         }
     });
-    let patch = Patch::parse(&document, ONE)?;
+    let patch = Patch::parse(&document, V2)?;
     assert_eq!(patch.name.as_ref().map(TunnelName::as_str), Some("hq"));
     assert!(matches!(&patch.ranges, Some(Ranges::SecurityPolicies(p)) if p[0].peer_cidrs.len() == 2));
     let ike = patch.ike.unwrap_or_default();
-    assert!(ike.is_whole());
-    assert_eq!(ike.local_identity, Some(Identity::Address(None)));
+    assert_eq!(ike.missing(Api::V2), None);
+    assert_eq!((ike.local_identity.as_deref(), ike.local_address), (Some("address"), None));
     let ipsec = patch.ipsec.unwrap_or_default();
-    assert!(ipsec.is_whole());
-    assert_eq!(ipsec.encryption_algorithm, Some(IpsecEncryption::None));
-    assert_eq!(ipsec.integrity_algorithm, Some(IpsecIntegrity::Sha));
+    assert_eq!(ipsec.missing(), None);
+    assert_eq!(ipsec.encryption_algorithm.as_deref(), Some("none"));
+    assert_eq!(ipsec.integrity_algorithm.as_deref(), Some("sha"));
     Ok(())
 }
 
@@ -60,16 +62,17 @@ fn every_fault_is_reported_at_once() {
         })),
         [
             at("/surprise~1~0", "unknown_field"),
-            at("/name", "invalid"),
             at("/pre_shared_key", "invalid"),
             at("/peer_cidrs/1", "invalid_cidr"),
             at("/peer_cidrs/2", "wrong_type"),
             at("/ike/remote_identity/address", "required"),
+            at("/ipsec/sa_lifetime_seconds", "out_of_range"),
+            at("/ipsec/pfs_dh_group", "wrong_type"),
+            // The tunnel may have these, so they come last.
+            at("/name", "invalid"),
             at("/ike/dh_group", "unknown_value"),
             at("/ike/sa_lifetime_seconds", "out_of_range"),
-            at("/ipsec/sa_lifetime_seconds", "out_of_range"),
             at("/ipsec/sa_lifetime_kilobytes", "out_of_range"),
-            at("/ipsec/pfs_dh_group", "wrong_type"),
         ]
     );
 }
@@ -98,13 +101,13 @@ fn exactly_one_kind_of_ranges() {
 
 #[test]
 fn ranges_may_be_left_out_where_the_api_does_not_require_them() -> Result<(), Vec<Fault>> {
-    assert_eq!(Patch::parse(&json!({"name": "hq"}), AT_MOST_ONE)?.ranges, None);
-    assert_eq!(faults_under(AT_MOST_ONE, json!({})), [at("", "empty")]);
+    assert_eq!(Patch::parse(&json!({"name": "hq"}), V3)?.ranges, None);
+    assert_eq!(faults_under(V3, json!({})), [at("", "empty")]);
     let both = json!({
         "peer_cidrs": ["10.0.0.0/8"],
         "security_policies": [{"local_cidr": "10.0.0.0/8", "peer_cidrs": ["10.0.0.0/8"]}]
     });
-    assert_eq!(faults_under(AT_MOST_ONE, both), [at("", "conflicting_ranges")]);
+    assert_eq!(faults_under(V3, both), [at("", "conflicting_ranges")]);
     Ok(())
 }
 
@@ -141,9 +144,124 @@ fn limits_themselves_are_allowed() {
 }
 
 #[test]
+fn words_are_read_in_any_letter_case_and_kept_in_ours() -> Result<(), Vec<Fault>> {
+    let patch = Patch::parse(
+        &json!({"peer_cidrs": ["10.0.0.0/8"],
+            "ike": {"encryption_algorithm": "AES-CBC-128", "authentication_algorithm": "SHA1", "dh_group": "Group14",
+                    "local_identity": {"type": "FQDN", "fqdn": "Hq.example"}},
+            "ipsec": {"encryption_algorithm": "NULL", "integrity_algorithm": "Sha", "pfs_dh_group": "DH-GROUP5"}}),
+        V2,
+    )?;
+    assert_eq!(patch.outside, []);
+    let (ike, ipsec) = (patch.ike.unwrap_or_default(), patch.ipsec.unwrap_or_default());
+    assert_eq!(ike.encryption_algorithm.as_deref(), Some("aes-cbc-128"));
+    assert_eq!(ike.authentication_algorithm.as_deref(), Some("sha"));
+    assert_eq!(ike.dh_group.as_deref(), Some("group14"));
+    assert_eq!(
+        (ike.local_identity.as_deref(), ike.local_fqdn.as_deref()),
+        (Some("fqdn"), Some("Hq.example"))
+    );
+    assert_eq!(ipsec.encryption_algorithm.as_deref(), Some("none"));
+    assert_eq!(ipsec.integrity_algorithm.as_deref(), Some("sha"));
+    assert_eq!(ipsec.pfs_dh_group.as_deref(), Some("dh-group5"));
+    Ok(())
+}
+
+#[test]
+fn a_whole_number_may_have_a_fraction_of_zero() -> Result<(), Vec<Fault>> {
+    let with =
+        |seconds: Value| json!({"peer_cidrs": ["10.0.0.0/8"], "ike": {"sa_lifetime_seconds": seconds}});
+    for seconds in ["86400", "86400.0", "8.64e4"] {
+        let document = with(serde_json::from_str(seconds).unwrap_or_default());
+        let ike = Patch::parse(&document, V2)?.ike.unwrap_or_default();
+        assert_eq!(ike.sa_lifetime_seconds.as_deref(), Some("86400"), "{seconds}");
+    }
+    for odd in [json!(86400.5), json!(-86400.0), json!(1e300), json!(-0.5)] {
+        assert_eq!(faults(with(odd.clone())), [at("/ike/sa_lifetime_seconds", "out_of_range")], "{odd}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_field_of_api_3_is_read() -> Result<(), Vec<Fault>> {
+    let document = json!({
+        "ike": {"version": "ikev2", "encryption_algorithm": "aes-gcm-256", "authentication_algorithm": "sha-512",
+                "dh_group": "group21"},
+        "ipsec": {"encryption_algorithm": "sm4", "integrity_algorithm": "sm3", "pfs_dh_group": "dh-group19",
+                  "sa_lifetime_kilobytes": 4_294_967_295_u64},
+        "dpd": {"enabled": true, "timeout_seconds": 30, "action": "restart"},
+        "negotiation_type": "flow-trigger",
+        "health_check": {"enabled": true, "local_ip": "169.254.128.1", "remote_ip": "169.254.128.2",
+                         "interval_ms": 5000, "timeout_ms": 10, "failure_threshold": 8},
+        "customer_gateway_id": "cgw-mgp33pll",
+        "bgp": {"tunnel_cidr": "169.254.129.0/30", "local_ip": "169.254.129.1", "remote_ip": "169.254.129.2"}
+    });
+    let patch = Patch::parse(&document, V3)?;
+    assert_eq!(patch.outside, []);
+    let changes = Changes::of(&patch, &FingerprintKey::derive(b"test"));
+    assert_eq!(json!(changes), document, "changes have every field, in the form of the patch");
+    Ok(())
+}
+
+#[test]
+fn what_api_2_can_not_carry_is_a_fault_of_its_own() {
+    let document = json!({
+        "peer_cidrs": ["10.0.0.0/8"],
+        "ike": {"version": "ikev2", "encryption_algorithm": "sm4", "dh_group": "group19"},
+        "ipsec": {"integrity_algorithm": "sha-256", "sa_lifetime_kilobytes": 604_801},
+        "dpd": {"enabled": true}, "negotiation_type": "active", "health_check": {}, "customer_gateway_id": 1,
+        "bgp": null
+    });
+    assert_eq!(
+        faults(document),
+        [
+            at("/ike/version", "needs_api_3"),
+            at("/dpd", "needs_api_3"),
+            at("/negotiation_type", "needs_api_3"),
+            at("/health_check", "needs_api_3"),
+            at("/customer_gateway_id", "needs_api_3"),
+            at("/bgp", "needs_api_3"),
+            at("/ike/encryption_algorithm", "needs_api_3"),
+            at("/ike/dh_group", "needs_api_3"),
+            at("/ipsec/integrity_algorithm", "needs_api_3"),
+            at("/ipsec/sa_lifetime_kilobytes", "out_of_range"),
+        ]
+    );
+}
+
+#[test]
+fn the_new_groups_have_rules_of_their_own() {
+    assert_eq!(
+        faults_under(
+            V3,
+            json!({
+                "dpd": {"enabled": 1, "timeout_seconds": 0, "action": "hold"}, "negotiation_type": "flow trigger",
+                "health_check": {"local_ip": "::1", "interval_ms": 999, "timeout_ms": 5001, "failure_threshold": 9},
+                "customer_gateway_id": "a b", "bgp": {"tunnel_cidr": "169.254.129.0/29", "local_ip": "169.254.129.1"}
+            })
+        ),
+        [
+            at("/dpd/enabled", "wrong_type"),
+            at("/health_check/local_ip", "invalid"),
+            at("/customer_gateway_id", "invalid"),
+            at("/bgp/remote_ip", "required"),
+            at("/bgp/tunnel_cidr", "invalid"),
+            at("/dpd/timeout_seconds", "out_of_range"),
+            at("/dpd/action", "unknown_value"),
+            at("/negotiation_type", "unknown_value"),
+            at("/health_check/interval_ms", "out_of_range"),
+            at("/health_check/timeout_ms", "out_of_range"),
+            at("/health_check/failure_threshold", "out_of_range"),
+        ]
+    );
+    let bgp = json!({"bgp": {"tunnel_cidr": "169.254.129.2/30", "local_ip": "169.254.129.1", "remote_ip": "169.254.129.4"}});
+    assert_eq!(faults_under(V3, bgp), [at("/bgp/remote_ip", "outside_tunnel_cidr")]);
+}
+
+#[test]
 fn no_fault_repeats_a_secret() {
     let document = json!({"pre_shared_key": "canary\u{7}", "peer_cidrs": ["10.0.0.0/8"]});
-    let Err(faults) = Patch::parse(&document, ONE) else {
+    let Err(faults) = Patch::parse(&document, V2) else {
         panic!("a control character is not printable");
     };
     assert!(!format!("{faults:?}").contains("canary"));

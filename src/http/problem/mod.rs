@@ -183,6 +183,7 @@ impl From<ModifyError> for Problem {
                 Self::of(ProblemType::IdempotencyKeyUnverifiable).with_operation(id)
             }
             ModifyError::ReasonRequired => Self::of(ProblemType::ReasonRequired),
+            ModifyError::Invalid(faults) => Self::of(ProblemType::InvalidPatch).with_errors(faults),
             ModifyError::Refused { error, retry_after } => {
                 Self::of_error(&error, seconds(retry_after).unwrap_or(RETRY_AFTER))
             }

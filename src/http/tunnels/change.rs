@@ -5,10 +5,11 @@ use std::time::Duration;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 
+use crate::domain::api::Api;
 use crate::domain::etag::Precondition;
 use crate::domain::ids::VpcId;
 use crate::domain::operation::{Operation, State};
-use crate::domain::patch::{Patch, RequiredRanges, Requirements};
+use crate::domain::patch::{Patch, Requirements};
 use crate::domain::principal::VpcScope;
 use crate::service::modify::{Modified, Modify, ModifyError};
 
@@ -24,7 +25,7 @@ use crate::http::state::HttpState;
 const IDEMPOTENT_REPLAYED: header::HeaderName = header::HeaderName::from_static("idempotent-replayed");
 
 /// What every version of the API requires.
-const UNKNOWN: Requirements = Requirements { ranges: RequiredRanges::AtMostOne, groups_go_together: false };
+const UNKNOWN: Requirements = Requirements { api: Api::V3, groups_go_together: false };
 
 pub async fn patch(
     call: Call,
@@ -50,7 +51,11 @@ pub async fn patch(
         Ok(Some(cloud)) => cloud.requirements(),
         Ok(None) | Err(_) => UNKNOWN,
     };
-    let patch = Patch::parse(&document, requirements).map_err(|more| faults.extend(more)).ok();
+    let mut patch = Patch::parse(&document, requirements).map_err(|more| faults.extend(more)).ok();
+    if tunnel.is_none() {
+        // No tunnel could excuse them.
+        faults.extend(patch.iter_mut().flat_map(|patch| patch.outside.drain(..)));
+    }
     body::wipe(document);
     let cloud = cloud.map_err(ModifyError::from)?;
     let (Some(tunnel), Some(cloud), Some(patch), true) = (tunnel, cloud, patch, faults.is_empty()) else {

@@ -79,8 +79,9 @@ pub fn get_tunnel() {}
 /// Change a tunnel
 ///
 /// Sends the change to the cloud once, and follows it to its end in the background. The answer is the operation; poll it,
-/// stream it, or wait for its end with `Prefer: wait=N`. Absent fields stay unchanged. Exactly one of `peer_cidrs` and
-/// `security_policies` is required: the cloud requires one of them in every change.
+/// stream it, or wait for its end with `Prefer: wait=N`. Absent fields stay unchanged. With an account of API 2.0 exactly one
+/// of `peer_cidrs` and `security_policies` is required: that API requires one of them in every change. A field or value that
+/// only API 3.0 has is a 422 with the fault `needs_api_3` there.
 #[utoipa::path(patch, path = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}", tag = "tunnels",
     operation_id = "patch_tunnel",
     security(("bearer" = ["tunnels:write"])),
@@ -120,7 +121,10 @@ fn tunnel() -> Value {
         "peer_address": "203.0.113.20", "created_at": "2018-01-31 08:00:00",
         "pre_shared_key": {"hmac_sha256": FINGERPRINT},
         "local_cidrs": ["10.0.0.0/16"], "peer_cidrs": ["172.16.0.0/16"],
+        "security_policies": null, "dpd": null, "negotiation_type": null, "health_check": null,
+        "customer_gateway_id": "cgw-mgp33pll", "bgp": null,
         "ike": {
+            "version": null,
             "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",
             "local_identity": {"type": "address", "address": "203.0.113.10"},
             "remote_identity": {"type": "address", "address": "203.0.113.20"},

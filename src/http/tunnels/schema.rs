@@ -8,17 +8,40 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Object, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::ike::{self, DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, MAX_FQDN_LENGTH};
+use crate::domain::api::Api;
+use crate::domain::bgp::TUNNEL_PREFIX;
+use crate::domain::dpd::{self, DpdAction};
+use crate::domain::health_check;
+use crate::domain::ids::ID_PATTERN;
+use crate::domain::ike::{
+    self, DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, IkeVersion, MAX_FQDN_LENGTH,
+};
 use crate::domain::ipsec::{self, IpsecEncryption, IpsecIntegrity, PfsDhGroup};
 use crate::domain::name::MAX_NAME_LENGTH;
+use crate::domain::negotiation::NegotiationType;
 use crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH;
+use crate::domain::wire_words::WireWords;
 
-fn words(words: &[&str], description: &str) -> Value {
-    json!({"type": "string", "enum": words, "description": description})
+/// A word, with a second spelling that is accepted too, and the words that only API 3.0 has.
+fn words<T: WireWords>(description: &str, also: &[&str]) -> Value {
+    let all = T::words_of(Api::V3);
+    let old = T::words_of(Api::V2);
+    let new: Vec<String> =
+        all.iter().filter(|word| !old.contains(word)).map(|word| format!("`{word}`")).collect();
+    let needs = match new.as_slice() {
+        new if new.is_empty() || old.is_empty() => String::new(),
+        new => format!(" API 3.0 only: {}.", new.join(", ")),
+    };
+    let all = [all.as_slice(), also].concat();
+    json!({"type": "string", "enum": all, "description": format!("{description}{needs}")})
 }
 
-fn lifetime(range: &RangeInclusive<u32>, description: &str) -> Value {
+fn number(range: &RangeInclusive<u64>, description: &str) -> Value {
     json!({"type": "integer", "minimum": range.start(), "maximum": range.end(), "description": description})
+}
+
+fn address(description: &str) -> Value {
+    json!({"type": "string", "format": "ipv4", "description": description})
 }
 
 fn cidr() -> Value {
@@ -45,32 +68,77 @@ fn ike_schema() -> Value {
         "type": "object", "additionalProperties": false, "minProperties": 1,
         "description": "IKE (phase 1). The gateway completes a partial group with the tunnel's current values.",
         "properties": {
-            "encryption_algorithm": words(IkeEncryption::WORDS, "Encryption algorithm."),
-            "authentication_algorithm": words(IkeAuthentication::WORDS, "Authentication algorithm; `sha` is SHA-1."),
-            "exchange_mode": words(ExchangeMode::WORDS, "Exchange mode."),
+            "version": words::<IkeVersion>("Version of IKE. API 3.0 only.", &[]),
+            "encryption_algorithm": words::<IkeEncryption>("Encryption algorithm.", &[]),
+            "authentication_algorithm": words::<IkeAuthentication>(
+                "Authentication algorithm; `sha` and `sha1` are the same.", &["sha1"]),
+            "exchange_mode": words::<ExchangeMode>("Exchange mode.", &[]),
             "local_identity": identity("The identity of the gateway's side; without an address, the gateway's public IP.", false),
             "remote_identity": identity("The identity of the peer.", true),
-            "dh_group": words(DhGroup::WORDS, "Diffie-Hellman group."),
-            "sa_lifetime_seconds": lifetime(&ike::SA_LIFETIME_SECONDS, "Lifetime of the IKE SA, in seconds.")
+            "dh_group": words::<DhGroup>("Diffie-Hellman group.", &[]),
+            "sa_lifetime_seconds": number(&ike::SA_LIFETIME_SECONDS, "Lifetime of the IKE SA, in seconds.")
         }
     })
 }
 
 fn ipsec_schema() -> Value {
+    let kilobytes = format!(
+        "Lifetime of the IPsec SA, in kilobytes; with API 2.0 at most {}, or the value that the tunnel has.",
+        ipsec::sa_lifetime_kilobytes(Api::V2).end()
+    );
     json!({
         "type": "object", "additionalProperties": false, "minProperties": 1,
         "description": "IPsec (phase 2). The gateway completes a partial group with the tunnel's current values.",
         "properties": {
-            "encryption_algorithm": words(
-                &[IpsecEncryption::WORDS, &[ipsec::NONE_ALIAS]].concat(),
-                "Encryption algorithm; `none` (or the string `\"null\"`, the cloud's own word) disables encryption."),
-            "integrity_algorithm": words(
-                &[IpsecIntegrity::WORDS, &[ipsec::SHA_ALIAS]].concat(), "Integrity algorithm; `sha` and `sha1` are the same."),
-            "sa_lifetime_seconds": lifetime(&ipsec::SA_LIFETIME_SECONDS, "Lifetime of the IPsec SA, in seconds."),
-            "sa_lifetime_kilobytes": lifetime(&ipsec::SA_LIFETIME_KILOBYTES, "Lifetime of the IPsec SA, in kilobytes."),
-            "pfs_dh_group": words(
-                &[PfsDhGroup::WORDS, &[ipsec::NONE_ALIAS]].concat(),
-                "Diffie-Hellman group of perfect forward secrecy; `none` disables it.")
+            "encryption_algorithm": words::<IpsecEncryption>(
+                "Encryption algorithm; `none` (or the string `\"null\"`, the cloud's own word) disables encryption.", &["null"]),
+            "integrity_algorithm": words::<IpsecIntegrity>("Integrity algorithm; `sha` and `sha1` are the same.", &["sha1"]),
+            "sa_lifetime_seconds": number(&ipsec::SA_LIFETIME_SECONDS, "Lifetime of the IPsec SA, in seconds."),
+            "sa_lifetime_kilobytes": number(&ipsec::sa_lifetime_kilobytes(Api::V3), &kilobytes),
+            "pfs_dh_group": words::<PfsDhGroup>(
+                "Diffie-Hellman group of perfect forward secrecy; `none` disables it.", &["null"])
+        }
+    })
+}
+
+fn dpd_schema() -> Value {
+    json!({
+        "type": "object", "additionalProperties": false, "minProperties": 1,
+        "description": "Dead peer detection. API 3.0 only.",
+        "properties": {
+            "enabled": {"type": "boolean", "description": "Whether the gateway checks that the peer is alive."},
+            "timeout_seconds": number(&dpd::TIMEOUT_SECONDS, "Time without an answer after which the peer is dead, in seconds."),
+            "action": words::<DpdAction>("What the gateway does then: `clear` ends the session, `restart` negotiates again.", &[])
+        }
+    })
+}
+
+fn health_check_schema() -> Value {
+    json!({
+        "type": "object", "additionalProperties": false, "minProperties": 1,
+        "description": "Probes through the tunnel. API 3.0 only. The cloud keeps `interval_ms`, `timeout_ms` and \
+            `failure_threshold` together: the gateway completes them with the tunnel's current values, and a tunnel without \
+            them needs all three.",
+        "properties": {
+            "enabled": {"type": "boolean", "description": "Whether the cloud probes the tunnel."},
+            "local_ip": address("The cloud's end of the probe."),
+            "remote_ip": address("The peer's end of the probe."),
+            "interval_ms": number(&health_check::INTERVAL_MS, "Time between probes, in milliseconds."),
+            "timeout_ms": number(&health_check::TIMEOUT_MS, "Time limit of a probe, in milliseconds."),
+            "failure_threshold": number(&health_check::FAILURE_THRESHOLD, "Failed probes after which routes switch.")
+        }
+    })
+}
+
+fn bgp_schema() -> Value {
+    json!({
+        "type": "object", "additionalProperties": false, "required": ["tunnel_cidr", "local_ip", "remote_ip"],
+        "description": "The BGP session, always with all three fields. API 3.0 only.",
+        "properties": {
+            "tunnel_cidr": {"type": "string", "examples": ["169.254.129.0/30"],
+                            "description": format!("An IPv4 range of prefix length {TUNNEL_PREFIX}.")},
+            "local_ip": address("The cloud's address, inside `tunnel_cidr`."),
+            "remote_ip": address("The peer's address, inside `tunnel_cidr`.")
         }
     })
 }
@@ -81,20 +149,21 @@ pub fn tunnel_patch() -> Value {
         "type": "object",
         "additionalProperties": false,
         "minProperties": 1,
-        "description": "The fields to change (RFC 7396): absent fields stay unchanged, `null` is refused. The cloud \
-            requires exactly one of `peer_cidrs` and `security_policies` in every change.",
-        // Exactly one of the two, in keywords that client generators ignore.
+        "description": "The fields to change (RFC 7396): absent fields stay unchanged, `null` is refused. With an account of \
+            API 2.0 every change requires exactly one of `peer_cidrs` and `security_policies`; with API 3.0 both are \
+            optional, and never go together. Letter case does not matter in words. A value beyond the documented ones \
+            is accepted if the tunnel has it already.",
+        // At most one of the two, in keywords that client generators ignore.
         "if": {"required": ["peer_cidrs"]},
         "then": {"not": {"required": ["security_policies"]}},
-        "else": {"required": ["security_policies"]},
         "properties": {
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH,
-                     "description": "The tunnel's name; control characters are refused."},
+                     "description": "The tunnel's name; control characters, and characters that break lines or change the direction of text, are refused."},
             "pre_shared_key": {"type": "string", "format": "password", "writeOnly": true, "minLength": 1,
                                "maxLength": MAX_PRE_SHARED_KEY_LENGTH, "pattern": "^[ -~]+$",
                                "description": "Printable ASCII. Never shown again: answers contain its keyed fingerprint instead."},
             "peer_cidrs": {"type": "array", "minItems": 1, "items": cidr(),
-                           "description": "The ranges of the peer."},
+                           "description": "The ranges of the peer. With API 3.0 each range that the tunnel has on the VPC's side gets a security policy to these ranges."},
             "security_policies": {
                 "type": "array", "minItems": 1,
                 "description": "Pairs of a VPC range and the peer ranges that it reaches.",
@@ -104,7 +173,15 @@ pub fn tunnel_patch() -> Value {
                                          "peer_cidrs": {"type": "array", "minItems": 1, "items": cidr()}}}
             },
             "ike": ike_schema(),
-            "ipsec": ipsec_schema()
+            "ipsec": ipsec_schema(),
+            "dpd": dpd_schema(),
+            "negotiation_type": words::<NegotiationType>(
+                "Who starts the negotiation: the gateway (`active`), the peer (`passive`), or the gateway when traffic \
+                 arrives (`flow-trigger`). API 3.0 only.", &[]),
+            "health_check": health_check_schema(),
+            "customer_gateway_id": {"type": "string", "pattern": ID_PATTERN,
+                                    "description": "The customer gateway: the peer's device. API 3.0 only."},
+            "bgp": bgp_schema()
         },
         "examples": [example()]
     })

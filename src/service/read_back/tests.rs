@@ -1,8 +1,12 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::api::Api;
 use crate::domain::fault::Fault;
-use crate::domain::patch::{Patch, RequiredRanges, Requirements};
+use crate::domain::ike::IkeSettings;
+use crate::domain::ipsec::IpsecSettings;
+use crate::domain::patch::{Patch, Requirements};
+use crate::domain::policy::ShownPolicy;
 use crate::domain::secret::PreSharedKey;
 use crate::domain::tunnel::{Reported, TunnelStatus};
 
@@ -11,25 +15,18 @@ fn key() -> FingerprintKey {
 }
 
 fn asked(patch: &Value) -> Result<Changes, Vec<Fault>> {
-    let requirements = Requirements { ranges: RequiredRanges::AtMostOne, groups_go_together: false };
+    let requirements = Requirements { api: Api::V3, groups_go_together: false };
     Ok(Changes::of(&Patch::parse(patch, requirements)?, &key()))
 }
 
 fn tunnel() -> Tunnel {
     let some = |text: &str| Some(text.to_owned());
     Tunnel {
-        vpc_ids: vec![],
-        gateway_ids: vec![],
-        tunnel_ids: vec![],
         name: some("hq"),
         pre_shared_key: Some(PreSharedKey::from_cloud("tencenttest")),
         local_cidrs: Some(vec!["10.0.0.0/24".into()]),
         peer_cidrs: Some(vec!["172.17.0.0/16".into(), "172.16.0.0/16".into()]),
         status: Some(Reported::Known(TunnelStatus::Running)),
-        connectivity: None,
-        gateway_address: None,
-        peer_address: None,
-        created_at: None,
         ike: IkeSettings {
             encryption_algorithm: some("AES-CBC-128"),
             local_identity: some("address"),
@@ -38,6 +35,7 @@ fn tunnel() -> Tunnel {
             ..IkeSettings::default()
         },
         ipsec: IpsecSettings { integrity_algorithm: some("sha"), ..IpsecSettings::default() },
+        ..Tunnel::default()
     }
 }
 
@@ -105,5 +103,25 @@ fn policies_are_confirmed_only_where_the_ranges_of_both_sides_prove_them() -> Re
     ]}))?;
     let verdict = compare(&two, &there, Some(&key())).verdict();
     assert!(matches!(verdict, Verification::Unavailable { .. }), "the same ranges could be joined otherwise");
+    Ok(())
+}
+
+#[test]
+fn pairs_that_the_cloud_shows_are_compared_as_pairs() -> Result<(), Vec<Fault>> {
+    let policy =
+        |local: &str, peer: &str| ShownPolicy { local_cidr: local.into(), peer_cidrs: vec![peer.into()] };
+    let mut there = tunnel();
+    there.security_policies =
+        Some(vec![policy("10.0.1.0/24", "172.17.0.0/16"), policy("10.0.0.0/24", "172.16.0.0/16")]);
+    let asked_for = |peers: [&str; 2]| {
+        asked(&json!({"security_policies": [
+            {"local_cidr": "10.0.0.7/24", "peer_cidrs": [peers[0]]},
+            {"local_cidr": "10.0.1.0/24", "peer_cidrs": [peers[1]]}
+        ]}))
+    };
+    let verdict = |changes: Changes| compare(&changes, &there, Some(&key())).verdict();
+    assert_eq!(verdict(asked_for(["172.16.0.0/16", "172.17.0.0/16"])?), Verification::Confirmed);
+    let crossed = verdict(asked_for(["172.17.0.0/16", "172.16.0.0/16"])?);
+    assert!(matches!(crossed, Verification::Diverged { .. }), "{crossed:?}");
     Ok(())
 }

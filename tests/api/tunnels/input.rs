@@ -122,6 +122,74 @@ async fn an_id_that_is_none_is_told_with_the_rest(harness: Harness) {
     }
 }
 
+async fn what_only_api_3_has_is_refused_with_its_pointer(harness: Harness) {
+    let patch = json!({
+        "peer_cidrs": ["10.100.2.0/24"], "dpd": {"enabled": true}, "negotiation_type": "active",
+        "health_check": {"enabled": true}, "customer_gateway_id": "cgw-1",
+        "bgp": {"tunnel_cidr": "169.254.129.0/30", "local_ip": "169.254.129.1", "remote_ip": "169.254.129.2"},
+        "ike": {"version": "ikev2", "dh_group": "group19"}, "ipsec": {"integrity_algorithm": "sha-256"},
+    });
+    let answer = harness.patch("vpnx-branch01", &patch).await;
+    assert_eq!(answer.problem(), (422, "invalid_patch".into()));
+    let mut faults = pointers(&answer.json());
+    faults.sort();
+    let expected = [
+        "/bgp",
+        "/customer_gateway_id",
+        "/dpd",
+        "/health_check",
+        "/ike/dh_group",
+        "/ike/version",
+        "/ipsec/integrity_algorithm",
+        "/negotiation_type",
+    ];
+    assert_eq!(faults, expected.map(|pointer| (pointer.to_owned(), "needs_api_3".to_owned())));
+    let value = json!({"peer_cidrs": ["10.100.2.0/24"], "ipsec": {"pfs_dh_group": "dh-group20"}});
+    let answer = harness.patch("vpnx-branch01", &value).await;
+    assert_eq!(pointers(&answer.json()), [("/ipsec/pfs_dh_group".into(), "needs_api_3".into())]);
+    assert!(harness.simulator.journal().is_empty(), "nothing is sent");
+}
+
+async fn what_a_tunnel_shows_can_be_sent_back(harness: Harness) {
+    let with = |kilobytes: u32| json!({"peer_cidrs": ["10.100.2.0/24"], "ipsec": {"sa_lifetime_kilobytes": kilobytes}});
+    let shown = harness.consumer.get(&path("vpnx-branch01"), &[]).await.json();
+    assert_eq!(shown["ipsec"]["sa_lifetime_kilobytes"], 1_843_200, "beyond the documented maximum");
+    let other = harness.patch("vpnx-branch01", &with(1_843_201)).await;
+    assert_eq!(pointers(&other.json()), [("/ipsec/sa_lifetime_kilobytes".into(), "out_of_range".into())]);
+    assert!(harness.simulator.journal().is_empty(), "nothing is sent");
+    let headers = [("prefer", "wait=30")];
+    let same = harness.consumer.patch(&path("vpnx-branch01"), &with(1_843_200), &headers).await;
+    assert_eq!(same.json()["status"], "succeeded", "{}", same.body);
+    assert_eq!(harness.received("vpnx-branch01")[0].params["IPsecSet.0.ipsecSaLifetimeTraffic"], "1843200");
+    let dry = format!("{}?dry_run=true", path("vpnx-branch02"));
+    assert_eq!(harness.consumer.patch(&dry, &with(1_843_200), &[]).await.status, 200);
+    assert_eq!(harness.consumer.patch(&dry, &with(1_843_201), &[]).await.status, 422);
+}
+
+async fn words_are_taken_in_any_letter_case_and_answered_in_ours(harness: Harness) {
+    let patch = r#"{"peer_cidrs": ["10.100.2.0/24"],
+        "ike": {"encryption_algorithm": "AES-CBC-192", "authentication_algorithm": "SHA1", "exchange_mode": "Main",
+                "remote_identity": {"type": "ADDRESS", "address": "203.0.113.20"}, "sa_lifetime_seconds": 86400.0},
+        "ipsec": {"encryption_algorithm": "NULL", "pfs_dh_group": "DH-GROUP5"}}"#;
+    let headers = [MERGE_PATCH, ("prefer", "wait=30")];
+    let answer = harness.consumer.raw("PATCH", &path("vpnx-branch01"), patch, &headers).await;
+    let operation = answer.json();
+    assert_eq!(operation["status"], "succeeded", "{operation}");
+    assert_eq!(
+        operation["changes"],
+        json!({"peer_cidrs": ["10.100.2.0/24"],
+            "ike": {"encryption_algorithm": "aes-cbc-192", "authentication_algorithm": "sha", "exchange_mode": "main",
+                    "remote_identity": {"type": "address", "address": "203.0.113.20"}, "sa_lifetime_seconds": 86400},
+            "ipsec": {"encryption_algorithm": "none", "pfs_dh_group": "dh-group5"}})
+    );
+    assert_eq!(operation["verification"], json!({"result": "confirmed"}), "{operation}");
+    let sent = &harness.received("vpnx-branch01")[0].params;
+    assert_eq!(
+        (sent["IKESet.0.propoAuthenAlgorithm"].as_str(), sent["encryptAlgorithm"].as_str()),
+        ("sha", "null")
+    );
+}
+
 on_each_ledger!(
     both_media_types_are_taken_and_no_other,
     a_body_that_is_no_json_is_a_400,
@@ -130,4 +198,7 @@ on_each_ledger!(
     a_patch_that_can_not_be_sent_is_a_422_that_says_why,
     the_faults_of_the_query_and_of_headers_are_told_at_once,
     an_id_that_is_none_is_told_with_the_rest,
+    what_only_api_3_has_is_refused_with_its_pointer,
+    what_a_tunnel_shows_can_be_sent_back,
+    words_are_taken_in_any_letter_case_and_answered_in_ours,
 );

@@ -26,8 +26,11 @@ async fn a_tunnel_is_shown_in_the_words_of_the_patch(harness: Harness) {
             "gateway_address": "203.0.113.10", "peer_address": "203.0.113.20",
             "created_at": "2018-01-31 00:06:40", "pre_shared_key": {"hmac_sha256": null},
             "local_cidrs": ["10.0.0.0/16"], "peer_cidrs": ["172.16.0.0/16"],
+            // What API 2.0 does not show.
+            "security_policies": null, "dpd": null, "negotiation_type": null, "health_check": null, "bgp": null,
+            "customer_gateway_id": "cgw-simulated",
             "ike": {
-                "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",
+                "version": null, "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",
                 "local_identity": {"type": "address", "address": "203.0.113.10"},
                 "remote_identity": {"type": "address", "address": "203.0.113.20"},
                 "dh_group": "group14", "sa_lifetime_seconds": 86_400},
@@ -53,7 +56,11 @@ async fn what_was_changed_is_read_in_the_same_words(harness: Harness) {
     let changes = operation["changes"].as_object().expect("changes");
     assert_eq!(changes.len(), every_field().as_object().map_or(0, serde_json::Map::len));
     for (member, asked) in changes {
-        assert_eq!(tunnel[member], *asked, "{member}");
+        let mut shown = tunnel[member].clone();
+        if let Some(ike) = shown.as_object_mut().filter(|_| member == "ike") {
+            assert_eq!(ike.remove("version"), Some(Value::Null), "API 2.0 does not have it");
+        }
+        assert_eq!(shown, *asked, "{member}");
     }
     let fingerprint = &tunnel["pre_shared_key"]["hmac_sha256"];
     assert!(fingerprint.as_str().is_some_and(|hex| hex.len() == 64), "{fingerprint}");

@@ -87,10 +87,13 @@ export function value(any) {
   return h("dl", { class: "members" }, Object.entries(any).map(([name, member]) => [h("dt", {}, name), h("dd", {}, value(member))]));
 }
 
+/** The members of a patch whose members are fields. */
+const GROUPS = ["ike", "ipsec", "dpd", "health_check", "bgp"];
+
 /** The fields of a patch: [["ike.dh_group", "group14"], …]. */
 export function fields(changes) {
   return Object.entries(changes).flatMap(([name, member]) =>
-    (name === "ike" || name === "ipsec") && member !== null && typeof member === "object"
+    GROUPS.includes(name) && member !== null && typeof member === "object"
       ? Object.entries(member).map(([inner, value]) => [`${name}.${inner}`, value])
       : [[name, member]]);
 }
