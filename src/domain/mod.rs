@@ -28,6 +28,7 @@ pub mod policy;
 pub mod principal;
 pub mod secret;
 pub mod stored;
+pub mod text;
 pub mod timestamp;
 pub mod tunnel;
 pub mod tunnel_view;

@@ -35,7 +35,7 @@ pub struct TunnelChange {
     /// API 3.0 only, like the settings after it.
     pub dpd: Option<DpdSettings>,
     pub negotiation_type: Option<String>,
-    /// The settings of `HealthCheckConfig` are all there or all absent.
+    /// The settings of `HealthCheckConfig` are all there or all absent, unless the operator turned merging off.
     pub health_check: Option<HealthCheckSettings>,
     pub customer_gateway_id: Option<CustomerGatewayId>,
     /// With all three settings.

@@ -102,3 +102,6 @@ fn filled_check(
     // The record is sent whole or not at all.
     Ok(HealthCheckSettings { interval_ms: None, timeout_ms: None, failure_threshold: None, ..filled })
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,3 +31,34 @@ pub(super) fn as_policies(peers: &[Ipv4Cidr], tunnel: &Tunnel) -> Result<Ranges,
     });
     policies.collect::<Result<_, Fault>>().map(Ranges::SecurityPolicies)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tunnel(local: &[&str]) -> Tunnel {
+        Tunnel { local_cidrs: Some(local.iter().map(ToString::to_string).collect()), ..Tunnel::default() }
+    }
+
+    #[test]
+    fn each_range_of_the_tunnel_gets_a_policy_to_all_peers() {
+        let peers = ["172.16.0.0/16", "172.17.0.0/16"].map(|text| text.parse().expect("a range"));
+        let Ok(Ranges::SecurityPolicies(policies)) =
+            as_policies(&peers, &tunnel(&["10.0.1.0/24", "10.0.0.0/24", "10.0.1.0/24"]))
+        else {
+            panic!("the tunnel has ranges");
+        };
+        let locals: Vec<String> = policies.iter().map(|policy| policy.local_cidr.to_string()).collect();
+        assert_eq!(locals, ["10.0.0.0/24", "10.0.1.0/24"], "each once");
+        assert!(policies.iter().all(|policy| policy.peer_cidrs == peers));
+    }
+
+    #[test]
+    fn a_tunnel_without_ranges_or_with_other_ranges_is_a_fault() {
+        let peers = ["172.16.0.0/16".parse().expect("a range")];
+        for there in [tunnel(&[]), Tunnel::default(), tunnel(&["10.0.0.0/24", "2001:db8::/32"])] {
+            let fault = as_policies(&peers, &there).expect_err("no policy is left out in silence");
+            assert_eq!((fault.pointer.as_str(), fault.code), ("/peer_cidrs", "no_local_ranges"));
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::domain::ids::VpcId;
 use crate::domain::operation::{Operation, State};
 use crate::domain::patch::{Patch, Requirements};
 use crate::domain::principal::VpcScope;
+use crate::domain::text::is_plain;
 use crate::service::modify::{Modified, Modify, ModifyError};
 
 use super::dry_run;
@@ -135,9 +136,9 @@ struct Options {
 /// The longest `reason`, in characters.
 pub const MAX_REASON: usize = 500;
 
-/// A reason that can be kept: text without control characters.
+/// A reason that can be kept.
 fn reason(text: &str) -> Option<String> {
-    let is_valid = (1..=MAX_REASON).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let is_valid = (1..=MAX_REASON).contains(&text.chars().count()) && is_plain(text);
     is_valid.then(|| text.to_owned())
 }
 
@@ -156,7 +157,7 @@ impl Options {
         );
         let reason = query.value(
             "reason",
-            || format!("must be text of 1 to {MAX_REASON} characters without control characters"),
+            || format!("must be text of 1 to {MAX_REASON} characters, without those that control lines or direction"),
             reason,
         );
         let if_match = query.header(conditional::if_match(&call.request)).flatten();

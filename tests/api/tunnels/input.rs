@@ -190,6 +190,19 @@ async fn words_are_taken_in_any_letter_case_and_answered_in_ours(harness: Harnes
     );
 }
 
+async fn a_text_that_turns_the_direction_of_others_is_refused(harness: Harness) {
+    for name in ["hq\u{202e}gnp.exe", "a\u{2028}b", "a\u{2066}b"] {
+        let patch = json!({"name": name, "peer_cidrs": ["10.100.2.0/24"]});
+        let answer = harness.patch("vpnx-branch01", &patch).await;
+        assert_eq!(answer.problem(), (422, "invalid_patch".into()), "{name:?}");
+        assert_eq!(pointers(&answer.json()), [("/name".into(), "invalid".into())]);
+    }
+    let route = format!("{}?reason=CHG-1%E2%80%AE2", path("vpnx-branch01"));
+    let answer = harness.consumer.patch(&route, &ranges(), &[]).await;
+    assert_eq!(answer.problem(), (400, "invalid_query".into()));
+    assert!(harness.simulator.journal().is_empty());
+}
+
 on_each_ledger!(
     both_media_types_are_taken_and_no_other,
     a_body_that_is_no_json_is_a_400,
@@ -198,6 +211,7 @@ on_each_ledger!(
     a_patch_that_can_not_be_sent_is_a_422_that_says_why,
     the_faults_of_the_query_and_of_headers_are_told_at_once,
     an_id_that_is_none_is_told_with_the_rest,
+    a_text_that_turns_the_direction_of_others_is_refused,
     what_only_api_3_has_is_refused_with_its_pointer,
     what_a_tunnel_shows_can_be_sent_back,
     words_are_taken_in_any_letter_case_and_answered_in_ours,
