@@ -88,6 +88,7 @@ impl Sandbox {
     pub fn welcome(&self) -> String {
         let base = format!("http://{}", self.app.address);
         let token = self.token.expose_secret();
+        let key = simulator::FIRST_KEY;
         format!(
             "tunnelgate sandbox: the gateway and a simulated cloud in one process. Nothing leaves this machine.\n\
              \n\
@@ -109,6 +110,15 @@ impl Sandbox {
              Read its steps in the audit log:\n\
              \n\
              curl -sS -H 'Authorization: Bearer {token}' '{base}/audit-events'\n\
+             \n\
+             Roll the change back, with the key that the tunnel had before:\n\
+             \n\
+             curl -sS -H 'Authorization: Bearer {token}' '{base}/operations?limit=1&status=succeeded' \\\n  \
+               | grep -oE '[0-9a-f-]{{36}}' | head -n 1 \\\n  \
+               | xargs -I ID curl -sS -X POST '{base}/operations/ID/rollback' \\\n  \
+               -H 'Authorization: Bearer {token}' \\\n  \
+               -H 'Content-Type: application/json' \\\n  \
+               -d '{{\"pre_shared_key\": \"{key}\"}}'\n\
              \n\
              Tunnels with simulated faults: vpnx-task-fails, vpnx-reset-after, vpnx-rate-limited-twice, …\n\
              `tunnelgate simulate-cloud --help` lists them all. Ctrl-C stops the sandbox.\n"

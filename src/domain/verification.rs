@@ -16,6 +16,18 @@ pub struct Difference {
     pub observed: Value,
 }
 
+/// A field that no longer has the value that an operation left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChangedField {
+    /// JSON pointer into the operation's `changes`.
+    #[schema(example = "/peer_cidrs")]
+    pub pointer: String,
+    /// The value that the operation left; a secret as its fingerprint.
+    pub expected: Value,
+    /// The tunnel's value now; a secret as its fingerprint.
+    pub observed: Value,
+}
+
 /// The comparison of the tunnel, read back after the change, with the requested changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]

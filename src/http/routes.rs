@@ -76,6 +76,7 @@ fn table() -> Vec<Endpoint> {
         at(TUNNEL).get(tunnels::read::one).on(Method::PATCH, tunnels::change::patch),
         at("/operations").get(operations::read::list),
         at("/operations/{id}").get(operations::read::one),
+        at("/operations/{id}/rollback").on(Method::POST, operations::rollback::rollback),
         at("/operations/{id}/stream").get(operations::stream::stream),
         at("/audit-events").get(audit::read::list),
         at("/audit-events/checkpoint").get(audit::checkpoint::checkpoint),

@@ -61,6 +61,7 @@ impl Service {
     /// Where the change would be refused before anything is sent.
     pub async fn dry_run(&self, request: &Modify) -> Result<DryRun, ModifyError> {
         self.check_reason(request.reason.as_deref())?;
+        self.check_comparable(request)?;
         let read = request.cloud.tunnel(&request.path, Priority::Read, "").await;
         let tunnel = read.map_err(|error| prepare::unreadable(&error))?;
         let changes = Changes::of(&request.patch, &self.fingerprints);

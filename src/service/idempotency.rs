@@ -11,7 +11,7 @@ use super::request::{Modified, Modify, ModifyError};
 
 impl Service {
     /// The request as a later one under the same key is compared with it: equal requests ask for the same changes of the
-    /// same tunnel under the same `If-Match` and for the same reason.
+    /// same tunnel under the same `If-Match` and for the same reason, and reverse the same operation, if any.
     pub(super) fn idempotency(&self, request: &Modify, changes: &Changes) -> Option<Idempotency> {
         let key = request.idempotency_key.clone()?;
         let path = &request.path;
@@ -19,6 +19,7 @@ impl Service {
         let mut members = changes.members().clone();
         let has_secret = members.remove("pre_shared_key").is_some();
         let if_match = request.if_match.as_ref().map(ToString::to_string);
+        let rollback = request.rollback.as_ref();
         let parts = serde_json::json!([
             path.vpc_id.as_str(),
             path.gateway_id.as_str(),
@@ -27,6 +28,7 @@ impl Service {
             has_secret,
             if_match,
             request.reason,
+            rollback.map(|rollback| (rollback.of.id, rollback.is_forced)),
         ]);
         let secret = changes.key_fingerprint().map(|fingerprint| SecretIdentity {
             fingerprint: fingerprint.to_owned(),

@@ -19,6 +19,7 @@ mod read_back;
 mod refusal_counts;
 mod refusals;
 mod request;
+mod reversal;
 mod served;
 mod settle;
 mod task_times;

@@ -1,4 +1,4 @@
-//! A patch on its way: prepared, committed, sent at most once, and its answer committed.
+//! A change on its way: prepared, committed, sent at most once, and its answer committed.
 //!
 //! Everything that can refuse a change does so before anything is written: the reason, the `Idempotency-Key`, the call
 //! budget, the read of the tunnel.
@@ -19,7 +19,7 @@ use super::cloud::{Permit, Reply, SendLease, Sent, Slot};
 use super::idempotency::of_repeated;
 use super::ledger::{Advance, Idempotency, LedgerError, Opening, Step, Written};
 use super::prepare::Prepared;
-pub use super::request::{Modified, Modify, ModifyError};
+pub use super::request::{Modified, Modify, ModifyError, Rollback};
 use super::{Service, outcome};
 
 /// The fencing token of the request that opened an operation.
@@ -38,7 +38,7 @@ struct Opened {
 }
 
 impl Service {
-    /// Carries out a patch up to the cloud's answer.
+    /// Carries out a patch, or the patch that reverses an operation, up to the cloud's answer.
     ///
     /// # Errors
     /// Where no operation came of it.
@@ -51,6 +51,7 @@ impl Service {
         {
             return Ok(modified);
         }
+        self.check_old_key(&request)?;
         for _ in 0..READS {
             let prepared = self.prepare(&request, &changes).await?;
             let is_last = prepared.before.is_some();
@@ -101,7 +102,7 @@ impl Service {
             before: prepared.before.clone(),
             fingerprint_key_id: Some(self.fingerprints.id().to_owned()),
             reason: request.reason.clone(),
-            rollback_of: None,
+            rollback_of: request.rollback.as_ref().map(|rollback| rollback.of.id),
             requested_by: request.principal.actor.clone(),
             request_id: request.origin.request_id.clone(),
             trace_id: request.origin.trace_id.clone(),

@@ -55,6 +55,7 @@ impl Service {
     fn must_read(&self, request: &Modify) -> bool {
         self.rules.read_before == ReadBefore::Always
             || request.if_match.is_some()
+            || request.rollback.is_some()
             || request.cloud.requirements().api == Api::V3
             || !request.patch.outside.is_empty()
             || self.is_merged(request)
@@ -64,7 +65,7 @@ impl Service {
     /// The change that a patch makes to a tunnel as it is. `changes` are those of the patch.
     ///
     /// # Errors
-    /// If the tunnel is not in the state that `If-Match` names, or the patch does not fit the tunnel.
+    /// If the tunnel is not in the state that `If-Match` names, no longer has what a reversed operation left, or the patch does not fit the tunnel.
     pub(super) fn change_of(
         &self,
         request: &Modify,
@@ -74,6 +75,9 @@ impl Service {
         let Modify { path, patch, if_match, .. } = request;
         if if_match.as_ref().is_some_and(|condition| !condition.holds(&self.shown(path, tunnel).etag())) {
             return Err(outcome::error(ErrorCode::PreconditionFailed).into());
+        }
+        if let Some(rollback) = &request.rollback {
+            self.check_unchanged(rollback, tunnel)?;
         }
         let mut faults = self.outside(patch, changes, tunnel);
         let mut change = merge::as_given(path, patch);

@@ -164,7 +164,7 @@ fn observed(pointer: &str, tunnel: &Tunnel, fingerprints: Option<&FingerprintKey
 }
 
 /// Whether an observed value is the requested one; `None` if it shows too little.
-fn is_same(pointer: &str, asked: &Value, observed: &Value) -> Option<bool> {
+pub(super) fn is_same(pointer: &str, asked: &Value, observed: &Value) -> Option<bool> {
     match pointer {
         "/peer_cidrs" => Some(ranges(&texts(observed)) == ranges(&texts(asked))),
         "/security_policies" => policies(asked, observed),

@@ -10,6 +10,7 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::operation::{ErrorCode, Operation, OperationError, OperationId};
 use crate::domain::patch::Patch;
 use crate::domain::principal::Principal;
+use crate::domain::verification::ChangedField;
 
 use super::cloud::{Cloud, NoSlot};
 use super::ledger::LedgerError;
@@ -30,6 +31,16 @@ pub struct Modify {
     pub if_match: Option<Precondition>,
     /// Why, or a ticket.
     pub reason: Option<String>,
+    /// The operation that the patch reverses.
+    pub rollback: Option<Rollback>,
+}
+
+/// The operation that a request reverses.
+#[derive(Debug, Clone)]
+pub struct Rollback {
+    pub of: Operation,
+    /// Reverse it even if the tunnel no longer has what the operation left.
+    pub is_forced: bool,
 }
 
 /// What a request to change a tunnel led to.
@@ -63,9 +74,15 @@ pub enum ModifyError {
     /// The first request under this `Idempotency-Key` is still being sent.
     #[error("the first request with this Idempotency-Key is still being sent")]
     KeyInFlight(OperationId),
-    /// The patch does not fit the tunnel.
+    /// The patch does not fit the tunnel, or a rollback's key is not the one that the tunnel had.
     #[error("the patch does not fit the tunnel")]
     Invalid(Vec<Fault>),
+    /// The operation can't be rolled back: each field that can't be put back, with the reason.
+    #[error("the operation {of} can't be rolled back")]
+    NotReversible { of: OperationId, reasons: Vec<Fault> },
+    /// The tunnel no longer has what the operation left.
+    #[error("the tunnel has changed since the operation {of}")]
+    ChangedSince { of: OperationId, differences: Vec<ChangedField> },
     /// The call budget or the read of the tunnel refused the change.
     #[error("{}", error.detail)]
     Refused {

@@ -247,7 +247,7 @@ impl Service {
     }
 
     /// The key of an operation's fingerprints, unless the credentials that it came from have been replaced since.
-    fn fingerprints_of(&self, operation: &Operation) -> Option<&FingerprintKey> {
+    pub(super) fn fingerprints_of(&self, operation: &Operation) -> Option<&FingerprintKey> {
         let id = operation.fingerprint_key_id.as_deref();
         (id == Some(self.fingerprints.id())).then_some(&self.fingerprints)
     }

@@ -30,6 +30,7 @@ use cloud::Cloud;
 pub use behaviour::{BEHAVIOURS, Behaviour, SPELT, Spelt};
 pub use cloud::Options;
 pub use state::{Entry, Poll};
+pub use tunnel::FIRST_KEY;
 
 /// A running simulated cloud.
 pub struct Simulator {

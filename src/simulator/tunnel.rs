@@ -5,6 +5,9 @@ use super::change::{Change, DpdChange, HealthChange, Ranges};
 use super::fields::{Bgp, Dpd, HealthCheck, Ike, Ipsec, Policy, VPC_RANGE};
 use super::words::{ACTIVE, IKE_V1, Word};
 
+/// The pre-shared key that every tunnel begins with.
+pub const FIRST_KEY: &str = "set-when-it-was-made";
+
 /// A tunnel. The ids of its VPC, its gateway and itself have a unified form and an old one, which only API 2.0 shows.
 #[derive(Debug, Clone)]
 pub(super) struct Tunnel {
@@ -43,7 +46,7 @@ impl Tunnel {
             gateway,
             id: (id.to_owned(), number),
             name,
-            key: "set-when-it-was-made".into(),
+            key: FIRST_KEY.into(),
             policies: vec![policy],
             ike: Ike::strong(),
             ike_version: IKE_V1,

@@ -164,6 +164,10 @@ impl Harness {
         assert!(ledger.revoke_key(key.id, now, event).await.expect("revoked"));
     }
 
+    pub fn ledger(&self) -> std::sync::Arc<dyn tunnelgate::service::ledger::Ledger> {
+        self.gateway.ledger.clone()
+    }
+
     pub fn stop(&self) {
         self.gateway.shutdown.request();
     }

@@ -21,7 +21,7 @@ fn token(output: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_curl_line_that_it_prints_works() {
+async fn the_curl_lines_that_it_prints_work() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut sandbox = Process::start(folder.path(), "sandbox", &["sandbox", "--listen", "127.0.0.1:0"], &[]);
     let curl = sandbox.await_output("curl line", |output| {
@@ -43,6 +43,14 @@ async fn the_curl_line_that_it_prints_works() {
     let ended = consumer.ended(id).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
     assert_eq!(ended["verification"], serde_json::json!({"result": "confirmed"}));
+
+    let rollback = output.split("Roll the change back").nth(1).expect("a rollback");
+    let rollback = &rollback[rollback.find("curl ").expect("a curl line")..];
+    let answer = paste(&rollback[..rollback.find("\n\n").expect("an empty line")]);
+    let back: Value = serde_json::from_str(&answer).expect("an operation");
+    assert_eq!(back["rollback_of"], id, "{answer}");
+    let back = consumer.ended(back["id"].as_str().expect("an id")).await;
+    assert_eq!((&back["status"], &back["changes"]), (&"succeeded".into(), &ended["before"]));
 
     let events = consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
     let kinds: Vec<&str> =

@@ -61,7 +61,7 @@ pub struct EventSchema {
     outcome: Option<Value>,
     /// The caller's reason for the change.
     reason: Option<String>,
-    /// The operation that this one rolls back; always `null` in this version.
+    /// The operation that the event's operation rolls back.
     rollback_of: Option<uuid::Uuid>,
     /// The cloud's answer.
     #[schema(value_type = Option<Object>)]

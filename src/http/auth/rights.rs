@@ -32,15 +32,21 @@ impl Call {
         self.principal.vpcs(Scope::TunnelsWrite).is_some_and(|vpcs| vpcs.allows(vpc))
     }
 
+    /// True if the caller may read tunnels of this VPC.
+    pub fn may_read(&self, vpc: &str) -> bool {
+        self.principal.vpcs(Scope::TunnelsRead).is_some_and(|vpcs| vpcs.allows(vpc))
+    }
+
     /// Checks that the caller may read this tunnel. A refusal is no event of the audit log.
     ///
     /// # Errors
     /// 403 if not.
     pub fn require_read(&self, path: &TunnelPath) -> Result<(), Problem> {
         let vpc = path.vpc_id.as_str();
-        match self.principal.vpcs(Scope::TunnelsRead).is_some_and(|vpcs| vpcs.allows(vpc)) {
-            true => Ok(()),
-            false => Err(self.forbidden(Scope::TunnelsRead, &format!("for VPC {vpc}"))),
+        if self.may_read(vpc) {
+            Ok(())
+        } else {
+            Err(self.forbidden(Scope::TunnelsRead, &format!("for VPC {vpc}")))
         }
     }
 
@@ -57,7 +63,12 @@ impl Call {
         self.state
             .ask(|service| async move { service.record_denied(&principal, &tunnel, origin).await })
             .await?;
-        Err(self.forbidden(Scope::TunnelsWrite, &format!("for VPC {}", path.vpc_id)))
+        Err(self.may_not_change(path))
+    }
+
+    /// The refusal of a change, without an event.
+    pub fn may_not_change(&self, path: &TunnelPath) -> Problem {
+        self.forbidden(Scope::TunnelsWrite, &format!("for VPC {}", path.vpc_id))
     }
 
     /// `for_what` ends the sentence: "the scope … is missing".

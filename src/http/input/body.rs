@@ -20,6 +20,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The media types of patches; the first is preferred.
 pub const PATCH_TYPES: &[&str] = &["application/merge-patch+json", "application/json"];
+const JSON_TYPE: &str = "application/json";
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// Reads the body of a patch.
@@ -27,18 +28,38 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// # Errors
 /// 415, 413 or 400.
 pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value, Problem> {
-    if !has_patch_type(request) {
+    if !has_type(request, PATCH_TYPES) {
         let detail = format!("send one of {}, in UTF-8", PATCH_TYPES.join(", "));
         let accepted = HeaderValue::from_static("application/merge-patch+json, application/json");
         return Err(
             Problem::new(ProblemType::UnsupportedMediaType, detail).with_header(ACCEPT_PATCH, accepted)
         );
     }
+    json(&read(request, payload).await?)
+}
+
+/// Reads a body of JSON; an absent body counts as `{}`.
+///
+/// # Errors
+/// 415, 413 or 400.
+pub async fn optional(request: &HttpRequest, payload: &mut Payload) -> Result<Value, Problem> {
+    let body = read(request, payload).await?;
+    if body.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    if !has_type(request, &[JSON_TYPE]) {
+        return Err(Problem::new(ProblemType::UnsupportedMediaType, format!("send {JSON_TYPE}, in UTF-8")));
+    }
+    json(&body)
+}
+
+/// The bytes of a body, which may contain a pre-shared key: the buffer is wiped when dropped.
+async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let too_large = || {
         let detail = format!("a body may have up to {MAX_BODY} bytes");
         Problem::new(ProblemType::BodyTooLarge, detail)
     };
-    // The body may contain a pre-shared key: the buffer is wiped when dropped, and allocated once to leave no copies.
+    // Allocated once to leave no copies.
     let mut body = Zeroizing::new(Vec::with_capacity(announced(request).unwrap_or(MAX_BODY)));
     let until = Instant::now() + TIMEOUT;
     let too_slow = |_| {
@@ -58,8 +79,12 @@ pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value
         }
         body.extend_from_slice(&chunk);
     }
+    Ok(body)
+}
+
+fn json(body: &[u8]) -> Result<Value, Problem> {
     // serde_json's messages name positions, not content.
-    let Strict(value) = serde_json::from_slice(&body).map_err(|error| {
+    let Strict(value) = serde_json::from_slice(body).map_err(|error| {
         Problem::new(ProblemType::InvalidJson, format!("the body is not valid JSON: {error}"))
     })?;
     Ok(value)
@@ -84,11 +109,11 @@ fn announced(request: &HttpRequest) -> Option<usize> {
     (length <= MAX_BODY).then_some(length)
 }
 
-fn has_patch_type(request: &HttpRequest) -> bool {
+fn has_type(request: &HttpRequest, types: &[&str]) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut parts = value.unwrap_or_default().split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    PATCH_TYPES.iter().any(|known| essence.eq_ignore_ascii_case(known))
+    types.iter().any(|known| essence.eq_ignore_ascii_case(known))
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
                 value.trim_matches('"').eq_ignore_ascii_case("utf-8")
@@ -206,13 +231,13 @@ mod tests {
     fn both_media_types_are_taken_in_utf_8_only() {
         let is_taken = |value: &str| {
             let request = TestRequest::default().insert_header(("content-type", value)).to_http_request();
-            has_patch_type(&request)
+            has_type(&request, PATCH_TYPES)
         };
         assert!(is_taken("application/merge-patch+json"));
         assert!(is_taken("Application/JSON; charset=\"UTF-8\""));
         assert!(!is_taken("application/json; charset=latin1"));
         assert!(!is_taken("text/plain"));
-        assert!(!has_patch_type(&TestRequest::default().to_http_request()));
+        assert!(!has_type(&TestRequest::default().to_http_request(), PATCH_TYPES));
     }
 
     #[test]

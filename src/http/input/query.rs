@@ -70,6 +70,16 @@ impl Query {
         value
     }
 
+    /// A flag; false if it is absent.
+    pub fn flag(&mut self, name: &'static str) -> bool {
+        let parse = |text: &str| match text {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        };
+        self.value(name, || "must be true or false".into(), parse).unwrap_or(false)
+    }
+
     /// A time.
     pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         self.value(name, || "must be an RFC 3339 time such as 2026-01-31T08:00:00Z".into(), Timestamp::parse)

@@ -115,7 +115,6 @@ const ON_STATUS: &[(&str, &str)] = &[
     ("403", "WWW-Authenticate"),
     ("405", "Allow"),
     ("409", "Retry-After"),
-    ("415", "Accept-Patch"),
     ("429", "Retry-After"),
     ("503", "Retry-After"),
 ];
@@ -125,6 +124,14 @@ const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("patch_tunnel", &["200"], &["Location", "Preference-Applied", "Idempotent-Replayed"]),
     ("patch_tunnel", &["202"], &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"]),
     ("patch_tunnel", &["404", "409", "412", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
+    ("patch_tunnel", &["415"], &["Accept-Patch"]),
+    ("rollback_operation", &["200"], &["Location", "Preference-Applied", "Idempotent-Replayed"]),
+    (
+        "rollback_operation",
+        &["202"],
+        &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"],
+    ),
+    ("rollback_operation", &["404", "409", "412", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
     ("list_tunnels", &["200"], &["Link"]),
     ("get_tunnel", &["200", "304"], &["ETag", "Cache-Control"]),
     ("openapi_json", &["200", "304"], &["ETag", "Cache-Control"]),

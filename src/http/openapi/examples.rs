@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 pub const ID: &str = "0199b3a1-7c1e-7d2f-9c1a-0123456789ab";
+/// A later operation's.
+pub const LATER_ID: &str = "0199b3a8-52d0-7a11-8f00-0123456789ab";
 pub const OPENED: &str = "2026-01-31T08:00:00.000000Z";
 pub const ENDED: &str = "2026-01-31T08:00:04.000000Z";
 /// A tunnel's tag.

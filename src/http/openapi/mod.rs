@@ -37,7 +37,7 @@ use super::{audit, health, operations, problem, tunnels};
     paths(
         tunnels::document::list_tunnels, tunnels::document::get_tunnel, tunnels::document::patch_tunnel,
         operations::document::list_operations, operations::document::get_operation,
-        operations::document::stream_operation,
+        operations::document::stream_operation, operations::rollback::document::rollback_operation,
         audit::document::list_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
         audit::document::count_audit_events, audit::document::verify_audit_events,
         problem::document::list_problem_types, problem::document::get_problem_type,
@@ -55,6 +55,9 @@ pub fn document_json() -> String {
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
     if let Some(schema) = document.pointer_mut("/components/schemas/TunnelPatch") {
         *schema = tunnels::schema::tunnel_patch();
+    }
+    if let Some(schema) = document.pointer_mut("/components/schemas/Rollback") {
+        *schema = operations::rollback::document::rollback();
     }
     nullable::require_nullable(&mut document["components"]["schemas"]);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
@@ -86,6 +89,7 @@ mod tests {
     use crate::http::audit::counts::CountsView;
     use crate::http::audit::view::EventSchema;
     use crate::http::health::{Alive, Ready};
+    use crate::http::operations::rollback::document::RollbackBody;
     use crate::http::operations::stream::StepView;
     use crate::http::operations::view::OperationView;
     use crate::http::page::Page;
@@ -111,6 +115,7 @@ mod tests {
             Page<OperationView<'static>>,
             OperationView,
             StepView,
+            RollbackBody,
             Status,
             Page<EventSchema>,
             EventSchema,

@@ -7,7 +7,7 @@ use super::view::OperationView;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
 use crate::http::openapi::answers::{CALLER, problems};
-use crate::http::openapi::examples::{ENDED, ID, OPENED, before, changes};
+use crate::http::openapi::examples::{ENDED, ID, LATER_ID, OPENED, before, changes};
 use crate::http::page::Page;
 
 /// A page of operations.
@@ -87,6 +87,16 @@ pub fn operation(status: Status) -> Value {
         "finished_at": ended.then_some(ENDED), "error": null,
         "verification": ended.then(|| json!({"result": "confirmed"}))
     })
+}
+
+/// The operation that rolls [`operation`] back.
+pub fn rolled_back(status: Status) -> Value {
+    let mut rollback = operation(status);
+    rollback["id"] = json!(LATER_ID);
+    rollback["rollback_of"] = json!(ID);
+    rollback["reason"] = json!("CHG-4712 office 2 moves back");
+    (rollback["changes"], rollback["before"]) = (before(), changes());
+    rollback
 }
 
 pub fn operations() -> Value {

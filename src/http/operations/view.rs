@@ -32,7 +32,7 @@ pub struct OperationView<'a> {
     /// are absent. `null` if the tunnel was not read.
     #[schema(value_type = Option<Object>)]
     before: Option<&'a Changes>,
-    /// The operation that this one rolls back; always `null` in this version.
+    /// The operation that this one rolls back.
     #[schema(value_type = Option<Uuid>)]
     rollback_of: Option<OperationId>,
     /// The caller's reason for the change.

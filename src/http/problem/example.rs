@@ -29,6 +29,16 @@ pub fn example(kind: ProblemType) -> Value {
             example["errors"] = json!([{"pointer": "query:cursor", "code": kind.code(),
                 "detail": kind.describe().detail}]);
         }
+        ProblemType::NotReversible => {
+            example["errors"] = json!([{"pointer": "/security_policies", "code": "not_shown",
+                "detail": "the cloud showed the ranges of both sides before the change, and not their pairs"}]);
+            example["operation_id"] = json!(ID);
+        }
+        ProblemType::ChangedSince => {
+            example["differences"] = json!([{"pointer": "/peer_cidrs", "expected": ["10.100.2.0/24"],
+                "observed": ["10.100.3.0/24"]}]);
+            example["operation_id"] = json!(ID);
+        }
         ProblemType::OperationInProgress | ProblemType::IdempotencyKeyInFlight => {
             example["operation_id"] = json!(ID);
         }

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::domain::fault::Fault;
 use crate::domain::operation::{OperationError, OperationId, UpstreamError};
+use crate::domain::verification::ChangedField;
 use crate::service::ledger::LedgerError;
 use crate::service::modify::ModifyError;
 use crate::service::tunnels::TunnelError;
@@ -48,13 +49,16 @@ pub struct Problem {
     code: &'static str,
     /// The request's id, as in `x-request-id` and in the gateway's logs.
     request_id: String,
-    /// Every fault of an invalid input.
+    /// Every fault of an invalid input; the reason for each field that can't be rolled back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
     /// The cloud's error code and message, for a refusal by the cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     upstream: Option<UpstreamError>,
+    /// The fields that no longer have what the operation left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<ChangedField>,
     /// The operation that the problem concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>, nullable = false)]
@@ -76,6 +80,7 @@ impl Problem {
             request_id: request_id::current_id(),
             errors: Vec::new(),
             upstream: None,
+            differences: Vec::new(),
             operation_id: None,
             headers: Vec::new(),
         }
@@ -184,6 +189,13 @@ impl From<ModifyError> for Problem {
             }
             ModifyError::ReasonRequired => Self::of(ProblemType::ReasonRequired),
             ModifyError::Invalid(faults) => Self::of(ProblemType::InvalidPatch).with_errors(faults),
+            ModifyError::NotReversible { of, reasons } => {
+                Self::of(ProblemType::NotReversible).with_errors(reasons).with_operation(of)
+            }
+            ModifyError::ChangedSince { of, differences } => {
+                let problem = Self::of(ProblemType::ChangedSince).with_operation(of);
+                Self { differences, ..problem }
+            }
             ModifyError::Refused { error, retry_after } => {
                 Self::of_error(&error, seconds(retry_after).unwrap_or(RETRY_AFTER))
             }

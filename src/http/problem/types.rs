@@ -198,6 +198,21 @@ problem_types! {
         meaning: "The tunnel's current `ETag` is not in `If-Match`: the tunnel has changed since you read it. Nothing was sent.",
         remedy: "Read the tunnel again, check that your change still makes sense, and send it with the new `ETag`.";
 
+    NotReversible = "not_reversible", CONFLICT,
+        title: "Operation can't be rolled back",
+        detail: "the operation can't be rolled back: errors has the reason for each field",
+        meaning: "At least one field of the operation can't be put back: the operation has not ended or changed nothing, the \
+            tunnel was not read before the change, or the cloud did not show the field then. Nothing was sent.",
+        remedy: "`errors` gives the reason for each field. Change the tunnel with a PATCH instead; the operation's `before` \
+            shows what is known of its earlier state.";
+    ChangedSince = "changed_since", CONFLICT,
+        title: "Tunnel has changed since the operation",
+        detail: "the tunnel no longer has what the operation left: see differences",
+        meaning: "A later change, or a change outside this gateway, set other values in the fields of the operation. A \
+            rollback would undo that change too. Nothing was sent.",
+        remedy: "`differences` shows what the operation left and what the tunnel has now. To roll back all the same, add \
+            `?force=true`.";
+
     VerificationInProgress = "verification_in_progress", TOO_MANY_REQUESTS,
         title: "Another verification is in progress",
         detail: "this process verifies one segment of the chain at a time: retry in a moment",

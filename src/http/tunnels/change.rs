@@ -17,6 +17,7 @@ use crate::service::modify::{Modified, Modify, ModifyError};
 use super::dry_run;
 use super::path::Path;
 use crate::http::call::Call;
+use crate::http::input::query::Query;
 use crate::http::input::{body, conditional, headers};
 use crate::http::operations::view::OperationView;
 use crate::http::problem::{Problem, ProblemType};
@@ -43,7 +44,7 @@ pub async fn patch(
         }
         None => {}
     }
-    let Options { is_dry_run, if_match, idempotency_key, reason } = Options::of(&call)?;
+    let Options { is_dry_run, if_match, idempotency_key, reason } = Options::of(&call, call.query())?;
     let document = body::patch(&call.request, &mut payload).await?;
     // In an invalid path the VPC's id may be valid all the same.
     let vpc = path.vpc_id.parse::<VpcId>().ok();
@@ -66,7 +67,17 @@ pub async fn patch(
         call.require_read(&tunnel)?;
     }
     let Call { state, principal, origin, wait, .. } = call;
-    let modify = Modify { principal, cloud, path: tunnel, patch, origin, idempotency_key, if_match, reason };
+    let modify = Modify {
+        principal,
+        cloud,
+        path: tunnel,
+        patch,
+        origin,
+        idempotency_key,
+        if_match,
+        reason,
+        rollback: None,
+    };
     if is_dry_run {
         return dry_run::answer(&state, modify).await;
     }
@@ -75,7 +86,7 @@ pub async fn patch(
 }
 
 /// Answers with the operation, or with the reason for its rejection. Waits for its end up to `wait`.
-async fn respond(
+pub(in crate::http) async fn respond(
     state: &HttpState,
     modified: Modified,
     wait: Option<Duration>,
@@ -125,12 +136,12 @@ fn of_operation(operation: &Operation, usual_wait: Duration) -> HttpResponse {
 }
 
 /// The options of a change in its query and headers.
-struct Options {
+pub(in crate::http) struct Options {
     /// Only show the change.
-    is_dry_run: bool,
-    if_match: Option<Precondition>,
-    idempotency_key: Option<String>,
-    reason: Option<String>,
+    pub(in crate::http) is_dry_run: bool,
+    pub(in crate::http) if_match: Option<Precondition>,
+    pub(in crate::http) idempotency_key: Option<String>,
+    pub(in crate::http) reason: Option<String>,
 }
 
 /// The longest `reason`, in characters.
@@ -143,18 +154,10 @@ fn reason(text: &str) -> Option<String> {
 }
 
 impl Options {
-    /// Reads both before the body, and reports their faults together.
-    fn of(call: &Call) -> Result<Self, Problem> {
-        let mut query = call.query();
-        let dry_run = query.value(
-            "dry_run",
-            || "must be true or false".into(),
-            |text| match text {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => None,
-            },
-        );
+    /// Reads both before the body, and reports their faults together. `query` is the call's, without the parameters that
+    /// only this call has.
+    pub(in crate::http) fn of(call: &Call, mut query: Query) -> Result<Self, Problem> {
+        let is_dry_run = query.flag("dry_run");
         let reason = query.value(
             "reason",
             || format!("must be text of 1 to {MAX_REASON} characters, without those that control lines or direction"),
@@ -163,6 +166,6 @@ impl Options {
         let if_match = query.header(conditional::if_match(&call.request)).flatten();
         let idempotency_key = query.header(headers::idempotency_key(&call.request)).flatten();
         query.finish()?;
-        Ok(Self { is_dry_run: dry_run.unwrap_or(false), if_match, idempotency_key, reason })
+        Ok(Self { is_dry_run, if_match, idempotency_key, reason })
     }
 }

@@ -135,7 +135,7 @@ fn tunnel() -> Value {
     })
 }
 
-fn dry_run() -> Value {
+pub fn dry_run() -> Value {
     let parameter = |(name, value): (&str, &str)| json!({"name": name, "value": value});
     let parameters: Vec<Value> = [
         ("Action", "ModifyVpnConnEx"),

@@ -77,10 +77,15 @@ async fn every_described_call_answers_as_described_and_no_other_method_does(harn
                 Some(call) => (call, made(&harness, method, &route, call, "walk").await),
                 None => {
                     let answer = harness.consumer.raw(method, &route, "", &[]).await;
-                    assert_eq!(answer.problem(), (405, "method_not_allowed".into()), "{method} {path}");
+                    assert_eq!(answer.status, 405, "{method} {path}");
+                    if method != "HEAD" {
+                        assert_eq!(answer.problem().1, "method_not_allowed", "{method} {path}");
+                    }
                     let allowed = answer.header("allow").expect("Allow").split(", ");
                     let mut known: BTreeSet<&str> = calls.keys().map(String::as_str).collect();
-                    known.insert("HEAD");
+                    if known.contains("GET") {
+                        known.insert("HEAD");
+                    }
                     assert_eq!(allowed.collect::<BTreeSet<_>>(), known, "{path}");
                     (any, answer)
                 }
@@ -131,12 +136,15 @@ async fn every_example_fits_its_schema(harness: Harness) {
 }
 
 async fn every_changing_call_is_audited(harness: Harness) {
+    let first =
+        harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("prefer", "wait=30")]).await.json();
+    let operation = first["id"].as_str().expect("an id");
     let mut changing = 0;
     for (path, item) in document(&harness).await["paths"].as_object().expect("paths") {
         for (method, call) in calls(item).iter().filter(|(method, _)| *method != "GET") {
             changing += 1;
             let id = format!("audited-{changing}");
-            let answer = made(&harness, method, &filled(path, call, ""), call, &id).await;
+            let answer = made(&harness, method, &filled(path, call, operation), call, &id).await;
             assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.body);
             let events = harness.consumer.get("/audit-events", &[]).await.json();
             let events = events["items"].as_array().expect("items");
