@@ -12,6 +12,7 @@ use crate::support::consumer::{PATIENCE, plain_client};
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 pub const TAB: &str = "\u{e004}";
+pub const ESCAPE: &str = "\u{e00c}";
 pub const ENTER: &str = "\u{e007}";
 
 /// A Chromium with one empty window.

@@ -14,3 +14,4 @@ mod following;
 mod limit;
 mod relay;
 mod swagger_ui;
+mod way_back;

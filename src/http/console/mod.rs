@@ -42,6 +42,7 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         "list.js": JAVASCRIPT,
         "operations.js": JAVASCRIPT,
         "operation.js": JAVASCRIPT,
+        "rollback.js": JAVASCRIPT,
         "timeline.js": JAVASCRIPT,
         "stream.js": JAVASCRIPT,
         "audit.js": JAVASCRIPT,

@@ -8,9 +8,9 @@ let pace = 0;
 
 /** An error answer, or a missing answer. The message is a sentence for the reader. */
 export class Failure extends Error {
-  constructor(message, { status = 0, code = "", requestId = "", faults = [], retryAfter = 0 } = {}) {
+  constructor(message, { status = 0, code = "", requestId = "", faults = [], differences = [], operationId = null, retryAfter = 0 } = {}) {
     super(message);
-    Object.assign(this, { status, code, requestId, faults, retryAfter });
+    Object.assign(this, { status, code, requestId, faults, differences, operationId, retryAfter });
   }
 
   /** Milliseconds until a retry makes sense; an exhausted rate limit names them. */
@@ -57,14 +57,15 @@ async function failureOf(response) {
   try {
     const problem = await response.json();
     return new Failure(sentence(problem.detail ?? problem.title),
-      { ...about, code: problem.code, requestId: problem.request_id ?? about.requestId, faults: problem.errors ?? [] });
+      { ...about, code: problem.code, requestId: problem.request_id ?? about.requestId, faults: problem.errors ?? [],
+        differences: problem.differences ?? [], operationId: problem.operation_id ?? null });
   } catch {
     return new Failure(`The gateway, or a proxy in front of it, answered ${response.status} without a reason.`, about);
   }
 }
 
-/** The successful response of a GET. */
-export async function ask(path, parameters = {}, { signal, accept = "application/json", headers = {} } = {}) {
+/** The successful response of a GET, or of a POST if there is a body. */
+export async function ask(path, parameters = {}, { signal, accept = "application/json", headers = {}, body } = {}) {
   const address = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined && value !== null && value !== "") address.searchParams.set(name, value);
@@ -72,7 +73,8 @@ export async function ask(path, parameters = {}, { signal, accept = "application
   const used = token;
   let response;
   try {
-    response = await fetch(address, { headers: { ...headers, authorization: `Bearer ${used}`, accept }, signal,
+    const method = body === undefined ? "GET" : "POST";
+    response = await fetch(address, { method, body, headers: { ...headers, authorization: `Bearer ${used}`, accept }, signal,
       cache: "no-store", credentials: "omit", redirect: "error" });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -96,6 +98,11 @@ export async function get(path, parameters, options) {
     if (options?.signal?.aborted) throw error;
     throw new Failure("The gateway's answer ended early.");
   }
+}
+
+/** The JSON of a POST. */
+export function post(path, parameters, { body = {}, headers = {}, ...options } = {}) {
+  return get(path, parameters, { ...options, body: JSON.stringify(body), headers: { ...headers, "content-type": "application/json" } });
 }
 
 /** The bytes of a GET; reports the progress. */

@@ -110,7 +110,7 @@ function askForToken(reason) {
     h("h1", {}, "Sign in"),
     h("p", {}, "Follow operations live, read the audit log, and verify its hash chain."), said,
     h("label", { for: "token" }, "API token"), input, button,
-    h("p", { id: "kept-where", class: "muted" }, "The token stays in this page's memory only: a reload or signing out removes it. The page is read-only.")));
+    h("p", { id: "kept-where", class: "muted" }, "The token stays in this page's memory only: a reload or signing out removes it. The page changes a tunnel only if you roll an operation back and confirm it.")));
   input.focus();
 }
 

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { announce, failure, h, put } from "./dom.js";
 import { keepUp } from "./list.js";
+import { offer } from "./rollback.js";
 import { follow } from "./stream.js";
 import { between, lasting, until, when } from "./time.js";
 import { Timeline } from "./timeline.js";
@@ -19,7 +20,7 @@ function place(name, attributes, draw) {
   } };
 }
 
-function facts() {
+function facts(isRollback) {
   const code = (text) => h("code", {}, text);
   const list = [
     ["VPC", (it) => [it.tunnel.vpc_id], code],
@@ -30,7 +31,8 @@ function facts() {
     ["Reason", (it) => [it.reason], (reason) => reason ?? h("span", { class: "muted" }, "none")],
     ["Cloud task", (it) => [it.task_id], (task) => (task ? code(task) : h("span", { class: "muted" }, "none"))],
     ["Operation", (it) => [it.id], code, "wide"],
-  ].map(([name, take, draw, width]) => ({ name, take, width, shown: place("dd", {}, draw) }));
+    isRollback && ["Rolls back", (it) => [it.rollback_of], (id) => h("a", { href: `#/operations/${id}` }, code(id)), "wide"],
+  ].filter(Boolean).map(([name, take, draw, width]) => ({ name, take, width, shown: place("dd", {}, draw) }));
   const element = h("dl", { class: "facts" },
     list.map(({ name, width, shown }) => h("div", { class: width }, h("dt", {}, name), shown.element)));
   return { element, show(operation) { for (const { take, shown } of list) shown.show(...take(operation)); } };
@@ -66,16 +68,17 @@ function fault(error, status) {
 }
 
 /** The parts of the view, built once; updates touch only changed parts. */
-function parts(changes, before, timeline, mayReadLog) {
-  const known = facts();
+function parts({ changes, before, rollback_of }, timeline, mayReadLog) {
+  const known = facts(rollback_of !== null);
+  const back = h("div");
   const wrong = place("div", {}, fault);
   const read = place("div", {}, verification);
   const elements = [known.element, wrong.element, read.element,
     h("div", { class: "columns" },
       h("section", { "aria-labelledby": "steps" }, h("h2", { id: "steps" }, "Timeline"), timeline.element,
         !mayReadLog && h("p", { class: "muted note-below" }, "The audit log also has the request's origin and the cloud's answers, but your token lacks the scope ", h("code", {}, "audit:read"), ".")),
-      h("section", { "aria-labelledby": "changes" }, h("h2", { id: "changes" }, "Change"), asked(changes, before)))];
-  return { elements, show(operation) {
+      h("section", { "aria-labelledby": "changes" }, h("h2", { id: "changes" }, "Change"), asked(changes, before), back))];
+  return { elements, back, show(operation) {
     known.show(operation);
     wrong.show(operation.error, operation.status);
     read.show(operation.verification);
@@ -91,6 +94,7 @@ export function operation(view, id) {
   let current = null;
   let page = null;
   let timeline = null;
+  let isOffered = false;
 
   const read = () => get(`operations/${encodeURIComponent(id)}`, {}, { signal: view.signal });
 
@@ -98,13 +102,17 @@ export function operation(view, id) {
     current = operation;
     status.show({ status: operation.status, verification: operation.verification });
     page.show(operation);
-    if (isFinal(operation.status)) timeline.ends();
-    else timeline.moves(operation.status, operation.updated_at);
+    if (isFinal(operation.status)) {
+      timeline.ends();
+      if (!isOffered) offer(page.back, operation, view.signal);
+      isOffered = true;
+    } else timeline.moves(operation.status, operation.updated_at);
   }
 
   function begin(operation) {
     timeline = new Timeline(view.mayReadLog);
-    page = parts(operation.changes, operation.before, timeline, view.mayReadLog);
+    isOffered = false;
+    page = parts(operation, timeline, view.mayReadLog);
     put(heading, operation.tunnel.tunnel_id, " ", status.element);
     put(body, page.elements);
     document.title = `${operation.tunnel.tunnel_id} – tunnelgate`;

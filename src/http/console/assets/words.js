@@ -117,11 +117,11 @@ export function cloudWords(upstream) {
   return h("dl", { class: "facts inline" }, facts.map(([name, fact]) => h("div", {}, h("dt", {}, name), h("dd", {}, fact))));
 }
 
-/** The requested and the observed values. */
-export function differences(list) {
+/** Two values of each field: the requested or expected one, and the observed one. */
+export function differences(list, heads = ["Requested", "Observed"], caption = "Requested and observed values") {
   return h("table", { class: "differences" },
-    h("caption", {}, "Requested and observed values"),
-    h("thead", {}, h("tr", {}, ["Field", "Requested", "Observed"].map((name) => h("th", { scope: "col" }, name)))),
+    h("caption", {}, caption),
+    h("thead", {}, h("tr", {}, ["Field", ...heads].map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, list.map((one) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, field(one.pointer))),
-      h("td", {}, value(one.asked)), h("td", { class: "observed" }, value(one.observed))))));
+      h("td", {}, value("expected" in one ? one.expected : one.asked)), h("td", { class: "observed" }, value(one.observed))))));
 }
