@@ -125,7 +125,7 @@ impl App {
         let ledger_clock = Arc::new(LedgerClock::new(clock));
         background::clock::measure(&*ledger, &ledger_clock).await;
         let clock: Arc<dyn Clock> = ledger_clock.clone();
-        let accounts = Accounts::connect(settings.accounts, &clock, &chance, &metrics)
+        let accounts = Accounts::connect(settings.accounts, ledger.clone(), &clock, &chance, &metrics)
             .map_err(|error| StartError::Cloud(Box::new(error)))?;
         let service = Service::new(
             Arc::new(accounts),

@@ -153,6 +153,9 @@ CREATE TABLE lost_heads (
 -- operations.
 CREATE TABLE tracking (
     operation_id uuid PRIMARY KEY REFERENCES operations (id),
+    -- Those of the operation: one read of a gateway shows many of its tunnels.
+    vpc_id       text NOT NULL,
+    gateway_id   text NOT NULL,
     due_at       timestamptz NOT NULL,
     lease_holder text,
     lease_until  timestamptz,
@@ -160,7 +163,19 @@ CREATE TABLE tracking (
     polls        integer NOT NULL DEFAULT 0,
     read_backs   integer NOT NULL DEFAULT 0
 );
-CREATE INDEX tracking_by_due ON tracking (due_at);
+-- By the time from which an operation can be claimed: when it is due and no lease holds it.
+CREATE INDEX tracking_by_due ON tracking (greatest(due_at, lease_until));
+CREATE INDEX tracking_by_gateway ON tracking (vpc_id, gateway_id, greatest(due_at, lease_until));
+
+-- When the next call of each account may start. The replicas reserve calls here, so that together they keep to the account's
+-- calls a second.
+CREATE TABLE call_budgets (
+    account   text PRIMARY KEY,
+    next_at   timestamptz NOT NULL,
+    -- The last time that the cloud limited the rate, and the calls a second from then on.
+    slowed_at timestamptz,
+    slowed_to bigint
+) WITH (fillfactor = 50);
 
 CREATE TABLE idempotency_keys (
     principal_id       text NOT NULL,

@@ -149,6 +149,9 @@ CREATE TABLE lost_heads (
 -- operations.
 CREATE TABLE tracking (
     operation_id TEXT PRIMARY KEY REFERENCES operations (id),
+    -- Those of the operation: one read of a gateway shows many of its tunnels.
+    vpc_id       TEXT NOT NULL,
+    gateway_id   TEXT NOT NULL,
     due_at       TEXT NOT NULL,
     lease_holder TEXT,
     lease_until  TEXT,
@@ -156,7 +159,19 @@ CREATE TABLE tracking (
     polls        INTEGER NOT NULL DEFAULT 0,
     read_backs   INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX tracking_by_due ON tracking (due_at);
+-- By the time from which an operation can be claimed: when it is due and no lease holds it.
+CREATE INDEX tracking_by_due ON tracking (max(due_at, coalesce(lease_until, due_at)));
+CREATE INDEX tracking_by_gateway ON tracking (vpc_id, gateway_id, max(due_at, coalesce(lease_until, due_at)));
+
+-- When the next call of each account may start, in microseconds since 1970. The replicas reserve calls here, so that together
+-- they keep to the account's calls a second.
+CREATE TABLE call_budgets (
+    account   TEXT PRIMARY KEY,
+    next_at   INTEGER NOT NULL,
+    -- The last time that the cloud limited the rate, and the calls a second from then on.
+    slowed_at INTEGER,
+    slowed_to INTEGER
+);
 
 CREATE TABLE idempotency_keys (
     principal_id       TEXT NOT NULL,

@@ -1,6 +1,7 @@
 //! Claims due operations and polls each with [`Service::track`], many at the same time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -9,11 +10,15 @@ use tracing::{Instrument, error, info, info_span, warn};
 use crate::causes::chain;
 use crate::failpoint;
 use crate::service::Service;
-use crate::service::ledger::{Claim, LedgerError};
+use crate::service::ledger::{Claim, LedgerError, Places};
 use crate::shutdown::Shutdown;
 
-/// Operations that one process polls at the same time. The call budget limits the calls per second.
-const CONCURRENCY: u32 = 32;
+/// Operations that one process polls at the same time. The call budget limits the calls per second. Half of them are as
+/// many as one read of a gateway shows.
+const CONCURRENCY: u32 = 100;
+/// Polls whose reads share a call end together. The loop claims the next operations together too, so that their reads share
+/// calls again.
+const GATHER: Duration = Duration::from_millis(20);
 /// First and longest wait after the ledger failed.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -28,6 +33,8 @@ pub(super) struct Tracker {
     holder: Arc<str>,
     /// One permit for each possible poll.
     permits: Arc<Semaphore>,
+    /// An odd place goes to the youngest and to the oldest operations in turns.
+    is_odd_place_young: Arc<AtomicBool>,
     /// Wakes the loop when a poll ends, however it ends.
     poll_ended: Arc<Notify>,
 }
@@ -57,6 +64,7 @@ impl Tracker {
             service,
             holder: holder.into(),
             permits: Arc::new(Semaphore::new(CONCURRENCY as usize)),
+            is_odd_place_young: Arc::default(),
             poll_ended: Arc::default(),
         }
     }
@@ -88,7 +96,7 @@ impl Tracker {
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = self.poll_ended.notified() => {}
+                () = self.poll_ended.notified() => tokio::time::sleep(GATHER).await,
                 () = shutdown.requested() => {}
             }
         }
@@ -103,11 +111,18 @@ impl Tracker {
             // The end of a poll wakes the loop.
             return Ok(Due::NothingFor(LONGEST_RETRY));
         }
-        let claims = self.service.claim_due(&self.holder, free).await?;
+        let claims = self.service.claim_due(&self.holder, self.places(free)).await?;
         if claims.is_empty() {
             return Ok(Due::NothingFor(self.service.until_due().await?));
         }
         Ok(Due::Claims(claims))
+    }
+
+    /// Half of the places for the youngest operations, so that a backlog does not delay new ones.
+    fn places(&self, free: u32) -> Places {
+        let is_young = self.is_odd_place_young.fetch_xor(free % 2 == 1, Ordering::Relaxed);
+        let youngest = free / 2 + u32::from(free % 2 == 1 && is_young);
+        Places { youngest, oldest: free - youngest }
     }
 
     /// Starts one poll. The poll's result is in the ledger; after a failure the operation is polled again when its lease

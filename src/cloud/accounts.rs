@@ -10,6 +10,7 @@ use crate::domain::principal::VpcScope;
 use crate::metrics::Metrics;
 use crate::service::accounts;
 use crate::service::cloud::Cloud;
+use crate::service::ledger::Calls;
 
 use super::connect::connect;
 use super::exchange::NoClient;
@@ -26,19 +27,20 @@ struct Account {
 }
 
 impl Accounts {
-    /// Sets up a client for each account; nothing is sent yet.
+    /// Sets up a client for each account; nothing is sent yet. `calls` shares the accounts' budgets between replicas.
     ///
     /// # Errors
     /// If a client can't be set up.
     pub fn connect(
         settings: Vec<Settings>,
+        calls: Arc<dyn Calls>,
         clock: &Arc<dyn Clock>,
         chance: &Arc<dyn Chance>,
         metrics: &Metrics,
     ) -> Result<Self, NoClient> {
         let metrics = CloudMetrics::new(metrics);
         let connected = settings.into_iter().map(|settings| {
-            let line = Line::new(&settings, clock.clone(), chance.clone(), metrics.clone());
+            let line = Line::new(&settings, calls.clone(), clock.clone(), chance.clone(), metrics.clone());
             Ok(Account { vpcs: settings.vpcs.clone(), cloud: connect(settings, &line)? })
         });
         connected.collect::<Result<_, _>>().map(Self)

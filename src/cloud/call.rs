@@ -112,7 +112,7 @@ impl<A: Api> Caller<A> {
         self.slot(need, Instant::now() + self.timeout).await
     }
 
-    /// True if calls wait for a slot.
+    /// True if calls had to wait for a slot lately.
     pub(super) fn is_short(&self) -> bool {
         self.line.budget.is_short()
     }
@@ -136,7 +136,7 @@ impl<A: Api> Caller<A> {
             End::Success(answer) => return Ok((answer, upstream)),
             End::Refused(Refusal::NotFound) => ReadFailure::NotFound,
             End::Refused(refusal) => ReadFailure::Refused(refusal),
-            End::NoSlot(NoSlot { retry_after }) => ReadFailure::NoBudget { retry_after },
+            End::NoSlot(no_slot) => ReadFailure::from(no_slot),
             End::Unreachable | End::TooLate | End::Doubt => ReadFailure::NoAnswer,
         };
         Err(ReadError { failure, upstream })

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::service::ledger::Calls;
 
-use super::budget::Budget;
+use super::budget::{Account, Budget};
 use super::metrics::{CallMetrics, CloudMetrics};
 use super::settings::Settings;
 
@@ -19,15 +20,18 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line with a call budget of its own.
+    /// A line with a call budget, which the replicas share through `calls`.
     #[must_use]
     pub fn new(
         settings: &Settings,
+        calls: Arc<dyn Calls>,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         metrics: CloudMetrics,
     ) -> Self {
-        let budget = Budget::new(settings.calls_per_second);
+        let account =
+            Account { name: settings.account.clone(), calls_per_second: settings.calls_per_second, calls };
+        let budget = Budget::new(account, metrics.of_budget(&settings.account));
         Self { budget, clock, chance, metrics: CallMetrics::new(&settings.account, metrics) }
     }
 }

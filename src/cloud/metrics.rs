@@ -6,6 +6,7 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
 use crate::metrics::Metrics;
@@ -26,12 +27,37 @@ struct Wait {
     account: Arc<str>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AccountLabel {
+    account: String,
+}
+
+/// The metrics of one account's call budget.
+#[derive(Debug, Clone)]
+pub(super) struct BudgetMetrics {
+    rate: Gauge,
+    failures: Counter,
+}
+
+impl BudgetMetrics {
+    /// Calls a second; 0 = no limit.
+    pub(super) fn rate(&self, calls_per_second: u32) {
+        self.rate.set(calls_per_second.into());
+    }
+
+    pub(super) fn failed(&self) {
+        self.failures.inc();
+    }
+}
+
 /// The metrics of all accounts.
 #[derive(Debug, Clone)]
 pub struct CloudMetrics {
     calls: Family<Call, Counter>,
     seconds: Family<Call, Histogram>,
     waits: Family<Wait, Histogram>,
+    rates: Family<AccountLabel, Gauge>,
+    failures: Family<AccountLabel, Counter>,
 }
 
 fn histogram() -> Histogram {
@@ -58,6 +84,24 @@ impl CloudMetrics {
                 "Seconds that calls waited for the call budget, by priority and account",
                 Family::new_with_constructor(histogram as fn() -> Histogram),
             ),
+            rates: metrics.register(
+                "cloud_budget_calls_per_second",
+                "Calls to the cloud per second that the budget allows all replicas, as this process knows; 0 = no limit",
+                Family::default(),
+            ),
+            failures: metrics.register(
+                "cloud_budget_failures",
+                "Reservations of calls that failed in the ledger",
+                Family::default(),
+            ),
+        }
+    }
+
+    pub(super) fn of_budget(&self, account: &str) -> BudgetMetrics {
+        let label = AccountLabel { account: account.to_owned() };
+        BudgetMetrics {
+            rate: self.rates.get_or_create(&label).clone(),
+            failures: self.failures.get_or_create(&label).clone(),
         }
     }
 }

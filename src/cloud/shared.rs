@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::domain::event::Upstream;
 use crate::domain::ids::TunnelPath;
 use crate::domain::tunnel::Tunnel;
-use crate::service::cloud::{NoSlot, Priority, ReadError, ReadFailure};
+use crate::service::cloud::{Priority, ReadError, ReadFailure};
 
 use super::actions::Actions;
 use super::budget::Need;
@@ -47,8 +47,8 @@ impl<A: Actions> Client<A> {
         let need = Need { priority: group.priority, is_last, principal: &group.principal };
         let slot = match self.caller.reserve(need).await {
             Ok(slot) => slot,
-            Err(NoSlot { retry_after }) => {
-                let failure = ReadFailure::NoBudget { retry_after };
+            Err(no_slot) => {
+                let failure = ReadFailure::from(no_slot);
                 for waiter in self.waiting.take(&group, task) {
                     let _ = waiter.answer.send(Err(ReadError { failure, upstream: Upstream::default() }));
                 }

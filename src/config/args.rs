@@ -180,7 +180,7 @@ pub struct ServeArgs {
     #[arg(long, env = "TUNNELGATE_UPSTREAM_TIMEOUT", default_value = "10s", value_parser = duration::parse,
           value_name = "DURATION")]
     pub upstream_timeout: Duration,
-    /// Calls to the cloud per second, per process; 0 = no limit
+    /// Calls to the cloud per second, all replicas together; 0 = no limit
     #[arg(long, env = "TUNNELGATE_UPSTREAM_RPS", default_value = "20", value_name = "N")]
     pub upstream_rps: u32,
     /// Wait before the first poll of a cloud task; later waits grow

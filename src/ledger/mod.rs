@@ -2,6 +2,7 @@
 //! stores share everything but SQL: the decisions of a batch, the writer, the texts of lists, the columns.
 
 mod batch;
+mod call_budgets;
 mod columns;
 mod idempotency;
 mod lists;

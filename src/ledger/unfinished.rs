@@ -7,6 +7,10 @@ use crate::domain::operation::Status;
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::{Backlog, Claim, LedgerError};
 
+/// The newest unfinished operations among which the youngest due ones are looked for. It bounds the rows that a claim
+/// reads while few operations are due.
+pub(super) const NEWEST: i64 = 10_000;
+
 /// The claim, if its row is readable. An unreadable row (a newer version may have written it) must not stop the other
 /// claims: it stays leased, and when the lease ends another replica may be able to read it.
 pub(super) fn readable(claim: Result<Claim, LedgerError>) -> Option<Claim> {

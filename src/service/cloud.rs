@@ -63,12 +63,18 @@ pub enum Refusal {
     Other,
 }
 
-/// The call budget has no slot within the time limit: nothing was sent.
+/// Why a call has no slot: nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the gateway's call budget is used up")]
-pub struct NoSlot {
-    /// Expected time until a slot is free.
-    pub retry_after: Duration,
+pub enum NoSlot {
+    /// The call budget has none within the time limit.
+    #[error("the gateway's call budget is used up")]
+    Full {
+        /// Expected time until a slot is free.
+        retry_after: Duration,
+    },
+    /// The ledger, in which the replicas share the budget, did not answer.
+    #[error("no calls can be reserved in the ledger")]
+    NoLedger,
 }
 
 /// The right to start one call. It counts against the call budget until it is used or dropped.
@@ -162,12 +168,24 @@ pub enum ReadFailure {
     /// The call budget had no free slot within the time limit.
     #[error("the gateway's call budget had no free slot in time")]
     NoBudget { retry_after: Duration },
+    /// The ledger, in which the replicas share the budget, did not answer. Nothing was sent.
+    #[error("no calls can be reserved in the ledger")]
+    NoLedger,
     /// The cloud refused.
     #[error("the cloud refused the call")]
     Refused(Refusal),
     /// No connection, no answer, or an unreadable one, also after retries.
     #[error("the cloud gave no usable answer")]
     NoAnswer,
+}
+
+impl From<NoSlot> for ReadFailure {
+    fn from(no_slot: NoSlot) -> Self {
+        match no_slot {
+            NoSlot::Full { retry_after } => Self::NoBudget { retry_after },
+            NoSlot::NoLedger => Self::NoLedger,
+        }
+    }
 }
 
 /// A failed read, with the cloud's answer.
@@ -225,7 +243,7 @@ pub trait Cloud: Send + Sync + 'static {
         principal: &str,
     ) -> Result<Tunnel, ReadError>;
 
-    /// True if calls wait for a slot.
+    /// True if calls had to wait for a slot lately.
     fn is_short_of_calls(&self) -> bool;
 
     /// Reads all tunnels of a gateway, each once, oldest first.

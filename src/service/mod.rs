@@ -25,6 +25,7 @@ mod settle;
 mod task_times;
 pub mod track;
 pub mod tunnels;
+mod waits;
 pub mod watch;
 mod watched;
 

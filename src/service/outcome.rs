@@ -49,7 +49,7 @@ pub(super) fn unreadable(error: &ReadError) -> OperationError {
     };
     match error.failure {
         ReadFailure::NotFound => refused(Refusal::NotFound, &error.upstream),
-        ReadFailure::NoBudget { .. } => self::error(ErrorCode::CallBudget),
+        ReadFailure::NoBudget { .. } | ReadFailure::NoLedger => self::error(ErrorCode::CallBudget),
         // The read has no parameter and needs no state that the caller could correct.
         ReadFailure::Refused(Refusal::InvalidParameter | Refusal::WrongState | Refusal::Other) => because(
             ErrorCode::UpstreamFailed,
@@ -68,7 +68,7 @@ pub(super) fn unread(error: &ReadError) -> OperationError {
     match error.failure {
         // Not the cloud's words: a tunnel that the caller may not see must look the same.
         ReadFailure::NotFound => self::error(ErrorCode::TunnelNotFound),
-        ReadFailure::NoBudget { .. } => because(
+        ReadFailure::NoBudget { .. } | ReadFailure::NoLedger => because(
             ErrorCode::CallBudget,
             "the gateway's budget of calls to the cloud is used up; try again later",
         ),

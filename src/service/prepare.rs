@@ -9,6 +9,7 @@ use crate::domain::tunnel::Tunnel;
 use crate::failpoint;
 
 use super::cloud::{Priority, ReadError, ReadFailure, TunnelChange};
+use super::ledger::LedgerError;
 use super::merge::NotMerged;
 use super::request::{Modify, ModifyError};
 use super::{ReadBefore, Service, merge, outcome, ranges, read_back};
@@ -130,6 +131,7 @@ fn lock_id(vpc: &str, tunnel: &str) -> String {
 pub(super) fn unreadable(error: &ReadError) -> ModifyError {
     let retry_after = match error.failure {
         ReadFailure::NoBudget { retry_after } => Some(retry_after),
+        ReadFailure::NoLedger => return ModifyError::Ledger(LedgerError::Unavailable(error.failure.into())),
         _ => None,
     };
     ModifyError::Refused { error: outcome::unreadable(error), retry_after }

@@ -102,7 +102,12 @@ impl From<OperationError> for ModifyError {
 }
 
 impl From<NoSlot> for ModifyError {
-    fn from(NoSlot { retry_after }: NoSlot) -> Self {
-        Self::Refused { error: outcome::error(ErrorCode::CallBudget), retry_after: Some(retry_after) }
+    fn from(no_slot: NoSlot) -> Self {
+        match no_slot {
+            NoSlot::Full { retry_after } => {
+                Self::Refused { error: outcome::error(ErrorCode::CallBudget), retry_after: Some(retry_after) }
+            }
+            NoSlot::NoLedger => Self::Ledger(LedgerError::Unavailable(no_slot.into())),
+        }
     }
 }

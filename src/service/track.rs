@@ -14,7 +14,7 @@ use crate::domain::verification::Verification;
 use crate::failpoint;
 
 use super::cloud::{Cloud, Priority, ReadError, ReadFailure, Refusal, TaskReport, TaskStatus};
-use super::ledger::{Advance, Claim, LedgerError, Step, Written};
+use super::ledger::{Advance, Claim, LedgerError, Places, Step, Written};
 use super::settle::{self, Progress, Settled};
 use super::{Service, outcome, read_back};
 
@@ -57,10 +57,10 @@ impl Service {
         self.rules.upstream_timeout * CALLS + LEASE_MARGIN
     }
 
-    /// Claims up to `limit` due operations.
-    pub async fn claim_due(&self, holder: &str, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+    /// Claims due operations.
+    pub async fn claim_due(&self, holder: &str, places: Places) -> Result<Vec<Claim>, LedgerError> {
         let now = self.clock.now();
-        self.ledger.claim(holder, now, now.plus(self.lease()), limit).await
+        self.ledger.claim(holder, now, now.plus(self.lease()), places).await
     }
 
     /// Time until the next operation is due; at most one poll interval, because another replica may open operations.
@@ -101,7 +101,7 @@ impl Service {
         match next {
             Next::Step(transition, upstream) => self.advance(claim, *transition, upstream).await,
             Next::Later { read_back } => {
-                let due_at = self.clock.now().plus(self.poll_wait(claim.polls));
+                let due_at = self.due_after(&claim.operation.route, self.poll_wait(claim.polls));
                 failpoint::at!("snooze.before-write");
                 let held = self.ledger.snooze(&claim, read_back, due_at).await?;
                 failpoint::at!("snooze.written");
@@ -205,7 +205,9 @@ impl Service {
         }
         let tunnel = match cloud.tunnel(&operation.tunnel, Priority::Poll, "").await {
             Ok(tunnel) => tunnel,
-            Err(ReadError { failure: ReadFailure::NoBudget { .. }, .. }) => return Some(LATER),
+            Err(ReadError { failure: ReadFailure::NoBudget { .. } | ReadFailure::NoLedger, .. }) => {
+                return Some(LATER);
+            }
             Err(_) => return None,
         };
         if tunnel.is_in_transition() {
@@ -282,7 +284,9 @@ impl Service {
                 comparison.verdict()
             }
             // The gateway made no call, so it learned nothing about the tunnel.
-            Err(ReadError { failure: ReadFailure::NoBudget { .. }, .. }) => return LATER,
+            Err(ReadError { failure: ReadFailure::NoBudget { .. } | ReadFailure::NoLedger, .. }) => {
+                return LATER;
+            }
             Err(_) if again => return Next::Later { read_back: true },
             Err(error) => Verification::Unavailable { reason: Some(error.to_string()) },
         };
@@ -340,7 +344,7 @@ impl Service {
     /// The result of a call that failed. Without an answer of the cloud the operation does not end.
     fn unanswered(&self, claim: &Claim, error: ReadError) -> Next {
         match error.failure {
-            ReadFailure::NoBudget { .. } | ReadFailure::NoAnswer => LATER,
+            ReadFailure::NoBudget { .. } | ReadFailure::NoLedger | ReadFailure::NoAnswer => LATER,
             ReadFailure::NotFound | ReadFailure::Refused(_) => {
                 self.later_or_time_out(claim, Some(self.without_key(claim, error.upstream)))
             }
@@ -366,28 +370,5 @@ impl Service {
 
     fn age(&self, since: Timestamp) -> Duration {
         self.clock.now().since(since)
-    }
-
-    /// How long a caller should wait before it reads a new operation again.
-    #[must_use]
-    pub fn usual_wait(&self) -> Duration {
-        self.first_wait()
-    }
-
-    /// The wait before the first poll of a task: as long as tasks have usually taken lately, within the operator's limits.
-    pub(super) fn first_wait(&self) -> Duration {
-        let shortest = self.poll_wait(0);
-        self.task_times
-            .usual()
-            .map_or(shortest, |usual| usual.min(self.rules.poll_max_interval).max(shortest))
-    }
-
-    /// The wait before poll number `polls`: it grows by half each time up to the ceiling, and is jittered downwards, so
-    /// that operations that began together do not stay together.
-    fn poll_wait(&self, polls: u32) -> Duration {
-        let growth = 1.5_f64.powi(i32::try_from(polls.min(64)).unwrap_or(64));
-        let ceiling = self.rules.poll_max_interval.as_secs_f64();
-        let wait = (self.rules.poll_interval.as_secs_f64() * growth).min(ceiling);
-        Duration::from_secs_f64(wait * (0.75 + 0.25 * self.chance.fraction()))
     }
 }

@@ -43,6 +43,7 @@ impl From<ReadError> for TunnelError {
     fn from(error: ReadError) -> Self {
         let retry_after = match error.failure {
             ReadFailure::NoBudget { retry_after } => Some(retry_after),
+            ReadFailure::NoLedger => return Self::Ledger(LedgerError::Unavailable(error.failure.into())),
             ReadFailure::NotFound | ReadFailure::Refused(_) | ReadFailure::NoAnswer => None,
         };
         Self::Refused { error: outcome::unread(&error), retry_after }

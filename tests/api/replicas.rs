@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tunnelgate::domain::fingerprint::FingerprintKey;
+use tunnelgate::service::ReadBefore;
 
 use crate::harness::{self, Harness, path, ranges};
 use crate::support::Store;
-use crate::support::consumer::PATIENCE;
+use crate::support::consumer::{Consumer, PATIENCE};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_change_at_a_time_on_one_tunnel_across_replicas() {
@@ -203,4 +204,63 @@ async fn a_cloud_that_does_not_answer_ends_no_operation() {
     let (_back, there) = harness.replica().await;
     let ended = there.ended(id).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
+}
+
+/// Every change is one call: nothing is read, and nothing is polled meanwhile.
+fn only_changes(settings: &mut tunnelgate::config::Settings) {
+    settings.accounts[0].calls_per_second = CALLS_A_SECOND;
+    settings.accounts[0].timeout = PATIENCE;
+    settings.rules.upstream_timeout = PATIENCE;
+    settings.rules.read_before = ReadBefore::WhenNeeded;
+    settings.rules.poll_interval = PATIENCE;
+    settings.rules.poll_max_interval = PATIENCE;
+}
+
+const CALLS_A_SECOND: u32 = 8;
+
+/// The first and the last arrival at the simulated cloud of `changes` changes that are requested together.
+async fn seconds_of(harness: &Harness, consumers: &[&Consumer], first: usize, changes: usize) -> f64 {
+    let patches = (0..changes).map(|number| {
+        let consumer = consumers[number % consumers.len()];
+        async move { consumer.patch(&path(&format!("vpnx-load-{}", first + number)), &ranges(), &[]).await }
+    });
+    for answer in futures_util::future::join_all(patches).await {
+        assert_eq!(answer.status, 202, "{}", answer.body);
+    }
+    let mut arrivals: Vec<_> =
+        harness.simulator.journal().into_iter().map(|entry| entry.received_at).collect();
+    arrivals.sort();
+    let arrivals = &arrivals[first..];
+    assert_eq!(arrivals.len(), changes);
+    arrivals[changes - 1].since(arrivals[0]).as_secs_f64()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_of_an_account_keep_to_its_calls_a_second_together_and_one_alone_has_all_of_them() {
+    const CHANGES: usize = 24;
+    // The first call of all may arrive late.
+    const LATE: f64 = 0.5;
+    let harness = Harness::with(Store::postgres().await, only_changes).await;
+    let (_other, there) = harness.replica_with(only_changes).await;
+    let usual = (CHANGES - 1) as f64 / f64::from(CALLS_A_SECOND);
+    let together = seconds_of(&harness, &[&harness.consumer, &there], 0, CHANGES).await;
+    assert!(together >= usual - LATE, "{CHANGES} changes in {together} s");
+    let alone = seconds_of(&harness, &[&harness.consumer], CHANGES, CHANGES).await;
+    assert!(alone >= usual - LATE, "{CHANGES} changes in {alone} s");
+    assert!(alone < usual * 1.6, "a lone replica has all calls: {CHANGES} changes in {alone} s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_that_the_cloud_refused_for_one_replica_is_slower_for_the_other() {
+    let harness = Harness::with(Store::postgres().await, only_changes).await;
+    let (_other, there) = harness.replica_with(only_changes).await;
+    let refused = harness.patch("vpnx-rate-limited-twice", &ranges()).await;
+    assert_eq!(refused.status, 202, "{}", refused.body);
+    // Learns of it with its first call.
+    assert_eq!(there.patch(&path("vpnx-branch01"), &ranges(), &[]).await.status, 202);
+    let metrics = there.get("/metrics", &[]).await.body;
+    let rate = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("tunnelgate_cloud_budget_calls_per_second{account=\"default\"} "));
+    assert_eq!(rate, Some("4"), "half of {CALLS_A_SECOND}");
 }

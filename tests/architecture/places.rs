@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("tls", &["shutdown", "causes"]),
     ("service", &["domain", "clock", "chance", "failpoint", "causes"]),
-    ("cloud", &["service", "domain", "clock", "chance", "metrics", "failpoint"]),
+    ("cloud", &["service", "domain", "clock", "chance", "metrics", "failpoint", "causes"]),
     ("ledger", &["service", "domain", "metrics", "failpoint", "causes"]),
     ("background", &["service", "domain", "clock", "metrics", "shutdown", "tls", "failpoint", "causes"]),
     ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown", "causes"]),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tunnelgate::service::cloud::{Refusal, Sent};
+use tunnelgate::service::cloud::{NoSlot, Refusal, Sent};
 
 use crate::doubt::modify;
 use crate::forms::example;
@@ -62,8 +62,11 @@ async fn a_change_that_finds_no_slot_is_refused_with_the_true_wait() {
         settings.timeout = Duration::from_millis(300);
     });
     let slots = futures_util::future::join_all((0..4).map(|_| client.reserve("one", false))).await;
-    let refused: Vec<Duration> =
-        slots.iter().filter_map(|slot| slot.as_ref().err().map(|no_slot| no_slot.retry_after)).collect();
+    let wait = |slot: &Result<_, NoSlot>| match slot {
+        Err(NoSlot::Full { retry_after }) => Some(*retry_after),
+        _ => None,
+    };
+    let refused: Vec<Duration> = slots.iter().filter_map(wait).collect();
     assert_eq!((refused.len(), stub.received().len()), (3, 0));
     assert!(refused.iter().all(|wait| *wait > Duration::ZERO));
 }

@@ -3,6 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 
+#[path = "../support/alone.rs"]
+mod alone;
+
 mod calls;
 mod doubt;
 mod forms;

@@ -19,6 +19,8 @@ use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::{Cloud, Permit, Reply, SendLease, TunnelChange};
 
+use crate::alone::Alone;
+
 pub const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
 
 /// The answer to the next request.
@@ -109,7 +111,13 @@ impl Stub {
         };
         change(&mut settings);
         let metrics = CloudMetrics::new(&Metrics::default());
-        let line = Line::new(&settings, Arc::new(SystemClock), Arc::new(SystemChance), metrics);
+        let line = Line::new(
+            &settings,
+            Arc::new(Alone::default()),
+            Arc::new(SystemClock),
+            Arc::new(SystemChance),
+            metrics,
+        );
         connect(settings, &line).expect("a client")
     }
 }

@@ -17,6 +17,7 @@ use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::{Cloud, Priority};
 
+use crate::alone::Alone;
 use crate::deployment::{Deployment, SECRET_ID, Secrets};
 use crate::load::Asked;
 
@@ -288,6 +289,12 @@ fn client(deployment: &Deployment) -> Arc<dyn Cloud> {
         calls_per_second: 0,
     };
     let metrics = CloudMetrics::new(&Metrics::default());
-    let line = Line::new(&settings, Arc::new(SystemClock), Arc::new(SystemChance), metrics);
+    let line = Line::new(
+        &settings,
+        Arc::new(Alone::default()),
+        Arc::new(SystemClock),
+        Arc::new(SystemChance),
+        metrics,
+    );
     connect(settings, &line).expect("a client")
 }

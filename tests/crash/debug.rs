@@ -23,6 +23,7 @@ use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::TunnelChange;
 use tunnelgate::service::modify::Modify;
 
+use crate::alone::Alone;
 use crate::search::spellings;
 
 const CANARY: &str = "canary-0123456789";
@@ -73,7 +74,13 @@ fn nothing_that_carries_a_secret_shows_it() {
         calls_per_second: 0,
     };
     let metrics = CloudMetrics::new(&Metrics::default());
-    let line = Line::new(&settings, Arc::new(SystemClock), Arc::new(SystemChance), metrics);
+    let line = Line::new(
+        &settings,
+        Arc::new(Alone::default()),
+        Arc::new(SystemClock),
+        Arc::new(SystemChance),
+        metrics,
+    );
     let modify = Modify {
         principal,
         cloud: cloud::connect(settings, &line).expect("a client"),

@@ -6,6 +6,9 @@
 #[macro_use]
 mod support;
 
+#[path = "../support/alone.rs"]
+mod alone;
+
 #[path = "../binary/process.rs"]
 mod process;
 

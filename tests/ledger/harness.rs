@@ -18,7 +18,7 @@ use tunnelgate::domain::verification::Verification;
 use tunnelgate::ledger::{self, Options};
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::ledger::{
-    Advance, Claim, EventFilter, Idempotency, Ledger, Opening, Order, RequestIdentity, Step, Written,
+    Advance, Claim, EventFilter, Idempotency, Ledger, Opening, Order, Places, RequestIdentity, Step, Written,
 };
 
 use crate::support::Store;
@@ -69,7 +69,11 @@ impl Harness {
     }
 
     pub async fn claim(&self, now: Timestamp, limit: u32) -> Vec<Claim> {
-        self.ledger.claim("test", now, now.plus(LEASE), limit).await.expect("claims")
+        self.claim_by(now, Places { youngest: 0, oldest: limit }).await
+    }
+
+    pub async fn claim_by(&self, now: Timestamp, places: Places) -> Vec<Claim> {
+        self.ledger.claim("test", now, now.plus(LEASE), places).await.expect("claims")
     }
 
     /// Every event, oldest first.

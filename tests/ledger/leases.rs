@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tunnelgate::domain::operation::{ErrorCode, Status, Transition};
-use tunnelgate::service::ledger::{Step, Written};
+use tunnelgate::service::ledger::{Claim, Places, Step, Written};
 
 use crate::harness::{Harness, LEASE, advance, at, error, open_replica, opening, succeed};
 
@@ -65,11 +65,45 @@ async fn the_oldest_due_comes_first_and_no_more_than_asked(harness: Harness) {
     for (tunnel, seconds) in [("vpnx-3", 3), ("vpnx-1", 1), ("vpnx-2", 2)] {
         harness.running(tunnel, at(seconds)).await;
     }
-    let names = |claims: Vec<tunnelgate::service::ledger::Claim>| -> Vec<String> {
-        claims.iter().map(|claim| claim.operation.tunnel.tunnel_id.as_str().to_owned()).collect()
-    };
     assert_eq!(names(harness.claim(at(10), 2).await), ["vpnx-1", "vpnx-2"]);
     assert_eq!(names(harness.claim(at(10), 2).await), ["vpnx-3"]);
+}
+
+fn names(claims: Vec<Claim>) -> Vec<String> {
+    claims.iter().map(|claim| claim.operation.tunnel.tunnel_id.as_str().to_owned()).collect()
+}
+
+/// Opens an operation on a tunnel of this gateway and moves it to `running`; due at once.
+async fn running_on(harness: &Harness, gateway: &str, tunnel: &str, seconds: u64) {
+    let mut opening = opening(tunnel, at(seconds));
+    opening.operation.tunnel.gateway_id = gateway.parse().expect("an id");
+    let operation = harness.opened(opening).await;
+    harness.advanced(advance(operation, crate::harness::submit(), 0, at(seconds))).await;
+}
+
+async fn a_backlog_does_not_delay_the_youngest_and_goes_gateway_by_gateway(harness: Harness) {
+    for number in 0..12 {
+        let gateway = ["vpngw-a", "vpngw-b", "vpngw-c"][number % 3];
+        running_on(&harness, gateway, &format!("vpnx-{gateway}-{number:02}"), number as u64).await;
+    }
+    running_on(&harness, "vpngw-new", "vpnx-new", 100).await;
+    running_on(&harness, "vpngw-new", "vpnx-not-due", 300).await;
+    let places = Places { youngest: 2, oldest: 5 };
+    let mut claimed = names(harness.claim_by(at(200), places).await);
+    claimed.sort();
+    let first_gateway = ["vpnx-vpngw-a-00", "vpnx-vpngw-a-03", "vpnx-vpngw-a-06", "vpnx-vpngw-a-09"];
+    let youngest = ["vpnx-vpngw-c-11", "vpnx-new"];
+    // The gateway of the oldest has four.
+    let mut expected = [&first_gateway[..], &youngest[..], &["vpnx-vpngw-b-01"]].concat();
+    expected.sort_unstable();
+    assert_eq!(claimed, expected);
+
+    running_on(&harness, "vpngw-new", "vpnx-newer", 201).await;
+    let one = names(harness.claim_by(at(202), Places { youngest: 1, oldest: 0 }).await);
+    assert_eq!(one, ["vpnx-newer"]);
+    let mut rest = names(harness.claim_by(at(202), Places { youngest: 3, oldest: 30 }).await);
+    rest.sort();
+    assert_eq!(rest.len(), 6, "each once: {rest:?}");
 }
 
 async fn no_operation_is_held_by_two(harness: Harness) {
@@ -87,7 +121,8 @@ async fn no_operation_is_held_by_two(harness: Harness) {
         tasks.push(tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let claims = ledger.claim("one", at(1), at(1).plus(LEASE), 7).await.expect("claims");
+                let places = Places { youngest: 3, oldest: 4 };
+                let claims = ledger.claim("one", at(1), at(1).plus(LEASE), places).await.expect("claims");
                 if claims.is_empty() {
                     return mine;
                 }
@@ -139,6 +174,7 @@ on_each_ledger!(
     a_tracker_that_slept_past_its_lease_changes_nothing,
     a_snooze_counts_and_gives_the_lease_back,
     the_oldest_due_comes_first_and_no_more_than_asked,
+    a_backlog_does_not_delay_the_youngest_and_goes_gateway_by_gateway,
     no_operation_is_held_by_two,
     an_operation_that_can_not_be_read_does_not_hold_up_the_others,
     the_backlog_tells_how_the_work_stands,

@@ -6,6 +6,7 @@
 #[macro_use]
 mod support;
 
+mod calls;
 mod chain;
 mod durability;
 mod group_commit;

@@ -2,7 +2,7 @@
 
 use tunnelgate::domain::operation::Status;
 use tunnelgate::service::audit::{Verdict, verify};
-use tunnelgate::service::ledger::{Step, Written};
+use tunnelgate::service::ledger::{Places, Step, Written};
 
 use crate::harness::{Harness, advance, at, denied, open_replica, opening, submit, succeed, with_key};
 
@@ -49,7 +49,8 @@ async fn what_the_other_wrote_stands_in_the_way(harness: Harness) {
 async fn a_lease_taken_by_the_other_fences_off(harness: Harness) {
     let other = open_replica(&harness.store).await;
     let running = harness.running("vpnx-1", at(0)).await;
-    let claims = other.claim("other", at(1), at(40), 1).await.expect("claims");
+    let claims =
+        other.claim("other", at(1), at(40), Places { youngest: 1, oldest: 0 }).await.expect("claims");
     assert_eq!(claims.len(), 1);
     // A claim does not move the chain head. Only the fencing token shows it.
     let late = harness.ledger.write(Step::Advance(Box::new(advance(running, succeed(), 0, at(2))))).await;

@@ -56,6 +56,7 @@ const TABLES: &[&str] = &[
     "chain_head",
     "lost_heads",
     "tracking",
+    "call_budgets",
     "idempotency_keys",
     "api_keys",
 ];

@@ -1,11 +1,16 @@
 //! The call budget of one account: within any one second no more calls start than its limit.
 //!
-//! A slot is held from the moment it is granted, counts from then on, and frees its place one second after its call
-//! started. A slot that is given back unused frees it at once. So a change can take its slot before it is opened, and
-//! the limit holds however long the commit between the two takes.
+//! All replicas of an account share the limit. A replica whose calls wait reserves their times in the ledger, a quarter of
+//! a second at a time, so that an idle replica leaves the whole limit to the others. Without the ledger no call starts.
+//!
+//! Each process also counts its own calls, because a call can start later than its reserved time. A slot is held from the
+//! moment it is granted, counts from then on, and frees its place one second after its call started. A slot that is given
+//! back unused frees it at once. So a change can take its slot before it is opened, and the limit holds however long the
+//! commit between the two takes.
 
 mod queue;
 mod rate;
+mod reserved;
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -13,48 +18,77 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::warn;
 
+use crate::causes::chain;
 use crate::failpoint;
 use crate::service::cloud::{self, NoSlot};
+use crate::service::ledger::{Calls, LedgerError};
 
+use super::metrics::BudgetMetrics;
 pub(super) use queue::Need;
 use queue::Queue;
-use rate::Rate;
+use rate::{Rate, WINDOW};
+use reserved::{Place, Reserved};
 
-const WINDOW: Duration = Duration::from_secs(1);
+/// Wait after a failed reservation.
+const RETRY: Duration = Duration::from_millis(100);
+/// Calls are short while one has to wait for longer than this.
+const SHORT_WAIT: Duration = Duration::from_millis(250);
+/// How long calls stay short after that: reads that share calls make the wait shorter.
+const SHORT_FOR: Duration = Duration::from_secs(5);
+
+/// The account whose calls a budget limits.
+pub(super) struct Account {
+    pub name: String,
+    /// Calls a second; 0 = no limit.
+    pub calls_per_second: u32,
+    /// Where the replicas of the account reserve their calls.
+    pub calls: Arc<dyn Calls>,
+}
 
 /// The budget of one account.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Budget(Option<Arc<Shared>>);
 
-#[derive(Debug)]
 struct Shared {
+    account: Account,
+    metrics: BudgetMetrics,
     state: Mutex<State>,
-    /// A slot was used or given back.
+    /// A slot was used or given back, or another call waits.
     changed: Notify,
 }
 
-#[derive(Debug)]
+type Grant = oneshot::Sender<Result<Slot, NoSlot>>;
+
 struct State {
     rate: Rate,
     /// When the calls of the last second started, oldest first.
     starts: VecDeque<Instant>,
     /// Slots that were granted and whose calls have not started.
     held: usize,
-    queue: Queue<oneshot::Sender<Slot>>,
+    reserved: Reserved,
+    queue: Queue<Grant>,
     /// A task grants slots to the queue.
     is_pacing: bool,
+    short_until: Option<Instant>,
 }
 
 /// The right to start one call.
-#[derive(Debug)]
-pub(super) struct Slot(Option<Arc<Shared>>);
+pub(super) struct Slot(Option<(Arc<Shared>, Place)>);
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Slot").field(&self.0.as_ref().map(|(_, place)| place)).finish()
+    }
+}
 
 impl cloud::Slot for Slot {
     fn start(mut self: Box<Self>) {
-        let Some(shared) = self.0.take() else { return };
+        let Some((shared, _)) = self.0.take() else { return };
         let mut state = shared.state();
         state.held = state.held.saturating_sub(1);
         state.starts.push_back(Instant::now());
@@ -65,46 +99,57 @@ impl cloud::Slot for Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let Some(shared) = self.0.take() else { return };
+        let Some((shared, place)) = self.0.take() else { return };
         let mut state = shared.state();
         state.held = state.held.saturating_sub(1);
+        state.reserved.give_back(place);
         drop(state);
         shared.changed.notify_one();
     }
 }
 
 impl Budget {
-    /// A budget of so many calls a second; 0 = no limit.
-    pub(super) fn new(calls_per_second: u32) -> Self {
-        if calls_per_second == 0 {
+    pub(super) fn new(account: Account, metrics: BudgetMetrics) -> Self {
+        metrics.rate(account.calls_per_second);
+        if account.calls_per_second == 0 {
             return Self(None);
         }
         let state = State {
-            rate: Rate::new(calls_per_second),
+            rate: Rate::new(account.calls_per_second),
             starts: VecDeque::new(),
             held: 0,
+            reserved: Reserved::default(),
             queue: Queue::default(),
             is_pacing: false,
+            short_until: None,
         };
-        Self(Some(Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() })))
+        Self(Some(Arc::new(Shared { account, metrics, state: Mutex::new(state), changed: Notify::new() })))
     }
 
     /// Waits for a slot.
     ///
     /// # Errors
-    /// At once if by all that is known none will be free before `until`; else when `until` has passed.
+    /// At once if by all that is known none will be free before `until`; else when `until` has passed, or when the ledger
+    /// does not answer.
     pub(super) async fn slot(&self, need: Need<'_>, until: Instant) -> Result<Slot, NoSlot> {
         let Some(shared) = &self.0 else { return Ok(Slot(None)) };
         let granted = {
             let mut state = shared.state();
             let now = Instant::now();
-            let free_at = state.free_at(state.queue.ahead(need), now);
+            let free_at = state.free_at(need, now);
             if free_at > until {
-                return Err(NoSlot { retry_after: free_at.duration_since(now) });
+                state.short_until = Some(now + SHORT_FOR);
+                return Err(NoSlot::Full { retry_after: free_at.duration_since(now) });
             }
-            if state.queue.is_empty() && state.has_place(now) {
+            if free_at > now + SHORT_WAIT {
+                state.short_until = Some(now + SHORT_FOR);
+            }
+            if state.queue.is_empty()
+                && state.has_place(now)
+                && let Some(place) = state.reserved.take(now)
+            {
                 state.held += 1;
-                return Ok(Slot(Some(shared.clone())));
+                return Ok(Slot(Some((shared.clone(), place))));
             }
             let (grant, granted) = oneshot::channel();
             state.queue.push(need, grant);
@@ -113,27 +158,40 @@ impl Budget {
             }
             granted
         };
+        shared.changed.notify_one();
         match timeout_at(until, granted).await {
-            Ok(Ok(slot)) => Ok(slot),
+            Ok(Ok(granted)) => granted,
             Ok(Err(_)) | Err(_) => {
                 let state = shared.state();
                 let now = Instant::now();
-                let free_at = state.free_at(state.queue.ahead(need), now);
-                Err(NoSlot { retry_after: free_at.duration_since(now).max(WINDOW) })
+                if state.reserved.is_failing(now) {
+                    return Err(NoSlot::NoLedger);
+                }
+                let wait = state.free_at(need, now).duration_since(now);
+                Err(NoSlot::Full { retry_after: wait.max(WINDOW) })
             }
         }
     }
 
-    /// True if calls wait for a slot.
+    /// True if a call had to wait lately.
     pub(super) fn is_short(&self) -> bool {
-        self.0.as_ref().is_some_and(|shared| !shared.state().queue.is_empty())
+        let is_short =
+            |shared: &Arc<Shared>| shared.state().short_until.is_some_and(|end| Instant::now() < end);
+        self.0.as_ref().is_some_and(is_short)
     }
 
-    /// The cloud said that calls come too fast.
+    /// The cloud said that calls come too fast. Tells the other replicas.
     pub(super) fn slow_down(&self) {
-        if let Some(shared) = &self.0 {
-            shared.state().rate.slow_down(Instant::now());
-        }
+        let Some(shared) = &self.0 else { return };
+        let Some(rate) = shared.state().rate.slow_down(Instant::now()) else { return };
+        shared.metrics.rate(rate);
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let Account { name, calls, .. } = &shared.account;
+            if let Err(error) = calls.slow_down(name, rate, rate::PAUSE).await {
+                warn!(error = chain(&error), "the other replicas were not told to make fewer calls");
+            }
+        });
     }
 }
 
@@ -145,46 +203,100 @@ async fn pace_safely(shared: Arc<Shared>) {
     }
 }
 
-/// Grants slots until no call waits.
+/// A reservation under way.
+type Asked = BoxFuture<'static, Result<(), LedgerError>>;
+
+/// Grants slots until no call waits, and reserves calls in the ledger.
 async fn pace(shared: Arc<Shared>) {
+    let mut asked: Option<Asked> = None;
+    let mut not_before = Instant::now();
     loop {
         failpoint::at!("pace.loop");
-        let (grants, next) = shared.state().grants(Instant::now());
-        for grant in grants {
+        let now = Instant::now();
+        let (grants, next) = shared.state().grants(now, asked.is_some());
+        for (grant, place) in grants {
             // A caller that has left drops the slot, which frees its place.
-            let _ = grant.send(Slot(Some(shared.clone())));
+            let _ = grant.send(Ok(Slot(Some((shared.clone(), place)))));
         }
-        match next {
-            Next::Done => return,
-            Next::At(free_at) => {
-                tokio::select! {
-                    () = sleep_until(free_at) => {}
-                    () = shared.changed.notified() => {}
+        let Some(Next { mut wake_at, reserve }) = next else { return };
+        if asked.is_none()
+            && let Some((count, when)) = reserve
+        {
+            let when = when.max(not_before);
+            if when <= now {
+                asked = Some(reserve_calls(shared.clone(), count).boxed());
+            } else {
+                wake_at = Some(wake_at.map_or(when, |wake_at| wake_at.min(when)));
+            }
+        }
+        tokio::select! {
+            Some(reserved) = OptionFuture::from(asked.as_mut()) => {
+                asked = None;
+                if let Err(error) = reserved {
+                    not_before = Instant::now() + RETRY;
+                    shared.reservation_failed(&error);
                 }
             }
-            Next::Change => shared.changed.notified().await,
+            Some(()) = OptionFuture::from(wake_at.map(sleep_until)) => {}
+            () = shared.changed.notified() => {}
         }
     }
 }
 
-/// What the pacing task waits for.
-enum Next {
-    /// No call waits: the task ends.
-    Done,
-    At(Instant),
-    /// Every place is held by a call that has not started.
-    Change,
+/// Reserves calls in the ledger, which limits the time.
+async fn reserve_calls(shared: Arc<Shared>, count: u32) -> Result<(), LedgerError> {
+    let asked_at = Instant::now();
+    let interval = {
+        let mut state = shared.state();
+        state.reserved.asked(asked_at);
+        state.rate.interval(asked_at)
+    };
+    let Account { name, calls, .. } = &shared.account;
+    let reserved = calls.reserve(name, count, interval).await?;
+    let mut state = shared.state();
+    let now = Instant::now();
+    state.rate.learn(reserved.slowed, now);
+    if reserved.wait > SHORT_WAIT {
+        state.short_until = Some(now + SHORT_FOR);
+    }
+    state.reserved.add(asked_at, now, reserved.wait, count, interval);
+    shared.metrics.rate(state.rate.now(now));
+    Ok(())
+}
+
+/// What the pacing task waits for besides a change.
+struct Next {
+    wake_at: Option<Instant>,
+    /// How many calls to reserve, and when.
+    reserve: Option<(u32, Instant)>,
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Refuses the waiting calls if the ledger has failed for a while.
+    fn reservation_failed(&self, error: &LedgerError) {
+        self.metrics.failed();
+        let refused = {
+            let mut state = self.state();
+            if !state.reserved.is_failing(Instant::now()) {
+                return;
+            }
+            std::mem::take(&mut state.queue)
+        };
+        warn!(error = chain(error), account = self.account.name, "no calls can be reserved in the ledger");
+        for grant in refused.into_items() {
+            // The caller may have left.
+            let _ = grant.send(Err(NoSlot::NoLedger));
+        }
+    }
 }
 
 impl State {
     fn limit(&self, now: Instant) -> usize {
-        self.rate.now(now)
+        usize::try_from(self.rate.now(now)).unwrap_or(usize::MAX)
     }
 
     fn forget(&mut self, now: Instant) {
@@ -198,26 +310,40 @@ impl State {
         self.held + self.starts.len() < self.limit(now)
     }
 
-    fn grants(&mut self, now: Instant) -> (Vec<oneshot::Sender<Slot>>, Next) {
+    /// The slots that can be granted now. `None` if no call waits and none is being reserved: the task ends.
+    fn grants(&mut self, now: Instant, is_reserving: bool) -> (Vec<(Grant, Place)>, Option<Next>) {
         let mut grants = Vec::new();
-        loop {
+        let wake_at = loop {
+            if self.queue.is_empty() {
+                self.is_pacing = is_reserving;
+                return (grants, is_reserving.then_some(Next { wake_at: None, reserve: None }));
+            }
             if !self.has_place(now) {
-                let free_at = self.starts.front().map(|start| *start + WINDOW);
-                return (grants, free_at.map_or(Next::Change, Next::At));
+                break self.starts.front().map(|start| *start + WINDOW);
             }
-            let Some(grant) = self.queue.pop() else {
-                self.is_pacing = false;
-                return (grants, Next::Done);
-            };
-            if !grant.is_closed() {
-                self.held += 1;
-                grants.push(grant);
+            let Some(place) = self.reserved.take(now) else { break self.reserved.next() };
+            match self.queue.pop() {
+                Some(grant) if !grant.is_closed() => {
+                    self.held += 1;
+                    grants.push((grant, place));
+                }
+                _ => self.reserved.give_back(place),
             }
-        }
+        };
+        let limit = self.limit(now);
+        // Calls that could not start anyway are not reserved.
+        let waiting = self.queue.len().min(limit.saturating_sub(self.held));
+        (grants, Some(Next { wake_at, reserve: self.reserved.wanted(waiting, limit, now) }))
     }
 
-    /// When a place is free for a call that has so many before it.
-    fn free_at(&self, ahead: usize, now: Instant) -> Instant {
+    /// When a call that waits may start, as far as is known.
+    fn free_at(&self, need: Need<'_>, now: Instant) -> Instant {
+        let ahead = self.queue.ahead(need);
+        self.free_here_at(ahead, now).max(self.reserved.expected(ahead, now))
+    }
+
+    /// When this process has a place for a call that has so many before it.
+    fn free_here_at(&self, ahead: usize, now: Instant) -> Instant {
         let limit = self.limit(now);
         let recent: Vec<Instant> =
             self.starts.iter().copied().filter(|start| now.duration_since(*start) < WINDOW).collect();

@@ -60,6 +60,10 @@ impl<T> Turns<T> {
         self.len += 1;
     }
 
+    fn into_items(self) -> impl Iterator<Item = T> {
+        self.lines.into_values().flatten()
+    }
+
     fn pop(&mut self) -> Option<T> {
         let principal = self.order.pop_front()?;
         let line = self.lines.get_mut(&principal)?;
@@ -138,7 +142,16 @@ impl<T> Queue<T> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.classes.iter().all(|class| class.len() == 0)
+        self.len() == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.classes.iter().map(Class::len).sum()
+    }
+
+    /// All waiting calls, in no order.
+    pub(super) fn into_items(self) -> impl Iterator<Item = T> {
+        self.classes.into_iter().flat_map(|class| class.last.into_items().chain(class.first.into_items()))
     }
 
     /// How many calls go before this one, as far as is known now.

@@ -1,9 +1,60 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+
 use super::*;
+use crate::cloud::metrics::CloudMetrics;
+use crate::metrics::Metrics;
 use crate::service::cloud::Priority;
 use crate::service::cloud::Slot as _;
+use crate::service::ledger::{self, Slowed};
 
 const CHANGE: Need<'static> = Need { priority: Priority::Change, is_last: false, principal: "one" };
 const READ: Need<'static> = Need { priority: Priority::Read, is_last: false, principal: "" };
+
+/// The row of an account, with the clock of the test.
+#[derive(Default)]
+struct Row {
+    next_at: Mutex<Option<Instant>>,
+    slowed: Mutex<Option<(u32, Instant)>>,
+    is_unreachable: AtomicBool,
+    reservations: Mutex<u32>,
+}
+
+#[async_trait]
+impl Calls for Row {
+    async fn reserve(
+        &self,
+        _: &str,
+        count: u32,
+        interval: Duration,
+    ) -> Result<ledger::Reserved, LedgerError> {
+        if self.is_unreachable.load(Ordering::Relaxed) {
+            return Err(LedgerError::Unavailable("unreachable".into()));
+        }
+        *self.reservations.lock().expect("a number") += 1;
+        let now = Instant::now();
+        let mut next_at = self.next_at.lock().expect("the row");
+        let start = next_at.map_or(now, |next_at| next_at.max(now));
+        *next_at = Some(start + interval * count);
+        let slowed = self.slowed.lock().expect("the row").map(|(rate, at)| Slowed { rate, ago: now - at });
+        Ok(ledger::Reserved { wait: start - now, slowed })
+    }
+
+    async fn slow_down(&self, _: &str, rate: u32, _: Duration) -> Result<(), LedgerError> {
+        *self.slowed.lock().expect("the row") = Some((rate, Instant::now()));
+        Ok(())
+    }
+}
+
+fn budget_on(row: &Arc<Row>, calls_per_second: u32) -> Budget {
+    let account = Account { name: "default".into(), calls_per_second, calls: row.clone() };
+    Budget::new(account, CloudMetrics::new(&Metrics::default()).of_budget("default"))
+}
+
+fn budget(calls_per_second: u32) -> Budget {
+    budget_on(&Arc::default(), calls_per_second)
+}
 
 fn start(slot: Slot) {
     Box::new(slot).start();
@@ -13,23 +64,24 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
+/// The times at which `calls` calls start that wait together. Every `late`th holds its slot for a while, as a commit does.
+async fn starts(budget: &Budget, calls: u64, late: u64) -> Vec<Instant> {
+    let calls = (0..calls).map(|number| async move {
+        let slot = budget.slot(CHANGE, soon()).await.expect("a slot");
+        if number % late == late - 1 {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+        start(slot);
+        Instant::now()
+    });
+    let mut starts = futures_util::future::join_all(calls).await;
+    starts.sort();
+    starts
+}
+
 #[tokio::test(start_paused = true)]
 async fn never_more_than_the_limit_within_any_second() {
-    let budget = Budget::new(5);
-    let starts = Arc::new(Mutex::new(Vec::new()));
-    let calls = (0..23_u64).map(|n| {
-        let (budget, starts) = (budget.clone(), starts.clone());
-        async move {
-            let slot = budget.slot(CHANGE, soon()).await.expect("a slot");
-            // Some hold their slots for a while, as a commit does.
-            tokio::time::sleep(Duration::from_millis(n % 3 * 400)).await;
-            Box::new(slot).start();
-            starts.lock().expect("starts").push(Instant::now());
-        }
-    });
-    futures_util::future::join_all(calls).await;
-    let mut starts = starts.lock().expect("starts").clone();
-    starts.sort();
+    let starts = starts(&budget(5), 23, 3).await;
     for window in starts.windows(6) {
         assert!(window[5] - window[0] >= WINDOW, "{window:?}");
     }
@@ -37,21 +89,89 @@ async fn never_more_than_the_limit_within_any_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_replica_has_the_whole_limit_and_two_share_it() {
+    let row = Arc::<Row>::default();
+    let (one, other) = (budget_on(&row, 20), budget_on(&row, 20));
+    let alone = starts(&one, 101, u64::MAX).await;
+    let took = alone[100] - alone[0];
+    assert!(took < Duration::from_millis(5200), "{took:?}");
+    let reservations = *row.reservations.lock().expect("a number");
+    assert!(reservations <= 25, "several calls in one reservation: {reservations}");
+
+    tokio::time::sleep(WINDOW).await;
+    let (mut both, others) = tokio::join!(starts(&one, 50, u64::MAX), starts(&other, 50, u64::MAX));
+    assert!(others[49] - both[49] < WINDOW / 2 && both[49] - others[49] < WINDOW / 2, "they take turns");
+    both.extend(others);
+    both.sort();
+    for window in both.windows(21) {
+        assert!(window[20] - window[0] >= WINDOW - Duration::from_millis(1), "{window:?}");
+    }
+    assert!(both[99] - both[0] < Duration::from_millis(5500), "{:?}", both[99] - both[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_for_rate_slows_the_other_replica_down() {
+    let row = Arc::<Row>::default();
+    let (one, other) = (budget_on(&row, 20), budget_on(&row, 20));
+    one.slot(CHANGE, soon()).await.map(start).expect("a slot");
+    one.slow_down();
+    tokio::time::sleep(WINDOW).await;
+    // Learns of it.
+    other.slot(CHANGE, soon()).await.map(start).expect("a slot");
+    let slow = starts(&other, 21, u64::MAX).await;
+    assert!(slow[20] - slow[0] >= Duration::from_millis(1900), "{:?}", slow[20] - slow[0]);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let quick = starts(&other, 21, u64::MAX).await;
+    assert!(quick[20] - quick[0] < Duration::from_millis(1100), "{:?}", quick[20] - quick[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_ledger_no_call_starts_and_its_return_is_noticed() {
+    let row = Arc::<Row>::default();
+    let budget = budget_on(&row, 20);
+    row.is_unreachable.store(true, Ordering::Relaxed);
+    let before = Instant::now();
+    let refused = budget.slot(READ, soon()).await;
+    assert_eq!(refused.err(), Some(NoSlot::NoLedger));
+    assert!(Instant::now() - before < WINDOW * 2);
+    let waiting = tokio::spawn({
+        let budget = budget.clone();
+        async move { budget.slot(READ, soon()).await.map(start) }
+    });
+    tokio::time::sleep(WINDOW / 2).await;
+    row.is_unreachable.store(false, Ordering::Relaxed);
+    // The ledger has failed for so long that the call may have been refused before.
+    if waiting.await.expect("no panic").is_err() {
+        budget.slot(READ, soon()).await.map(start).expect("a slot");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_were_reserved_long_ago_are_not_made_up_for() {
+    let budget = budget(4);
+    let Some(shared) = budget.0.clone() else { panic!("a limit") };
+    let now = Instant::now();
+    shared.state().reserved.add(now, now, Duration::ZERO, 40, Duration::from_millis(250));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let starts = starts(&budget, 9, u64::MAX).await;
+    assert!(starts[8] - starts[0] >= WINDOW * 2, "{starts:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_can_not_be_served_in_time_is_refused_at_once() {
-    let budget = Budget::new(1);
+    let budget = budget(1);
     budget.slot(CHANGE, soon()).await.map(start).expect("the first is free");
     let before = Instant::now();
     let refused = budget.slot(CHANGE, before + Duration::from_millis(500)).await;
-    assert_eq!(refused.err(), Some(NoSlot { retry_after: WINDOW }));
+    assert_eq!(refused.err(), Some(NoSlot::Full { retry_after: WINDOW }));
     assert_eq!(Instant::now(), before);
+    assert!(budget.is_short());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_says_the_true_wait() {
-    let budget = Budget::new(2);
-    for _ in 0..2 {
-        budget.slot(CHANGE, soon()).await.map(start).expect("free");
-    }
+    let budget = budget(2);
+    budget.slot(CHANGE, soon()).await.map(start).expect("free");
     let waiting: Vec<_> = (0..6)
         .map(|_| {
             let budget = budget.clone();
@@ -60,15 +180,35 @@ async fn a_refusal_says_the_true_wait() {
         .collect();
     tokio::task::yield_now().await;
     let refused = budget.slot(CHANGE, Instant::now() + WINDOW).await.expect_err("six wait already");
-    assert_eq!(refused.retry_after, WINDOW * 4);
+    assert_eq!(refused, NoSlot::Full { retry_after: Duration::from_millis(3500) });
     for waiter in waiting {
         waiter.await.expect("no panic").expect("a slot");
     }
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_counts_the_calls_of_the_other_replicas() {
+    let row = Arc::<Row>::default();
+    let (one, other) = (budget_on(&row, 4), budget_on(&row, 4));
+    let loads: Vec<_> = [&one, &other]
+        .map(|budget| {
+            let budget = budget.clone();
+            tokio::spawn(async move { starts(&budget, 20, u64::MAX).await })
+        })
+        .into();
+    tokio::time::sleep(WINDOW * 2).await;
+    let refused = one.slot(CHANGE, Instant::now() + WINDOW).await.expect_err("many wait");
+    // 16 calls wait, and each second has 2 calls for this replica.
+    let NoSlot::Full { retry_after } = refused else { panic!("{refused:?}") };
+    assert!(retry_after > WINDOW * 6 && retry_after < WINDOW * 10, "{retry_after:?}");
+    for load in loads {
+        load.await.expect("no panic");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_waiter_that_leaves_takes_no_slot() {
-    let budget = Budget::new(1);
+    let budget = budget(1);
     budget.slot(CHANGE, soon()).await.map(start).expect("the first is free");
     let gone = tokio::spawn({
         let budget = budget.clone();
@@ -83,7 +223,7 @@ async fn a_waiter_that_leaves_takes_no_slot() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slot_that_is_given_back_is_free_at_once() {
-    let budget = Budget::new(1);
+    let budget = budget(1);
     let held = budget.slot(CHANGE, soon()).await.expect("a slot");
     let next = tokio::spawn({
         let budget = budget.clone();
@@ -95,4 +235,15 @@ async fn a_slot_that_is_given_back_is_free_at_once() {
     let before = Instant::now();
     next.await.expect("no panic").expect("a slot");
     assert_eq!(Instant::now(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_short_for_a_while_after_one_had_to_wait() {
+    let budget = budget(2);
+    budget.slot(CHANGE, soon()).await.map(start).expect("a slot");
+    assert!(!budget.is_short());
+    budget.slot(CHANGE, soon()).await.map(start).expect("a slot");
+    assert!(budget.is_short());
+    tokio::time::sleep(SHORT_FOR).await;
+    assert!(!budget.is_short());
 }

@@ -6,10 +6,45 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
-use crate::ledger::unfinished::{Group, backlog_of, readable};
-use crate::service::ledger::{Backlog, Claim, Leases, LedgerError};
+use crate::ledger::unfinished::{Group, NEWEST, backlog_of, readable};
+use crate::service::ledger::{Backlog, Claim, Leases, LedgerError, Places};
 
 use super::Postgres;
+
+/// Claims the `$2` youngest due operations and the `$3` oldest. Replicas that claim at the same time skip each other's rows.
+/// The arrays make the planner look the rows up by their keys.
+const CLAIM: &str = "WITH youngest AS (
+    SELECT operation_id FROM tracking
+    WHERE operation_id = ANY (ARRAY(
+        SELECT operation_id FROM (
+            SELECT operation_id, greatest(due_at, lease_until) AS free_at FROM tracking
+            ORDER BY operation_id DESC LIMIT $6
+        ) AS newest WHERE free_at <= $1 ORDER BY operation_id DESC LIMIT $2
+    )) AND greatest(due_at, lease_until) <= $1
+    FOR UPDATE SKIP LOCKED
+), oldest AS (
+    SELECT vpc_id, gateway_id FROM tracking
+    WHERE greatest(due_at, lease_until) <= $1 AND operation_id NOT IN (SELECT operation_id FROM youngest)
+    ORDER BY greatest(due_at, lease_until) LIMIT 1
+), beside AS (
+    SELECT t.operation_id FROM oldest o JOIN tracking t ON t.vpc_id = o.vpc_id AND t.gateway_id = o.gateway_id
+    WHERE greatest(t.due_at, t.lease_until) <= $1 AND t.operation_id NOT IN (SELECT operation_id FROM youngest)
+    ORDER BY greatest(t.due_at, t.lease_until) LIMIT $3
+    FOR UPDATE OF t SKIP LOCKED
+), others AS (
+    SELECT operation_id FROM tracking
+    WHERE greatest(due_at, lease_until) <= $1
+      AND operation_id NOT IN (SELECT operation_id FROM youngest UNION ALL SELECT operation_id FROM beside)
+    ORDER BY greatest(due_at, lease_until) LIMIT $3 - (SELECT count(*) FROM beside)
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE tracking SET fence = fence + 1, lease_holder = $4, lease_until = $5
+    WHERE operation_id = ANY (ARRAY(
+        SELECT operation_id FROM youngest UNION ALL SELECT operation_id FROM beside
+        UNION ALL SELECT operation_id FROM others
+    ))
+    RETURNING operation_id, due_at, fence, polls, read_backs
+)";
 
 fn claim_of(row: &PgRow) -> Result<Claim, LedgerError> {
     let number = |column| -> Result<u32, LedgerError> {
@@ -40,28 +75,20 @@ impl Leases for Postgres {
         holder: &str,
         now: Timestamp,
         lease_until: Timestamp,
-        limit: u32,
+        places: Places,
     ) -> Result<Vec<Claim>, LedgerError> {
         self.limited(self.store.check_chain(&self.core_pool)).await?;
-        // Replicas that claim at the same time skip each other's rows.
         let sql = format!(
-            "WITH due AS (
-                SELECT operation_id FROM tracking
-                WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
-                ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
-             ), claimed AS (
-                UPDATE tracking t SET fence = t.fence + 1, lease_holder = $3, lease_until = $4
-                FROM due WHERE t.operation_id = due.operation_id
-                RETURNING t.operation_id, t.due_at, t.fence, t.polls, t.read_backs
-             )
-             SELECT c.fence, c.polls, c.read_backs, {OPERATION}
+            "{CLAIM} SELECT c.fence, c.polls, c.read_backs, {OPERATION}
              FROM claimed c JOIN operations o ON o.id = c.operation_id ORDER BY c.due_at"
         );
         let claimed = sqlx::query(AssertSqlSafe(sql))
             .bind(now.to_offset())
-            .bind(i64::from(limit))
+            .bind(i64::from(places.youngest))
+            .bind(i64::from(places.oldest))
             .bind(holder)
-            .bind(lease_until.to_offset());
+            .bind(lease_until.to_offset())
+            .bind(NEWEST);
         let rows = self.limited(claimed.fetch_all(&self.core_pool)).await?;
         Ok(rows.iter().map(claim_of).filter_map(readable).collect())
     }
@@ -80,9 +107,12 @@ impl Leases for Postgres {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let select = sqlx::query("SELECT min(greatest(due_at, lease_until)) AS due FROM tracking");
-        let row = self.limited(select.fetch_one(&self.core_pool)).await?;
-        row.optional_timestamp("due")
+        let select = sqlx::query(
+            "SELECT greatest(due_at, lease_until) AS due FROM tracking
+             ORDER BY greatest(due_at, lease_until) LIMIT 1",
+        );
+        let row = self.limited(select.fetch_optional(&self.core_pool)).await?;
+        row.map_or(Ok(None), |row| row.optional_timestamp("due"))
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {

@@ -1,6 +1,7 @@
 //! The ledger on PostgreSQL.
 
 mod apply;
+mod calls;
 mod chain;
 mod connect;
 mod copied;

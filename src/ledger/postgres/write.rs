@@ -132,8 +132,8 @@ const INSERT_OPENED: &str = ", inserted_operations AS (
            created_at, created_at, last_seq
     FROM opened WHERE EXISTS (SELECT FROM head)
 ), inserted_tracking AS (
-    INSERT INTO tracking (operation_id, due_at, lease_until)
-    SELECT id, lease_until, lease_until FROM opened WHERE EXISTS (SELECT FROM head))";
+    INSERT INTO tracking (operation_id, vpc_id, gateway_id, due_at, lease_until)
+    SELECT id, vpc_id, gateway_id, lease_until, lease_until FROM opened WHERE EXISTS (SELECT FROM head))";
 
 const INSERT_KEYS: &str = ", inserted_keys AS (
     INSERT INTO idempotency_keys (principal_id, key, request_sha256, secret_fingerprint, fingerprint_key_id,

@@ -191,11 +191,16 @@ async fn insert_operation(connection: &mut SqliteConnection, opened: &Opened) ->
     .bind(opened.last_seq)
     .execute(&mut *connection)
     .await?;
-    sqlx::query("INSERT INTO tracking (operation_id, due_at, lease_until) VALUES ($1, $2, $2)")
-        .bind(&id)
-        .bind(opened.lease_until.to_string())
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO tracking (operation_id, vpc_id, gateway_id, due_at, lease_until)
+         VALUES ($1, $2, $3, $4, $4)",
+    )
+    .bind(&id)
+    .bind(operation.tunnel.vpc_id.as_str())
+    .bind(operation.tunnel.gateway_id.as_str())
+    .bind(opened.lease_until.to_string())
+    .execute(&mut *connection)
+    .await?;
     if let Some(key) = &opened.idempotency {
         let secret = key.request.secret.as_ref();
         sqlx::query(

@@ -6,10 +6,29 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
-use crate::ledger::unfinished::{Group, backlog_of, readable};
-use crate::service::ledger::{Backlog, Claim, Leases, LedgerError};
+use crate::ledger::unfinished::{Group, NEWEST, backlog_of, readable};
+use crate::service::ledger::{Backlog, Claim, Leases, LedgerError, Places};
 
 use super::Sqlite;
+
+/// The youngest due operations.
+const YOUNGEST: &str = "SELECT operation_id FROM (
+        SELECT operation_id, max(due_at, coalesce(lease_until, due_at)) AS free_at FROM tracking
+        ORDER BY operation_id DESC LIMIT $5
+    ) WHERE free_at <= $1 ORDER BY operation_id DESC LIMIT $2";
+
+/// The operation that is due for the longest time, and others of its gateway.
+const BESIDE_THE_OLDEST: &str = "SELECT operation_id FROM tracking
+    WHERE (vpc_id, gateway_id) = (
+        SELECT vpc_id, gateway_id FROM tracking WHERE max(due_at, coalesce(lease_until, due_at)) <= $1
+        ORDER BY max(due_at, coalesce(lease_until, due_at)) LIMIT 1
+    ) AND max(due_at, coalesce(lease_until, due_at)) <= $1
+    ORDER BY max(due_at, coalesce(lease_until, due_at)) LIMIT $2";
+
+/// The operations that are due for the longest time.
+const OLDEST: &str =
+    "SELECT operation_id FROM tracking WHERE max(due_at, coalesce(lease_until, due_at)) <= $1
+    ORDER BY max(due_at, coalesce(lease_until, due_at)) LIMIT $2";
 
 fn claim_of(row: &SqliteRow) -> Result<Claim, LedgerError> {
     Ok(Claim {
@@ -36,25 +55,28 @@ impl Leases for Sqlite {
         holder: &str,
         now: Timestamp,
         lease_until: Timestamp,
-        limit: u32,
+        places: Places,
     ) -> Result<Vec<Claim>, LedgerError> {
         self.limited(self.store.check_chain(&self.pool)).await?;
+        let (now, lease_until) = (now.to_string(), lease_until.to_string());
         let rows = self.limited(async {
             let mut transaction = self.write_pool.begin_with("BEGIN IMMEDIATE").await?;
-            let claimed = sqlx::query(
-                "UPDATE tracking SET fence = fence + 1, lease_holder = $3, lease_until = $4
-                 WHERE operation_id IN (
-                    SELECT operation_id FROM tracking
-                    WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
-                    ORDER BY due_at LIMIT $2)
-                 RETURNING operation_id",
-            )
-            .bind(now.to_string())
-            .bind(i64::from(limit))
-            .bind(holder)
-            .bind(lease_until.to_string())
-            .fetch_all(&mut *transaction)
-            .await?;
+            let mut claimed = Vec::new();
+            let mut oldest = i64::from(places.oldest);
+            // The last one takes what the gateway of the oldest operation has left.
+            for which in [YOUNGEST, BESIDE_THE_OLDEST, OLDEST] {
+                let is_youngest = which == YOUNGEST;
+                let sql = format!(
+                    "UPDATE tracking SET fence = fence + 1, lease_holder = $3, lease_until = $4
+                     WHERE operation_id IN ({which}) RETURNING operation_id"
+                );
+                let update = sqlx::query(AssertSqlSafe(sql)).bind(&now);
+                let update = update.bind(if is_youngest { i64::from(places.youngest) } else { oldest });
+                let update = update.bind(holder).bind(&lease_until).bind(NEWEST);
+                let rows = update.fetch_all(&mut *transaction).await?;
+                oldest -= if is_youngest { 0 } else { i64::try_from(rows.len()).unwrap_or(oldest) };
+                claimed.extend(rows);
+            }
             let mut rows = Vec::with_capacity(claimed.len());
             for claimed in claimed {
                 let id: String = claimed.try_get(0)?;
@@ -84,10 +106,12 @@ impl Leases for Sqlite {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let select =
-            sqlx::query("SELECT min(max(due_at, coalesce(lease_until, due_at))) AS due FROM tracking");
-        let row = self.limited(select.fetch_one(&self.pool)).await?;
-        row.optional_timestamp("due")
+        let select = sqlx::query(
+            "SELECT max(due_at, coalesce(lease_until, due_at)) AS due FROM tracking
+             ORDER BY max(due_at, coalesce(lease_until, due_at)) LIMIT 1",
+        );
+        let row = self.limited(select.fetch_optional(&self.pool)).await?;
+        row.map_or(Ok(None), |row| row.optional_timestamp("due"))
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {

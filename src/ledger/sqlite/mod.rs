@@ -1,6 +1,7 @@
 //! The ledger on SQLite: one file, one connection for writes, write-ahead log, every commit synced to disk.
 
 mod apply;
+mod calls;
 mod chain;
 mod failure;
 mod key_change;
@@ -36,6 +37,8 @@ pub(super) struct Sqlite {
     pool: SqlitePool,
     /// One connection. SQLite has one writer at a time, and the pool's queue is fairer than SQLite's lock.
     write_pool: SqlitePool,
+    /// One connection, whose commits do not wait for the disk: losing a reservation of calls is harmless.
+    calls_pool: SqlitePool,
     store: Arc<apply::Store>,
     writer: Writer,
     limit: Duration,
@@ -78,12 +81,17 @@ impl Sqlite {
         if options.migrate {
             migrations::FOR_SQLITE.run(&write_pool).await.map_err(OpenError::Migrate)?;
         }
+        let calls_pool = pool(1).connect_lazy_with(connect.clone().synchronous(SqliteSynchronous::Normal));
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
-        Pools::default().with("read", &pool).with("write", &write_pool).register(metrics);
+        Pools::default()
+            .with("read", &pool)
+            .with("write", &write_pool)
+            .with("calls", &calls_pool)
+            .register(metrics);
         let memory = Arc::new(Memory::new(options.witness, metrics)?);
         let store = Arc::new(apply::Store::new(write_pool.clone(), limit, memory));
         let writer = Writer::start(store.clone(), limit, WriterMetrics::new(metrics));
-        Ok(Self { pool, write_pool, store, writer, limit })
+        Ok(Self { pool, write_pool, calls_pool, store, writer, limit })
     }
 
     /// Runs `work` under the ledger's time limit.

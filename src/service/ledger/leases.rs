@@ -19,6 +19,16 @@ pub struct Claim {
     pub read_backs: u32,
 }
 
+/// How many operations to claim. The youngest have places of their own, so that a backlog does not delay new operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// For the operations that were opened last.
+    pub youngest: u32,
+    /// For the operation that is due for the longest time, and after it those of the same gateway, because one read shows
+    /// them all.
+    pub oldest: u32,
+}
+
 /// The unfinished operations, counted for metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -33,14 +43,14 @@ pub struct Backlog {
 /// Shares the unfinished operations between replicas.
 #[async_trait]
 pub trait Leases: Send + Sync + 'static {
-    /// Claims up to `limit` unfinished operations that are due and not leased, oldest due first. Each claim gets a
-    /// lease until `lease_until` and a new fencing token. `holder` only labels the row for people who read the table.
+    /// Claims unfinished operations that are due and not leased. Each claim gets a lease until `lease_until` and a new
+    /// fencing token. `holder` only labels the row for people who read the table.
     async fn claim(
         &self,
         holder: &str,
         now: Timestamp,
         lease_until: Timestamp,
-        limit: u32,
+        places: Places,
     ) -> Result<Vec<Claim>, LedgerError>;
 
     /// Releases a claim and schedules its next poll for `due_at`; false if the lease was lost.

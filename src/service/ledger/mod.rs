@@ -1,5 +1,6 @@
 //! What the service needs from the ledger, the store of operations and audit events.
 
+mod calls;
 mod error;
 mod keys;
 mod leases;
@@ -7,9 +8,10 @@ mod lists;
 mod snapshot;
 mod steps;
 
+pub use calls::{Calls, Reserved, Slowed};
 pub use error::{LedgerError, Rewound};
 pub use keys::{ApiKey, Keys};
-pub use leases::{Backlog, Claim, Leases};
+pub use leases::{Backlog, Claim, Leases, Places};
 pub use lists::{Checkpoint, EventCount, EventFilter, Lists, OperationFilter, Order};
 pub use snapshot::{EventBlock, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour};
 pub use steps::{
@@ -18,6 +20,6 @@ pub use steps::{
 };
 
 /// The store of operations and audit events. Every method has a time limit.
-pub trait Ledger: Steps + Leases + Lists + Keys + Snapshots {}
+pub trait Ledger: Steps + Leases + Calls + Lists + Keys + Snapshots {}
 
-impl<T: Steps + Leases + Lists + Keys + Snapshots> Ledger for T {}
+impl<T: Steps + Leases + Calls + Lists + Keys + Snapshots> Ledger for T {}
