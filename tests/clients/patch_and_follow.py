@@ -7,9 +7,9 @@ import sys
 import uuid
 
 from tunnelgate_client import AuthenticatedClient
-from tunnelgate_client.api.operations import get_operation, list_operations
+from tunnelgate_client.api.operations import get_operation, list_operations, rollback_operation
 from tunnelgate_client.api.tunnels import patch_tunnel
-from tunnelgate_client.models import Operation, OperationPage, Problem, Status, TunnelPatch
+from tunnelgate_client.models import DryRun, Operation, OperationPage, Problem, Rollback, Status, TunnelPatch
 
 BASE, TOKEN = sys.argv[1:]
 PATH = ("vpc-03vihbk9", "vpngw-kfldykuz", "vpnx-branch01")
@@ -35,6 +35,15 @@ def main() -> None:
 
         page = list_operations.sync(client=client, status=Status.SUCCEEDED, limit=1)
         assert isinstance(page, OperationPage) and page.items[0].id == operation.id, page
+
+        body = Rollback(pre_shared_key="not the key before")
+        other = rollback_operation.sync(operation.id, client=client, body=body)
+        assert isinstance(other, Problem) and other.errors[0].code == "other_key", other
+        body = Rollback(pre_shared_key="set-when-it-was-made")
+        back = rollback_operation.sync(operation.id, client=client, body=body, prefer="wait=55")
+        assert isinstance(back, Operation) and back.status is Status.SUCCEEDED, back
+        assert back.rollback_of == operation.id, back
+        assert isinstance(rollback_operation.sync(back.id, client=client, dry_run=True), DryRun)
 
         refused = patch_tunnel.sync(*PATH, client=client, body=TunnelPatch(name="neither ranges nor policies"))
         assert isinstance(refused, Problem) and refused.code == "invalid_patch" and refused.errors, refused

@@ -38,6 +38,13 @@ must(followed.data.verification?.result === "confirmed", followed.data);
 const listed = await client.GET("/operations", { params: { query: { status: "succeeded", limit: 1 } } });
 must(listed.data?.items[0]?.id === operation.id, listed);
 
+const back = await client.POST("/operations/{id}/rollback", {
+  params: { path: { id: operation.id }, header: { Prefer: "wait=55" } },
+  body: { pre_shared_key: "set-when-it-was-made" },
+});
+must(back.data !== undefined && "rollback_of" in back.data && back.data.rollback_of === operation.id, back);
+must(back.data.status === "succeeded", back.data);
+
 // The types know that a refusal is a problem.
 const refused = await client.PATCH(tunnel, { params: { path }, body: { name: "neither ranges nor policies" }, headers });
 const problem: components["schemas"]["Problem"] | undefined = refused.error;

@@ -90,6 +90,7 @@ fn nothing_that_carries_a_secret_shows_it() {
         idempotency_key: None,
         if_match: None,
         reason: None,
+        rollback: None,
     };
     let database = DatabaseArgs {
         database_url: Some(format!("postgres://tunnelgate:{CANARY}@db/tunnelgate").into()),

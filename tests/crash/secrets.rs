@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tunnelgate::chance::{Chance, SystemChance};
 use tunnelgate::domain::fingerprint::hex;
+use tunnelgate::simulator::FIRST_KEY;
 
 use crate::deployment::{Deployment, Secrets, asking_for, blocking, path};
 use crate::front::ECHOES;
@@ -83,8 +84,11 @@ async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answer
         let headers = [("content-type", "application/json")];
         answers.keep(&consumer.raw("PATCH", &path("vpnx-branch01"), &body, &headers).await);
     }
-    for id in ids {
-        consumer.ended(&id).await;
+    for id in &ids {
+        consumer.ended(id).await;
+    }
+    for id in &ids {
+        through_the_way_back(consumer, id, key, answers).await;
     }
     for at in [
         "/operations?limit=200",
@@ -101,6 +105,39 @@ async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answer
     let stranger = Consumer::new(consumer.base.clone(), format!("{}x", consumer.token));
     answers.keep(&stranger.get("/operations", &[]).await);
     answers.keep(&stranger.patch(&path("vpnx-branch01"), &patch, &[]).await);
+}
+
+/// Rolls an operation back, and its rollback, which takes the key back to the canary.
+async fn through_the_way_back(consumer: &Consumer, id: &str, key: &str, answers: &mut Answers) {
+    let route = format!("/operations/{id}/rollback");
+    let headers = [("content-type", "application/json")];
+    let bodies = [
+        json!({"pre_shared_key": key}).to_string(),
+        json!({"pre_shared_key": [key]}).to_string(),
+        json!({"pre_shared_key": format!("{key}é")}).to_string(),
+        format!("{{\"pre_shared_key\": \"{key}\", }}"),
+    ];
+    for body in &bodies {
+        answers.keep(&consumer.raw("POST", &route, body, &headers).await);
+    }
+    answers.keep(&consumer.raw("POST", &format!("{route}?dry_run=true"), &bodies[0], &headers).await);
+    let first = json!({"pre_shared_key": FIRST_KEY}).to_string();
+    let back = consumer.raw("POST", &format!("{route}?force=true"), &first, &headers).await;
+    answers.keep(&back);
+    if back.status != 202 {
+        return;
+    }
+    let back = back.json()["id"].as_str().expect("an id").to_owned();
+    consumer.ended(&back).await;
+    let headers = [headers[0], ("idempotency-key", &*back)];
+    for _ in 0..2 {
+        let route = format!("/operations/{back}/rollback?force=true");
+        let again = consumer.raw("POST", &route, &bodies[0], &headers).await;
+        answers.keep(&again);
+        if let Some(id) = again.json()["id"].as_str() {
+            consumer.ended(id).await;
+        }
+    }
 }
 
 /// The ledger's files: the SQLite file and its log, or the server's folder of the database.

@@ -81,7 +81,7 @@ impl fmt::Display for WebOrigin {
 /// Allows pages of these origins, without cookies: callers send tokens.
 pub(super) fn middleware(origins: &[WebOrigin]) -> Cors {
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::HEAD, Method::PATCH])
+        .allowed_methods([Method::GET, Method::HEAD, Method::PATCH, Method::POST])
         .allowed_headers(ALLOWED_HEADERS.iter().copied())
         .expose_headers(EXPOSED_HEADERS.iter().copied())
         .max_age(PREFLIGHT_MAX_AGE);
@@ -103,7 +103,7 @@ pub async fn explained(
     };
     let detail = match refusal {
         CorsError::OriginNotAllowed => "pages of this origin may not call the gateway".to_owned(),
-        CorsError::MethodNotAllowed => "pages may use GET, HEAD and PATCH".to_owned(),
+        CorsError::MethodNotAllowed => "pages may use GET, HEAD, PATCH and POST".to_owned(),
         CorsError::HeadersNotAllowed => {
             format!("pages may send these headers: {}", ALLOWED_HEADERS.join(", "))
         }
