@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::fingerprint::{FINGERPRINT_MEMBER, FingerprintKey};
-use super::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView, given};
+use super::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView, put};
 use super::patch::{Patch, Ranges};
 
 /// The `changes` of an operation and of its `requested` event. Holds no secret. Cheap to clone.
@@ -65,16 +65,11 @@ impl Changes {
             }
             None => {}
         }
-        let groups = [
-            ("ike", patch.ike.as_ref().map(|ike| given(IkeView::from(ike)))),
-            ("ipsec", patch.ipsec.as_ref().map(|ipsec| given(IpsecView::from(ipsec)))),
-            ("dpd", patch.dpd.as_ref().map(|dpd| given(DpdView::from(dpd)))),
-            ("health_check", patch.health_check.as_ref().map(|check| given(HealthCheckView::from(check)))),
-            ("bgp", patch.bgp.as_ref().map(|bgp| given(BgpView::from(bgp)))),
-        ];
-        for (name, group) in groups {
-            members.extend(group.map(|group| (name.to_owned(), group)));
-        }
+        put::<_, IkeView>(&mut members, "ike", patch.ike.as_ref());
+        put::<_, IpsecView>(&mut members, "ipsec", patch.ipsec.as_ref());
+        put::<_, DpdView>(&mut members, "dpd", patch.dpd.as_ref());
+        put::<_, HealthCheckView>(&mut members, "health_check", patch.health_check.as_ref());
+        put::<_, BgpView>(&mut members, "bgp", patch.bgp.as_ref());
         if let Some(negotiation) = &patch.negotiation_type {
             members.insert("negotiation_type".into(), json!(negotiation));
         }

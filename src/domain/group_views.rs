@@ -1,7 +1,7 @@
 //! Groups of settings as JSON: in a tunnel's view, in the `changes` of an operation, and in a dry run.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::bgp::BgpSettings;
@@ -108,14 +108,17 @@ pub struct BgpView {
     remote_ip: Option<String>,
 }
 
-/// The members of a group that have a value, as in a patch.
-#[must_use]
-pub fn given(view: impl Serialize) -> Value {
-    let mut group = json!(view);
-    if let Value::Object(members) = &mut group {
-        members.retain(|_, value| !value.is_null());
+/// Adds a group to the members of a patch, with those of its settings that have a value.
+pub fn put<'a, T, V>(members: &mut Map<String, Value>, name: &str, settings: Option<&'a T>)
+where
+    V: Serialize + From<&'a T>,
+{
+    let Some(settings) = settings else { return };
+    let mut group = json!(V::from(settings));
+    if let Value::Object(group) = &mut group {
+        group.retain(|_, value| !value.is_null());
     }
-    group
+    members.insert(name.to_owned(), group);
 }
 
 impl From<&String> for Amount {

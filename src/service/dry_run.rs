@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::changes::Changes;
 use crate::domain::etag::ETag;
-use crate::domain::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView, given};
+use crate::domain::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView, put};
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::OperationId;
 use crate::domain::patch::Ranges;
@@ -115,17 +115,16 @@ fn merged(change: &TunnelChange) -> Map<String, Value> {
         Ranges::SecurityPolicies(policies) => ("security_policies".to_owned(), json!(policies)),
     });
     members.extend(ranges);
-    let groups = [
-        ("ike", change.ike.as_ref().map(|ike| given(IkeView::from(ike)))),
-        ("ipsec", change.ipsec.as_ref().map(|ipsec| given(IpsecView::from(ipsec)))),
-        ("dpd", change.dpd.as_ref().map(|dpd| given(DpdView::from(dpd)))),
-        ("negotiation_type", change.negotiation_type.as_ref().map(|word| json!(word))),
-        ("health_check", change.health_check.as_ref().map(|check| given(HealthCheckView::from(check)))),
-        ("customer_gateway_id", change.customer_gateway_id.as_ref().map(|id| json!(id))),
-        ("bgp", change.bgp.as_ref().map(|bgp| given(BgpView::from(bgp)))),
-    ];
-    for (name, group) in groups {
-        members.extend(group.map(|group| (name.to_owned(), group)));
+    put::<_, IkeView>(&mut members, "ike", change.ike.as_ref());
+    put::<_, IpsecView>(&mut members, "ipsec", change.ipsec.as_ref());
+    put::<_, DpdView>(&mut members, "dpd", change.dpd.as_ref());
+    put::<_, HealthCheckView>(&mut members, "health_check", change.health_check.as_ref());
+    put::<_, BgpView>(&mut members, "bgp", change.bgp.as_ref());
+    if let Some(negotiation) = &change.negotiation_type {
+        members.insert("negotiation_type".into(), json!(negotiation));
+    }
+    if let Some(id) = &change.customer_gateway_id {
+        members.insert("customer_gateway_id".into(), json!(id));
     }
     members
 }
