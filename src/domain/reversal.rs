@@ -24,6 +24,9 @@ pub const KEY: &str = "pre_shared_key";
 /// Its JSON pointer.
 pub const KEY_POINTER: &str = "/pre_shared_key";
 
+/// The JSON pointer of the policies.
+const POLICIES: &str = "/security_policies";
+
 /// Why a field can't be put back: a stable code, and a sentence for people.
 type Reason = (&'static str, &'static str);
 
@@ -60,8 +63,10 @@ pub fn patch(operation: &Operation, api: Api) -> Result<Patch, Vec<Fault>> {
     let mut patch = Patch::default();
     let mut faults = Vec::new();
     for (pointer, _) in operation.changes.fields() {
-        let put = match had.get(&pointer) {
-            Some(value) => put(&mut patch, &pointer, value, api),
+        // Where ranges alone do not tell the policies that the tunnel had, `before` has both.
+        let source = if pointer == "/peer_cidrs" && had.contains_key(POLICIES) { POLICIES } else { &pointer };
+        let put = match had.get(source) {
+            Some(value) => put(&mut patch, source, value, api),
             None => Err(NOT_SHOWN),
         };
         if let Err((code, detail)) = put {
