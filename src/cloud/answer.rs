@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::domain::secret::PreSharedKey;
 
 use super::mask::{cleaned, cleaned_code, tidy};
+use super::meaning::Codes;
 
 /// The envelope of a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +30,9 @@ pub(super) struct Unreadable;
 /// An answer without its secrets.
 pub(super) struct Answer {
     /// `None`: a success in the envelope of API 3.0, which has no code.
-    pub(super) code: Option<String>,
-    pub(super) code_desc: Option<String>,
-    pub(super) message: Option<String>,
+    code: Option<String>,
+    code_desc: Option<String>,
+    message: Option<String>,
     /// The whole body. Each secret is replaced with its index in `keys`.
     root: Value,
     keys: Vec<PreSharedKey>,
@@ -46,6 +47,7 @@ struct Raw<'a> {
     code: Option<String>,
     code_desc: Option<String>,
     message: Option<&'a Value>,
+    request_id: Option<&'a str>,
 }
 
 impl Answer {
@@ -63,8 +65,21 @@ impl Answer {
             Some(code) => Some(cleaned_code(code, &secrets).ok_or(Unreadable)?),
             None => None,
         };
+        // Nor is such an id one of its ids, which are kept.
+        if let Some(id) = raw.request_id {
+            cleaned_code(id.to_owned(), &secrets).ok_or(Unreadable)?;
+        }
         let code_desc = raw.code_desc.and_then(|code_desc| cleaned_code(code_desc, &secrets));
         Ok(Self { code, code_desc, message, root, keys })
+    }
+
+    /// What the answer says.
+    pub(super) fn codes(&self) -> Codes<'_> {
+        Codes {
+            code: self.code.as_deref(),
+            code_desc: self.code_desc.as_deref(),
+            message: self.message.as_deref(),
+        }
     }
 
     /// A member of the body; `null` if it is missing.
@@ -90,15 +105,15 @@ fn codes(root: &Value, envelope: Envelope) -> Option<Raw<'_>> {
     }
     if envelope == Envelope::Response && response.is_object() {
         // The cloud's front end puts it into every answer.
-        let is_whole = response["RequestId"].as_str().is_some_and(|id| !id.is_empty());
-        return is_whole.then(Raw::default);
+        let request_id = response["RequestId"].as_str().filter(|id| !id.is_empty())?;
+        return Some(Raw { request_id: Some(request_id), ..Raw::default() });
     }
     let code = root.get("code").and_then(text)?;
     if envelope == Envelope::Response && code == SUCCESS {
         return None;
     }
     let code_desc = root.get("codeDesc").and_then(text).filter(|text| !text.is_empty());
-    Some(Raw { code: Some(code), code_desc, message: root.get("message") })
+    Some(Raw { code: Some(code), code_desc, message: root.get("message"), request_id: None })
 }
 
 impl fmt::Debug for Answer {
@@ -209,6 +224,7 @@ mod tests {
             let read = |body: &str| read(body, &["canary-1"], envelope);
             assert!(read(r#"{"code":"x-canary-1","message":""}"#).is_err());
             assert!(read(r#"{"Response":{"Error":{"Code":"canary-1","Message":""}}}"#).is_err());
+            assert!(read(r#"{"Response":{"RequestId":"canary-1"}}"#).is_err());
             let answer = read(r#"{"code":4000,"codeDesc":"canary-1"}"#).expect("readable");
             assert_eq!(answer.code_desc, None);
         }

@@ -12,10 +12,11 @@ use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::patch::Requirements;
 use crate::domain::tunnel::Tunnel;
 use crate::service::cloud::{
-    Cloud, NoSlot, Permit, Preview, Priority, ReadError, Reply, Sent, Slot, TaskReport, TunnelChange,
+    Cloud, NoSlot, Permit, Preview, Priority, ReadError, ReadFailure, Refusal, Reply, Sent, Slot, TaskReport,
+    TaskStatus, TunnelChange,
 };
 
-use super::actions::Actions;
+use super::actions::{Actions, Listed};
 use super::answer::Answer;
 use super::budget::Need;
 use super::call::{Call, Caller, End};
@@ -103,7 +104,13 @@ impl<A: Actions> Cloud for Client<A> {
     async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError> {
         let params = self.caller.api.task(task_id);
         let end = self.caller.end_of_read();
-        let (answer, mut upstream) = self.read(A::TASK, params, Priority::Poll, None, end).await?;
+        let (answer, mut upstream) = match self.read(A::TASK, params, Priority::Poll, None, end).await {
+            Ok(read) => read,
+            Err(error) if !A::HAS_TASKS && is_no_task(error.failure) => {
+                return Ok(TaskReport { status: TaskStatus::NotTracked, upstream: error.upstream });
+            }
+            Err(error) => return Err(error),
+        };
         upstream.task_id = Some(task_id.to_owned());
         let (status, words) = A::task_status(&answer);
         if let Some(words) = words.filter(|words| !words.is_empty()) {
@@ -112,12 +119,19 @@ impl<A: Actions> Cloud for Client<A> {
         Ok(TaskReport { status, upstream })
     }
 
+    fn read_action(&self) -> &'static str {
+        A::LIST
+    }
+
     async fn tunnel(
         &self,
         path: &TunnelPath,
         priority: Priority,
         principal: &str,
     ) -> Result<Tunnel, ReadError> {
+        if !A::may_exist(Listed::Tunnel(path)) {
+            return Err(ReadError { failure: ReadFailure::NotFound, upstream: Upstream::default() });
+        }
         self.tunnel_shared(path, priority, principal).await
     }
 
@@ -126,6 +140,14 @@ impl<A: Actions> Cloud for Client<A> {
     }
 
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError> {
+        if !A::may_exist(Listed::Gateway(vpc, gateway)) {
+            return Ok(Vec::new());
+        }
         self.all_tunnels(vpc, gateway).await
     }
+}
+
+/// True if the cloud says that it does not know a task of this id.
+fn is_no_task(failure: ReadFailure) -> bool {
+    matches!(failure, ReadFailure::NotFound | ReadFailure::Refused(Refusal::InvalidParameter))
 }

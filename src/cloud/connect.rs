@@ -7,15 +7,15 @@ use crate::service::cloud::Cloud;
 use super::exchange::NoClient;
 use super::line::Line;
 use super::settings::{ApiVersion, Settings};
-use super::v2;
+use super::{v2, v3};
 
 /// Sets a client up for the account's version of the API; nothing is sent yet.
 ///
 /// # Errors
-/// If the machine's TLS set-up is unusable, or this program does not speak that version.
+/// If the machine's TLS set-up is unusable.
 pub fn connect(settings: Settings, line: &Line) -> Result<Arc<dyn Cloud>, NoClient> {
     match settings.api {
         ApiVersion::V2 => v2::connect(settings, line),
-        ApiVersion::V3 => Err(NoClient::Version(ApiVersion::V3)),
+        ApiVersion::V3 => v3::connect(settings, line),
     }
 }

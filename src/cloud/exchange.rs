@@ -11,7 +11,6 @@ use tokio::time::{Instant, timeout_at};
 use crate::failpoint;
 
 use super::hidden::Hidden;
-use super::settings::ApiVersion;
 
 /// Size limit of an answer; a page of 50 tunnels has about 100 KB.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -44,8 +43,6 @@ pub enum NoClient {
     Client(#[from] reqwest::Error),
     #[error("the cloud's address can't be read")]
     Address,
-    #[error("this version of tunnelgate does not support API {0}")]
-    Version(ApiVersion),
 }
 
 /// Parses the address.

@@ -18,6 +18,7 @@ mod mask;
 mod meaning;
 mod metrics;
 mod pages;
+mod rules;
 mod settings;
 mod shared;
 pub mod v2;

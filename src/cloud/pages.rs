@@ -10,7 +10,7 @@ use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::tunnel::Tunnel;
 use crate::service::cloud::{Priority, ReadError, ReadFailure, Slot};
 
-use super::actions::{Actions, Listed};
+use super::actions::{Actions, Listed, is_or_unsaid};
 use super::client::Client;
 
 /// Page limit; a gateway has far fewer tunnels.
@@ -43,7 +43,7 @@ impl<A: Actions> Client<A> {
         let mut found = None;
         let walk = self.walk(Listed::Tunnel(path), priority, slot, end, |tunnel| {
             // The cloud may ignore filters, so the ids are compared.
-            if !is_at(&tunnel, path) {
+            if !A::is_at(&tunnel, path) {
                 return false;
             }
             found = Some(tunnel);
@@ -62,8 +62,10 @@ impl<A: Actions> Client<A> {
         slot: Option<Box<dyn Slot>>,
     ) -> Result<Vec<Tunnel>, ReadError> {
         let params = self.caller.api.page(Listed::Gateway(vpc, gateway), 0);
-        let (answer, _) = self.read(A::LIST, params, priority, slot, self.caller.end_of_read()).await?;
-        Ok(A::entries(&answer).iter().map(|entry| A::tunnel(&answer, entry)).collect())
+        let (answer, upstream) =
+            self.read(A::LIST, params, priority, slot, self.caller.end_of_read()).await?;
+        let entries = A::entries(&answer).ok_or_else(|| without_entries(upstream))?;
+        Ok(entries.iter().map(|entry| A::tunnel(&answer, entry)).collect())
     }
 
     /// All tunnels of a gateway, each once. The cloud pages by offset: a tunnel that is deleted between two pages
@@ -121,8 +123,8 @@ impl<A: Actions> Client<A> {
         for number in 0..MAX_PAGES {
             let params = self.caller.api.page(listed, walk.seen);
             let (answer, upstream) = self.read(A::LIST, params, priority, slot.take(), end).await?;
+            let Some(entries) = A::entries(&answer) else { return Err(without_entries(upstream)) };
             walk.upstream = upstream;
-            let entries = A::entries(&answer);
             for entry in entries {
                 if enough(A::tunnel(&answer, entry)) {
                     walk.is_whole = true;
@@ -144,14 +146,8 @@ impl<A: Actions> Client<A> {
     }
 }
 
-/// True if this is the tunnel at the path.
-pub(super) fn is_at(tunnel: &Tunnel, path: &TunnelPath) -> bool {
-    tunnel.tunnel_ids.iter().any(|id| id == path.tunnel_id.as_str())
-        && is_or_unsaid(&tunnel.vpc_ids, path.vpc_id.as_str())
-        && is_or_unsaid(&tunnel.gateway_ids, path.gateway_id.as_str())
-}
-
-/// An entry has old and unified ids. An entry without a parent's id matches by its tunnel id alone.
-fn is_or_unsaid(ids: &[String], id: &str) -> bool {
-    ids.is_empty() || ids.iter().any(|known| known == id)
+/// A success that lists nothing, and does not say that there is nothing.
+fn without_entries(upstream: Upstream) -> ReadError {
+    let message = Some("the cloud's answer has no list of tunnels".to_owned());
+    ReadError { failure: ReadFailure::NoAnswer, upstream: Upstream { message, ..upstream } }
 }

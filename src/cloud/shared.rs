@@ -12,7 +12,6 @@ use crate::service::cloud::{Priority, ReadError, ReadFailure};
 use super::actions::Actions;
 use super::budget::Need;
 use super::client::Client;
-use super::pages::is_at;
 use super::waiting::{Cleanup, Group, Waiter};
 
 impl<A: Actions> Client<A> {
@@ -68,7 +67,7 @@ impl<A: Actions> Client<A> {
         let read = self.first_page(&group.vpc, &group.gateway, group.priority, slot).await;
         for waiter in waiters {
             let at_path =
-                |tunnels: Vec<Tunnel>| tunnels.into_iter().find(|tunnel| is_at(tunnel, &waiter.path));
+                |tunnels: Vec<Tunnel>| tunnels.into_iter().find(|tunnel| A::is_at(tunnel, &waiter.path));
             let _ = waiter.answer.send(read.clone().map(at_path));
         }
     }

@@ -84,4 +84,10 @@ impl Tunnel {
         use TunnelStatus::{Creating, Deleting, Modifying};
         matches!(self.status, Some(Reported::Known(Creating | Modifying | Deleting)))
     }
+
+    /// True if the cloud says that it is doing nothing with the tunnel. An unknown status, or none, does not say so.
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
+        matches!(self.status, Some(Reported::Known(_))) && !self.is_in_transition()
+    }
 }

@@ -137,6 +137,8 @@ pub struct Preview {
     /// The host that is signed.
     pub host: String,
     pub path: String,
+    /// The headers that the API reads, the one with the signature included.
+    pub headers: Vec<(String, String)>,
     /// Every parameter by the cloud's name, in the order in which the call sends them.
     pub parameters: Vec<(String, Value)>,
 }
@@ -149,6 +151,8 @@ pub enum TaskStatus {
     Running,
     /// An undocumented status: never a success.
     Unrecognized,
+    /// The cloud does not know the task: the tunnel itself shows how the change ended (API 3.0).
+    NotTracked,
 }
 
 /// An answer about a task.
@@ -233,6 +237,9 @@ pub trait Cloud: Send + Sync + 'static {
 
     /// Reads the status of a task.
     async fn task(&self, task_id: &str) -> Result<TaskReport, ReadError>;
+
+    /// The action that reads tunnels, as the audit log names it.
+    fn read_action(&self) -> &'static str;
 
     /// Reads the tunnel at the path; a tunnel with other parents is `NotFound`. Reads of one gateway that wait for a slot
     /// share a call. `principal` is the caller whose turn the read of a change takes.

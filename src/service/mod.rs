@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+mod by_tunnel;
 pub mod cloud;
 pub mod dry_run;
 pub mod export;
@@ -12,6 +13,7 @@ pub mod ledger;
 mod merge;
 pub mod modify;
 mod outcome;
+mod poll;
 mod prepare;
 mod ranges;
 pub mod read;

@@ -1,6 +1,7 @@
 //! The end of an operation whose outcome no answer proves: the tunnel is read until it shows what happened, or until
 //! the change can't take effect any more.
 
+use crate::domain::changes::Changes;
 use crate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
 use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::Verification;
@@ -67,6 +68,28 @@ pub(super) fn settle(
     })
 }
 
+/// What the tunnel at rest says of a change that the cloud accepted and has no task for. Nothing says when such a change
+/// begins (API 3.0 has no state for a tunnel that is being changed), so a tunnel that shows none of it may only be waiting
+/// for it.
+pub(super) fn accepted(
+    changes: &Changes,
+    before: Option<&Changes>,
+    comparison: Comparison,
+    progress: Progress,
+) -> Settled {
+    if comparison.differences.is_empty() {
+        return Settled::Ended(Transition::Succeed { verification: comparison.verdict() });
+    }
+    let telling = before.map(|before| read_back::telling(changes, before));
+    let may_begin = telling.is_some_and(|telling| {
+        !telling.fields.is_empty() && !telling.fields.iter().any(|field| comparison.same.contains(field))
+    });
+    if progress.reads < progress.enough || may_begin && !progress.is_over {
+        return Settled::Open;
+    }
+    Settled::Ended(Transition::Diverge { verification: comparison.verdict() })
+}
+
 /// At the end of the window the tunnel decides where nothing else can: nothing had to change, or what was there before
 /// is not known.
 fn by_what_is_there(comparison: Comparison, operation: &Operation) -> Transition {
@@ -108,3 +131,6 @@ fn undetermined(verdict: Verification) -> Transition {
     };
     Transition::TimeOut { error }
 }
+
+#[cfg(test)]
+mod tests;

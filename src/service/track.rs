@@ -9,24 +9,20 @@ use crate::domain::event::{Origin, Route, Upstream};
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::operation::{ErrorCode, Operation, OperationError, State, Transition};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::tunnel::Reported;
 use crate::domain::verification::Verification;
 use crate::failpoint;
 
+use super::by_tunnel::read_of_tunnel;
 use super::cloud::{Cloud, Priority, ReadError, ReadFailure, Refusal, TaskReport, TaskStatus};
 use super::ledger::{Advance, Claim, LedgerError, Places, Step, Written};
+use super::poll::{LATER, Next, READ_BACKS, step};
 use super::settle::{self, Progress, Settled};
 use super::{Service, outcome, read_back};
 
-/// Reads of a tunnel that must agree before it counts as different, or as unreadable: the cloud's reads may lag behind
-/// its tasks.
-const READ_BACKS: u32 = 3;
 /// One step makes up to three calls. Each may wait for its slot as long as it may take itself.
 const CALLS: u32 = 6;
 /// Time that a tracker's lease lasts beyond its calls.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
-/// The action that the audit log names for a read of the tunnel (API 2.0).
-const TUNNEL_READ: &str = "DescribeVpnConn";
 
 /// The outcome of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,18 +33,6 @@ pub enum Tracked {
     Snoozed,
     /// Another tracker holds the operation; nothing was written.
     LeaseLost,
-}
-
-/// What to write after a poll.
-enum Next {
-    Step(Box<Transition>, Option<Upstream>),
-    Later { read_back: bool },
-}
-
-const LATER: Next = Next::Later { read_back: false };
-
-fn step(transition: Transition, upstream: Option<Upstream>) -> Next {
-    Next::Step(Box::new(transition), upstream)
 }
 
 impl Service {
@@ -195,37 +179,6 @@ impl Service {
         }
     }
 
-    /// While calls are short: a tunnel at rest that shows the change proves it, and reads of tunnels share calls. `None` if
-    /// the tunnel does not decide.
-    async fn poll_by_tunnel(&self, claim: &Claim, cloud: &dyn Cloud) -> Option<Next> {
-        let operation = &claim.operation;
-        let telling = read_back::telling(&operation.changes, operation.before.as_ref()?);
-        if telling.fields.is_empty() {
-            return None;
-        }
-        let tunnel = match cloud.tunnel(&operation.tunnel, Priority::Poll, "").await {
-            Ok(tunnel) => tunnel,
-            Err(ReadError { failure: ReadFailure::NoBudget { .. } | ReadFailure::NoLedger, .. }) => {
-                return Some(LATER);
-            }
-            Err(_) => return None,
-        };
-        if tunnel.is_in_transition() {
-            let is_overdue = self.age(operation.updated_at) >= self.rules.task_timeout;
-            return (!is_overdue).then_some(LATER);
-        }
-        // An unknown status, or none, does not say that the tunnel is at rest.
-        let Some(Reported::Known(_)) = tunnel.status else { return None };
-        let comparison = read_back::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
-        let is_shown = telling.fields.iter().all(|field| comparison.same.contains(field));
-        if !is_shown || !comparison.differences.is_empty() {
-            return None;
-        }
-        self.task_times.record(self.age(operation.updated_at), claim.polls > 0);
-        let upstream = Upstream { action: Some(TUNNEL_READ.into()), ..Upstream::default() };
-        Some(step(Transition::Succeed { verification: comparison.verdict() }, Some(upstream)))
-    }
-
     async fn follow(&self, claim: &Claim, cloud: &dyn Cloud, task: TaskStatus, upstream: Upstream) -> Next {
         // A read-back polls the task again; only the first of these polls tells how long the task took.
         if matches!(task, TaskStatus::Succeeded | TaskStatus::Failed) && claim.read_backs == 0 {
@@ -240,6 +193,7 @@ impl Service {
                 };
                 step(Transition::Fail { error }, Some(upstream))
             }
+            TaskStatus::NotTracked => self.by_tunnel(claim, cloud).await,
             TaskStatus::Running => self.later_or_time_out(claim, Some(upstream)),
             TaskStatus::Unrecognized => {
                 warn!(operation_id = %claim.operation.id, "the cloud returned an undocumented task status");
@@ -317,7 +271,7 @@ impl Service {
             }
             Err(error) => return self.unanswered(claim, error),
         };
-        let upstream = Upstream { action: Some(TUNNEL_READ.into()), ..Upstream::default() };
+        let upstream = read_of_tunnel(cloud);
         if tunnel.is_in_transition() {
             return self.later_or_time_out(claim, Some(upstream));
         }
@@ -342,7 +296,7 @@ impl Service {
     }
 
     /// The result of a call that failed. Without an answer of the cloud the operation does not end.
-    fn unanswered(&self, claim: &Claim, error: ReadError) -> Next {
+    pub(super) fn unanswered(&self, claim: &Claim, error: ReadError) -> Next {
         match error.failure {
             ReadFailure::NoBudget { .. } | ReadFailure::NoLedger | ReadFailure::NoAnswer => LATER,
             ReadFailure::NotFound | ReadFailure::Refused(_) => {
@@ -351,7 +305,7 @@ impl Service {
         }
     }
 
-    fn later_or_time_out(&self, claim: &Claim, upstream: Option<Upstream>) -> Next {
+    pub(super) fn later_or_time_out(&self, claim: &Claim, upstream: Option<Upstream>) -> Next {
         if !self.is_overdue(claim) {
             return LATER;
         }
@@ -359,7 +313,7 @@ impl Service {
     }
 
     /// True once the operation's time is over.
-    fn is_overdue(&self, claim: &Claim) -> bool {
+    pub(super) fn is_overdue(&self, claim: &Claim) -> bool {
         let is_unknown = matches!(claim.operation.state, State::Unknown { .. });
         let limit = match is_unknown {
             true => self.rules.task_timeout.max(self.rules.settle_window),
@@ -368,7 +322,7 @@ impl Service {
         self.age(claim.operation.updated_at) >= limit
     }
 
-    fn age(&self, since: Timestamp) -> Duration {
+    pub(super) fn age(&self, since: Timestamp) -> Duration {
         self.clock.now().since(since)
     }
 }

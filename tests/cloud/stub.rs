@@ -4,23 +4,25 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tunnelgate::chance::SystemChance;
 use tunnelgate::clock::{Clock, SystemClock};
 use tunnelgate::cloud::endpoint::Endpoint;
-use tunnelgate::cloud::v2::sign::{Method, SignatureMethod, Target, signature, string_to_sign};
+use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::{ApiVersion, CloudMetrics, Credentials, Endpoints, Line, Settings, connect};
+use tunnelgate::cloud::{CloudMetrics, Credentials, Endpoints, Line, Settings, connect};
 use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
 use tunnelgate::service::cloud::{Cloud, Permit, Reply, SendLease, TunnelChange};
 
 use crate::alone::Alone;
+use crate::version::Version;
 
+pub const SECRET_ID: &str = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE";
 pub const SECRET_KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
 
 /// The answer to the next request.
@@ -49,7 +51,11 @@ pub enum Act {
 pub struct Received {
     /// `POST /v2/index.php HTTP/1.1`
     pub line: String,
+    /// In small letters.
     pub head: String,
+    /// The headers by their names in small letters.
+    pub headers: BTreeMap<String, String>,
+    /// The parameters of a form.
     pub params: BTreeMap<String, String>,
     pub body: String,
 }
@@ -84,22 +90,25 @@ impl Stub {
         self.received.lock().expect("the list").clone()
     }
 
-    pub fn client(&self) -> Arc<dyn Cloud> {
-        self.client_with(|_| {})
+    pub fn client(&self, version: Version) -> Arc<dyn Cloud> {
+        self.client_with(version, |_| {})
     }
 
-    pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Arc<dyn Cloud> {
-        let endpoint = Endpoint::parse(&self.url(), false).expect("a URL");
+    pub fn client_with(&self, version: Version, change: impl FnOnce(&mut Settings)) -> Arc<dyn Cloud> {
+        let endpoint = |path: &str, signed_host: &str| {
+            let endpoint = Endpoint::parse(&format!("http://{}{path}", self.address), false).expect("a URL");
+            Endpoint { signed_host: signed_host.into(), ..endpoint }
+        };
         let mut settings = Settings {
             account: "default".into(),
             vpcs: VpcScope::All,
-            api: ApiVersion::V2,
+            api: version.api(),
             endpoints: Endpoints {
-                v2: Endpoint { signed_host: "vpc.api.qcloud.com".into(), ..endpoint },
-                ..Endpoints::default()
+                v2: endpoint("/v2/index.php", "vpc.api.qcloud.com"),
+                v3: endpoint("/", "vpc.tencentcloudapi.com"),
             },
             credentials: Credentials {
-                secret_id: "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE".into(),
+                secret_id: SECRET_ID.into(),
                 secret_key: SECRET_KEY.into(),
                 token: None,
             },
@@ -142,20 +151,6 @@ pub async fn nobody() -> Stub {
     Stub { address, received: Arc::default() }
 }
 
-impl Received {
-    /// The signature that the request should have.
-    pub fn right_signature(&self, method: SignatureMethod) -> String {
-        let pairs: Vec<(&str, &str)> = self
-            .params
-            .iter()
-            .filter(|(name, _)| *name != "Signature")
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let target = Target { method: Method::Post, host: "vpc.api.qcloud.com", path: "/v2/index.php" };
-        signature(method, SECRET_KEY, &string_to_sign(target, &pairs))
-    }
-}
-
 async fn serve(
     mut stream: TcpStream,
     script: Arc<Mutex<VecDeque<Act>>>,
@@ -170,6 +165,7 @@ async fn serve(
             log.lock().expect("the list").push(Received {
                 line: String::new(),
                 head: String::new(),
+                headers: BTreeMap::new(),
                 params: BTreeMap::new(),
                 body: String::new(),
             });
@@ -226,19 +222,15 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
         if body.len() < length {
             continue;
         }
+        let headers = head.lines().filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         let params = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
         return Some(Received {
             line: head.lines().next().unwrap_or_default().to_owned(),
             head: lower,
+            headers,
             params,
             body: body.to_owned(),
         });
     }
-}
-
-/// The answer to `ModifyVpnConnEx` in the cloud's document, with the pre-shared key in clear.
-pub fn taken() -> Value {
-    json!({"code": 0, "message": "", "data": {
-        "vpnGwId": "vpngw-kfldykuz", "vpcConnId": "vpnx-ol6bcqp0", "vpcConnStatus": 2,
-        "preSharedKey": "tencenttest", "userGwSubnetList": [], "userGwId": 315, "taskId": 12614}})
 }

@@ -10,6 +10,7 @@ use crate::cloud::call::Api;
 use crate::cloud::credentials::Credentials;
 use crate::cloud::exchange::Signed;
 use crate::cloud::meaning::Codes;
+use crate::domain::api;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::patch::Requirements;
 use crate::domain::timestamp::Timestamp;
@@ -20,6 +21,8 @@ use super::sign::{self, Method, SignatureMethod, Target};
 use super::tunnel;
 use super::wire::{self, ParamStyle, Params};
 
+/// The form of the parameters.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// Replaces a secret in a preview.
 const MASKED: &str = "***";
 /// Replaces a value that differs from call to call.
@@ -71,7 +74,7 @@ impl Api for ApiV2 {
         let text = sign::string_to_sign(target, &pairs);
         let secret_key = self.credentials.secret_key.expose_secret();
         let signature = sign::signature(self.signature_method, secret_key, &text);
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let form = HeaderValue::from_static(FORM);
         Signed { headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]), body: sign::form(&pairs, &signature) }
     }
 
@@ -80,20 +83,17 @@ impl Api for ApiV2 {
     }
 
     fn codes(answer: &Answer) -> Codes<'_> {
-        Codes {
-            code: answer.code.as_deref(),
-            code_desc: answer.code_desc.as_deref(),
-            message: answer.message.as_deref(),
-        }
+        answer.codes()
     }
 }
 
 impl Actions for ApiV2 {
-    const VERSION: &'static str = "2.0";
+    const VERSION: &'static str = api::Api::V2.as_str();
     const MODIFY: &'static str = wire::MODIFY;
     const TASK: &'static str = "DescribeVpcTaskResult";
     const LIST: &'static str = "DescribeVpnConn";
     const PAGE: usize = 50;
+    const HAS_TASKS: bool = true;
 
     fn credentials(&self) -> &Credentials {
         &self.credentials
@@ -152,9 +152,9 @@ impl Actions for ApiV2 {
         params
     }
 
-    fn entries(answer: &Answer) -> &[Value] {
+    fn entries(answer: &Answer) -> Option<&[Value]> {
         // An empty result may be `{}` or `null`.
-        answer.member("data").as_array().map(Vec::as_slice).unwrap_or_default()
+        Some(answer.member("data").as_array().map(Vec::as_slice).unwrap_or_default())
     }
 
     fn total(answer: &Answer) -> Option<usize> {
@@ -186,6 +186,12 @@ impl Actions for ApiV2 {
             })
             .collect();
         parameters.push((sign::SIGNATURE.to_owned(), MASKED.into()));
-        Preview { method: "POST", host: self.signed_host.clone(), path: self.path.clone(), parameters }
+        Preview {
+            method: "POST",
+            host: self.signed_host.clone(),
+            path: self.path.clone(),
+            headers: vec![("Content-Type".into(), FORM.into())],
+            parameters,
+        }
     }
 }

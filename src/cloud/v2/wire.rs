@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use secrecy::zeroize::Zeroize;
 
+use crate::cloud::rules;
 use crate::domain::api::Api;
 use crate::domain::ids::TunnelPath;
 use crate::domain::ike::{
@@ -116,15 +117,7 @@ pub fn modify(change: &TunnelChange, style: ParamStyle) -> Params {
 
 /// The cloud's form is a map from a range of the VPC to ranges of the peer, so rules for one local range are joined.
 fn put_policies(params: &mut Params, policies: &[SecurityPolicy], style: ParamStyle) {
-    let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for policy in policies {
-        let peers = rules.entry(policy.local_cidr.to_string()).or_default();
-        for cidr in policy.peer_cidrs.iter().map(ToString::to_string) {
-            if !peers.contains(&cidr) {
-                peers.push(cidr);
-            }
-        }
-    }
+    let rules: BTreeMap<String, Vec<String>> = rules::joined(policies).into_iter().collect();
     match style {
         ParamStyle::Plain => params.put("spdAcl", serde_json::json!(rules).to_string()),
         ParamStyle::Indexed => {

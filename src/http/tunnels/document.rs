@@ -162,6 +162,9 @@ pub fn dry_run() -> Value {
             {"pointer": "/peer_cidrs", "current": ["172.16.0.0/16"], "wanted": ["10.100.2.0/24"], "differs": true},
             {"pointer": "/pre_shared_key", "current": key, "wanted": "***", "differs": null}],
         "merged": {"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "***"},
-        "call": {"method": "POST", "host": "vpc.api.qcloud.com", "path": "/v2/index.php", "parameters": parameters}
+        "call": {
+            "method": "POST", "host": "vpc.api.qcloud.com", "path": "/v2/index.php",
+            "headers": [{"name": "Content-Type", "value": "application/x-www-form-urlencoded"}],
+            "parameters": parameters}
     })
 }

@@ -60,12 +60,24 @@ pub struct CallView<'a> {
     host: &'a str,
     #[schema(example = "/v2/index.php")]
     path: &'a str,
+    /// The headers that the cloud reads. Secrets are `***`; values that are generated for each call have a placeholder.
+    headers: Vec<HeaderView<'a>>,
     /// The parameters of the call in their order. Secrets are `***`; values that are generated for each call have a
     /// placeholder.
     parameters: Vec<ParameterView<'a>>,
 }
 
-/// One parameter of the form.
+/// One header of the call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DryRunHeader)]
+pub struct HeaderView<'a> {
+    #[schema(example = "Content-Type")]
+    name: &'a str,
+    #[schema(example = "application/x-www-form-urlencoded")]
+    value: &'a str,
+}
+
+/// One parameter: of the form (API 2.0), or of the JSON body (API 3.0).
 #[derive(Serialize, ToSchema)]
 #[schema(as = DryRunParameter)]
 pub struct ParameterView<'a> {
@@ -98,6 +110,7 @@ pub async fn answer(state: &web::Data<HttpState>, request: Modify) -> Result<Htt
             method: call.method,
             host: &call.host,
             path: &call.path,
+            headers: call.headers.iter().map(|(name, value)| HeaderView { name, value }).collect(),
             parameters: parameters.map(parameter).collect(),
         },
     }))

@@ -4,52 +4,25 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tunnelgate::cloud::v2::sign::SignatureMethod;
+use tunnelgate::cloud::v2::sign::{Method, SignatureMethod, Target, signature, string_to_sign};
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::ike::IkeSettings;
 use tunnelgate::domain::ipsec::IpsecSettings;
-use tunnelgate::domain::patch::Patch;
 use tunnelgate::service::cloud::TunnelChange;
 
-use crate::stub::{Act, SECRET_KEY, Stub, send, taken};
+use crate::stub::{Act, Received, SECRET_KEY, Stub, send};
+use crate::version::Version::V2;
 
 const COMMON: [&str; 6] = ["Region", "Timestamp", "Nonce", "SecretId", "SignatureMethod", "Signature"];
 
-pub fn path() -> TunnelPath {
-    TunnelPath {
-        vpc_id: "vpc-03vihbk9".parse().expect("an id"),
-        gateway_id: "vpngw-kfldykuz".parse().expect("an id"),
-        tunnel_id: "vpnx-ol6bcqp0".parse().expect("an id"),
-    }
-}
-
-/// A change without groups.
-pub fn change(patch: Value) -> TunnelChange {
-    let patch = Patch::parse(&patch, ParamStyle::Indexed.requirements()).expect("a patch");
-    TunnelChange {
-        path: path(),
-        name: patch.name,
-        pre_shared_key: patch.pre_shared_key,
-        ranges: patch.ranges,
-        ike: None,
-        ipsec: None,
-        dpd: None,
-        negotiation_type: None,
-        health_check: None,
-        customer_gateway_id: None,
-        bgp: None,
-    }
-}
-
 /// The example of the cloud's document.
-pub fn example() -> TunnelChange {
-    change(json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "tencenttest"}))
+fn example() -> TunnelChange {
+    V2.example()
 }
 
 fn with_groups() -> TunnelChange {
     let text = |text: &str| Some(text.to_owned());
-    let mut change = change(json!({
+    let mut change = V2.change(&json!({
         "name": "größe & 50% +1",
         "security_policies": [
             {"local_cidr": "10.0.0.0/24", "peer_cidrs": ["172.16.0.0/16"]},
@@ -79,10 +52,22 @@ fn with_groups() -> TunnelChange {
     change
 }
 
+/// The signature that the request should have.
+fn right_signature(request: &Received, method: SignatureMethod) -> String {
+    let pairs: Vec<(&str, &str)> = request
+        .params
+        .iter()
+        .filter(|(name, _)| *name != "Signature")
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let target = Target { method: Method::Post, host: "vpc.api.qcloud.com", path: "/v2/index.php" };
+    signature(method, SECRET_KEY, &string_to_sign(target, &pairs))
+}
+
 #[tokio::test]
 async fn the_document_s_example_is_sent_as_it_stands_and_rightly_signed() {
-    let stub = Stub::playing([Act::Json(taken())]).await;
-    send(&stub.client(), &example()).await;
+    let stub = Stub::playing([Act::Json(V2.taken())]).await;
+    send(&stub.client(V2), &example()).await;
     let received = stub.received();
     assert_eq!(received.len(), 1);
     let request = &received[0];
@@ -104,13 +89,13 @@ async fn the_document_s_example_is_sent_as_it_stands_and_rightly_signed() {
     let expected: BTreeSet<&str> = wanted.iter().map(|(name, _)| *name).chain(COMMON).collect();
     assert_eq!(names, expected);
     assert_eq!(request.body.split('&').count(), expected.len(), "each stands once");
-    assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+    assert_eq!(request.params["Signature"], right_signature(request, SignatureMethod::HmacSha1));
 }
 
 #[tokio::test]
 async fn sha256_and_a_token_are_signed_too() {
-    let stub = Stub::playing([Act::Json(taken())]).await;
-    let client = stub.client_with(|settings| {
+    let stub = Stub::playing([Act::Json(V2.taken())]).await;
+    let client = stub.client_with(V2, |settings| {
         settings.signature_method = SignatureMethod::HmacSha256;
         settings.credentials.token = Some("to+ken/=".into());
     });
@@ -118,17 +103,17 @@ async fn sha256_and_a_token_are_signed_too() {
     let request = &stub.received()[0];
     assert_eq!(request.params["Token"], "to+ken/=");
     assert_eq!(request.params["SignatureMethod"], "HmacSHA256");
-    assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha256));
+    assert_eq!(request.params["Signature"], right_signature(request, SignatureMethod::HmacSha256));
 }
 
 #[tokio::test]
 async fn a_value_that_begins_with_an_at_sign_is_signed_as_the_sdk_does() {
-    let stub = Stub::playing([Act::Json(taken())]).await;
-    let change = change(json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "@home"}));
-    send(&stub.client(), &change).await;
+    let stub = Stub::playing([Act::Json(V2.taken())]).await;
+    let change = V2.change(&json!({"peer_cidrs": ["10.0.0.0/8"], "pre_shared_key": "@home"}));
+    send(&stub.client(V2), &change).await;
     let request = &stub.received()[0];
     assert_eq!(request.params["preSharedKey"], "@home", "sent all the same");
-    assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+    assert_eq!(request.params["Signature"], right_signature(request, SignatureMethod::HmacSha1));
 }
 
 #[tokio::test]
@@ -154,8 +139,8 @@ async fn groups_and_policies_are_written_in_the_style_that_was_chosen() {
         (ParamStyle::Indexed, "IKESet.0", "IPsecSet.0", "encryptAlgorithm"),
         (ParamStyle::Plain, "IKESet", "IPsecSet", "IKESet.encryptAlgorithm"),
     ] {
-        let stub = Stub::playing([Act::Json(taken())]).await;
-        send(&stub.client_with(|settings| settings.param_style = style), &with_groups()).await;
+        let stub = Stub::playing([Act::Json(V2.taken())]).await;
+        send(&stub.client_with(V2, |settings| settings.param_style = style), &with_groups()).await;
         let request = &stub.received()[0];
         let value = |name: &str| request.params.get(name).map(String::as_str);
         for (field, expected) in values {
@@ -166,7 +151,7 @@ async fn groups_and_policies_are_written_in_the_style_that_was_chosen() {
         }
         assert_eq!(value(encryption), Some("null"), "the cloud's word for none");
         assert_eq!(value("vpnConnName"), Some("größe & 50% +1"));
-        assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+        assert_eq!(request.params["Signature"], right_signature(request, SignatureMethod::HmacSha1));
         let rules =
             |text: Option<&str>| -> Value { serde_json::from_str(text.expect("a rule")).expect("JSON") };
         let first = json!({"10.0.0.0/24": ["172.16.0.0/16", "172.19.0.0/16"]});
@@ -191,8 +176,8 @@ async fn groups_and_policies_are_written_in_the_style_that_was_chosen() {
 #[tokio::test]
 async fn a_preview_shows_what_is_sent_in_its_order_and_no_secret() {
     for style in [ParamStyle::Indexed, ParamStyle::Plain] {
-        let stub = Stub::playing([Act::Json(taken())]).await;
-        let client = stub.client_with(|settings| {
+        let stub = Stub::playing([Act::Json(V2.taken())]).await;
+        let client = stub.client_with(V2, |settings| {
             settings.param_style = style;
             settings.credentials.token = Some("canary-token".into());
         });
@@ -226,12 +211,12 @@ async fn a_preview_shows_what_is_sent_in_its_order_and_no_secret() {
 #[tokio::test]
 async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
     let busy = json!({"code": 4400, "message": "more requests than the quota allows"});
-    let stub = Stub::playing([Act::Json(busy.clone()), Act::Json(busy), Act::Json(taken())]).await;
-    send(&stub.client_with(|settings| settings.timeout = Duration::from_secs(5)), &example()).await;
+    let stub = Stub::playing([Act::Json(busy.clone()), Act::Json(busy), Act::Json(V2.taken())]).await;
+    send(&stub.client_with(V2, |settings| settings.timeout = Duration::from_secs(5)), &example()).await;
     let received = stub.received();
     let nonces: BTreeSet<&String> = received.iter().map(|request| &request.params["Nonce"]).collect();
     assert_eq!((received.len(), nonces.len()), (3, 3));
     for request in &received {
-        assert_eq!(request.params["Signature"], request.right_signature(SignatureMethod::HmacSha1));
+        assert_eq!(request.params["Signature"], right_signature(request, SignatureMethod::HmacSha1));
     }
 }

@@ -1,0 +1,71 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::api::Api;
+use crate::domain::fault::Fault;
+use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::patch::{Patch, Requirements};
+
+fn asked(patch: &Value) -> Result<Changes, Vec<Fault>> {
+    let requirements = Requirements { api: Api::V3, groups_go_together: false };
+    Ok(Changes::of(&Patch::parse(patch, requirements)?, &FingerprintKey::derive(b"test")))
+}
+
+/// A tunnel with this name and this customer gateway.
+fn tunnel(name: &str, customer_gateway: &str) -> Tunnel {
+    Tunnel {
+        name: Some(name.to_owned()),
+        customer_gateway_id: Some(customer_gateway.to_owned()),
+        ..Tunnel::default()
+    }
+}
+
+/// What read number `reads` of an accepted change of both fields, to `new` and `cgw-new`, says.
+fn read(shown: &Tunnel, before: &Tunnel, reads: u32, is_over: bool) -> Result<Settled, Vec<Fault>> {
+    let changes = asked(&json!({"name": "new", "customer_gateway_id": "cgw-new"}))?;
+    let before = read_back::before(&changes, before, &FingerprintKey::derive(b"test"));
+    let comparison = read_back::compare(&changes, shown, None);
+    Ok(accepted(&changes, Some(&before), comparison, Progress { reads, enough: 3, is_over }))
+}
+
+fn is_diverged(settled: &Settled) -> bool {
+    matches!(settled, Settled::Ended(Transition::Diverge { .. }))
+}
+
+#[test]
+fn an_accepted_change_that_is_there_succeeded() -> Result<(), Vec<Fault>> {
+    let expected = Settled::Ended(Transition::Succeed { verification: Verification::Confirmed });
+    assert_eq!(read(&tunnel("new", "cgw-new"), &tunnel("old", "cgw-old"), 1, false)?, expected);
+    // Nothing had to change.
+    assert_eq!(read(&tunnel("new", "cgw-new"), &tunnel("new", "cgw-new"), 1, false)?, expected);
+    Ok(())
+}
+
+#[test]
+fn an_accepted_change_of_which_a_part_is_there_diverged_after_three_reads() -> Result<(), Vec<Fault>> {
+    let (part, before) = (tunnel("new", "cgw-old"), tunnel("old", "cgw-old"));
+    for reads in [1, 2] {
+        assert_eq!(read(&part, &before, reads, true)?, Settled::Open);
+    }
+    assert!(is_diverged(&read(&part, &before, 3, false)?));
+    Ok(())
+}
+
+#[test]
+fn an_accepted_change_of_which_nothing_is_there_may_not_have_begun() -> Result<(), Vec<Fault>> {
+    let before = tunnel("old", "cgw-old");
+    for reads in [1, 3, 30] {
+        assert_eq!(read(&before, &before, reads, false)?, Settled::Open);
+    }
+    assert_eq!(read(&before, &before, 2, true)?, Settled::Open);
+    assert!(is_diverged(&read(&before, &before, 3, true)?));
+    Ok(())
+}
+
+#[test]
+fn an_accepted_change_that_had_nothing_to_change_does_not_wait_for_its_begin() -> Result<(), Vec<Fault>> {
+    // Another hand changed the tunnel.
+    let (shown, before) = (tunnel("other", "cgw-new"), tunnel("new", "cgw-new"));
+    assert!(is_diverged(&read(&shown, &before, 3, false)?));
+    Ok(())
+}

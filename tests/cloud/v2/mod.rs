@@ -1,0 +1,4 @@
+//! What only API 2.0 has.
+
+mod forms;
+mod reads;

@@ -1,0 +1,4 @@
+//! What only API 3.0 has.
+
+mod forms;
+mod reads;
