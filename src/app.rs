@@ -14,14 +14,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::background;
-use crate::background::supervisor::Supervisor;
+use crate::background::supervisor::{Loop, Stop, Supervisor};
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, LedgerClock, SystemClock};
 use crate::cloud::Accounts;
-use crate::config::{Database, Settings};
+use crate::config::{self, Database, Settings};
 use crate::http::{self, HttpState};
 use crate::ledger::{self, OpenError, Options};
 use crate::metrics::Metrics;
+use crate::reload::Reload;
 use crate::service::Service;
 use crate::service::ledger::{Ledger, LedgerError};
 use crate::shutdown::Shutdown;
@@ -78,6 +79,7 @@ pub struct App {
     ledger_clock: Arc<LedgerClock>,
     holder: String,
     certificates: Option<Arc<Certificates>>,
+    reload: Option<Arc<Reload>>,
     supervisor: Supervisor,
     shutdown: Shutdown,
     shutdown_delay: Duration,
@@ -125,10 +127,19 @@ impl App {
         let ledger_clock = Arc::new(LedgerClock::new(clock));
         background::clock::measure(&*ledger, &ledger_clock).await;
         let clock: Arc<dyn Clock> = ledger_clock.clone();
-        let accounts = Accounts::connect(settings.accounts, ledger.clone(), &clock, &chance, &metrics)
-            .map_err(|error| StartError::Cloud(Box::new(error)))?;
+        let accounts =
+            Accounts::connect(settings.accounts.clone(), ledger.clone(), &clock, &chance, &metrics)
+                .map_err(|error| StartError::Cloud(Box::new(error)))?;
+        let accounts = Arc::new(accounts);
+        let reload = settings.source.map(|source| {
+            let current = config::Accounts {
+                accounts: settings.accounts,
+                fingerprint_key: settings.fingerprint_key.clone(),
+            };
+            Arc::new(Reload::new(source, current, accounts.clone(), clock.clone(), &metrics))
+        });
         let service = Service::new(
-            Arc::new(accounts),
+            accounts,
             ledger.clone(),
             clock.clone(),
             chance.clone(),
@@ -182,6 +193,7 @@ impl App {
             ledger_clock,
             holder,
             certificates,
+            reload,
             supervisor,
             shutdown,
             shutdown_delay: settings.shutdown_delay,
@@ -202,6 +214,12 @@ impl App {
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
         for looping in background::loops(&self.service, &self.ledger_clock, &self.holder, self.certificates) {
             self.supervisor.start(looping);
+        }
+        if let Some(reload) = self.reload {
+            let purpose = "reloads changed accounts";
+            self.supervisor.start(Loop::new("accounts", purpose, Stop::AtOnce, move |shutdown| {
+                reload.clone().follow(shutdown)
+            }));
         }
         info!("listening on {scheme}://{}", self.address);
         let served = self.server.await;

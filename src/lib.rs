@@ -30,6 +30,8 @@ pub mod http;
 pub mod ledger;
 /// The registry behind `/metrics`.
 pub mod metrics;
+/// Accounts, reloaded when their files change.
+pub mod reload;
 /// The gateway and a simulated cloud in one process.
 pub mod sandbox;
 /// The use cases: change, track, read back. Defines the traits `Cloud` and `Ledger`.

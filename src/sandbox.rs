@@ -128,7 +128,6 @@ impl Sandbox {
 
 fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key: SecretString) -> Settings {
     let fingerprint_key = FingerprintKey::derive(secret_key.expose_secret().as_bytes());
-    let upstream_timeout = Duration::from_secs(5);
     Settings {
         listen,
         tls: None,
@@ -151,14 +150,14 @@ fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key
             region: "ap-guangzhou".into(),
             signature_method: SignatureMethod::HmacSha1,
             param_style: ParamStyle::Indexed,
-            timeout: upstream_timeout,
+            timeout: Duration::from_secs(5),
             calls_per_second: 20,
         }],
+        source: None,
         rules: Rules {
             merge_partial_groups: true,
             read_before: ReadBefore::Always,
             require_reason: None,
-            upstream_timeout,
             poll_interval: Duration::from_millis(500),
             poll_max_interval: Duration::from_secs(5),
             task_timeout: Duration::from_secs(120),

@@ -1,30 +1,39 @@
-//! Errors of commands, printed as one line on stderr.
+//! Errors of commands, printed on stderr, one a line.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use crate::causes::chain;
+use crate::config::Faults;
 
-/// An error message with its causes.
+/// Error messages with their causes.
 #[derive(Debug)]
-pub struct Failure(String);
+pub struct Failure(Vec<String>);
 
 impl Failure {
     /// A message, followed by the cause and its own causes.
     pub fn new(message: &str, cause: impl std::error::Error) -> Self {
-        Self(format!("{message}: {}", chain(&cause)))
+        Self(vec![format!("{message}: {}", chain(&cause))])
     }
 }
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(chain(&error))
+        Self(vec![chain(&error)])
+    }
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self(faults.iter().map(ToString::to_string).collect())
     }
 }
 
 /// Prints the failure on stderr. Exit code 2 means that a command could not do its work.
 pub(super) fn report(failure: &Failure) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "tunnelgate: {}", failure.0);
+    for message in &failure.0 {
+        let _ = writeln!(std::io::stderr(), "tunnelgate: {message}");
+    }
     ExitCode::from(2)
 }
 

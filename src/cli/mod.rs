@@ -1,21 +1,23 @@
 //! The command line.
 
 mod audit;
+mod config;
 mod failure;
 mod keys;
 mod sandbox;
 mod serve;
 mod simulate_cloud;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing::warn;
 
 use crate::app::open_ledger;
 use crate::config::args::{DatabaseArgs, LogArgs, ServeArgs};
 use crate::config::secrets::Secrets;
-use crate::config::{Database, InvalidSetting};
+use crate::config::{Database, Faults, InvalidSetting};
 use crate::metrics::Metrics;
 use crate::{http, telemetry};
 
@@ -39,6 +41,9 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Run only the simulated cloud, for tests and compose files
     SimulateCloud(simulate_cloud::Args),
+    /// Check the settings
+    #[command(subcommand)]
+    Config(config::Command),
     /// Create, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -53,8 +58,19 @@ enum Command {
 
 /// Parses the command line, runs the command and returns its exit code.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let (command, wrong) = if config::is_check(&arguments) {
+        match without_wrong_variables(&arguments) {
+            Ok(readable) => readable,
+            Err(faults) => return config::refuse(faults),
+        }
+    } else {
+        (Cli::command(), Vec::new())
+    };
+    let parsed = command.clone().try_get_matches_from(&arguments);
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
     if let Err(error) = telemetry::init(&cli.log) {
@@ -68,6 +84,14 @@ pub fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&Failure::new("can't start the async runtime", error)),
     };
+    if let Command::Config(asked) = cli.command {
+        let check = command.find_subcommand("config").and_then(|config| config.find_subcommand("check"));
+        let given =
+            matches.subcommand_matches("config").and_then(|config| config.subcommand_matches("check"));
+        let Some(check) = check.zip(given) else { return ExitCode::SUCCESS };
+        return config::run(asked, check, &secrets, wrong)
+            .unwrap_or_else(|failure| failure::report(&failure));
+    }
     match runtime.block_on(execute(cli.command, &secrets)) {
         Ok(code) => code,
         Err(failure) => failure::report(&failure),
@@ -86,6 +110,8 @@ async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failur
             open_ledger(&database, true, &Metrics::default()).await?;
             Ok(ExitCode::SUCCESS)
         }
+        // Runs without the runtime.
+        Command::Config(_) => Ok(ExitCode::SUCCESS),
         Command::Openapi => {
             failure::print(&http::openapi::document_json())?;
             Ok(ExitCode::SUCCESS)
@@ -95,11 +121,20 @@ async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failur
 
 /// Prints help to stdout, and an invalid value as one line on stderr that names the flag and its variable.
 fn refuse(error: &clap::Error) -> ExitCode {
+    match invalid_value(error) {
+        Some((_, fault)) => failure::report(&fault.into()),
+        None => {
+            let _ = error.print();
+            if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+        }
+    }
+}
+
+/// The flag with an invalid value, and what is wrong with it.
+fn invalid_value(error: &clap::Error) -> Option<(String, InvalidSetting)> {
     use clap::error::{ContextKind, ErrorKind};
-    let is_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
-    if !is_value {
-        let _ = error.print();
-        return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+    if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+        return None;
     }
     let of = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let flag = of(ContextKind::InvalidArg);
@@ -118,7 +153,36 @@ fn refuse(error: &clap::Error) -> ExitCode {
             .map_or("is invalid", |(_, r)| r)
             .to_owned(),
     };
-    failure::report(&InvalidSetting::new(name, reason).into())
+    Some((long, InvalidSetting::new(name, reason)))
+}
+
+/// The command line of a check without the variables whose values can't be read, and what is wrong with them: clap stops
+/// at the first.
+fn without_wrong_variables(arguments: &[OsString]) -> Result<(clap::Command, Vec<InvalidSetting>), Faults> {
+    let mut command = Cli::command();
+    let mut wrong: Vec<InvalidSetting> = Vec::new();
+    loop {
+        let Err(error) = command.clone().try_get_matches_from(arguments) else { return Ok((command, wrong)) };
+        let Some((flag, fault)) = invalid_value(&error) else { return Ok((command, wrong)) };
+        let is_known = wrong.contains(&fault);
+        if !is_known {
+            wrong.push(fault);
+        }
+        let of = |command: &clap::Command| {
+            let id = command.get_arguments().find(|argument| argument.get_long() == Some(&flag))?.get_id();
+            Some(id.clone())
+        };
+        let check = command.find_subcommand("config").and_then(|config| config.find_subcommand("check"));
+        let Some(id) = check.and_then(of).filter(|_| !is_known) else {
+            // The value comes from a flag.
+            let mut faults = Faults::default();
+            faults.extend(wrong);
+            return Err(faults);
+        };
+        command = command.mut_subcommand("config", |config| {
+            config.mut_subcommand("check", |check| check.mut_arg(id, |argument| argument.env(None::<&str>)))
+        });
+    }
 }
 
 /// Flags that have an environment variable, as pairs of both names.

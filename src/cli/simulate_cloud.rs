@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// TENCENTCLOUD_TOKEN, or the same names with _FILE
     #[arg(long, env = "TENCENTCLOUD_SECRET_ID", hide_env_values = true, value_name = "ID")]
     secret_id: String,
-    /// File that contains TENCENTCLOUD_SECRET_KEY
+    /// File that contains TENCENTCLOUD_SECRET_KEY. Several keys, one a line, are all accepted, as while keys rotate
     #[arg(long, env = "TENCENTCLOUD_SECRET_KEY_FILE", value_name = "FILE")]
     secret_key_file: Option<PathBuf>,
     /// Host name that signatures must contain [default: the Host header of each call]

@@ -1,12 +1,13 @@
-//! The accounts with their clients.
+//! The accounts with their clients. They can be replaced while the service runs: calls in flight end on the clients that
+//! they began with, and an account whose settings stay the same keeps its clients.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::domain::event::Route;
 use crate::domain::ids::VpcId;
-use crate::domain::principal::VpcScope;
 use crate::metrics::Metrics;
 use crate::service::accounts;
 use crate::service::cloud::Cloud;
@@ -16,18 +17,40 @@ use super::connect::connect;
 use super::exchange::NoClient;
 use super::line::Line;
 use super::metrics::CloudMetrics;
-use super::settings::Settings;
+use super::settings::{ApiVersion, Settings};
 
 /// The accounts, in the order of the settings.
-pub struct Accounts(Vec<Account>);
+pub struct Accounts {
+    current: RwLock<Arc<Vec<Arc<Account>>>>,
+    calls: Arc<dyn Calls>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    metrics: CloudMetrics,
+}
 
 struct Account {
-    vpcs: VpcScope,
+    settings: Settings,
+    line: Line,
+    /// The client of new operations.
     cloud: Arc<dyn Cloud>,
+    /// The client of operations that began on the other API.
+    other: Arc<dyn Cloud>,
+}
+
+impl Account {
+    fn connect(settings: Settings, line: Line) -> Result<Self, NoClient> {
+        let cloud = connect(settings.clone(), &line)?;
+        let api = match settings.api {
+            ApiVersion::V2 => ApiVersion::V3,
+            ApiVersion::V3 => ApiVersion::V2,
+        };
+        let other = connect(Settings { api, ..settings.clone() }, &line)?;
+        Ok(Self { settings, line, cloud, other })
+    }
 }
 
 impl Accounts {
-    /// Sets up a client for each account; nothing is sent yet. `calls` shares the accounts' budgets between replicas.
+    /// Sets up the clients of each account; nothing is sent yet. `calls` shares the accounts' budgets between replicas.
     ///
     /// # Errors
     /// If a client can't be set up.
@@ -38,23 +61,86 @@ impl Accounts {
         chance: &Arc<dyn Chance>,
         metrics: &Metrics,
     ) -> Result<Self, NoClient> {
-        let metrics = CloudMetrics::new(metrics);
-        let connected = settings.into_iter().map(|settings| {
-            let line = Line::new(&settings, calls.clone(), clock.clone(), chance.clone(), metrics.clone());
-            Ok(Account { vpcs: settings.vpcs.clone(), cloud: connect(settings, &line)? })
-        });
-        connected.collect::<Result<_, _>>().map(Self)
+        let accounts = Self {
+            current: RwLock::default(),
+            calls,
+            clock: clock.clone(),
+            chance: chance.clone(),
+            metrics: CloudMetrics::new(metrics),
+        };
+        accounts.replace(settings)?;
+        Ok(accounts)
+    }
+
+    /// Replaces the accounts; returns the names of those that were added, changed or removed. After an error all stay as
+    /// they are.
+    ///
+    /// # Errors
+    /// If a client can't be set up.
+    pub fn replace(&self, settings: Vec<Settings>) -> Result<Vec<String>, NoClient> {
+        let before = self.current();
+        let mut names = Vec::new();
+        let mut after = Vec::with_capacity(settings.len());
+        for settings in settings {
+            let known = before.iter().find(|known| known.settings.account == settings.account);
+            if let Some(same) = known.filter(|known| known.settings == settings) {
+                after.push(same.clone());
+                continue;
+            }
+            let line = match known {
+                Some(known) => known.line.renewed(&known.settings, &settings),
+                None => Line::new(
+                    &settings,
+                    self.calls.clone(),
+                    self.clock.clone(),
+                    self.chance.clone(),
+                    self.metrics.clone(),
+                ),
+            };
+            names.push(settings.account.clone());
+            after.push(Arc::new(Account::connect(settings, line)?));
+        }
+        let is_there = |name: &str| after.iter().any(|account| account.settings.account == name);
+        let gone = before.iter().map(|account| &account.settings.account).filter(|name| !is_there(name));
+        names.extend(gone.cloned());
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
+        Ok(names)
+    }
+
+    fn current(&self) -> Arc<Vec<Arc<Account>>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl accounts::Accounts for Accounts {
     fn of_vpc(&self, vpc: &VpcId) -> Option<Arc<dyn Cloud>> {
-        let account = self.0.iter().find(|account| account.vpcs.allows(vpc.as_str()))?;
+        let accounts = self.current();
+        let account = accounts.iter().find(|account| account.settings.vpcs.allows(vpc.as_str()))?;
         Some(account.cloud.clone())
     }
 
     fn of_route(&self, route: &Route) -> Option<Arc<dyn Cloud>> {
-        let account = self.0.iter().find(|account| account.cloud.route() == *route)?;
-        Some(account.cloud.clone())
+        let accounts = self.current();
+        let account = accounts.iter().find(|account| account.settings.account == route.account)?;
+        // An account that moved to another region does not have the tunnels of before.
+        [&account.cloud, &account.other].into_iter().find(|cloud| cloud.route() == *route).cloned()
+    }
+
+    fn all(&self) -> Vec<accounts::Account> {
+        let of = |account: &Arc<Account>| {
+            let seen = account.line.health.seen();
+            accounts::Account {
+                route: account.cloud.route(),
+                vpcs: account.settings.vpcs.clone(),
+                is_reachable: seen.is_reachable,
+                last_error: seen.last_error,
+                calls_left: account.line.budget.left(),
+            }
+        };
+        self.current().iter().map(of).collect()
+    }
+
+    fn longest_timeout(&self) -> Duration {
+        self.current().iter().map(|account| account.settings.timeout).max().unwrap_or_default()
     }
 }

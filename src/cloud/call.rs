@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::domain::event::Upstream;
 use crate::domain::timestamp::Timestamp;
+use crate::service::accounts::AccountFault;
 use crate::service::cloud::{NoSlot, Permit, Priority, ReadError, ReadFailure, Refusal, Slot as HeldSlot};
 
 use super::budget::{Need, Slot};
@@ -100,6 +101,11 @@ impl<A: Api> Caller<A> {
         let http = exchange::http_client(timeout / 4, endpoint.is_loopback)?;
         let url = exchange::address(&endpoint.url)?;
         Ok(Self { api, url, http, line: line.clone(), timeout })
+    }
+
+    /// The time limit of one call.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// When a read that begins now has to have ended: a full time limit for its wait, and one for the calls.
@@ -242,6 +248,7 @@ impl<A: Api> Caller<A> {
             Exchange::Unreachable => {
                 upstream.message = Some("no connection to the cloud".into());
                 self.line.metrics.call(call.action, "unreachable", started.elapsed());
+                self.line.health.unanswered(self.line.clock.now(), AccountFault::Unreachable);
                 return Attempt::Retry(End::Unreachable);
             }
             Exchange::Lost => {
@@ -260,11 +267,21 @@ impl<A: Api> Caller<A> {
             }
         };
         self.line.metrics.call(call.action, &label, started.elapsed());
+        let now = self.line.clock.now();
+        match (&answer, &upstream.code) {
+            (Some(_), Some(code)) => self.line.health.answered(now, meaning, code),
+            _ => self.line.health.unanswered(now, AccountFault::NoAnswer),
+        }
         match (meaning, answer) {
             (Meaning::Success, Some(answer)) => Attempt::End(End::Success(answer)),
             (Meaning::Refused(refusal), _) => {
                 if refusal == Refusal::Credentials {
-                    warn!(action = call.action, code = %label, "the cloud refuses the gateway's credentials or rights");
+                    warn!(
+                        account = self.line.metrics.account(),
+                        action = call.action,
+                        code = %label,
+                        "the cloud refuses the account's credentials or rights"
+                    );
                 }
                 Attempt::End(End::Refused(refusal))
             }

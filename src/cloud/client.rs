@@ -1,6 +1,7 @@
 //! The client: [`Cloud`] on any version of the API.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -58,6 +59,10 @@ impl<A: Actions> Client<A> {
 impl<A: Actions> Cloud for Client<A> {
     fn requirements(&self) -> Requirements {
         self.caller.api.requirements()
+    }
+
+    fn timeout(&self) -> Duration {
+        self.caller.timeout()
     }
 
     async fn reserve(&self, principal: &str, is_last: bool) -> Result<Box<dyn Slot>, NoSlot> {

@@ -13,6 +13,14 @@ pub struct Credentials {
     pub token: Option<SecretString>,
 }
 
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        self.secrets(None) == other.secrets(None)
+    }
+}
+
+impl Eq for Credentials {}
+
 impl Credentials {
     /// The secrets that a call contains or is signed with.
     pub(super) fn secrets<'a>(&'a self, key: Option<&'a PreSharedKey>) -> Vec<&'a str> {

@@ -118,6 +118,16 @@ impl CallMetrics {
         Self { account: account.into(), metrics }
     }
 
+    /// The metrics of all accounts.
+    pub(super) fn of_all(&self) -> &CloudMetrics {
+        &self.metrics
+    }
+
+    /// The account's name.
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
     pub(super) fn call(&self, action: &'static str, code: &str, took: Duration) {
         let is_ours =
             matches!(code, "lost" | "timeout" | "unreachable" | "unreadable") || code.starts_with("http_");

@@ -12,6 +12,7 @@ mod connect;
 mod credentials;
 pub mod endpoint;
 mod exchange;
+mod health;
 mod hidden;
 mod line;
 mod mask;

@@ -40,6 +40,14 @@ impl Default for Endpoints {
 }
 
 impl Endpoints {
+    /// That of one version.
+    pub fn of_mut(&mut self, api: ApiVersion) -> &mut Endpoint {
+        match api {
+            ApiVersion::V2 => &mut self.v2,
+            ApiVersion::V3 => &mut self.v3,
+        }
+    }
+
     /// A simulated cloud on this machine.
     #[must_use]
     pub fn simulated(address: SocketAddr) -> Self {
@@ -54,7 +62,7 @@ impl Endpoints {
 }
 
 /// The settings of an account.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The account's name.
     pub account: String,

@@ -17,13 +17,7 @@ use crate::service::ReadBefore;
 
 use super::duration;
 use super::edge::EdgeArgs;
-
-/// The version of the cloud's API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Upstream {
-    V2,
-    V3,
-}
+use super::upstream::Upstream;
 
 /// How a patch that sets some fields of `ike` or `ipsec` is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -119,6 +113,10 @@ pub struct ServeArgs {
     /// Start without applying migrations; /readyz fails until `tunnelgate migrate` has applied them
     #[arg(long, env = "TUNNELGATE_NO_MIGRATE")]
     pub no_migrate: bool,
+    /// TOML file with the accounts of the cloud, instead of the TENCENTCLOUD variables. Reloaded when the file, or a file
+    /// that it names, changes, and at SIGHUP
+    #[arg(long, env = "TUNNELGATE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// SecretId of the cloud credentials; required. The SecretKey has no flag: set TENCENTCLOUD_SECRET_KEY or
     /// TENCENTCLOUD_SECRET_KEY_FILE
     #[arg(long, env = "TENCENTCLOUD_SECRET_ID", hide_env_values = true, value_name = "ID")]
@@ -138,17 +136,13 @@ pub struct ServeArgs {
     /// File that contains TENCENTCLOUD_REGION
     #[arg(long, env = "TENCENTCLOUD_REGION_FILE", value_name = "FILE", conflicts_with = "region")]
     pub region_file: Option<PathBuf>,
-    /// Version of the cloud's API. This version of tunnelgate supports v2 only
-    #[arg(long, env = "TUNNELGATE_UPSTREAM", default_value = "v2")]
-    pub upstream: Upstream,
-    /// URL of the cloud's API. Must be https, except for a loopback address
-    #[arg(
-        long,
-        env = "TUNNELGATE_UPSTREAM_URL",
-        default_value = "https://vpc.api.qcloud.com/v2/index.php",
-        value_name = "URL"
-    )]
-    pub upstream_url: String,
+    /// Version of the cloud's API. This version of tunnelgate supports v2 only [default: v2]
+    #[arg(long, env = "TUNNELGATE_UPSTREAM")]
+    pub upstream: Option<Upstream>,
+    /// URL of the cloud's API. Must be https, except for a loopback address [default:
+    /// https://vpc.api.qcloud.com/v2/index.php]
+    #[arg(long, env = "TUNNELGATE_UPSTREAM_URL", value_name = "URL")]
+    pub upstream_url: Option<String>,
     /// Allow a plain http URL for any address: credentials and pre-shared keys are then sent unencrypted
     #[arg(long, env = "TUNNELGATE_ALLOW_PLAIN_HTTP")]
     pub allow_plain_http: bool,
@@ -156,14 +150,12 @@ pub struct ServeArgs {
     /// with its port unless that is the scheme's default]
     #[arg(long, env = "TUNNELGATE_SIGNED_HOST", value_name = "HOST")]
     pub signed_host: Option<String>,
-    /// Hash function of the signature: HmacSHA1 or HmacSHA256
-    #[arg(long, env = "TUNNELGATE_SIGNATURE_METHOD", default_value = "HmacSHA1", value_parser = signature_method,
-          value_name = "METHOD")]
-    pub signature_method: SignatureMethod,
-    /// Spelling of nested parameters: indexed (IKESet.0.x) or plain (IKESet.x)
-    #[arg(long, env = "TUNNELGATE_PARAM_STYLE", default_value = "indexed", value_parser = param_style,
-          value_name = "STYLE")]
-    pub param_style: ParamStyle,
+    /// Hash function of the signature: HmacSHA1 or HmacSHA256 [default: HmacSHA1]
+    #[arg(long, env = "TUNNELGATE_SIGNATURE_METHOD", value_parser = signature_method, value_name = "METHOD")]
+    pub signature_method: Option<SignatureMethod>,
+    /// Spelling of nested parameters: indexed (IKESet.0.x) or plain (IKESet.x) [default: indexed]
+    #[arg(long, env = "TUNNELGATE_PARAM_STYLE", value_parser = param_style, value_name = "STYLE")]
+    pub param_style: Option<ParamStyle>,
     /// How to send a patch that sets only some fields of ike or ipsec
     #[arg(long, env = "TUNNELGATE_PARTIAL_GROUPS", default_value = "merge")]
     pub partial_groups: PartialGroups,

@@ -1,10 +1,15 @@
 //! Settings: read once from flags, environment and files, checked once, secrets in types that can't be printed.
 
+mod accounts;
 pub mod args;
 pub mod duration;
 pub mod edge;
+mod file;
 mod invalid;
+mod limits;
 pub mod secrets;
+mod shown;
+mod upstream;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,25 +17,19 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::cloud::endpoint::Endpoint;
-use crate::cloud::{self, ApiVersion, Endpoints};
+use crate::cloud;
 use crate::domain::fingerprint::FingerprintKey;
-use crate::domain::principal::VpcScope;
 use crate::http::edge::Edge;
 use crate::ledger::SynchronousCommit;
 use crate::service::Rules;
 use crate::tls::TlsFiles;
 
-pub use invalid::InvalidSetting;
+pub use accounts::{Accounts, Source};
+pub use invalid::{Faults, InvalidSetting};
+pub use shown::section;
 
-use args::{DatabaseArgs, PartialGroups, ServeArgs, Upstream};
+use args::{DatabaseArgs, PartialGroups, ServeArgs};
 use secrets::Secrets;
-
-/// Longest `TUNNELGATE_UPSTREAM_TIMEOUT`: a request leases its operation for twice this time.
-const LONGEST_UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The name of the only account where the settings have one set of credentials.
-const DEFAULT_ACCOUNT: &str = "default";
 
 /// Connection to the ledger's database.
 #[derive(Clone)]
@@ -59,6 +58,8 @@ pub struct Settings {
     pub migrate: bool,
     /// At least one.
     pub accounts: Vec<cloud::Settings>,
+    /// Where the accounts come from; `None` if they never change.
+    pub source: Option<Source>,
     pub rules: Rules,
     pub fingerprint_key: FingerprintKey,
     /// Time to keep serving after SIGTERM, with `/readyz` failing.
@@ -109,88 +110,41 @@ impl Settings {
     /// Checks the flags of `serve` and reads secrets from the environment and files.
     ///
     /// # Errors
-    /// The first invalid setting.
-    pub fn from_args(args: &ServeArgs, secrets: &Secrets) -> Result<Self, InvalidSetting> {
-        if args.upstream == Upstream::V3 {
-            return Err(InvalidSetting::new(
-                "TUNNELGATE_UPSTREAM (--upstream)",
-                "this version does not support API 3.0; use v2",
-            ));
+    /// Every invalid setting.
+    pub fn from_args(args: &ServeArgs, secrets: &Secrets) -> Result<Self, Faults> {
+        let mut faults = Faults::default();
+        let source = Source::new(args, secrets);
+        let accounts = source.read().map_err(|all| faults.extend(all)).ok();
+        let rules = rules(args, &mut faults);
+        let tls = faults.take(args.edge.tls());
+        let edge = faults.take(args.edge.edge());
+        let database = faults.take(Database::from_args(&args.database, secrets));
+        match (accounts, tls, edge, database, faults.is_empty()) {
+            (Some(accounts), Some(tls), Some(edge), Some(database), true) => Ok(Self {
+                listen: args.listen,
+                tls,
+                edge,
+                database: Database {
+                    witness: args.witness_file.clone().filter(|file| !file.as_os_str().is_empty()),
+                    ..database
+                },
+                migrate: !args.no_migrate,
+                accounts: accounts.accounts,
+                source: Some(source),
+                rules,
+                fingerprint_key: accounts.fingerprint_key,
+                shutdown_delay: args.shutdown_delay,
+                shutdown_timeout: args.shutdown_timeout,
+                workers: args.workers.map(|workers| usize::from(workers.get())),
+            }),
+            _ => Err(faults),
         }
-        let v2 = Endpoint::parse(&args.upstream_url, args.allow_plain_http).map_err(|problem| {
-            InvalidSetting::new("TUNNELGATE_UPSTREAM_URL (--upstream-url)", problem.to_string())
-        })?;
-        let mut endpoints = Endpoints { v2, ..Endpoints::default() };
-        let secret_key =
-            secrets.read("TENCENTCLOUD_SECRET_KEY", args.secret_key_file.as_deref())?.ok_or_else(|| {
-                required("TENCENTCLOUD_SECRET_KEY", "set this variable or TENCENTCLOUD_SECRET_KEY_FILE")
-            })?;
-        let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-        let secret_id = match set(&args.secret_id) {
-            Some(id) => id,
-            None => secrets
-                .read("TENCENTCLOUD_SECRET_ID", args.secret_id_file.as_deref())?
-                .map(|id| id.expose_secret().to_owned())
-                .ok_or_else(|| {
-                    required("TENCENTCLOUD_SECRET_ID", "set this variable or TENCENTCLOUD_SECRET_ID_FILE")
-                })?,
-        };
-        let region = match set(&args.region) {
-            Some(region) => region,
-            None => secrets
-                .read("TENCENTCLOUD_REGION", args.region_file.as_deref())?
-                .map(|region| region.expose_secret().to_owned())
-                .ok_or_else(|| required("TENCENTCLOUD_REGION", "for example ap-guangzhou"))?,
-        };
-        let token = secrets.read("TENCENTCLOUD_TOKEN", args.token_file.as_deref())?;
-        let fingerprint_key =
-            match secrets.read("TUNNELGATE_FINGERPRINT_KEY", args.fingerprint_key_file.as_deref())? {
-                Some(key) => FingerprintKey::from_setting(key.expose_secret().as_bytes()),
-                None => FingerprintKey::derive(secret_key.expose_secret().as_bytes()),
-            };
-        let rules = rules(args)?;
-        if let Some(host) = set(&args.signed_host) {
-            endpoints.v2.signed_host = host;
-        }
-        let account = cloud::Settings {
-            account: DEFAULT_ACCOUNT.into(),
-            vpcs: VpcScope::All,
-            api: ApiVersion::V2,
-            endpoints,
-            credentials: cloud::Credentials { secret_id, secret_key, token },
-            region,
-            signature_method: args.signature_method,
-            param_style: args.param_style,
-            timeout: args.upstream_timeout,
-            calls_per_second: args.upstream_rps,
-        };
-        Ok(Self {
-            listen: args.listen,
-            tls: args.edge.tls()?,
-            edge: args.edge.edge()?,
-            database: Database {
-                witness: args.witness_file.clone().filter(|file| !file.as_os_str().is_empty()),
-                ..Database::from_args(&args.database, secrets)?
-            },
-            migrate: !args.no_migrate,
-            accounts: vec![account],
-            rules,
-            fingerprint_key,
-            shutdown_delay: args.shutdown_delay,
-            shutdown_timeout: args.shutdown_timeout,
-            workers: args.workers.map(|workers| usize::from(workers.get())),
-        })
     }
 }
 
-fn required(name: &str, hint: &str) -> InvalidSetting {
-    InvalidSetting::new(name, format!("is required ({hint})"))
-}
-
 /// Checks the durations, alone and against each other.
-fn rules(args: &ServeArgs) -> Result<Rules, InvalidSetting> {
+fn rules(args: &ServeArgs, faults: &mut Faults) -> Rules {
     let durations = [
-        ("TUNNELGATE_UPSTREAM_TIMEOUT (--upstream-timeout)", args.upstream_timeout),
         ("TUNNELGATE_POLL_INTERVAL (--poll-interval)", args.poll_interval),
         ("TUNNELGATE_POLL_MAX_INTERVAL (--poll-max-interval)", args.poll_max_interval),
         ("TUNNELGATE_TASK_TIMEOUT (--task-timeout)", args.task_timeout),
@@ -198,26 +152,29 @@ fn rules(args: &ServeArgs) -> Result<Rules, InvalidSetting> {
         ("TUNNELGATE_SETTLE_WINDOW (--settle-window)", args.settle_window),
         ("TUNNELGATE_DATABASE_TIMEOUT (--database-timeout)", args.database.database_timeout),
     ];
-    if let Some((name, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
-        return Err(InvalidSetting::new(*name, "must be greater than zero"));
+    for (name, duration) in durations {
+        faults
+            .take(limits::greater_than_zero(duration).map_err(|problem| InvalidSetting::new(name, problem)));
     }
-    if args.upstream_timeout > LONGEST_UPSTREAM_TIMEOUT {
-        return Err(InvalidSetting::new(durations[0].0, "must be at most 60s"));
-    }
-    if args.poll_interval > args.poll_max_interval {
-        return Err(InvalidSetting::new(
-            durations[1].0,
+    let timeout = limits::upstream_timeout(args.upstream_timeout);
+    faults.take(
+        timeout.map_err(|problem| {
+            InvalidSetting::new("TUNNELGATE_UPSTREAM_TIMEOUT (--upstream-timeout)", problem)
+        }),
+    );
+    if args.poll_interval > args.poll_max_interval && !args.poll_max_interval.is_zero() {
+        faults.push(InvalidSetting::new(
+            durations[0].0,
             "must not be longer than TUNNELGATE_POLL_MAX_INTERVAL (--poll-max-interval)",
         ));
     }
-    Ok(Rules {
+    Rules {
         merge_partial_groups: args.partial_groups == PartialGroups::Merge,
         read_before: args.read_before,
         require_reason: args.require_reason.clone(),
-        upstream_timeout: args.upstream_timeout,
         poll_interval: args.poll_interval,
         poll_max_interval: args.poll_max_interval,
         task_timeout: args.task_timeout,
         settle_window: args.settle_window,
-    })
+    }
 }

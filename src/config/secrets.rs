@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 use super::InvalidSetting;
 
@@ -45,16 +46,15 @@ impl Secrets {
             (Some(value), None) => Ok(Some(value.clone())),
             (None, None) => Ok(None),
             (None, Some(file)) => {
-                let text = std::fs::read_to_string(&file).map_err(|error| {
-                    InvalidSetting::new(&file_name, format!("can't read {}: {error}", file.display()))
-                })?;
-                let secret: SecretString = text.trim_end_matches(['\r', '\n']).into();
-                if is_empty(&secret) {
-                    return Err(InvalidSetting::new(file_name, format!("{} is empty", file.display())));
-                }
-                Ok(Some(secret))
+                secret_of(&file).map(Some).map_err(|problem| InvalidSetting::new(&file_name, problem))
             }
         }
+    }
+
+    /// True if the variable is set to a value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !is_empty(value))
     }
 
     /// Variables with our prefix that are not settings: most likely typos.
@@ -68,6 +68,18 @@ impl Secrets {
         };
         self.0.keys().filter(|name| ours(name) && !is_known(name)).cloned().collect()
     }
+}
+
+/// Reads the secret in a file. Line breaks at the end are not part of it.
+///
+/// # Errors
+/// If the file is empty or unreadable.
+pub fn secret_of(file: &Path) -> Result<SecretString, String> {
+    let text = std::fs::read_to_string(file)
+        .map(Zeroizing::new)
+        .map_err(|error| format!("can't read {}: {error}", file.display()))?;
+    let secret: SecretString = text.trim_end_matches(['\r', '\n']).into();
+    if is_empty(&secret) { Err(format!("{} is empty", file.display())) } else { Ok(secret) }
 }
 
 fn is_empty(value: &SecretString) -> bool {

@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
 use crate::domain::operation::Status;
 use crate::metrics::Metrics;
+use crate::service::accounts::Account;
 use crate::service::read::Unfinished;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,6 +29,11 @@ struct Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Work {
     status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAccount {
+    account: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +59,8 @@ pub struct HttpMetrics {
     refused: Family<Refusal, Counter>,
     ledger_up: Gauge,
     unfinished: Family<Work, Gauge>,
+    without_account: Family<OfAccount, Gauge>,
+    account_reachable: Family<OfAccount, Gauge>,
     oldest: Seconds,
     lag: Seconds,
     clock_skew: Seconds,
@@ -118,6 +126,16 @@ impl HttpMetrics {
                 "Unfinished operations of all replicas, by status",
                 Family::default(),
             ),
+            without_account: metrics.register(
+                "operations_without_account",
+                "Unfinished operations of all replicas whose account is not configured any more, by account",
+                Family::default(),
+            ),
+            account_reachable: metrics.register(
+                "account_reachable",
+                "1 if the account's last call got an answer, else 0; absent before its first call",
+                Family::default(),
+            ),
             oldest: metrics.register(
                 "operations_oldest_unfinished_age_seconds",
                 "Age of the oldest unfinished operation, in seconds; 0 without unfinished operations",
@@ -163,6 +181,11 @@ impl HttpMetrics {
             let gauge = self.unfinished.get_or_create(&Work { status: status.as_str() });
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
+        self.without_account.clear();
+        for (account, count) in &work.without_account {
+            let gauge = self.without_account.get_or_create(&OfAccount { account: account.clone() });
+            gauge.set(i64::try_from(*count).unwrap_or(i64::MAX));
+        }
         self.oldest.get_or_create(&[]).set(work.oldest_age.as_secs_f64());
         self.lag.get_or_create(&[]).set(work.lag.as_secs_f64());
     }
@@ -171,8 +194,20 @@ impl HttpMetrics {
     pub fn ledger_is_down(&self) {
         self.ledger_up.set(0);
         self.unfinished.clear();
+        self.without_account.clear();
         self.oldest.clear();
         self.lag.clear();
+    }
+
+    /// Sets the gauges of the accounts.
+    pub fn accounts(&self, accounts: &[Account]) {
+        self.account_reachable.clear();
+        for account in accounts {
+            if let Some(is_reachable) = account.is_reachable {
+                let labels = OfAccount { account: account.route.account.clone() };
+                self.account_reachable.get_or_create(&labels).set(is_reachable.into());
+            }
+        }
     }
 
     pub fn clock_skew(&self, seconds: f64) {

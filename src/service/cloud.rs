@@ -218,6 +218,9 @@ pub trait Cloud: Send + Sync + 'static {
     /// What this version of the API requires of a patch.
     fn requirements(&self) -> Requirements;
 
+    /// The time limit of one call with its retries. Waiting for a slot has a limit of its own, as long as this one.
+    fn timeout(&self) -> Duration;
+
     /// Waits for the slot of a change, for one call's time limit at most. Principals take turns; a change's last call
     /// goes before the first call of another one.
     async fn reserve(&self, principal: &str, is_last: bool) -> Result<Box<dyn Slot>, NoSlot>;

@@ -67,8 +67,6 @@ pub struct Rules {
     pub read_before: ReadBefore,
     /// The pattern that the reason of every change must match; `None` if a change needs no reason.
     pub require_reason: Option<Regex>,
-    /// The time limit of one call to the cloud.
-    pub upstream_timeout: Duration,
     /// Wait before the first poll of a task, until the tracker has seen how long tasks take; then the shortest wait.
     pub poll_interval: Duration,
     /// Longest wait between two polls.

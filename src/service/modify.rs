@@ -80,8 +80,8 @@ impl Service {
     }
 
     /// How long an opener may hold an operation: one call to the cloud and the writes around it.
-    fn opening_lease(&self) -> Duration {
-        self.rules.upstream_timeout + LEASE_MARGIN * 2
+    fn opening_lease(request: &Modify) -> Duration {
+        request.cloud.timeout() + LEASE_MARGIN * 2
     }
 
     /// Commits the intent, before a byte of the change goes to the cloud.
@@ -92,7 +92,7 @@ impl Service {
         prepared: &Prepared,
         idempotency: Option<Idempotency>,
     ) -> Result<Result<Opened, Written>, LedgerError> {
-        let lease = self.opening_lease();
+        let lease = Self::opening_lease(request);
         let (opened_at, now) = (Instant::now(), self.clock.now());
         let operation = Operation {
             id: self.chance.id(now),
@@ -144,7 +144,7 @@ impl Service {
     ) -> Modified {
         let Opened { operation, lease } = opened;
         // The answer may be written for as long as the call may take after the last moment at which it may begin.
-        let until = lease.monotonic + self.rules.upstream_timeout + LEASE_MARGIN;
+        let until = lease.monotonic + request.cloud.timeout() + LEASE_MARGIN;
         failpoint::at!("change.before-call");
         let permit = Permit { slot, opened_at: operation.created_at, lease };
         let reply = request.cloud.modify(&prepared.change, permit).await;

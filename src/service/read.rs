@@ -1,5 +1,6 @@
 //! Reading operations and events, and waiting for an operation's end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::bucket::Bucket;
@@ -17,6 +18,8 @@ use super::watched::Snapshot;
 pub struct Unfinished {
     /// Operations that are not final, by status.
     pub by_status: Vec<(Status, u64)>,
+    /// Those whose account is gone, by its name.
+    pub without_account: BTreeMap<String, u64>,
     /// Age of the oldest of them; zero if there is none.
     pub oldest_age: Duration,
     /// How long the most overdue operation has been due; zero if none is.
@@ -121,8 +124,15 @@ impl Service {
     pub async fn unfinished(&self) -> Result<Unfinished, LedgerError> {
         let now = self.clock.now();
         let backlog = self.ledger.backlog(now).await?;
+        let mut without_account = BTreeMap::new();
+        for (route, operations) in backlog.by_route {
+            if self.accounts.of_route(&route).is_none() {
+                *without_account.entry(route.account).or_default() += operations;
+            }
+        }
         Ok(Unfinished {
             by_status: backlog.unfinished,
+            without_account,
             oldest_age: backlog.oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
             lag: backlog.oldest_due.map(|due| now.since(due)).unwrap_or_default(),
         })

@@ -1,10 +1,11 @@
-//! The account that answers for a VPC.
+//! The account that answers for a VPC, and the standing of all accounts.
 
 use std::sync::Arc;
 
 use crate::domain::ids::VpcId;
 use crate::domain::operation::{ErrorCode, OperationError};
 
+use super::accounts::Account;
 use super::cloud::Cloud;
 use super::{Service, outcome};
 
@@ -16,5 +17,11 @@ impl Service {
     /// `vpc_not_served` if no account answers for it.
     pub fn cloud_of(&self, vpc: &VpcId) -> Result<Arc<dyn Cloud>, OperationError> {
         self.accounts.of_vpc(vpc).ok_or_else(|| outcome::error(ErrorCode::VpcNotServed))
+    }
+
+    /// All accounts, in the order of the settings.
+    #[must_use]
+    pub fn all_accounts(&self) -> Vec<Account> {
+        self.accounts.all()
     }
 }

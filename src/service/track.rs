@@ -38,7 +38,7 @@ pub enum Tracked {
 impl Service {
     /// How long a tracker may hold an operation.
     fn lease(&self) -> Duration {
-        self.rules.upstream_timeout * CALLS + LEASE_MARGIN
+        self.accounts.longest_timeout() * CALLS + LEASE_MARGIN
     }
 
     /// Claims due operations.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -17,6 +17,7 @@ pub struct Options {
     /// Port 0 means any free port.
     pub listen: SocketAddr,
     pub secret_id: String,
+    /// One key a line; each is accepted, as while keys rotate.
     pub secret_key: SecretString,
     /// Only with temporary credentials.
     pub token: Option<SecretString>,
@@ -24,6 +25,13 @@ pub struct Options {
     pub signed_host: Option<String>,
     /// From the start of a task to its end.
     pub task_duration: Duration,
+}
+
+impl Options {
+    /// The SecretKeys that are accepted.
+    pub(super) fn secret_keys(&self) -> impl Iterator<Item = &str> {
+        self.secret_key.expose_secret().lines()
+    }
 }
 
 /// The settings, clock and state that all requests share.

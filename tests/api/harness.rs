@@ -256,7 +256,6 @@ async fn start(settings: Settings, world: &World) -> Gateway {
 }
 
 fn settings(store: &Store, simulated: SocketAddr) -> Settings {
-    let upstream_timeout = Duration::from_secs(1);
     Settings {
         listen: ANY_PORT,
         tls: None,
@@ -283,14 +282,14 @@ fn settings(store: &Store, simulated: SocketAddr) -> Settings {
             region: "ap-guangzhou".into(),
             signature_method: SignatureMethod::HmacSha1,
             param_style: ParamStyle::Indexed,
-            timeout: upstream_timeout,
+            timeout: Duration::from_secs(1),
             calls_per_second: 0,
         }],
+        source: None,
         rules: Rules {
             merge_partial_groups: true,
             read_before: ReadBefore::Always,
             require_reason: None,
-            upstream_timeout,
             poll_interval: Duration::from_millis(50),
             poll_max_interval: Duration::from_millis(200),
             task_timeout: Duration::from_secs(4),

@@ -210,7 +210,6 @@ async fn a_cloud_that_does_not_answer_ends_no_operation() {
 fn only_changes(settings: &mut tunnelgate::config::Settings) {
     settings.accounts[0].calls_per_second = CALLS_A_SECOND;
     settings.accounts[0].timeout = PATIENCE;
-    settings.rules.upstream_timeout = PATIENCE;
     settings.rules.read_before = ReadBefore::WhenNeeded;
     settings.rules.poll_interval = PATIENCE;
     settings.rules.poll_max_interval = PATIENCE;

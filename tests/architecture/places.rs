@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown", "causes"]),
     ("simulator", &["domain", "clock", "chance"]),
     ("config", &["cloud", "http", "ledger", "service", "domain", "tls"]),
+    ("reload", &["config", "cloud", "clock", "metrics", "shutdown", "causes"]),
     ("telemetry", &["config"]),
     (
         "app",
@@ -37,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "ledger",
             "metrics",
+            "reload",
             "service",
             "shutdown",
             "tls",
@@ -75,7 +77,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),
     ("clap", &["cli", "config"]),
-    ("prometheus_client", &["metrics", "http", "cloud", "ledger", "background"]),
+    ("prometheus_client", &["metrics", "http", "cloud", "ledger", "background", "reload"]),
 ];
 
 fn path(module: &Module) -> String {

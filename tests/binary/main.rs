@@ -6,7 +6,9 @@
 #[macro_use]
 mod support;
 
+mod accounts;
 mod audit;
+mod config;
 mod documents;
 mod installation;
 mod process;

@@ -76,7 +76,7 @@ impl Process {
         self.wait()
     }
 
-    /// Sends SIGHUP: the gateway reloads its certificates.
+    /// Sends SIGHUP: the gateway reloads its accounts and certificates.
     pub fn hang_up(&self) {
         self.signal("-HUP");
     }

@@ -173,6 +173,16 @@ impl Budget {
         }
     }
 
+    /// Calls that may start now; `None` without a limit.
+    pub(super) fn left(&self) -> Option<u32> {
+        let shared = self.0.as_ref()?;
+        let mut state = shared.state();
+        let now = Instant::now();
+        state.forget(now);
+        let used = state.held + state.starts.len();
+        u32::try_from(state.limit(now).saturating_sub(used)).ok()
+    }
+
     /// True if a call had to wait lately.
     pub(super) fn is_short(&self) -> bool {
         let is_short =

@@ -77,6 +77,7 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let service = state.service.clone();
     let work = async move { timeout(LEDGER_TIMEOUT, service.unfinished()).await };
     state.metrics.clock_skew(state.clock.skew());
+    state.metrics.accounts(&state.service.all_accounts());
     match state.run(work).await {
         Ok(Ok(Ok(unfinished))) => state.metrics.unfinished(&unfinished),
         Ok(Ok(Err(_)) | Err(_)) | Err(_) => state.metrics.ledger_is_down(),

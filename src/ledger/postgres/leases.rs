@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use crate::domain::event::Route;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::unfinished::{Group, NEWEST, backlog_of, readable};
@@ -62,6 +63,11 @@ fn claim_of(row: &PgRow) -> Result<Claim, LedgerError> {
 fn group_of(row: &PgRow) -> Result<Group, LedgerError> {
     Ok(Group {
         status: row.try_get("status")?,
+        route: Route {
+            account: row.try_get("account")?,
+            region: row.try_get("region")?,
+            api: row.try_get("api")?,
+        },
         operations: row.try_get("operations")?,
         oldest: row.optional_timestamp("oldest")?,
         due: row.optional_timestamp("due")?,
@@ -117,9 +123,9 @@ impl Leases for Postgres {
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
         let select = sqlx::query(
-            "SELECT o.status, count(*) AS operations, min(o.created_at) AS oldest,
+            "SELECT o.status, o.account, o.region, o.api, count(*) AS operations, min(o.created_at) AS oldest,
                     min(greatest(t.due_at, t.lease_until)) AS due
-             FROM tracking t JOIN operations o ON o.id = t.operation_id GROUP BY o.status",
+             FROM tracking t JOIN operations o ON o.id = t.operation_id GROUP BY 1, 2, 3, 4",
         );
         let rows = self.limited(select.fetch_all(&self.core_pool)).await?;
         let groups = rows.iter().map(group_of).collect::<Result<_, _>>()?;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
+use crate::domain::event::Route;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::unfinished::{Group, NEWEST, backlog_of, readable};
@@ -42,6 +43,11 @@ fn claim_of(row: &SqliteRow) -> Result<Claim, LedgerError> {
 fn group_of(row: &SqliteRow) -> Result<Group, LedgerError> {
     Ok(Group {
         status: row.try_get("status")?,
+        route: Route {
+            account: row.try_get("account")?,
+            region: row.try_get("region")?,
+            api: row.try_get("api")?,
+        },
         operations: row.try_get("operations")?,
         oldest: row.optional_timestamp("oldest")?,
         due: row.optional_timestamp("due")?,
@@ -116,9 +122,9 @@ impl Leases for Sqlite {
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, LedgerError> {
         let select = sqlx::query(
-            "SELECT o.status, count(*) AS operations, min(o.created_at) AS oldest,
+            "SELECT o.status, o.account, o.region, o.api, count(*) AS operations, min(o.created_at) AS oldest,
                     min(max(t.due_at, coalesce(t.lease_until, t.due_at))) AS due
-             FROM tracking t JOIN operations o ON o.id = t.operation_id GROUP BY o.status",
+             FROM tracking t JOIN operations o ON o.id = t.operation_id GROUP BY 1, 2, 3, 4",
         );
         let rows = self.limited(select.fetch_all(&self.pool)).await?;
         let groups = rows.iter().map(group_of).collect::<Result<_, _>>()?;

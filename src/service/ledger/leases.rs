@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::domain::event::Route;
 use crate::domain::operation::{Operation, Status};
 use crate::domain::timestamp::Timestamp;
 
@@ -34,6 +35,8 @@ pub struct Places {
 pub struct Backlog {
     /// Unfinished operations by status.
     pub unfinished: Vec<(Status, u64)>,
+    /// The same operations by account, region and API.
+    pub by_route: Vec<(Route, u64)>,
     /// When the oldest unfinished operation was opened.
     pub oldest: Option<Timestamp>,
     /// Since when the most overdue operation is due; `None` if none is due.

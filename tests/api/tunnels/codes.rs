@@ -173,7 +173,7 @@ impl OnLedger for Patient {
     async fn on(store: Store) -> Self {
         let limit = std::time::Duration::from_secs(4);
         let harness = Harness::with(store, |settings| {
-            (settings.accounts[0].timeout, settings.rules.upstream_timeout) = (limit, limit);
+            settings.accounts[0].timeout = limit;
         });
         Self(harness.await)
     }

@@ -16,7 +16,6 @@ async fn short_of_calls(calls_per_second: u32, timeout: Duration) -> Harness {
     Harness::with(Store::sqlite(), |settings| {
         settings.accounts[0].calls_per_second = calls_per_second;
         settings.accounts[0].timeout = timeout;
-        settings.rules.upstream_timeout = timeout;
     })
     .await
 }

@@ -11,6 +11,7 @@ const COMMANDS: &[&[&str]] = &[
     &["serve"],
     &["sandbox"],
     &["simulate-cloud"],
+    &["config", "check"],
     &["keys", "create"],
     &["keys", "list"],
     &["keys", "revoke"],

@@ -1,0 +1,158 @@
+//! One `[[accounts]]` of the configuration file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::cloud::endpoint::Endpoint;
+use crate::cloud::v2::sign::SignatureMethod;
+use crate::cloud::v2::wire::ParamStyle;
+use crate::cloud::{ApiVersion, Credentials, Endpoints, Settings};
+use crate::config::duration;
+use crate::config::limits::upstream_timeout;
+use crate::config::secrets::secret_of;
+use crate::config::upstream;
+use crate::domain::principal::{VpcPattern, VpcScope};
+
+use super::table::Table;
+
+/// The longest name of an account, in characters.
+const MAX_NAME_LENGTH: usize = 63;
+
+/// What an account has where the file does not say.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults {
+    pub timeout: Duration,
+    pub calls_per_second: u32,
+    pub allow_plain_http: bool,
+    /// The environment has a key of the fingerprints.
+    pub has_fingerprint_key: bool,
+}
+
+/// A file that the configuration names: relative names count from the folder of the configuration.
+pub(super) fn beside(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name)
+}
+
+/// The secret in the file that a key names.
+pub(super) fn secret(table: &mut Table<'_, '_>, key: &'static str, folder: &Path) -> Option<SecretString> {
+    table.parsed(key, |name| secret_of(&beside(folder, name)))
+}
+
+/// Reads an account, and collects its faults.
+pub(super) fn read(mut table: Table<'_, '_>, folder: &Path, defaults: Defaults) -> Option<Settings> {
+    for key in ["name", "vpcs", "api", "region", "secret_key_file"] {
+        table.require(key);
+    }
+    let name = table.parsed("name", name);
+    let vpcs = table.list("vpcs", str::parse::<VpcPattern>);
+    let api = table.parsed("api", upstream::parse);
+    let region = table.text("region");
+    let secret_id = secret_id(&mut table, folder);
+    let secret_key = secret(&mut table, "secret_key_file", folder);
+    let token = secret(&mut table, "token_file", folder);
+    let signature_method = table.parsed("signature_method", |word| {
+        SignatureMethod::from_word(word).ok_or_else(|| one_of(SignatureMethod::WORDS))
+    });
+    let param_style = table
+        .parsed("param_style", |word| ParamStyle::from_word(word).ok_or_else(|| one_of(ParamStyle::WORDS)));
+    let calls_per_second = table.number("rps");
+    let timeout = table.parsed("timeout", |text| upstream_timeout(duration::parse(text)?));
+    let allow_plain_http = table.flag("allow_plain_http").unwrap_or(defaults.allow_plain_http);
+    let endpoints = endpoints(&mut table, api, allow_plain_http);
+    let has_token = !table.has("token_file") || token.is_some();
+    table.finish();
+    Some(Settings {
+        account: name?,
+        vpcs: VpcScope::Matching(vpcs?),
+        api: api?,
+        endpoints: endpoints?,
+        credentials: Credentials {
+            secret_id: secret_id?,
+            secret_key: secret_key?,
+            token: has_token.then_some(token)?,
+        },
+        region: region?.to_owned(),
+        signature_method: signature_method.unwrap_or(SignatureMethod::HmacSha1),
+        param_style: param_style.unwrap_or(ParamStyle::Indexed),
+        timeout: timeout.unwrap_or(defaults.timeout),
+        calls_per_second: calls_per_second.unwrap_or(defaults.calls_per_second),
+    })
+}
+
+fn one_of(words: &[&str]) -> String {
+    format!("must be one of {}", words.join(", "))
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if text.len() <= MAX_NAME_LENGTH && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("must be 1 to {MAX_NAME_LENGTH} characters of a-z 0-9 -"))
+}
+
+/// The SecretId, from the file itself or from a file of its own.
+fn secret_id(table: &mut Table<'_, '_>, folder: &Path) -> Option<String> {
+    let given = table.text("secret_id").map(str::to_owned);
+    let read = secret(table, "secret_id_file", folder).map(|id| id.expose_secret().to_owned());
+    match (table.has("secret_id"), table.has("secret_id_file")) {
+        (true, true) => {
+            table.fault("secret_id_file", "set either secret_id or secret_id_file, not both");
+            None
+        }
+        (false, false) => {
+            table.fault("secret_id", "is required (or secret_id_file)");
+            None
+        }
+        _ => given.or(read),
+    }
+}
+
+/// Where the account's API is. A URL or host as a text belongs to the account's API; a table has one for each version.
+fn endpoints(
+    table: &mut Table<'_, '_>,
+    api: Option<ApiVersion>,
+    allow_plain_http: bool,
+) -> Option<Endpoints> {
+    let urls = by_version(table, "url", api, |text| {
+        Endpoint::parse(text, allow_plain_http)
+            .map_err(|problem| problem.to_string().replace("--allow-plain-http", "allow_plain_http = true"))
+    });
+    let hosts = by_version(table, "signed_host", api, |text| Ok(text.to_owned()));
+    let (mut endpoints, urls, hosts) = (Endpoints::default(), urls?, hosts?);
+    for (version, url) in urls {
+        *endpoints.of_mut(version) = url;
+    }
+    for (version, host) in hosts {
+        endpoints.of_mut(version).signed_host = host;
+    }
+    Some(endpoints)
+}
+
+/// A text for the account's API, or a table with a text for each version. `None` if something is wrong with it.
+fn by_version<T>(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    api: Option<ApiVersion>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<Vec<(ApiVersion, T)>> {
+    if table.value(key).is_none() {
+        return Some(Vec::new());
+    }
+    let Some(mut versions) = table.inner(key) else {
+        // Checked also where the API is wrong, so that every fault is reported.
+        let parsed = table.parsed(key, parse)?;
+        return Some(vec![(api?, parsed)]);
+    };
+    let mut found = Vec::new();
+    let mut is_valid = true;
+    for (key, version) in [("v2", ApiVersion::V2), ("v3", ApiVersion::V3)] {
+        let parsed = versions.parsed(key, &parse);
+        is_valid &= parsed.is_some() || !versions.has(key);
+        found.extend(parsed.map(|parsed| (version, parsed)));
+    }
+    versions.finish();
+    is_valid.then_some(found)
+}

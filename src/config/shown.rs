@@ -1,0 +1,36 @@
+//! Settings as text, with secrets masked.
+
+use std::fmt::Write;
+
+use crate::cloud::{self, ApiVersion};
+use crate::domain::principal::VpcScope;
+
+const MASKED: &str = "***";
+
+/// An account as the configuration file has it.
+#[must_use]
+pub fn section(account: &cloud::Settings) -> String {
+    let patterns: Vec<String> = match &account.vpcs {
+        VpcScope::All => vec!["*".to_owned()],
+        VpcScope::Matching(patterns) => patterns.iter().map(ToString::to_string).collect(),
+    };
+    let (api, endpoint) = match account.api {
+        ApiVersion::V2 => ("v2", &account.endpoints.v2),
+        ApiVersion::V3 => ("v3", &account.endpoints.v3),
+    };
+    let mut text = format!(
+        "[[accounts]]\nname = {:?}\nvpcs = {patterns:?}\napi = {api:?}\nregion = {:?}\nurl = {:?}\nsigned_host = {:?}\n\
+         secret_id = {MASKED:?}\nsecret_key = {MASKED:?}\n",
+        account.account, account.region, endpoint.url, endpoint.signed_host,
+    );
+    if account.credentials.token.is_some() {
+        let _ = writeln!(text, "token = {MASKED:?}");
+    }
+    if account.api == ApiVersion::V2 {
+        let (method, style) = (account.signature_method, account.param_style);
+        let _ = writeln!(text, "signature_method = \"{method}\"\nparam_style = \"{style}\"");
+    }
+    let millis = account.timeout.as_millis();
+    let _ = writeln!(text, "rps = {}\ntimeout = \"{millis}ms\"", account.calls_per_second);
+    text
+}

@@ -1,0 +1,216 @@
+//! Reads the accounts again when their files change and at SIGHUP, because temporary credentials rotate within hours.
+//!
+//! Files are compared by what they contain, so a replaced symbolic link is noticed too. Tools replace several files one
+//! after the other: a change counts once two reads in a row agree. Settings that are wrong change nothing.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use crate::causes::chain;
+use crate::clock::Clock;
+use crate::cloud;
+use crate::config::{Accounts, Faults, Source};
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
+
+/// Interval of the reads.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// Interval while two reads in a row have to agree.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Time limit of one read.
+const READ_LIMIT: Duration = Duration::from_secs(5);
+
+/// Follows the files that the accounts come from.
+pub struct Reload {
+    source: Source,
+    accounts: Arc<cloud::Accounts>,
+    clock: Arc<dyn Clock>,
+    metrics: ReloadMetrics,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The settings in use.
+    current: Vec<cloud::Settings>,
+    /// The last read, if it was another one than `current`.
+    other: Option<Other>,
+    /// The faults that were reported, so that each is reported once.
+    reported: Option<Faults>,
+    fingerprint_key_id: String,
+}
+
+#[derive(PartialEq, Eq)]
+enum Other {
+    Settings(Vec<cloud::Settings>),
+    Faults(Faults),
+}
+
+struct ReloadMetrics {
+    failures: Counter,
+    is_successful: Gauge,
+    succeeded_at: Gauge<f64, AtomicU64>,
+}
+
+impl ReloadMetrics {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            failures: metrics.register(
+                "config_reload_failures",
+                "Changes of the accounts' settings that were wrong and changed nothing",
+                Counter::default(),
+            ),
+            is_successful: metrics.register(
+                "config_last_reload_successful",
+                "1 if the accounts' settings are valid, 0 if they became wrong since the last successful reload",
+                Gauge::default(),
+            ),
+            succeeded_at: metrics.register(
+                "config_last_reload_success_timestamp_seconds",
+                "When the accounts' settings in use were read, in seconds since 1970",
+                Gauge::default(),
+            ),
+        }
+    }
+}
+
+impl Reload {
+    /// Follows the source of the accounts in use.
+    #[must_use]
+    pub fn new(
+        source: Source,
+        current: Accounts,
+        accounts: Arc<cloud::Accounts>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Self {
+        let metrics = ReloadMetrics::new(metrics);
+        let state = State {
+            current: current.accounts,
+            other: None,
+            reported: None,
+            fingerprint_key_id: current.fingerprint_key.id().to_owned(),
+        };
+        let reload = Self { source, accounts, clock, metrics, state: Mutex::new(state) };
+        reload.succeeded();
+        reload
+    }
+
+    /// Reads the files every few seconds and at SIGHUP, until the shutdown is requested.
+    pub async fn follow(self: Arc<Self>, shutdown: Shutdown) {
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => {
+                warn!(
+                    error = chain(&error),
+                    "can't listen for SIGHUP; accounts will not be reloaded until a restart"
+                );
+                return;
+            }
+        };
+        let mut wait = INTERVAL;
+        loop {
+            let is_asked = tokio::select! {
+                () = sleep(wait) => false,
+                _ = hangup.recv() => true,
+                () = shutdown.requested() => return,
+            };
+            let reload = self.clone();
+            let reading = tokio::task::spawn_blocking(move || reload.source.read());
+            wait = match timeout(READ_LIMIT, reading).await {
+                Ok(Ok(read)) => self.consider(read, is_asked),
+                // The panic hook has logged the place.
+                Ok(Err(_)) => {
+                    error!("reading the accounts crashed; the accounts stay as they are");
+                    INTERVAL
+                }
+                Err(_) => {
+                    warn!("reading the accounts took longer than 5 seconds");
+                    INTERVAL
+                }
+            };
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn succeeded(&self) {
+        self.metrics.is_successful.set(1);
+        #[expect(clippy::cast_precision_loss, reason = "a time in seconds is far from the limit")]
+        self.metrics.succeeded_at.set(self.clock.wall().as_micros() as f64 / 1e6);
+    }
+
+    /// Takes a read over, or waits for a second one that agrees; an operator who asks does not wait. Returns the time until
+    /// the next read.
+    fn consider(&self, read: Result<Accounts, Faults>, is_asked: bool) -> Duration {
+        let mut state = self.state();
+        let (other, key_id) = match read {
+            Ok(Accounts { accounts, .. }) if accounts == state.current => {
+                state.other = None;
+                if state.reported.take().is_some() {
+                    info!("the settings of the accounts are valid again");
+                    self.metrics.is_successful.set(1);
+                } else if is_asked {
+                    info!("the settings of the accounts have not changed");
+                }
+                return INTERVAL;
+            }
+            Ok(Accounts { accounts, fingerprint_key }) => {
+                (Other::Settings(accounts), Some(fingerprint_key.id().to_owned()))
+            }
+            Err(faults) => (Other::Faults(faults), None),
+        };
+        if !is_asked && state.other.as_ref() != Some(&other) {
+            state.other = Some(other);
+            return SETTLE;
+        }
+        state.other = None;
+        match other {
+            Other::Settings(settings) => self.adopt(&mut state, settings, key_id),
+            Other::Faults(faults) => self.refuse(&mut state, faults, is_asked),
+        }
+        INTERVAL
+    }
+
+    fn adopt(&self, state: &mut State, settings: Vec<cloud::Settings>, key_id: Option<String>) {
+        match self.accounts.replace(settings.clone()) {
+            Ok(names) => {
+                info!(accounts = names.join(", "), "the accounts were reloaded");
+                state.current = settings;
+                state.reported = None;
+                self.succeeded();
+                if key_id.is_some_and(|id| id != state.fingerprint_key_id) {
+                    info!("the key of the fingerprints changes with the next restart");
+                }
+            }
+            Err(error) => {
+                self.failed();
+                error!(error = chain(&error), "the accounts can't be set up; they stay as they are");
+            }
+        }
+    }
+
+    fn refuse(&self, state: &mut State, faults: Faults, is_asked: bool) {
+        if !is_asked && state.reported.as_ref() == Some(&faults) {
+            return;
+        }
+        self.failed();
+        for fault in faults.iter() {
+            error!(%fault, "the settings of the accounts are wrong; the accounts stay as they are");
+        }
+        state.reported = Some(faults);
+    }
+
+    fn failed(&self) {
+        self.metrics.failures.inc();
+        self.metrics.is_successful.set(0);
+    }
+}
