@@ -2,6 +2,6 @@
 
 mod list;
 mod no_way_back;
-mod rollback;
+pub mod rollback;
 mod stream;
 mod waiting;

@@ -6,7 +6,7 @@ use crate::harness::{Harness, path, ranges};
 
 const MERGE_PATCH: (&str, &str) = ("content-type", "application/merge-patch+json");
 
-fn pointers(problem: &Value) -> Vec<(String, String)> {
+pub fn pointers(problem: &Value) -> Vec<(String, String)> {
     let errors = problem["errors"].as_array().expect("errors");
     let text = |error: &Value, member: &str| error[member].as_str().expect("a text").to_owned();
     errors

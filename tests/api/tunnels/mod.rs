@@ -1,5 +1,6 @@
 //! `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels`.
 
+mod api_3;
 mod codes;
 mod conditional;
 mod dry_run;
