@@ -251,3 +251,6 @@ fn identity(value: &Value) -> Result<IdentitySettings, Reason> {
     }
     Ok((Some(kind), address, fqdn))
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,11 @@ fn complete(operation: &mut Operation) {
         parameters.push(RefOr::Ref(Ref::new(format!("#/components/parameters/{name}"))));
     }
     let call = operation.operation_id.clone().unwrap_or_default();
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && OPTIONAL_BODY.contains(&call.as_str())
+    {
+        body.required = Some(Required::False);
+    }
     let other_method = answers::response(&[ProblemType::MethodNotAllowed]);
     operation.responses.responses.insert("405".into(), other_method.into());
     for (status, response) in &mut operation.responses.responses {
@@ -108,6 +113,9 @@ fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
         _ => return None,
     })
 }
+
+/// The calls whose body may be absent. An `Option` in the description would also allow `null`.
+const OPTIONAL_BODY: &[&str] = &["rollback_operation"];
 
 /// The headers of answers by status.
 const ON_STATUS: &[(&str, &str)] = &[

@@ -41,7 +41,7 @@ problems!(RollbackProblems: CALLER, InvalidJson, IncompleteBody, InvalidQuery, I
         ("Idempotency-Key" = Option<String>, Header, description = "Makes retries safe, as for a PATCH: for 24 hours the same key with the same request returns the first operation again (`Idempotent-Replayed: true`)."),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds (maximum 55) for the new operation to end.")
     ),
-    request_body(content((Option<RollbackBody> = "application/json", example = json!({}))),
+    request_body(content((RollbackBody = "application/json", example = json!({}))),
         description = "The pre-shared key before the change, if the operation changed it; otherwise `{}` or no body"),
     responses(
         (status = 200, description = "The new operation has ended (with `Prefer: wait`, or with a repeated Idempotency-Key); with `dry_run=true` a preview of the rollback", body = PatchAnswer,
