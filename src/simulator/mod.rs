@@ -17,6 +17,7 @@ mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
@@ -31,6 +32,10 @@ pub use behaviour::{BEHAVIOURS, Behaviour, SPELT, Spelt};
 pub use cloud::Options;
 pub use state::{Entry, Poll};
 pub use tunnel::FIRST_KEY;
+
+/// Limit of idle connections. A change that a client sends into a connection that is closing has an unknown outcome, so the
+/// limit is longer than that of the gateway.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// A running simulated cloud.
 pub struct Simulator {
@@ -61,6 +66,7 @@ pub async fn start(
             .route("/simulator/health", web::get().to(|| async { "simulated" }))
     })
     .workers(1)
+    .keep_alive(KEEP_ALIVE)
     .disable_signals()
     .bind(listen)?;
     let address = server.addrs().first().copied().unwrap_or(listen);

@@ -31,6 +31,8 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 
 pub struct Harness {
     pub store: Store,
+    /// The version of the cloud's API that the account speaks.
+    pub api: ApiVersion,
     pub simulator: Simulator,
     /// A consumer with every scope.
     pub consumer: Consumer,
@@ -93,7 +95,12 @@ impl Harness {
         Self::with(store, |_| {}).await
     }
 
+    /// With an account of API 2.0.
     pub async fn with(store: Store, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::on_api(store, ApiVersion::V2, change).await
+    }
+
+    pub async fn on_api(store: Store, api: ApiVersion, change: impl FnOnce(&mut Settings)) -> Self {
         let world = World::default();
         let options = simulator::Options {
             listen: ANY_PORT,
@@ -105,12 +112,12 @@ impl Harness {
         };
         let simulator = simulator::start(options, world.clock.clone(), world.chance.clone()).await;
         let simulator = simulator.expect("a simulated cloud");
-        let mut settings = settings(&store, simulator.address);
+        let mut settings = settings(&store, api, simulator.address);
         change(&mut settings);
         let gateway = start(settings, &world).await;
         let all = Scope::ALL.iter().map(|scope| Grant { scope: *scope, vpcs: VpcScope::All }).collect();
         let consumer = gateway.consumer(&world, "netops-ci", all, None).await;
-        Self { store, simulator, consumer, gateway, world }
+        Self { store, api, simulator, consumer, gateway, world }
     }
 
     /// Another replica on the same ledger, with the same consumer.
@@ -122,13 +129,13 @@ impl Harness {
     pub async fn replica_ahead(&self, by: Duration) -> (Gateway, Consumer) {
         let clock = std::sync::Arc::new(Ahead { by, clock: self.world.clock.clone() });
         let world = World { clock, ..self.world.clone() };
-        let gateway = start(settings(&self.store, self.simulator.address), &world).await;
+        let gateway = start(settings(&self.store, self.api, self.simulator.address), &world).await;
         let consumer = Consumer::new(gateway.base.clone(), self.consumer.token.clone());
         (gateway, consumer)
     }
 
     pub async fn replica_with(&self, change: impl FnOnce(&mut Settings)) -> (Gateway, Consumer) {
-        let mut settings = settings(&self.store, self.simulator.address);
+        let mut settings = settings(&self.store, self.api, self.simulator.address);
         change(&mut settings);
         let gateway = start(settings, &self.world).await;
         let consumer = Consumer::new(gateway.base.clone(), self.consumer.token.clone());
@@ -189,6 +196,24 @@ impl Harness {
     /// The changes of a tunnel that the simulated cloud received.
     pub fn received(&self, tunnel: &str) -> Vec<Entry> {
         self.simulator.journal().into_iter().filter(|entry| entry.tunnel_id == tunnel).collect()
+    }
+
+    /// What is expected with API 2.0, or with API 3.0.
+    pub fn by_api<T>(&self, v2: T, v3: T) -> T {
+        match self.api {
+            ApiVersion::V2 => v2,
+            ApiVersion::V3 => v3,
+        }
+    }
+
+    /// The number of calls that read tunnels.
+    pub async fn reads(&self) -> u64 {
+        self.calls(self.by_api("DescribeVpnConn", "DescribeVpnConnections")).await
+    }
+
+    /// The number of calls that change tunnels.
+    pub async fn modifications(&self) -> u64 {
+        self.calls(self.by_api("ModifyVpnConnEx", "ModifyVpnConnectionAttribute")).await
     }
 
     /// The number of calls of an action, from `/metrics`.
@@ -255,7 +280,7 @@ async fn start(settings: Settings, world: &World) -> Gateway {
     Gateway { base, ledger, shutdown }
 }
 
-fn settings(store: &Store, simulated: SocketAddr) -> Settings {
+fn settings(store: &Store, api: ApiVersion, simulated: SocketAddr) -> Settings {
     Settings {
         listen: ANY_PORT,
         tls: None,
@@ -272,7 +297,7 @@ fn settings(store: &Store, simulated: SocketAddr) -> Settings {
         accounts: vec![cloud::Settings {
             account: "default".into(),
             vpcs: VpcScope::All,
-            api: ApiVersion::V2,
+            api,
             endpoints: Endpoints::simulated(simulated),
             credentials: Credentials {
                 secret_id: SECRET_ID.into(),

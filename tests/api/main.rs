@@ -1,11 +1,14 @@
-//! The whole service over HTTP, with a real ledger and the simulated cloud: every test runs on SQLite and on PostgreSQL.
-//! The folders follow the URLs.
+//! The whole service over HTTP, with a real ledger and the simulated cloud: every test runs on SQLite and on PostgreSQL, and
+//! with both versions of the cloud's API if they can make a difference. The folders follow the URLs.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
 
 #[path = "../support/mod.rs"]
 #[macro_use]
 mod support;
+
+#[macro_use]
+mod each_api;
 
 mod audit;
 mod auth;

@@ -120,7 +120,7 @@ async fn one_check_at_a_time() {
     assert_eq!(again["result"], "whole");
 }
 
-on_each_ledger!(
+on_each_api!(
     the_chain_is_checked_stretch_by_stretch,
     a_broken_chain_names_its_first_bad_row,
     checking_needs_the_whole_log_and_a_sound_question,

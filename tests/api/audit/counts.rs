@@ -75,7 +75,7 @@ async fn counts_that_would_be_too_many_or_none_are_refused(harness: Harness) {
     }
 }
 
-on_each_ledger!(
+on_each_api!(
     events_are_counted_by_time_and_kind,
     counts_are_narrowed_by_filters_time_and_rights,
     counts_that_would_be_too_many_or_none_are_refused,

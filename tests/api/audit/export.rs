@@ -56,4 +56,4 @@ async fn the_form_that_is_preferred_is_given(harness: Harness) {
     }
 }
 
-on_each_ledger!(the_whole_log_is_the_same_in_every_form, the_form_that_is_preferred_is_given,);
+on_each_api!(the_whole_log_is_the_same_in_every_form, the_form_that_is_preferred_is_given,);

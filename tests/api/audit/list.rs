@@ -38,7 +38,7 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(harness: Harness)
     assert!(detail.contains("takes no query parameters"), "{detail}");
 }
 
-on_each_ledger!(
+on_each_api!(
     pages_stay_right_while_changes_come_in,
     filters_narrow_the_lists,
     a_query_that_is_wrong_is_a_400_that_names_every_fault,

@@ -20,4 +20,4 @@ async fn one_event_and_the_newest_one_can_be_read(harness: Harness) {
     }
 }
 
-on_each_ledger!(one_event_and_the_newest_one_can_be_read,);
+on_each_api!(one_event_and_the_newest_one_can_be_read,);

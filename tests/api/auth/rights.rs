@@ -131,7 +131,7 @@ async fn what_a_principal_may_not_see_looks_as_if_it_did_not_exist(harness: Harn
     assert_eq!(harness.consumer.get("/audit-events/1", &[]).await.status, 200);
 }
 
-on_each_ledger!(
+on_each_api!(
     a_missing_scope_is_a_403_that_names_it,
     what_tells_of_every_vpc_is_for_those_who_may_read_every_vpc,
     a_refused_change_is_an_event,

@@ -45,4 +45,4 @@ async fn the_health_routes_and_the_documents_need_no_token(harness: Harness) {
     }
 }
 
-on_each_ledger!(a_call_without_a_good_token_is_a_401, the_health_routes_and_the_documents_need_no_token,);
+on_each_api!(a_call_without_a_good_token_is_a_401, the_health_routes_and_the_documents_need_no_token,);

@@ -197,7 +197,7 @@ async fn every_type_of_problem_has_a_page_for_people_and_for_programs(harness: H
     assert_eq!(anonymous.get("/problems/none-such", &[]).await.problem(), (404, "no_such_path".into()));
 }
 
-on_each_ledger!(
+on_each_api!(
     every_described_call_answers_as_described_and_no_other_method_does,
     every_example_fits_its_schema,
     every_changing_call_is_audited,

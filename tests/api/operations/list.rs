@@ -50,7 +50,7 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(harness: Harness)
     assert_eq!((&fault["pointer"], &fault["code"]), (&json!("query:cursor"), &json!("invalid_cursor")));
 }
 
-on_each_ledger!(
+on_each_api!(
     pages_follow_each_other,
     pages_stay_right_while_changes_come_in,
     filters_narrow_the_lists,

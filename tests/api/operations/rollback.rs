@@ -209,14 +209,26 @@ async fn values_beyond_the_limits_of_a_patch_are_sent_as_they_were(harness: Harn
     harness.store.execute(&update).await.expect("another state before");
     let answer = roll_back(&harness.consumer, &operation, "", &json!({}), &[]).await;
     let params = harness.received("vpnx-branch01").pop().expect("a call").params;
-    assert_eq!(params["vpnConnName"], name, "{}", answer.body);
-    assert_eq!(params["IKESet.0.ikeSaLifetimeSeconds"], "9999999");
-    assert_eq!(params["encryptAlgorithm"], "future-cipher");
+    let expected = harness.by_api(
+        [
+            ("vpnConnName", name.as_str()),
+            ("IKESet.0.ikeSaLifetimeSeconds", "9999999"),
+            ("encryptAlgorithm", "future-cipher"),
+        ],
+        [
+            ("VpnConnectionName", name.as_str()),
+            ("IKEOptionsSpecification.IKESaLifetimeSeconds", "9999999"),
+            ("IPSECOptionsSpecification.EncryptAlgorithm", "future-cipher"),
+        ],
+    );
+    for (parameter, value) in expected {
+        assert_eq!(params[parameter], value, "{}", answer.body);
+    }
     let rollback = harness.consumer.get("/operations?limit=1", &[]).await.json()["items"][0].clone();
     assert_eq!((&rollback["rollback_of"], &rollback["changes"]), (&operation["id"], &before));
 }
 
-on_each_ledger!(
+on_each_api!(
     every_field_is_put_back,
     the_answer_is_that_of_a_change,
     a_rollback_can_be_rolled_back,

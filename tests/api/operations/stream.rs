@@ -97,7 +97,7 @@ async fn every_end_has_its_step_and_the_clouds_words(harness: Harness) {
     let messages = harness.consumer.messages(&stream(id), &[]).await.rest().await;
     assert_eq!(kinds(&messages), ["requested", "rejected", "end"]);
     assert_eq!(messages[1].data["upstream"], messages[2].data["error"]["upstream"]);
-    assert_eq!(messages[1].data["upstream"]["code"], "4102");
+    assert_eq!(messages[1].data["upstream"]["code"], harness.by_api("4102", "UnauthorizedOperation"));
 
     let id = started(&harness, "vpnx-task-fails").await;
     let messages = harness.consumer.messages(&stream(&id), &[]).await.rest().await;
@@ -193,7 +193,7 @@ async fn a_shutdown_ends_them_on_postgres() {
     a_shutdown_ends_waits_and_streams_at_once(Store::postgres().await).await;
 }
 
-on_each_ledger!(
+on_each_api!(
     a_stream_tells_what_was_what_comes_and_the_end,
     a_client_goes_on_where_it_stopped,
     an_id_of_another_stream_hides_nothing,

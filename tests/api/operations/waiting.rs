@@ -35,7 +35,7 @@ async fn a_long_wait_is_cut_to_the_limit(harness: Harness) {
     assert_eq!((answer.status, answer.header("preference-applied")), (200, Some("wait=55")));
 }
 
-on_each_ledger!(
+on_each_api!(
     a_patch_that_waits_answers_with_the_finished_operation,
     a_wait_that_is_over_answers_202,
     a_long_wait_is_cut_to_the_limit,

@@ -154,8 +154,14 @@ async fn the_figures_count_what_happened(harness: Harness) {
     let text = answer.body;
     let has = |start: &str| text.lines().any(|line| line.starts_with(start) && !line.ends_with(" 0"));
     for start in [
-        "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"0\",account=\"default\"}",
-        "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"4102\",account=\"default\"}",
+        harness.by_api(
+            "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"0\",account=\"default\"}",
+            "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnectionAttribute\",code=\"0\",account=\"default\"}",
+        ),
+        harness.by_api(
+            "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnEx\",code=\"4102\",account=\"default\"}",
+            "tunnelgate_cloud_calls_total{action=\"ModifyVpnConnectionAttribute\",code=\"UnauthorizedOperation\",account=\"default\"}",
+        ),
         "tunnelgate_ledger_batch_steps_count",
         "tunnelgate_ledger_commit_duration_seconds_count",
     ] {
@@ -165,7 +171,7 @@ async fn the_figures_count_what_happened(harness: Harness) {
     assert!(text.ends_with("# EOF\n"));
 }
 
-on_each_ledger!(
+on_each_api!(
     the_figures_count_what_happened,
     the_document_and_the_service_name_the_same_figures,
     the_alerts_ask_for_figures_that_there_are,

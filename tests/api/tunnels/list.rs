@@ -55,4 +55,4 @@ async fn a_tunnel_that_comes_between_two_pages_moves_no_other(harness: Harness) 
     assert_eq!(ids, all);
 }
 
-on_each_ledger!(the_tunnels_of_a_gateway_come_in_pages, a_tunnel_that_comes_between_two_pages_moves_no_other,);
+on_each_api!(the_tunnels_of_a_gateway_come_in_pages, a_tunnel_that_comes_between_two_pages_moves_no_other,);

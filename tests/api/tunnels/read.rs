@@ -1,6 +1,7 @@
 //! Reading a tunnel: the cloud's settings with the field names of a patch, without the pre-shared key.
 
 use serde_json::{Value, json};
+use tunnelgate::cloud::ApiVersion;
 use tunnelgate::domain::principal::Scope;
 
 use crate::harness::{Harness, every_field, path, ranges};
@@ -18,19 +19,27 @@ async fn a_tunnel_is_shown_in_the_words_of_the_patch(harness: Harness) {
     let mut tunnel = read(&harness, "vpnx-branch01").await;
     let fingerprint = tunnel["pre_shared_key"]["hmac_sha256"].take();
     assert!(fingerprint.as_str().is_some_and(|hex| hex.len() == 64), "{fingerprint}");
+    let only_3 = |value: Value| harness.by_api(Value::Null, value);
     assert_eq!(
         tunnel,
         json!({
             "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-branch01",
             "name": "branch01", "status": "running", "connectivity": "connected",
-            "gateway_address": "203.0.113.10", "peer_address": "203.0.113.20",
+            // API 3.0 shows no public addresses.
+            "gateway_address": harness.by_api(Some("203.0.113.10"), None),
+            "peer_address": harness.by_api(Some("203.0.113.20"), None),
             "created_at": "2018-01-31 00:06:40", "pre_shared_key": {"hmac_sha256": null},
             "local_cidrs": ["10.0.0.0/16"], "peer_cidrs": ["172.16.0.0/16"],
-            // What API 2.0 does not show.
-            "security_policies": null, "dpd": null, "negotiation_type": null, "health_check": null, "bgp": null,
+            "security_policies": only_3(json!([{"local_cidr": "10.0.0.0/16", "peer_cidrs": ["172.16.0.0/16"]}])),
+            "dpd": only_3(json!({"enabled": false, "timeout_seconds": 30, "action": "clear"})),
+            "negotiation_type": only_3(json!("active")),
+            "health_check": only_3(json!({
+                "enabled": false, "local_ip": null, "remote_ip": null, "interval_ms": null, "timeout_ms": null,
+                "failure_threshold": null})),
+            "bgp": null,
             "customer_gateway_id": "cgw-simulated",
             "ike": {
-                "version": null, "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",
+                "version": only_3(json!("ikev1")), "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",
                 "local_identity": {"type": "address", "address": "203.0.113.10"},
                 "remote_identity": {"type": "address", "address": "203.0.113.20"},
                 "dh_group": "group14", "sa_lifetime_seconds": 86_400},
@@ -41,7 +50,10 @@ async fn a_tunnel_is_shown_in_the_words_of_the_patch(harness: Harness) {
         })
     );
     let by_old_ids = harness.consumer.get("/vpcs/gz_vpc_8849/gateways/547/tunnels/400", &[]).await;
-    assert_eq!(by_old_ids.json(), read(&harness, "vpnx-branch01").await);
+    match harness.api {
+        ApiVersion::V2 => assert_eq!(by_old_ids.json(), read(&harness, "vpnx-branch01").await),
+        ApiVersion::V3 => assert_eq!(by_old_ids.problem(), (404, "tunnel_not_found".into())),
+    }
 }
 
 async fn what_was_changed_is_read_in_the_same_words(harness: Harness) {
@@ -58,7 +70,7 @@ async fn what_was_changed_is_read_in_the_same_words(harness: Harness) {
     for (member, asked) in changes {
         let mut shown = tunnel[member].clone();
         if let Some(ike) = shown.as_object_mut().filter(|_| member == "ike") {
-            assert_eq!(ike.remove("version"), Some(Value::Null), "API 2.0 does not have it");
+            assert_eq!(ike.remove("version"), Some(harness.by_api(Value::Null, json!("ikev1"))));
         }
         assert_eq!(shown, *asked, "{member}");
     }
@@ -68,29 +80,48 @@ async fn what_was_changed_is_read_in_the_same_words(harness: Harness) {
     assert_ne!(other["pre_shared_key"], tunnel["pre_shared_key"]);
 }
 
+/// API 3.0 has no words for failed changes and for changes under way.
 async fn status_and_connectivity_are_words(harness: Harness) {
     for (tunnel, status, connectivity) in [
         ("vpnx-creating", json!("creating"), json!("connected")),
-        ("vpnx-creation-failed", json!("creation_failed"), json!("connected")),
-        ("vpnx-modification-failed", json!("modification_failed"), json!("connected")),
+        (
+            "vpnx-creation-failed",
+            harness.by_api(json!("creation_failed"), json!("creating")),
+            json!("connected"),
+        ),
+        (
+            "vpnx-modification-failed",
+            harness.by_api(json!("modification_failed"), json!("running")),
+            json!("connected"),
+        ),
         ("vpnx-deleting", json!("deleting"), json!("connected")),
-        ("vpnx-deletion-failed", json!("deletion_failed"), json!("connected")),
-        ("vpnx-strange-status", json!("9"), json!("connected")),
+        (
+            "vpnx-deletion-failed",
+            harness.by_api(json!("deletion_failed"), json!("deleting")),
+            json!("connected"),
+        ),
+        ("vpnx-strange-status", harness.by_api(json!("9"), json!("RESTORING")), json!("connected")),
         ("vpnx-disconnected", json!("running"), json!("disconnected")),
         ("vpnx-connectivity-unsaid", json!("running"), Value::Null),
-        ("vpnx-strange-connectivity", json!("running"), json!("degraded")),
+        ("vpnx-strange-connectivity", json!("running"), harness.by_api(json!("degraded"), json!("DEGRADED"))),
     ] {
         let shown = read(&harness, tunnel).await;
         assert_eq!((&shown["status"], &shown["connectivity"]), (&status, &connectivity), "{tunnel}");
     }
     let answer = harness.patch("vpnx-task-never-ends", &ranges()).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
-    assert_eq!(read(&harness, "vpnx-task-never-ends").await["status"], "modifying");
+    assert_eq!(
+        read(&harness, "vpnx-task-never-ends").await["status"],
+        harness.by_api("modifying", "creating")
+    );
     let refused = harness.patch("vpnx-creating", &ranges()).await;
     assert_eq!(refused.problem(), (409, "tunnel_state_conflict".into()));
     let failed = harness.patch("vpnx-task-fails", &ranges()).await.json();
     harness.consumer.ended(failed["id"].as_str().expect("an id")).await;
-    assert_eq!(read(&harness, "vpnx-task-fails").await["status"], "modification_failed");
+    assert_eq!(
+        read(&harness, "vpnx-task-fails").await["status"],
+        harness.by_api("modification_failed", "running")
+    );
 }
 
 async fn what_does_not_exist_and_what_may_not_be_seen_look_the_same(harness: Harness) {
@@ -128,12 +159,11 @@ async fn a_read_that_the_cloud_refuses_or_does_not_answer_says_so(harness: Harne
     let limited = harness.consumer.get(&path("vpnx-always-rate-limited"), &[]).await;
     assert_eq!(limited.problem(), (429, "upstream_rate_limited".into()));
     assert!(limited.header("retry-after").is_some());
-    assert_eq!(limited.json()["upstream"]["code"], "4400");
+    assert_eq!(limited.json()["upstream"]["code"], harness.by_api("4400", "RequestLimitExceeded"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_it() {
-    let harness = Harness::with(Store::sqlite(), |settings| {
+async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_it(api: ApiVersion) {
+    let harness = Harness::on_api(Store::sqlite(), api, |settings| {
         settings.accounts[0].credentials.secret_key = "wrong".into();
     })
     .await;
@@ -143,17 +173,21 @@ async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_i
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cloud_that_can_not_be_reached_is_a_503() {
-    let harness = Harness::with(Store::sqlite(), |settings| {
+async fn a_cloud_that_can_not_be_reached_is_a_503(api: ApiVersion) {
+    let harness = Harness::on_api(Store::sqlite(), api, |settings| {
         settings.accounts[0].endpoints.v2.url = "http://127.0.0.1:9/v2/index.php".into();
+        settings.accounts[0].endpoints.v3.url = "http://127.0.0.1:9/".into();
     })
     .await;
     let answer = harness.consumer.get(&path("vpnx-branch01"), &[]).await;
     assert_eq!(answer.problem(), (503, "tunnel_unreadable".into()));
 }
 
-on_each_ledger!(
+with_each_api!(
+    a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_it,
+    a_cloud_that_can_not_be_reached_is_a_503,
+);
+on_each_api!(
     a_tunnel_is_shown_in_the_words_of_the_patch,
     what_was_changed_is_read_in_the_same_words,
     status_and_connectivity_are_words,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
+use tunnelgate::cloud::ApiVersion;
 
 use crate::harness::{Harness, path, ranges};
 use crate::support::Store;
@@ -12,18 +13,17 @@ use super::read::BRANCHES;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-async fn short_of_calls(calls_per_second: u32, timeout: Duration) -> Harness {
-    Harness::with(Store::sqlite(), |settings| {
+async fn short_of_calls(api: ApiVersion, calls_per_second: u32, timeout: Duration) -> Harness {
+    Harness::on_api(Store::sqlite(), api, |settings| {
         settings.accounts[0].calls_per_second = calls_per_second;
         settings.accounts[0].timeout = timeout;
     })
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_read_without_a_place_in_the_budget_says_when_to_come_back() {
+async fn a_read_without_a_place_in_the_budget_says_when_to_come_back(api: ApiVersion) {
     // The next place is free after a second, and a read waits for half a second.
-    let harness = short_of_calls(1, Duration::from_millis(500)).await;
+    let harness = short_of_calls(api, 1, Duration::from_millis(500)).await;
     let tunnel = path("vpnx-branch01");
     assert_eq!(harness.consumer.get(&tunnel, &[]).await.status, 200);
     let refused = loop {
@@ -37,12 +37,12 @@ async fn a_read_without_a_place_in_the_budget_says_when_to_come_back() {
     assert!(seconds.is_some_and(|seconds| (1..=8).contains(&seconds)), "{seconds:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_of_one_gateway_share_reads_and_need_fewer_polls() {
+async fn changes_of_one_gateway_share_reads_and_need_fewer_polls(api: ApiVersion) {
     const CHANGES: u64 = 12;
-    let harness = short_of_calls(4, TIMEOUT).await;
+    let harness = short_of_calls(api, 4, TIMEOUT).await;
+    // Tunnels that the first page of a list shows: the oldest 50 (API 2.0), or the newest 100 (API 3.0).
     let paths: Vec<String> =
-        (1..=CHANGES).map(|number| format!("{BRANCHES}/vpnx-site-{number:03}")).collect();
+        (30..30 + CHANGES).map(|number| format!("{BRANCHES}/vpnx-site-{number:03}")).collect();
     let ranges = ranges();
     let changes = paths.iter().map(|path| harness.consumer.patch(path, &ranges, &[]));
     let operations = join_all(changes).await.into_iter().map(|answer| {
@@ -55,8 +55,13 @@ async fn changes_of_one_gateway_share_reads_and_need_fewer_polls() {
         assert_eq!(end["status"], "succeeded", "{end}");
         assert_eq!(end["verification"]["result"], "confirmed", "{end}");
     }
-    assert_eq!(harness.calls("ModifyVpnConnEx").await, CHANGES);
-    let reads = harness.calls("DescribeVpnConn").await;
+    assert_eq!(harness.modifications().await, CHANGES);
+    let reads = harness.reads().await;
     let polls = harness.calls("DescribeVpcTaskResult").await;
     assert!(reads < CHANGES && polls < CHANGES, "{reads} reads, {polls} polls");
 }
+
+with_each_api!(
+    a_read_without_a_place_in_the_budget_says_when_to_come_back,
+    changes_of_one_gateway_share_reads_and_need_fewer_polls,
+);
