@@ -24,6 +24,8 @@ use crate::shutdown::Shutdown;
 use crate::simulator::{self, Simulator};
 
 const SECRET_ID: &str = "AKIDSANDBOX";
+/// The VPCs of the account that speaks API 3.0. The other account serves all others.
+const API_3_VPCS: &str = "vpc-prod-*";
 
 /// Why the sandbox did not start.
 #[derive(Debug, thiserror::Error)]
@@ -120,10 +122,41 @@ impl Sandbox {
                -H 'Content-Type: application/json' \\\n  \
                -d '{{\"pre_shared_key\": \"{key}\"}}'\n\
              \n\
+             Change a tunnel of another account, which uses API 3.0. The call is the same, with more fields:\n\
+             \n\
+             curl -sS -X PATCH '{base}/vpcs/vpc-prod-1/gateways/vpngw-prod1/tunnels/vpnx-prod1' \\\n  \
+               -H 'Authorization: Bearer {token}' \\\n  \
+               -H 'Content-Type: application/merge-patch+json' \\\n  \
+               -d '{{\"ike\": {{\"version\": \"ikev2\"}}, \"dpd\": {{\"enabled\": true, \"action\": \"restart\"}}}}'\n\
+             \n\
              Tunnels with simulated faults: vpnx-task-fails, vpnx-reset-after, vpnx-rate-limited-twice, …\n\
              `tunnelgate simulate-cloud --help` lists them all. Ctrl-C stops the sandbox.\n"
         )
     }
+}
+
+/// An account of each version of the cloud's API, over the same simulated tunnels.
+fn accounts(simulated: SocketAddr, secret_key: SecretString) -> Vec<cloud::Settings> {
+    let api_2 = cloud::Settings {
+        account: "api-2".into(),
+        vpcs: VpcScope::All,
+        api: ApiVersion::V2,
+        endpoints: Endpoints::simulated(simulated),
+        credentials: Credentials { secret_id: SECRET_ID.into(), secret_key, token: None },
+        region: "ap-guangzhou".into(),
+        signature_method: SignatureMethod::HmacSha1,
+        param_style: ParamStyle::Indexed,
+        timeout: Duration::from_secs(5),
+        calls_per_second: 20,
+    };
+    let api_3 = cloud::Settings {
+        account: "api-3".into(),
+        vpcs: VpcScope::Matching(API_3_VPCS.parse().into_iter().collect()),
+        api: ApiVersion::V3,
+        region: "ap-shanghai".into(),
+        ..api_2.clone()
+    };
+    vec![api_3, api_2]
 }
 
 fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key: SecretString) -> Settings {
@@ -141,18 +174,7 @@ fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key
             witness: None,
         },
         migrate: true,
-        accounts: vec![cloud::Settings {
-            account: "default".into(),
-            vpcs: VpcScope::All,
-            api: ApiVersion::V2,
-            endpoints: Endpoints::simulated(simulated),
-            credentials: Credentials { secret_id: SECRET_ID.into(), secret_key, token: None },
-            region: "ap-guangzhou".into(),
-            signature_method: SignatureMethod::HmacSha1,
-            param_style: ParamStyle::Indexed,
-            timeout: Duration::from_secs(5),
-            calls_per_second: 20,
-        }],
+        accounts: accounts(simulated, secret_key),
         source: None,
         rules: Rules {
             merge_partial_groups: true,

@@ -52,6 +52,14 @@ async fn the_curl_lines_that_it_prints_work() {
     let back = consumer.ended(back["id"].as_str().expect("an id")).await;
     assert_eq!((&back["status"], &back["changes"]), (&"succeeded".into(), &ended["before"]));
 
+    let other = output.split("Change a tunnel of another account").nth(1).expect("another account");
+    let other = &other[other.find("curl ").expect("a curl line")..];
+    let answer = paste(&other[..other.find("\n\n").expect("an empty line")]);
+    let other: Value = serde_json::from_str(&answer).expect("an operation");
+    assert_eq!((&ended["api"], &other["api"]), (&"2.0".into(), &"3.0".into()), "{answer}");
+    let other = consumer.ended(other["id"].as_str().expect("an id")).await;
+    assert_eq!(other["verification"], serde_json::json!({"result": "confirmed"}), "{other}");
+
     let events = consumer.get(&format!("/audit-events?operation_id={id}"), &[]).await.json();
     let kinds: Vec<&str> =
         events["items"].as_array().expect("items").iter().filter_map(|e| e["event"].as_str()).collect();
