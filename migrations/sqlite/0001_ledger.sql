@@ -56,6 +56,7 @@ CREATE INDEX operations_by_lock ON operations (lock_id, last_seq);
 CREATE INDEX operations_by_vpc ON operations (vpc_id, id DESC);
 CREATE INDEX operations_by_status ON operations (status, id DESC);
 CREATE INDEX operations_by_requester ON operations (requested_by, id DESC, status);
+CREATE INDEX operations_by_account ON operations (account, id DESC);
 -- The other filters are in the index: a tunnel with very many operations is searched without its rows.
 CREATE INDEX operations_by_tunnel ON operations (tunnel_id, id DESC, vpc_id, status, requested_by);
 CREATE INDEX operations_by_vpc_and_status ON operations (vpc_id, status, id DESC);
@@ -100,6 +101,7 @@ CREATE INDEX audit_events_by_tunnel ON audit_events (tunnel_id, seq, vpc_id, eve
 -- With the kind: without it the planner walks all events of that kind where an actor's are far back.
 CREATE INDEX audit_events_by_actor ON audit_events (actor, seq, event);
 CREATE INDEX audit_events_by_actor_and_vpc ON audit_events (actor, vpc_id, seq);
+CREATE INDEX audit_events_by_account ON audit_events (account, seq);
 -- Counting by time reads this index alone, not the rows.
 CREATE INDEX audit_events_by_time ON audit_events (occurred_at, event, vpc_id);
 

@@ -12,13 +12,17 @@ use tunnelgate::service::ledger::{EventFilter, OperationFilter, Order, Step};
 
 use crate::harness::{Harness, advance, at, denied, error, opening_in, submit, succeed};
 
-/// Six operations in two VPCs, by two requesters. One has ended.
+/// Six operations in two VPCs and on two accounts, by two requesters. One has ended.
 async fn fill(harness: &Harness) {
     for number in 0..6_u64 {
         let vpc = if number % 2 == 0 { "vpc-prod-1" } else { "vpc_test" };
         let requester = if number < 3 { "alice" } else { "bob" };
         let now = at(number * 10);
-        let opened = harness.opened(opening_in(vpc, &format!("vpnx-{number}"), requester, now)).await;
+        let mut opening = opening_in(vpc, &format!("vpnx-{number}"), requester, now);
+        if number % 3 == 0 {
+            opening.operation.route.account = "prod-gz".into();
+        }
+        let opened = harness.opened(opening).await;
         if number == 5 {
             let running = harness.advanced(advance(opened, submit(), 0, now)).await;
             harness.advanced(advance(running, succeed(), 0, now)).await;
@@ -40,12 +44,13 @@ async fn every_filter_narrows_the_list_of_operations(harness: Harness) {
     fill(&harness).await;
     let all = OperationFilter::default;
     let some = |text: &str| Some(text.to_owned());
-    let cases: [(OperationFilter, &[u32]); 8] = [
+    let cases: [(OperationFilter, &[u32]); 9] = [
         (all(), &[5, 4, 3, 2, 1, 0]),
         (OperationFilter { vpc_id: some("vpc_test"), ..all() }, &[5, 3, 1]),
         (OperationFilter { tunnel_id: some("vpnx-2"), ..all() }, &[2]),
         (OperationFilter { status: Some(Status::Succeeded), ..all() }, &[5]),
         (OperationFilter { requested_by: some("alice"), ..all() }, &[2, 1, 0]),
+        (OperationFilter { account: some("prod-gz"), ..all() }, &[3, 0]),
         (OperationFilter { created_after: Some(at(20)), ..all() }, &[5, 4, 3, 2]),
         (OperationFilter { created_before: Some(at(20)), ..all() }, &[1, 0]),
         (OperationFilter { requested_by: some("bob"), status: Some(Status::Pending), ..all() }, &[4, 3]),
@@ -110,7 +115,7 @@ async fn every_filter_narrows_the_list_of_events(harness: Harness) {
         .operations(&VpcScope::All, &OperationFilter::default(), None, 1)
         .await
         .expect("a list");
-    let cases: [(EventFilter, &[i64]); 9] = [
+    let cases: [(EventFilter, &[i64]); 10] = [
         (all(), &[8, 7, 6, 5, 4, 3, 2, 1]),
         (EventFilter { operation_id: Some(last[0].id), ..all() }, &[8, 7, 6]),
         (EventFilter { event: Some(EventKind::Succeeded), ..all() }, &[8]),
@@ -118,6 +123,7 @@ async fn every_filter_narrows_the_list_of_events(harness: Harness) {
         (EventFilter { tunnel_id: some("vpnx-5"), event: Some(EventKind::Requested), ..all() }, &[6]),
         (EventFilter { status: Some(Status::Succeeded), ..all() }, &[8, 7, 6]),
         (EventFilter { requested_by: some("alice"), ..all() }, &[3, 2, 1]),
+        (EventFilter { account: some("prod-gz"), ..all() }, &[4, 1]),
         (EventFilter { created_after: Some(at(40)), ..all() }, &[8, 7, 6, 5]),
         (EventFilter { created_before: Some(at(10)), ..all() }, &[1]),
     ];
@@ -274,6 +280,9 @@ async fn filters_hold_together(harness: Harness) {
     let tunnels_of = [None, Some("vpnx-1"), Some("vpnx-5")];
     let requesters = [None, Some("alice"), Some("bob")];
     let statuses = [None, Some(Status::Pending), Some(Status::Succeeded), Some(Status::Failed)];
+    let accounts = [None, Some("prod-gz")];
+    let both = statuses.into_iter().flat_map(|status| accounts.map(|account| (status, account)));
+    let both: Vec<_> = both.collect();
     let everything = harness.ledger.operations(&VpcScope::All, &OperationFilter::default(), None, 100).await;
     let everything = everything.expect("a list");
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -281,7 +290,7 @@ async fn filters_hold_together(harness: Harness) {
         for vpc in vpcs {
             for tunnel in tunnels_of {
                 for requester in requesters {
-                    for status in statuses {
+                    for (status, account) in both.iter().copied() {
                         let fits: Vec<_> = everything
                             .iter()
                             .filter(|o| visible.allows(o.tunnel.vpc_id.as_str()))
@@ -289,6 +298,7 @@ async fn filters_hold_together(harness: Harness) {
                             .filter(|o| tunnel.is_none_or(|tunnel| o.tunnel.tunnel_id.as_str() == tunnel))
                             .filter(|o| requester.is_none_or(|name| o.requested_by.name == name))
                             .filter(|o| status.is_none_or(|status| o.status() == status))
+                            .filter(|o| account.is_none_or(|account| o.route.account == account))
                             .map(|o| o.id)
                             .collect();
                         let filter = OperationFilter {
@@ -296,6 +306,7 @@ async fn filters_hold_together(harness: Harness) {
                             tunnel_id: owned(tunnel),
                             requested_by: owned(requester),
                             status,
+                            account: owned(account),
                             ..Default::default()
                         };
                         let found =
@@ -307,6 +318,7 @@ async fn filters_hold_together(harness: Harness) {
                             tunnel_id: owned(tunnel),
                             requested_by: owned(requester),
                             status,
+                            account: owned(account),
                             ..Default::default()
                         };
                         let expected = found_by_scan(&log, |event| {
@@ -336,6 +348,7 @@ async fn counts_agree_with_the_list_of_events(harness: Harness) {
         (VpcScope::All, EventFilter { event: Some(EventKind::Requested), ..all() }),
         (VpcScope::All, EventFilter { vpc_id: some("vpc_test"), requested_by: some("bob"), ..all() }),
         (VpcScope::All, EventFilter { status: Some(Status::Succeeded), ..all() }),
+        (VpcScope::All, EventFilter { account: some("prod-gz"), ..all() }),
         (VpcScope::All, EventFilter { tunnel_id: some("vpnx-1"), created_after: Some(at(5)), ..all() }),
         (VpcScope::All, EventFilter { created_after: Some(at(5)), created_before: Some(at(50)), ..all() }),
     ];

@@ -36,6 +36,7 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
         ("tunnel_id" = Option<String>, Query, description = "Only this tunnel"),
         ("status" = Option<Status>, Query, description = "Only events of operations with this current status"),
         ("requested_by" = Option<String>, Query, description = "Only those requested by this caller"),
+        ("account" = Option<String>, Query, description = "Only this account of the cloud"),
         ("created_after" = Option<String>, Query, description = "Only at or after this time (RFC 3339)", format = DateTime),
         ("created_before" = Option<String>, Query, description = "Only before this time (RFC 3339)", format = DateTime),
         ("limit" = Option<u32>, Query, description = "Items per page; JSON only"),

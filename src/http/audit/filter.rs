@@ -27,6 +27,7 @@ pub fn filter(query: &mut Query) -> EventFilter {
             Status::from_word,
         ),
         requested_by: query.text("requested_by"),
+        account: query.text("account"),
         created_after: query.moment("created_after"),
         created_before: query.moment("created_before"),
     }

@@ -27,6 +27,7 @@ problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound);
         ("tunnel_id" = Option<String>, Query, description = "Only this tunnel"),
         ("status" = Option<Status>, Query, description = "Only with this status"),
         ("requested_by" = Option<String>, Query, description = "Only those requested by this caller"),
+        ("account" = Option<String>, Query, description = "Only this account of the cloud"),
         ("created_after" = Option<String>, Query, description = "Only created at or after this time (RFC 3339)", format = DateTime),
         ("created_before" = Option<String>, Query, description = "Only created before this time (RFC 3339)", format = DateTime),
         ("limit" = Option<u32>, Query, description = "Items per page"),

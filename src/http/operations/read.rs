@@ -24,6 +24,7 @@ pub async fn list(call: Call) -> Result<HttpResponse, Problem> {
             Status::from_word,
         ),
         requested_by: query.text("requested_by"),
+        account: query.text("account"),
         created_after: query.moment("created_after"),
         created_before: query.moment("created_before"),
     };

@@ -17,6 +17,8 @@ pub struct OperationFilter {
     pub tunnel_id: Option<String>,
     pub status: Option<Status>,
     pub requested_by: Option<String>,
+    /// The name of an account.
+    pub account: Option<String>,
     /// Inclusive.
     pub created_after: Option<Timestamp>,
     /// Exclusive.
@@ -41,6 +43,8 @@ pub struct EventFilter {
     pub status: Option<Status>,
     /// The event's `actor`.
     pub requested_by: Option<String>,
+    /// The name of an account.
+    pub account: Option<String>,
     /// Inclusive, compared with `occurred_at`.
     pub created_after: Option<Timestamp>,
     /// Exclusive, compared with `occurred_at`.

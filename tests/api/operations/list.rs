@@ -28,6 +28,8 @@ async fn filters_narrow_the_lists(harness: Harness) {
         ("status=rejected", 1),
         ("status=succeeded&requested_by=netops-ci", 4),
         ("requested_by=nobody", 0),
+        ("account=default", 5),
+        ("account=other&status=succeeded", 0),
         ("tunnel_id=vpnx-load-1&vpc_id=vpc-03vihbk9", 1),
         ("created_before=2020-01-01T00:00:00Z", 0),
         ("created_after=2020-01-01T00:00:00%2B02:00", 5),

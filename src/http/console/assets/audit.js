@@ -10,6 +10,7 @@ import { EVENTS, badge, fields, value } from "./words.js";
 const FILTERS = [
   { name: "event", label: "Event", options: Object.keys(EVENTS) },
   { name: "requested_by", label: "Actor", placeholder: "key name" },
+  { name: "account", label: "Account", placeholder: "name" },
   { name: "tunnel_id", label: "Tunnel", placeholder: "vpnx-…" },
   { name: "vpc_id", label: "VPC", placeholder: "vpc-…" },
   { name: "operation_id", label: "Operation", placeholder: "id", size: 14 },

@@ -97,7 +97,7 @@ export function chart(counts, range, isFiltered, width) {
     drawing(buckets, range, `${summary}. The table below has the numbers.`, width),
     h("p", { class: "covers" }, `One bar per ${range.says}, from ${exact(counts.created_after, 0)} to ${exact(counts.created_before, 0)} UTC; the newest bar is incomplete. `,
       "Failures: rejected, failed, timed out, diverged, denied. Only VPCs that your token may read",
-      isFiltered ? ", and only events that match the filters on actor, tunnel, VPC and operation." : "."),
+      isFiltered ? ", and only events that match the filters on actor, account, tunnel, VPC and operation." : "."),
     h("details", {}, h("summary", {}, "Show as a table"),
       filled.length === 0 ? h("p", { class: "muted" }, "No event in this time range.") : h("table", { class: "numbers" },
         h("caption", { class: "visually-hidden" }, summary),

@@ -25,6 +25,7 @@ function facts(isRollback) {
   const list = [
     ["VPC", (it) => [it.tunnel.vpc_id], code],
     ["Gateway", (it) => [it.tunnel.gateway_id], code],
+    ["Account", (it) => [it.account, it.region, it.api], (account, region, api) => [account, h("span", { class: "muted" }, ` (${region}, API ${api})`)]],
     ["Requested by", (it) => [it.requested_by], (name) => name],
     ["Opened", (it) => [it.created_at], when],
     ["Duration", (it) => [it.created_at, it.finished_at], (start, end) => (end ? between(start, end) : [lasting(start), " so far"])],

@@ -15,6 +15,7 @@ const FILTERS = [
   { name: "tunnel_id", label: "Tunnel", placeholder: "vpnx-…" },
   { name: "vpc_id", label: "VPC", placeholder: "vpc-…" },
   { name: "requested_by", label: "Requested by", placeholder: "key name" },
+  { name: "account", label: "Account", placeholder: "name" },
 ];
 
 function row(operation) {
@@ -24,6 +25,7 @@ function row(operation) {
     cell("Status", { class: "status" }, statusOf(operation)),
     cell("Tunnel", {}, h("a", { class: "open", href: `#/operations/${id}` }, tunnel.tunnel_id),
       h("span", { class: "below" }, `${tunnel.vpc_id} / ${tunnel.gateway_id}`)),
+    cell("Account", {}, operation.account, h("span", { class: "below" }, operation.region)),
     cell("Change", { class: "change" }, names.slice(0, 3).join(", "), names.length > 3 && ` and ${names.length - 3} more`),
     cell("Requested by", {}, operation.requested_by),
     cell("When", {}, when(operation.created_at)),
@@ -38,7 +40,7 @@ export function operations(view) {
   const live = h("p", { class: "live" });
   const trouble = h("div");
   const empty = h("p", { class: "empty", hidden: true });
-  const list = table("Operations, newest first", ["Status", "Tunnel", "Change", "Requested by", "When", "Duration"]);
+  const list = table("Operations, newest first", ["Status", "Tunnel", "Account", "Change", "Requested by", "When", "Duration"]);
   const rows = new Rows(list.body, (operation) => operation.id, row);
   const pager = new Pager(() => restart());
 

@@ -15,12 +15,13 @@ AND e.event = $6
 AND e.vpc_id = $7
 AND e.tunnel_id = $8
 AND e.actor = $9
-AND e.occurred_at >= $10
-AND e.occurred_at < $11
+AND e.account = $10
+AND e.occurred_at >= $11
+AND e.occurred_at < $12
 AND EXISTS (SELECT 1
 FROM operations o
 WHERE o.id = e.operation_id
-AND o.status = $12)
+AND o.status = $13)
 GROUP BY e.event) counted
 ORDER BY 1, 2
 -- $1 = Number(86400)
@@ -32,9 +33,10 @@ ORDER BY 1, 2
 -- $7 = Text("vpc-1")
 -- $8 = Text("vpnx-1")
 -- $9 = Text("alice")
--- $10 = Time(Some(Timestamp(1700000000000000)))
--- $11 = Time(Some(Timestamp(1700000000000500)))
--- $12 = Text("running")
+-- $10 = Text("prod-gz")
+-- $11 = Time(Some(Timestamp(1700000000000000)))
+-- $12 = Time(Some(Timestamp(1700000000000500)))
+-- $13 = Text("running")
 
 -- SQLite
 SELECT unixepoch(e.occurred_at) / $1 AS bucket, e.event, count(*) AS events
@@ -46,12 +48,13 @@ AND e.event = $5
 AND e.vpc_id = $6
 AND e.tunnel_id = $7
 AND e.actor = $8
-AND e.occurred_at >= $9
-AND e.occurred_at < $10
+AND +e.account = $9
+AND e.occurred_at >= $10
+AND e.occurred_at < $11
 AND EXISTS (SELECT 1
 FROM operations o
 WHERE o.id = e.operation_id
-AND o.status = $11)
+AND o.status = $12)
 GROUP BY 1, 2
 ORDER BY 1, 2
 -- $1 = Number(86400)
@@ -62,6 +65,7 @@ ORDER BY 1, 2
 -- $6 = Text("vpc-1")
 -- $7 = Text("vpnx-1")
 -- $8 = Text("alice")
--- $9 = Time(Some(Timestamp(1700000000000000)))
--- $10 = Time(Some(Timestamp(1700000000000500)))
--- $11 = Text("running")
+-- $9 = Text("prod-gz")
+-- $10 = Time(Some(Timestamp(1700000000000000)))
+-- $11 = Time(Some(Timestamp(1700000000000500)))
+-- $12 = Text("running")

@@ -92,6 +92,13 @@ fn lists_of_operations_keep_their_text() {
         OperationFilter { tunnel_id: text("vpnx-1"), ..all() },
         None,
     );
+    list("operations_of_account", Reach::All, OperationFilter { account: text("prod-gz"), ..all() }, None);
+    list(
+        "operations_of_account_in_vpc",
+        Reach::One("vpc-1"),
+        OperationFilter { account: text("prod-gz"), ..all() },
+        None,
+    );
     list(
         "operations_between",
         Reach::All,
@@ -163,6 +170,7 @@ fn counts_keep_their_text() {
         tunnel_id: text("vpnx-1"),
         status: Some(Status::Running),
         requested_by: text("alice"),
+        account: text("prod-gz"),
         created_after: Some(at(0)),
         created_before: Some(at(500)),
     };
