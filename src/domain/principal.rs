@@ -63,6 +63,30 @@ impl VpcPattern {
     }
 }
 
+impl VpcPattern {
+    /// True if some id could match both patterns.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
+        // `meets[j]`: the rest of `a` from the current byte and the rest of `b` from j have a text in common.
+        let mut meets = vec![false; b.len() + 1];
+        for i in (0..=a.len()).rev() {
+            let below = meets.clone();
+            for j in (0..=b.len()).rev() {
+                meets[j] = match (a.get(i), b.get(j)) {
+                    (None, None) => true,
+                    // A star stands for nothing, or takes what the other pattern has next.
+                    (Some(b'*'), next) => below[j] || next.is_some() && meets[j + 1],
+                    (next, Some(b'*')) => meets[j + 1] || next.is_some() && below[j],
+                    (Some(one), Some(other)) => one == other && below[j + 1],
+                    (None, Some(_)) | (Some(_), None) => false,
+                };
+            }
+        }
+        meets[0]
+    }
+}
+
 impl std::str::FromStr for VpcPattern {
     type Err = InvalidPattern;
 
@@ -97,6 +121,15 @@ impl VpcScope {
         match self {
             Self::All => true,
             Self::Matching(patterns) => patterns.iter().any(|p| p.matches(vpc_id)),
+        }
+    }
+
+    /// True if the grant covers some id that the pattern matches.
+    #[must_use]
+    pub fn reaches(&self, pattern: &VpcPattern) -> bool {
+        match self {
+            Self::All => true,
+            Self::Matching(patterns) => patterns.iter().any(|own| own.overlaps(pattern)),
         }
     }
 }
@@ -139,6 +172,26 @@ impl Principal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_overlap_where_an_id_could_match_both() {
+        let pattern = |text: &str| text.parse::<VpcPattern>().expect("a pattern");
+        for (one, other, expected) in [
+            ("vpc-1", "vpc-1", true),
+            ("vpc-1", "vpc-2", false),
+            ("vpc-*", "vpc-1", true),
+            ("vpc-*", "*-1", true),
+            ("vpc-prod-*", "vpc-test-*", false),
+            ("*", "*", true),
+            ("a*b", "a*c", false),
+            ("*a*", "b*", true),
+            ("a*a", "a", false),
+            ("**", "x", true),
+        ] {
+            assert_eq!(pattern(one).overlaps(&pattern(other)), expected, "{one} {other}");
+            assert_eq!(pattern(other).overlaps(&pattern(one)), expected, "{other} {one}");
+        }
+    }
 
     #[test]
     fn a_star_stands_for_any_run() -> Result<(), InvalidPattern> {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::etag::ETag;
+use super::event::Route;
 use super::fingerprint::{FingerprintKey, hex};
 use super::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView};
 use super::ids::{GatewayId, VpcId};
@@ -26,6 +27,14 @@ pub struct TunnelView {
     pub gateway_id: String,
     #[schema(example = "vpnx-ol6bcqp0")]
     pub tunnel_id: String,
+    /// The account of the cloud that answers for the VPC.
+    #[schema(example = "default")]
+    pub account: String,
+    #[schema(example = "ap-guangzhou")]
+    pub region: String,
+    /// The version of the cloud's API that the tunnel was read with.
+    #[schema(example = "2.0")]
+    pub api: String,
     #[schema(example = "hq")]
     pub name: Option<String>,
     /// The state of the tunnel. The cloud's numbers (`vpcConnStatus`) are: 0 `creating`, 1 `creation_failed`,
@@ -85,6 +94,7 @@ impl TunnelView {
         vpc: &VpcId,
         gateway: &GatewayId,
         tunnel_id: &str,
+        route: &Route,
         key: &FingerprintKey,
     ) -> Self {
         let first = |ids: &[String], given: &str| ids.first().map_or(given, String::as_str).to_owned();
@@ -92,6 +102,9 @@ impl TunnelView {
             vpc_id: first(&tunnel.vpc_ids, vpc.as_str()),
             gateway_id: first(&tunnel.gateway_ids, gateway.as_str()),
             tunnel_id: first(&tunnel.tunnel_ids, tunnel_id),
+            account: route.account.clone(),
+            region: route.region.clone(),
+            api: route.api.clone(),
             name: tunnel.name.clone(),
             status: tunnel.status.as_ref().map(|reported| word(reported, |status| status.as_str())),
             connectivity: tunnel.connectivity.as_ref().map(|reported| word(reported, |word| word.as_str())),

@@ -1,5 +1,6 @@
 //! The HTTP API, arranged by resource.
 
+mod accounts;
 mod asset;
 mod audit;
 mod auth;

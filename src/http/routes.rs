@@ -6,7 +6,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::problem::{Problem, ProblemType, pages};
-use super::{audit, console, health, openapi, operations, tunnels};
+use super::{accounts, audit, console, health, openapi, operations, tunnels};
 
 const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
@@ -78,6 +78,7 @@ fn table() -> Vec<Endpoint> {
         at("/operations/{id}").get(operations::read::one),
         at("/operations/{id}/rollback").on(Method::POST, operations::rollback::rollback),
         at("/operations/{id}/stream").get(operations::stream::stream),
+        at("/accounts").get(accounts::read::list),
         at("/audit-events").get(audit::read::list),
         at("/audit-events/checkpoint").get(audit::checkpoint::checkpoint),
         at("/audit-events/counts").get(audit::counts::counts),

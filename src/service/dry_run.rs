@@ -66,7 +66,7 @@ impl Service {
         let tunnel = read.map_err(|error| prepare::unreadable(&error))?;
         let changes = Changes::of(&request.patch, &self.fingerprints);
         let change = self.change_of(request, &changes, &tunnel)?;
-        let shown = self.shown(&request.path, &tunnel);
+        let shown = self.shown(&request.path, &tunnel, &request.cloud.route());
         let comparison = read_back::compare(&changes, &tunnel, Some(&self.fingerprints));
         Ok(DryRun {
             etag: shown.etag(),

@@ -74,7 +74,9 @@ impl Service {
         tunnel: &Tunnel,
     ) -> Result<TunnelChange, ModifyError> {
         let Modify { path, patch, if_match, .. } = request;
-        if if_match.as_ref().is_some_and(|condition| !condition.holds(&self.shown(path, tunnel).etag())) {
+        if if_match.as_ref().is_some_and(|condition| {
+            !condition.holds(&self.shown(path, tunnel, &request.cloud.route()).etag())
+        }) {
             return Err(outcome::error(ErrorCode::PreconditionFailed).into());
         }
         if let Some(rollback) = &request.rollback {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::event::Route;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::operation::{ErrorCode, OperationError};
 use crate::domain::tunnel::Tunnel;
@@ -58,7 +59,7 @@ impl Service {
     pub async fn tunnel(&self, path: &TunnelPath) -> Result<TunnelView, TunnelError> {
         let cloud = self.cloud_of(&path.vpc_id)?;
         let tunnel = cloud.tunnel(path, Priority::Read, "").await?;
-        Ok(self.shown(path, &tunnel))
+        Ok(self.shown(path, &tunnel, &cloud.route()))
     }
 
     /// Tunnels of a gateway in the order of their ids, those after `after`, and at most `limit` of them. The cloud
@@ -74,7 +75,9 @@ impl Service {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<TunnelView>, TunnelError> {
-        let all = self.cloud_of(vpc)?.tunnels(vpc, gateway).await?;
+        let cloud = self.cloud_of(vpc)?;
+        let all = cloud.tunnels(vpc, gateway).await?;
+        let route = cloud.route();
         if all.is_empty() {
             return Err(TunnelError::not_found());
         }
@@ -84,14 +87,15 @@ impl Service {
         found.retain(|(id, _)| after.is_none_or(|after| id.as_str() > after));
         found.sort_by_key(|(id, _)| *id);
         found.truncate(limit);
-        let shown =
-            |(id, tunnel): (&String, &Tunnel)| TunnelView::of(tunnel, vpc, gateway, id, &self.fingerprints);
+        let shown = |(id, tunnel): (&String, &Tunnel)| {
+            TunnelView::of(tunnel, vpc, gateway, id, &route, &self.fingerprints)
+        };
         Ok(found.into_iter().map(shown).collect())
     }
 
     /// The view of the tunnel at the path.
-    pub(super) fn shown(&self, path: &TunnelPath, tunnel: &Tunnel) -> TunnelView {
+    pub(super) fn shown(&self, path: &TunnelPath, tunnel: &Tunnel, route: &Route) -> TunnelView {
         let TunnelPath { vpc_id, gateway_id, tunnel_id } = path;
-        TunnelView::of(tunnel, vpc_id, gateway_id, tunnel_id.as_str(), &self.fingerprints)
+        TunnelView::of(tunnel, vpc_id, gateway_id, tunnel_id.as_str(), route, &self.fingerprints)
     }
 }

@@ -10,6 +10,7 @@ mod support;
 #[macro_use]
 mod each_api;
 
+mod accounts;
 mod audit;
 mod auth;
 mod document;

@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 
 use super::asset::Asset;
 use super::problem::Problem;
-use super::{audit, health, operations, problem, tunnels};
+use super::{accounts, audit, health, operations, problem, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +30,7 @@ use super::{audit, health, operations, problem, tunnels};
     tags(
         (name = "tunnels", description = "Read and change tunnels"),
         (name = "operations", description = "Follow changes to their end"),
+        (name = "accounts", description = "The accounts of the cloud, and their standing"),
         (name = "audit", description = "Who changed what: append-only, with a hash chain that reveals tampering"),
         (name = "problems", description = "The meaning and the remedy of each error"),
         (name = "health", description = "For the operators of the gateway")
@@ -38,7 +39,7 @@ use super::{audit, health, operations, problem, tunnels};
         tunnels::document::list_tunnels, tunnels::document::get_tunnel, tunnels::document::patch_tunnel,
         operations::document::list_operations, operations::document::get_operation,
         operations::document::stream_operation, operations::rollback::document::rollback_operation,
-        audit::document::list_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
+        accounts::document::list_accounts, audit::document::list_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
         audit::document::count_audit_events, audit::document::verify_audit_events,
         problem::document::list_problem_types, problem::document::get_problem_type,
         health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json
@@ -84,6 +85,7 @@ mod tests {
     use crate::domain::event::EventKind;
     use crate::domain::operation::Status;
     use crate::domain::tunnel_view::TunnelView;
+    use crate::http::accounts::view::AccountView;
     use crate::http::audit::chain::VerificationView;
     use crate::http::audit::checkpoint::Checkpoint;
     use crate::http::audit::counts::CountsView;
@@ -117,6 +119,8 @@ mod tests {
             StepView,
             RollbackBody,
             Status,
+            Page<AccountView>,
+            AccountView,
             Page<EventSchema>,
             EventSchema,
             EventKind,

@@ -116,7 +116,8 @@ fn tunnels() -> Value {
 
 fn tunnel() -> Value {
     json!({
-        "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0", "name": "hq",
+        "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0",
+        "account": "default", "region": "ap-guangzhou", "api": "2.0", "name": "hq",
         "status": "running", "connectivity": "connected", "gateway_address": "203.0.113.10",
         "peer_address": "203.0.113.20", "created_at": "2018-01-31 08:00:00",
         "pre_shared_key": {"hmac_sha256": FINGERPRINT},

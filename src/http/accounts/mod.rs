@@ -1,0 +1,5 @@
+//! Accounts of the cloud: `/accounts`.
+
+pub mod document;
+pub mod read;
+pub mod view;
