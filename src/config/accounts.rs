@@ -15,6 +15,7 @@ use super::args::ServeArgs;
 use super::file::{self, ConfigFile, Defaults};
 use super::invalid::{Faults, InvalidSetting};
 use super::secrets::Secrets;
+use super::upstream::{self, Upstream};
 
 /// The name of the only account where the settings have one set of credentials.
 const DEFAULT_ACCOUNT: &str = "default";
@@ -120,12 +121,17 @@ impl Source {
         let (args, secrets) = (&self.args, &self.secrets);
         let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let invalid = |name: &str, problem: String| InvalidSetting::new(name, problem);
-        let api = faults.take(match args.upstream {
-            None => Ok(ApiVersion::V2),
-            Some(upstream) => upstream
-                .api()
-                .map_err(|problem| invalid("TUNNELGATE_UPSTREAM (--upstream)", problem.to_owned())),
-        });
+        let api = args.upstream.map_or(ApiVersion::V2, Upstream::api);
+        if api == ApiVersion::V3 {
+            let of_v2 = [
+                ("TUNNELGATE_SIGNATURE_METHOD (--signature-method)", args.signature_method.is_some()),
+                ("TUNNELGATE_PARAM_STYLE (--param-style)", args.param_style.is_some()),
+            ];
+            let problem = "belongs to API 2.0: remove it, or set TUNNELGATE_UPSTREAM (--upstream) to v2";
+            faults.extend(
+                of_v2.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| invalid(name, problem.into())),
+            );
+        }
         let url = set(&args.upstream_url).map(|url| {
             Endpoint::parse(&url, args.allow_plain_http)
                 .map_err(|problem| invalid("TUNNELGATE_UPSTREAM_URL (--upstream-url)", problem.to_string()))
@@ -150,9 +156,13 @@ impl Source {
             Some(region) => Ok(Some(region.into())),
             None => secrets.read("TENCENTCLOUD_REGION", given(&args.region_file)),
         };
-        let region = faults.take(required(region, "TENCENTCLOUD_REGION", "for example ap-guangzhou"));
+        let region = required(region, "TENCENTCLOUD_REGION", "for example ap-guangzhou").and_then(|region| {
+            upstream::region(api, region.expose_secret())
+                .map_err(|problem| invalid("TENCENTCLOUD_REGION (--region)", problem))
+        });
+        let region = faults.take(region);
         let token = faults.take(secrets.read("TENCENTCLOUD_TOKEN", given(&args.token_file)));
-        let (api, mut endpoints) = (api?, Endpoints::default());
+        let mut endpoints = Endpoints::default();
         if let Some(url) = url? {
             *endpoints.of_mut(api) = url;
         }
@@ -169,7 +179,7 @@ impl Source {
                 secret_key: secret_key?,
                 token: token?,
             },
-            region: region?.expose_secret().to_owned(),
+            region: region?,
             signature_method: args.signature_method.unwrap_or(SignatureMethod::HmacSha1),
             param_style: args.param_style.unwrap_or(ParamStyle::Indexed),
             timeout: args.upstream_timeout,

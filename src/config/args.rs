@@ -136,11 +136,11 @@ pub struct ServeArgs {
     /// File that contains TENCENTCLOUD_REGION
     #[arg(long, env = "TENCENTCLOUD_REGION_FILE", value_name = "FILE", conflicts_with = "region")]
     pub region_file: Option<PathBuf>,
-    /// Version of the cloud's API. This version of tunnelgate supports v2 only [default: v2]
+    /// Version of the cloud's API: v2 (API 2.0) or v3 (API 3.0) [default: v2]
     #[arg(long, env = "TUNNELGATE_UPSTREAM")]
     pub upstream: Option<Upstream>,
     /// URL of the cloud's API. Must be https, except for a loopback address [default:
-    /// https://vpc.api.qcloud.com/v2/index.php]
+    /// https://vpc.api.qcloud.com/v2/index.php, with v3 https://vpc.tencentcloudapi.com/]
     #[arg(long, env = "TUNNELGATE_UPSTREAM_URL", value_name = "URL")]
     pub upstream_url: Option<String>,
     /// Allow a plain http URL for any address: credentials and pre-shared keys are then sent unencrypted
@@ -150,17 +150,17 @@ pub struct ServeArgs {
     /// with its port unless that is the scheme's default]
     #[arg(long, env = "TUNNELGATE_SIGNED_HOST", value_name = "HOST")]
     pub signed_host: Option<String>,
-    /// Hash function of the signature: HmacSHA1 or HmacSHA256 [default: HmacSHA1]
+    /// Hash function of the signature of API 2.0: HmacSHA1 or HmacSHA256 [default: HmacSHA1]
     #[arg(long, env = "TUNNELGATE_SIGNATURE_METHOD", value_parser = signature_method, value_name = "METHOD")]
     pub signature_method: Option<SignatureMethod>,
-    /// Spelling of nested parameters: indexed (IKESet.0.x) or plain (IKESet.x) [default: indexed]
+    /// Spelling of nested parameters of API 2.0: indexed (IKESet.0.x) or plain (IKESet.x) [default: indexed]
     #[arg(long, env = "TUNNELGATE_PARAM_STYLE", value_parser = param_style, value_name = "STYLE")]
     pub param_style: Option<ParamStyle>,
     /// How to send a patch that sets only some fields of ike or ipsec
     #[arg(long, env = "TUNNELGATE_PARTIAL_GROUPS", default_value = "merge")]
     pub partial_groups: PartialGroups,
     /// When to read the tunnel before a change: always, so that the audit log has the values before the change, or
-    /// when-needed (partial groups, If-Match, ids of the older form)
+    /// when-needed (partial groups, If-Match, ids of the older form, API 3.0)
     #[arg(long, env = "TUNNELGATE_READ_BEFORE", default_value = "always", value_parser = read_before,
           value_name = "WHEN")]
     pub read_before: ReadBefore,

@@ -1,4 +1,4 @@
-//! The version of the cloud's API, as settings name it.
+//! The version of the cloud's API, as settings name it, and what a setting of one version may not be in the other.
 
 use clap::ValueEnum;
 
@@ -7,19 +7,19 @@ use crate::cloud::ApiVersion;
 /// The version of the cloud's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Upstream {
+    /// API 2.0
     V2,
+    /// API 3.0
     V3,
 }
 
 impl Upstream {
-    /// The version, if this program speaks it.
-    ///
-    /// # Errors
-    /// For API 3.0.
-    pub fn api(self) -> Result<ApiVersion, &'static str> {
+    /// The version.
+    #[must_use]
+    pub const fn api(self) -> ApiVersion {
         match self {
-            Self::V2 => Ok(ApiVersion::V2),
-            Self::V3 => Err("this version does not support API 3.0; use v2"),
+            Self::V2 => ApiVersion::V2,
+            Self::V3 => ApiVersion::V3,
         }
     }
 }
@@ -27,11 +27,22 @@ impl Upstream {
 /// Parses a version.
 ///
 /// # Errors
-/// If the text names no version that this program speaks.
+/// If the text names no version.
 pub fn parse(text: &str) -> Result<ApiVersion, String> {
-    match text {
-        "v2" => Upstream::V2.api().map_err(str::to_owned),
-        "v3" => Upstream::V3.api().map_err(str::to_owned),
-        _ => Err("must be one of v2, v3".to_owned()),
+    let version = Upstream::from_str(text, false).map_err(|_| "must be one of v2, v3".to_owned())?;
+    Ok(version.api())
+}
+
+/// Checks the name of a region: API 3.0 takes long names only, API 2.0 also `gz`.
+///
+/// # Errors
+/// If the API does not have regions of this form.
+pub fn region(api: ApiVersion, text: &str) -> Result<String, String> {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let is_long = text.contains('-') && text.split('-').all(is_part);
+    if api == ApiVersion::V2 || is_long {
+        return Ok(text.to_owned());
     }
+    Err("must be the long name of a region with API 3.0, for example ap-guangzhou".to_owned())
 }

@@ -7,6 +7,7 @@
 mod support;
 
 mod accounts;
+mod api_3;
 mod audit;
 mod config;
 mod documents;

@@ -48,7 +48,8 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path, defaults: Defaults) 
     let name = table.parsed("name", name);
     let vpcs = table.list("vpcs", str::parse::<VpcPattern>);
     let api = table.parsed("api", upstream::parse);
-    let region = table.text("region");
+    // Checked also where the API is wrong, so that every fault is reported.
+    let region = table.parsed("region", |text| upstream::region(api.unwrap_or(ApiVersion::V2), text));
     let secret_id = secret_id(&mut table, folder);
     let secret_key = secret(&mut table, "secret_key_file", folder);
     let token = secret(&mut table, "token_file", folder);
@@ -73,7 +74,7 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path, defaults: Defaults) 
             secret_key: secret_key?,
             token: has_token.then_some(token)?,
         },
-        region: region?.to_owned(),
+        region: region?,
         signature_method: signature_method.unwrap_or(SignatureMethod::HmacSha1),
         param_style: param_style.unwrap_or(ParamStyle::Indexed),
         timeout: timeout.unwrap_or(defaults.timeout),

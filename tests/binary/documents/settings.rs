@@ -239,7 +239,7 @@ fn the_documented_limits_are_kept() {
         ("database-connections", "0", "must be at least 1"),
         ("task-timeout", "36501d", "must be at most 36500d"),
         ("rate-limit", "5/25h", "from 1s to 24h"),
-        ("upstream", "v3", "use v2"),
+        ("upstream", "v4", "must be one of v2, v3"),
     ] {
         assert!(refused(flag, value).contains(told), "--{flag} {value}");
     }
