@@ -86,6 +86,20 @@ async fn what_was_not_read_is_not_put_back() {
     is_not_reversible(&harness, &operation, &each(&["/peer_cidrs"], "not_read")).await;
 }
 
+/// Also where the operators want no reads: the tunnel may have changed since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_always_reads_the_tunnel() {
+    let harness =
+        Harness::with(Store::sqlite(), |settings| settings.rules.read_before = ReadBefore::WhenNeeded).await;
+    let headers = [("if-match", "*"), ("prefer", "wait=30")];
+    let operation = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &headers).await.json();
+    changed(&harness, "vpnx-branch01", &json!({"peer_cidrs": ["10.9.9.0/24"]})).await;
+    let answer = roll_back(&harness.consumer, &operation, "", &json!({}), &[]).await;
+    assert_eq!(answer.problem(), (409, "changed_since".into()));
+    let forced = roll_back(&harness.consumer, &operation, "?force=true", &json!({}), &[]).await.json();
+    assert_eq!(forced["before"], json!({"peer_cidrs": ["10.9.9.0/24"]}));
+}
+
 async fn the_old_key_is_needed_and_checked(harness: Harness) {
     let patch = json!({"pre_shared_key": "second-key", "peer_cidrs": ["10.100.2.0/24"]});
     let operation = changed(&harness, "vpnx-branch01", &patch).await;
