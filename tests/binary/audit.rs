@@ -185,6 +185,51 @@ async fn where_there_is_no_ledger_none_is_made() {
     }
 }
 
+/// A copy of the file is restored that lacks the newest events. The witness file shows that to a restarted process.
+#[tokio::test]
+async fn a_restored_copy_of_the_file_stops_the_service_until_the_loss_is_accepted() {
+    let installation = Installation::new(Store::sqlite()).await;
+    let token = some_events(&installation).await.token;
+    let file = installation.store.url().strip_prefix("sqlite:").expect("a file").to_owned();
+    let copy = installation.path().join("copy.db");
+    installation.store.execute(&format!("VACUUM INTO '{}'", copy.display())).await.expect("a copy");
+
+    let serve = ["serve", "--witness-file", "witness"];
+    let mut gateway = installation.serve_with("before", &serve);
+    let consumer = Consumer::new(gateway.address(), token.clone());
+    let change = async |consumer: &Consumer| {
+        let answer = consumer.patch(TUNNEL, &json!({"peer_cidrs": ["10.100.3.0/24"]}), &[]).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        consumer.ended(answer.json()["id"].as_str().expect("an id")).await
+    };
+    change(&consumer).await;
+    assert!(gateway.terminate().success());
+    let sent = installation.received().await.len();
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{file}{suffix}"));
+    }
+    std::fs::copy(&copy, &file).expect("restored");
+
+    let mut gateway = installation.serve_with("after", &serve);
+    let consumer = Consumer::new(gateway.address(), token);
+    let ready = consumer.get("/readyz", &[]).await;
+    assert_eq!(ready.problem(), (503, "log_rewound".into()));
+    assert!(ready.body.contains("events 7 to 9 are missing"), "{}", ready.body);
+    let refused = consumer.patch(TUNNEL, &json!({"peer_cidrs": ["10.100.4.0/24"]}), &[]).await;
+    assert_eq!(refused.problem(), (503, "log_rewound".into()));
+    assert_eq!(installation.received().await.len(), sent, "nothing is sent");
+
+    assert_eq!(installation.run(&["audit", "accept-loss", "--after", "9"]).status.code(), Some(2));
+    let accepted = installation.run(&["audit", "accept-loss", "--after", "6"]);
+    assert!(accepted.status.success(), "{}", String::from_utf8_lossy(&accepted.stderr));
+    let verified = installation.run(&["audit", "verify"]);
+    let told = String::from_utf8_lossy(&verified.stdout);
+    assert!(verified.status.success() && told.starts_with("whole: 7 events"), "{told}");
+    assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
+    assert_eq!(change(&consumer).await["status"], "succeeded");
+    assert!(installation.run(&["audit", "verify"]).status.success());
+}
+
 /// Runs the service with exactly the rights in the document.
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_not_too_many() {
@@ -199,7 +244,9 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
     owner.execute(AssertSqlSafe(create)).await.expect("the documented statements");
 
     let url = installation.store.url().replace("postgres@", &format!("{role}@"));
-    let mut gateway = installation.serve_with("gateway", &["serve", "--no-migrate", "--database-url", &url]);
+    // With a call budget, which has a table of its own.
+    let args = ["serve", "--no-migrate", "--upstream-rps", "20", "--database-url", &url];
+    let mut gateway = installation.serve_with("gateway", &args);
     let consumer = Consumer::new(gateway.address(), token);
     assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
     let patch = json!({"peer_cidrs": ["10.100.2.0/24"]});
