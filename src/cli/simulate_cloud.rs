@@ -52,7 +52,8 @@ fn tunnels() -> String {
         text.push_str(&format!("  {name:<31}{what}\n"));
     }
     text.push_str(
-        "Tunnels without faults: vpnx-ol6bcqp0, vpnx-branch01, vpnx-branch02, vpnx-load-N for any number N;\n",
+        "Tunnels without faults: vpnx-ol6bcqp0, vpnx-branch01, vpnx-branch02, vpnx-load-N for any number N;\n\
+         vpnx-load-N-1 to vpnx-load-N-50 in vpngw-load-N for any number N;\n",
     );
     text.push_str("vpnx-prod1 in vpc-prod-1 and vpngw-prod1.");
     text

@@ -17,7 +17,7 @@ const TASK_MEMORY: Duration = Duration::from_secs(3600);
 /// The largest length of a journal. Later calls are not recorded.
 const MAX_JOURNAL: usize = 100_000;
 /// The largest number of tunnels, those that load tests create included.
-const MAX_TUNNELS: usize = 100_000;
+const MAX_TUNNELS: usize = 200_000;
 
 /// A change that the simulator received: `ModifyVpnConnEx`, or `ModifyVpnConnectionAttribute`.
 #[derive(Debug, Clone, Serialize)]
@@ -71,6 +71,10 @@ const GATEWAY: (&str, i64) = ("vpngw-kfldykuz", 547);
 const BRANCH_GATEWAY: (&str, i64) = ("vpngw-branches", 548);
 /// The number of tunnels on the gateway [`BRANCH_GATEWAY`].
 const BRANCHES: i64 = 120;
+/// Gateways for load tests: `vpngw-load-1` has `vpnx-load-1-1` to `vpnx-load-1-50`, and so on. They exist from their first
+/// use on.
+const LOAD_GATEWAY: &str = "vpngw-load-";
+const LOAD_TUNNELS: u32 = 50;
 
 impl State {
     pub(super) fn new(chance: &dyn Chance) -> Self {
@@ -98,6 +102,23 @@ impl State {
         state
     }
 
+    /// Creates the tunnels of a gateway for load tests at its first use.
+    pub(super) fn prepare_gateway(&mut self, gateway: &str) {
+        let number = gateway.strip_prefix(LOAD_GATEWAY).and_then(|number| number.parse::<u32>().ok());
+        let Some(number) = number.filter(|number| gateway == format!("{LOAD_GATEWAY}{number}")) else {
+            return;
+        };
+        let is_new = !self.tunnels.contains_key(&format!("vpnx-load-{number}-1"));
+        if is_new && self.tunnels.len() < MAX_TUNNELS {
+            let old = 1_000_000_000 + i64::from(number) * i64::from(LOAD_TUNNELS);
+            for tunnel in 1..=LOAD_TUNNELS {
+                let id = format!("vpnx-load-{number}-{tunnel}");
+                let created = Tunnel::new(VPC, (gateway, old), &id, old + i64::from(tunnel) - 1);
+                self.tunnels.insert(id, created);
+            }
+        }
+    }
+
     /// Stores a nonce with its timestamp `at`, in seconds. False if the nonce was used before. Now and then deletes the
     /// nonces with timestamps before `forget_before`.
     pub(super) fn use_nonce(&mut self, nonce: i64, at: i64, forget_before: i64) -> bool {
@@ -110,6 +131,9 @@ impl State {
     /// The unified id of the tunnel that has this id in either form. Creates the tunnel if the id is one of a load test
     /// or spells out an answer.
     pub(super) fn find(&mut self, id: &str) -> Option<String> {
+        if let Some((gateway, _)) = id.strip_prefix("vpnx-load-").and_then(|rest| rest.split_once('-')) {
+            self.prepare_gateway(&format!("{LOAD_GATEWAY}{gateway}"));
+        }
         if let Some(tunnel) = self.tunnels.get(id) {
             return Some(tunnel.id.0.clone());
         }

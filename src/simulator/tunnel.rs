@@ -12,7 +12,7 @@ pub const FIRST_KEY: &str = "set-when-it-was-made";
 #[derive(Debug, Clone)]
 pub(super) struct Tunnel {
     pub(super) vpc: (&'static str, &'static str),
-    pub(super) gateway: (&'static str, i64),
+    pub(super) gateway: (String, i64),
     pub(super) id: (String, i64),
     pub(super) name: String,
     pub(super) key: String,
@@ -35,7 +35,7 @@ pub(super) struct Tunnel {
 impl Tunnel {
     pub(super) fn new(
         vpc: (&'static str, &'static str),
-        gateway: (&'static str, i64),
+        gateway: (&str, i64),
         id: &str,
         number: i64,
     ) -> Self {
@@ -43,7 +43,7 @@ impl Tunnel {
         let policy = Policy { local: VPC_RANGE.into(), peers: vec!["172.16.0.0/16".into()] };
         let mut tunnel = Self {
             vpc,
-            gateway,
+            gateway: (gateway.0.to_owned(), gateway.1),
             id: (id.to_owned(), number),
             name,
             key: FIRST_KEY.into(),
@@ -100,7 +100,7 @@ impl Tunnel {
     }
 
     pub(super) fn is_on(&self, gateway: &str) -> bool {
-        self.gateway.0 == gateway || self.gateway.1.to_string() == gateway
+        self.gateway.0 == gateway || gateway.parse() == Ok(self.gateway.1)
     }
 
     /// Sets the values that `change` asks for.

@@ -65,6 +65,9 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
         (word("orderField", ["createTime", "vpnConnName"])?, word("orderDirection", ["desc", "asc"])?);
     let mut state = cloud.state();
     state.advance(cloud.clock.now());
+    if let Some(gateway) = params.get("vpnGwId") {
+        state.prepare_gateway(gateway);
+    }
     if let Some(id) = params.get("vpnConnId") {
         // Creates a tunnel of a load test at its first read.
         let _ = state.find(id);

@@ -74,6 +74,7 @@ fn locate(cloud: &Cloud, params: &Params) -> Result<String, Refused> {
         |name: &str| params.get(name).cloned().ok_or_else(|| refused(4000, format!("{name} is missing")));
     let (vpc, gateway, tunnel) = (need("vpcId")?, need("vpnGwId")?, need("vpnConnId")?);
     let mut state = cloud.state();
+    state.prepare_gateway(&gateway);
     if !state.tunnels.values().any(|tunnel| tunnel.is_in(&vpc)) {
         return Err(not_found("InvalidVpc.NotFound", "the VPC"));
     }

@@ -31,7 +31,7 @@ impl Filter<'_> {
     fn lets_through(&self, tunnel: &Tunnel) -> bool {
         let value = match self.name {
             "vpc-id" => tunnel.vpc.0,
-            "vpn-gateway-id" => tunnel.gateway.0,
+            "vpn-gateway-id" => &tunnel.gateway.0,
             "customer-gateway-id" => &tunnel.customer_gateway,
             "vpn-connection-name" => &tunnel.name,
             _ => &tunnel.id.0,
@@ -59,6 +59,8 @@ pub(super) fn describe(cloud: &Cloud, parameters: &Value) -> Result<Reply, Refus
         (None, Some(filter)) => filter.values.clone(),
         (None, None) => Vec::new(),
     };
+    let gateways = filters.iter().filter(|filter| filter.name == "vpn-gateway-id");
+    gateways.flat_map(|filter| &filter.values).for_each(|gateway| state.prepare_gateway(gateway));
     // Creates the tunnels of a load test at their first read.
     let known: Vec<Option<String>> = named.iter().map(|id| state.find_unified(id)).collect();
     if ids.is_some() && known.iter().any(Option::is_none) {

@@ -20,6 +20,17 @@ async fn walk(harness: &Harness, first: &str) -> (Vec<String>, usize) {
     }
 }
 
+async fn a_simulated_gateway_for_load_tests_has_fifty_tunnels_from_its_first_use_on(harness: Harness) {
+    let gateway = "/vpcs/vpc-03vihbk9/gateways/vpngw-load-7/tunnels";
+    let mut expected: Vec<String> = (1..=50).map(|number| format!("vpnx-load-7-{number}")).collect();
+    expected.sort();
+    assert_eq!(walk(&harness, gateway).await, (expected, 1));
+    let one = harness.consumer.get(&format!("{gateway}/vpnx-load-7-50"), &[]).await;
+    assert_eq!((one.status, &one.json()["gateway_id"]), (200, &"vpngw-load-7".into()));
+    let elsewhere = "/vpcs/vpc-03vihbk9/gateways/vpngw-load-8/tunnels/vpnx-load-7-50";
+    assert_eq!(harness.consumer.get(elsewhere, &[]).await.status, 404);
+}
+
 async fn the_tunnels_of_a_gateway_come_in_pages(harness: Harness) {
     let expected: Vec<String> = (1..=120).map(|number| format!("vpnx-site-{number:03}")).collect();
     assert_eq!(walk(&harness, BRANCHES).await, (expected.clone(), 3), "50 a page by default");
@@ -55,4 +66,8 @@ async fn a_tunnel_that_comes_between_two_pages_moves_no_other(harness: Harness) 
     assert_eq!(ids, all);
 }
 
-on_each_api!(the_tunnels_of_a_gateway_come_in_pages, a_tunnel_that_comes_between_two_pages_moves_no_other,);
+on_each_api!(
+    a_simulated_gateway_for_load_tests_has_fifty_tunnels_from_its_first_use_on,
+    the_tunnels_of_a_gateway_come_in_pages,
+    a_tunnel_that_comes_between_two_pages_moves_no_other,
+);
