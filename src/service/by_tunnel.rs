@@ -26,6 +26,7 @@ impl Service {
             Err(_) => return None,
         };
         if tunnel.is_in_transition() {
+            self.task_times.record_running(self.age(operation.updated_at));
             let is_overdue = self.age(operation.updated_at) >= self.rules.task_timeout;
             return (!is_overdue).then_some(LATER);
         }
@@ -37,7 +38,7 @@ impl Service {
         if !is_shown || !comparison.differences.is_empty() {
             return None;
         }
-        self.task_times.record(self.age(operation.updated_at), claim.polls > 0);
+        self.learn_task_time(claim, cloud);
         let upstream = read_of_tunnel(cloud);
         Some(step(Transition::Succeed { verification: comparison.verdict() }, Some(upstream)))
     }
@@ -51,6 +52,9 @@ impl Service {
             Err(error) => return self.unanswered(claim, error),
         };
         let upstream = read_of_tunnel(cloud);
+        if tunnel.is_in_transition() {
+            self.task_times.record_running(self.age(operation.updated_at));
+        }
         if !tunnel.is_at_rest() {
             return self.later_or_time_out(claim, Some(upstream));
         }
@@ -65,7 +69,7 @@ impl Service {
             Settled::Open => Next::Later { read_back: true },
             Settled::Ended(transition) => {
                 if claim.read_backs == 0 {
-                    self.task_times.record(self.age(operation.updated_at), claim.polls > 0);
+                    self.learn_task_time(claim, cloud);
                 }
                 step(transition, Some(upstream))
             }

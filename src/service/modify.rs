@@ -185,7 +185,7 @@ impl Service {
             event_id: self.chance.id(now),
             fence: OPENER,
             now,
-            due_at: self.due_after(&operation.route, self.first_wait()),
+            due_at: self.first_due(&operation.route),
         };
         let mut wait = WRITE_AGAIN;
         loop {

@@ -36,7 +36,7 @@ pub(super) fn settle(
     comparison: Comparison,
     progress: Progress,
 ) -> Settled {
-    debug_assert!(!tunnel.is_in_transition(), "a tunnel that is being changed shows half of it");
+    debug_assert!(tunnel.is_at_rest(), "a tunnel that is being changed shows half of it");
     let telling = match &operation.before {
         Some(before) => read_back::telling(&operation.changes, before),
         // Nothing is known of what was there: every field could have been as requested already.

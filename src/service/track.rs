@@ -104,7 +104,7 @@ impl Service {
         // The tunnel of an operation that became `unknown` is read at once.
         let due_at = match transition {
             Transition::LoseTrack { .. } => now,
-            _ => now.plus(self.first_wait()),
+            _ => now.plus(self.usual_wait()),
         };
         let id = claim.operation.id;
         let advance = Advance {
@@ -182,7 +182,7 @@ impl Service {
     async fn follow(&self, claim: &Claim, cloud: &dyn Cloud, task: TaskStatus, upstream: Upstream) -> Next {
         // A read-back polls the task again; only the first of these polls tells how long the task took.
         if matches!(task, TaskStatus::Succeeded | TaskStatus::Failed) && claim.read_backs == 0 {
-            self.task_times.record(self.age(claim.operation.updated_at), claim.polls > 0);
+            self.learn_task_time(claim, cloud);
         }
         match task {
             TaskStatus::Succeeded => self.read_back(claim, cloud, upstream).await,
@@ -194,7 +194,10 @@ impl Service {
                 step(Transition::Fail { error }, Some(upstream))
             }
             TaskStatus::NotTracked => self.by_tunnel(claim, cloud).await,
-            TaskStatus::Running => self.later_or_time_out(claim, Some(upstream)),
+            TaskStatus::Running => {
+                self.task_times.record_running(self.age(claim.operation.updated_at));
+                self.later_or_time_out(claim, Some(upstream))
+            }
             TaskStatus::Unrecognized => {
                 warn!(operation_id = %claim.operation.id, "the cloud returned an undocumented task status");
                 self.later_or_time_out(claim, Some(upstream))
@@ -272,7 +275,7 @@ impl Service {
             Err(error) => return self.unanswered(claim, error),
         };
         let upstream = read_of_tunnel(cloud);
-        if tunnel.is_in_transition() {
+        if !tunnel.is_at_rest() {
             return self.later_or_time_out(claim, Some(upstream));
         }
         let comparison = read_back::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));

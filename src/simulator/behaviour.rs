@@ -43,6 +43,7 @@ words! {
         NoPolicies = "no-policies",
         PoliciesOnly = "policies-only",
         OldGateway = "old-gateway",
+        StrangeStatusAfter = "strange-status-after",
     }
 }
 
@@ -112,6 +113,7 @@ pub const BEHAVIOURS: &[(Behaviour, &str)] = &[
         "its deletion failed (vpcConnStatus 5; 3.0 has no word: DELETING); refuses changes",
     ),
     (Behaviour::StrangeStatus, "its vpcConnStatus or State is undocumented"),
+    (Behaviour::StrangeStatusAfter, "the same, and HTTP 500; the change happens"),
     (Behaviour::Disconnected, "is not connected to its peer (netStatus unavailable)"),
     (Behaviour::ConnectivityUnsaid, "answers leave out its netStatus"),
     (Behaviour::StrangeConnectivity, "its netStatus is undocumented"),
@@ -139,7 +141,7 @@ impl Behaviour {
             Self::CreationFailed => Some(Standing::CreationFailed),
             Self::Deleting => Some(Standing::Deleting),
             Self::DeletionFailed => Some(Standing::DeletionFailed),
-            Self::StrangeStatus => Some(Standing::Strange),
+            Self::StrangeStatus | Self::StrangeStatusAfter => Some(Standing::Strange),
             _ => None,
         }
     }

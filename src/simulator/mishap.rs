@@ -45,7 +45,7 @@ pub(super) struct Accepted {
 /// The answer of a tunnel that has accepted a change: `success`, unless the tunnel misbehaves.
 pub(super) fn after(behaviour: Option<Behaviour>, answers: Accepted) -> Answer {
     match behaviour {
-        Some(Behaviour::Http500After) => HTTP_500,
+        Some(Behaviour::Http500After | Behaviour::StrangeStatusAfter) => HTTP_500,
         Some(Behaviour::ResetAfter) => Answer::Reset,
         Some(Behaviour::NoAnswerAfter) => Answer::Silence,
         Some(Behaviour::TruncatedBody) => answers.success.truncated(),

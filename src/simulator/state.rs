@@ -119,6 +119,16 @@ impl State {
         }
     }
 
+    /// The tunnels that may be on a gateway; all if it is `None`. Those of a gateway for load tests are found without
+    /// looking at all others.
+    pub(super) fn candidates(&self, gateway: Option<&str>) -> Vec<&Tunnel> {
+        let Some(number) = gateway.and_then(|gateway| gateway.strip_prefix(LOAD_GATEWAY)) else {
+            return self.tunnels.values().collect();
+        };
+        let id = |tunnel| format!("vpnx-load-{number}-{tunnel}");
+        (1..=LOAD_TUNNELS).filter_map(|tunnel| self.tunnels.get(&id(tunnel))).collect()
+    }
+
     /// Stores a nonce with its timestamp `at`, in seconds. False if the nonce was used before. Now and then deletes the
     /// nonces with timestamps before `forget_before`.
     pub(super) fn use_nonce(&mut self, nonce: i64, at: i64, forget_before: i64) -> bool {

@@ -10,7 +10,7 @@ use super::rate::WINDOW;
 /// How long a reserved call can be used.
 const USABLE: Duration = WINDOW;
 /// A reservation is asked for when the calls that are reserved last no longer than this.
-const LEAD: Duration = Duration::from_millis(100);
+const LEAD: Duration = Duration::from_millis(150);
 /// The ledger has failed when a reservation has been unanswered for this long.
 const FAILED_AFTER: Duration = Duration::from_secs(1);
 /// A reservation takes at most what a quarter of a second holds, so that replicas take turns.
@@ -64,7 +64,7 @@ impl Reserved {
             self.places.push_back(Place { at: now + wait, until: asked_at + wait + USABLE });
         }
         let end = now + wait + interval * count;
-        let start = self.end.map_or(asked_at, |end| end.max(asked_at));
+        let start = self.end.map_or(now, |end| end.max(now));
         self.pace = (end.saturating_duration_since(start) / count.max(1)).max(interval);
         self.end = Some(end);
     }

@@ -54,6 +54,7 @@ fn claim_of(row: &PgRow) -> Result<Claim, LedgerError> {
     };
     Ok(Claim {
         operation: row.operation()?,
+        due_at: row.timestamp("due_at")?,
         fence: row.try_get("fence")?,
         polls: number("polls")?,
         read_backs: number("read_backs")?,
@@ -85,7 +86,7 @@ impl Leases for Postgres {
     ) -> Result<Vec<Claim>, LedgerError> {
         self.limited(self.store.check_chain(&self.core_pool)).await?;
         let sql = format!(
-            "{CLAIM} SELECT c.fence, c.polls, c.read_backs, {OPERATION}
+            "{CLAIM} SELECT c.due_at, c.fence, c.polls, c.read_backs, {OPERATION}
              FROM claimed c JOIN operations o ON o.id = c.operation_id ORDER BY c.due_at"
         );
         let claimed = sqlx::query(AssertSqlSafe(sql))

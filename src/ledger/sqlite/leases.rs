@@ -34,6 +34,7 @@ const OLDEST: &str =
 fn claim_of(row: &SqliteRow) -> Result<Claim, LedgerError> {
     Ok(Claim {
         operation: row.operation()?,
+        due_at: row.timestamp("due_at")?,
         fence: row.try_get("fence")?,
         polls: row.try_get("polls")?,
         read_backs: row.try_get("read_backs")?,
@@ -87,7 +88,7 @@ impl Leases for Sqlite {
             for claimed in claimed {
                 let id: String = claimed.try_get(0)?;
                 let sql = format!(
-                    "SELECT t.fence, t.polls, t.read_backs, {OPERATION}
+                    "SELECT t.due_at, t.fence, t.polls, t.read_backs, {OPERATION}
                      FROM tracking t JOIN operations o ON o.id = t.operation_id WHERE t.operation_id = $1"
                 );
                 rows.push(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_one(&mut *transaction).await?);

@@ -12,6 +12,8 @@ use super::error::LedgerError;
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub operation: Operation,
+    /// Since when the operation is due.
+    pub due_at: Timestamp,
     /// The fencing token. A write with an older token changes nothing.
     pub fence: i64,
     /// Polls since the operation entered its status.

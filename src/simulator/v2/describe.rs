@@ -78,7 +78,8 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
             && params.get("vpnConnId").is_none_or(|id| tunnel.is(id))
             && params.get("vpnConnName").is_none_or(|name| tunnel.name.contains(name))
     };
-    let mut found: Vec<&Tunnel> = state.tunnels.values().filter(matches).collect();
+    let candidates = state.candidates(params.get("vpnGwId").map(String::as_str));
+    let mut found: Vec<&Tunnel> = candidates.into_iter().filter(matches).collect();
     let only = found.first().filter(|_| params.contains_key("vpnConnId"));
     let was_changed = only.is_some_and(|tunnel| tunnel.attempts > 0);
     match only.and_then(|tunnel| tunnel.behaviour()) {

@@ -78,7 +78,7 @@ fn locate(cloud: &Cloud, params: &Params) -> Result<String, Refused> {
     if !state.tunnels.values().any(|tunnel| tunnel.is_in(&vpc)) {
         return Err(not_found("InvalidVpc.NotFound", "the VPC"));
     }
-    if !state.tunnels.values().any(|tunnel| tunnel.is_in(&vpc) && tunnel.is_on(&gateway)) {
+    if !state.candidates(Some(&gateway)).iter().any(|tunnel| tunnel.is_in(&vpc) && tunnel.is_on(&gateway)) {
         return Err(not_found("InvalidVpnGw.NotFound", "the VPN gateway"));
     }
     // The document lists the same code for a missing tunnel.

@@ -74,7 +74,9 @@ pub(super) fn describe(cloud: &Cloud, parameters: &Value) -> Result<Reply, Refus
     let is_named = |tunnel: &Tunnel| ids.as_ref().is_none_or(|ids| ids.contains(&tunnel.id.0.as_str()));
     let is_wanted =
         |tunnel: &&Tunnel| is_named(tunnel) && filters.iter().all(|filter| filter.lets_through(tunnel));
-    let mut found: Vec<&Tunnel> = state.tunnels.values().filter(is_wanted).collect();
+    let gateway = filters.iter().find(|filter| filter.name == "vpn-gateway-id" && filter.values.len() == 1);
+    let candidates = state.candidates(gateway.map(|filter| filter.values[0]));
+    let mut found: Vec<&Tunnel> = candidates.into_iter().filter(is_wanted).collect();
     found.sort_by_key(|tunnel| std::cmp::Reverse((tunnel.created_at(), tunnel.id.1)));
     let page = found.iter().skip(offset as usize).take(limit as usize).map(|tunnel| connection(tunnel));
     let mut members = Map::new();

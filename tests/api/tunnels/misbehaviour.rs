@@ -66,6 +66,15 @@ const STORIES: &[Story] = &[
     story("vpnx-truncated-body", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
     story("vpnx-missing-code", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
     story("vpnx-internal-6000-after", (202, "unknown"), Some("succeeded"), SETTLED, (1, 1)),
+    // A status that no document names does not say that the tunnel is at rest, so what it shows proves nothing.
+    story(
+        "vpnx-strange-status-after",
+        (202, "unknown"),
+        Some("timed_out"),
+        &["requested", "outcome_unknown", "timed_out"],
+        (1, 1),
+    ),
+    story("vpnx-strange-status", (202, "running"), Some("succeeded"), RAN, (1, 1)),
     story("vpnx-rate-limited-twice", (202, "running"), Some("succeeded"), RAN, (3, 1)),
     story("vpnx-expired-once", (202, "running"), Some("succeeded"), RAN, (2, 1)),
     story("vpnx-task-unknown", (202, "running"), Some("succeeded"), RAN, (1, 1)),

@@ -61,6 +61,27 @@ async fn changes_of_one_gateway_share_reads_and_need_fewer_polls(api: ApiVersion
     assert!(reads < CHANGES && polls < CHANGES, "{reads} reads, {polls} polls");
 }
 
+/// The tunnel is read while calls are short. Its status does not say that it is at rest, so its task is polled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_no_document_names_proves_nothing_while_calls_are_short() {
+    let harness = short_of_calls(ApiVersion::V2, 4, TIMEOUT).await;
+    let ranges = ranges();
+    let tunnels = ["vpnx-branch01", "vpnx-branch02", "vpnx-load-1", "vpnx-load-2", "vpnx-strange-status"];
+    let answers = join_all(tunnels.iter().map(|tunnel| harness.patch(tunnel, &ranges))).await;
+    for (tunnel, answer) in tunnels.iter().zip(answers) {
+        let id = answer.json()["id"].as_str().expect("an id").to_owned();
+        assert_eq!(harness.consumer.ended(&id).await["status"], "succeeded", "{tunnel}");
+        let route = format!("/audit-events?operation_id={id}&event=succeeded");
+        let events = harness.consumer.get(&route, &[]).await.json();
+        let action = events["items"][0]["upstream"]["action"].as_str().expect("an action").to_owned();
+        if *tunnel == "vpnx-strange-status" {
+            assert_eq!(action, "DescribeVpcTaskResult");
+        } else {
+            assert_eq!(action, "DescribeVpnConn", "{tunnel}");
+        }
+    }
+}
+
 with_each_api!(
     a_read_without_a_place_in_the_budget_says_when_to_come_back,
     changes_of_one_gateway_share_reads_and_need_fewer_polls,
