@@ -1,10 +1,11 @@
 //! Claims due operations and polls each with [`Service::track`], many at the same time.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::causes::chain;
@@ -13,8 +14,9 @@ use crate::service::Service;
 use crate::service::ledger::{Claim, LedgerError, Places};
 use crate::shutdown::Shutdown;
 
-/// Operations that one process polls at the same time. The call budget limits the calls per second. Half of them are as
-/// many as one read of a gateway shows.
+/// Operations of one account that one process polls at the same time. The call budget limits the calls per second. Half of
+/// them are as many as one read of a gateway shows. Each account has places of its own: calls to a cloud that does not answer
+/// last long, and must not delay the polls of other accounts.
 const CONCURRENCY: u32 = 100;
 /// Polls whose reads share a call end together. The loop claims the next operations together too, so that their reads share
 /// calls again.
@@ -31,25 +33,62 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 pub(super) struct Tracker {
     service: Service,
     holder: Arc<str>,
-    /// One permit for each possible poll.
-    permits: Arc<Semaphore>,
+    polls: Arc<Polls>,
     /// An odd place goes to the youngest and to the oldest operations in turns.
     is_odd_place_young: Arc<AtomicBool>,
+}
+
+/// The polls in progress.
+#[derive(Default)]
+struct Polls {
+    /// By account.
+    running: Mutex<HashMap<String, u32>>,
     /// Wakes the loop when a poll ends, however it ends.
-    poll_ended: Arc<Notify>,
+    ended: Notify,
+}
+
+impl Polls {
+    fn running(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place of the account; `None` if all are taken.
+    fn begin(self: &Arc<Self>, account: &str) -> Option<Poll> {
+        let mut running = self.running();
+        let polls = running.entry(account.to_owned()).or_default();
+        if *polls >= CONCURRENCY {
+            return None;
+        }
+        *polls += 1;
+        Some(Poll { polls: self.clone(), account: account.to_owned() })
+    }
+
+    /// The free places of the account that has most.
+    fn free(&self, accounts: &[String]) -> u32 {
+        let running = self.running();
+        let free = |account: &String| CONCURRENCY - running.get(account).copied().unwrap_or_default();
+        accounts.iter().map(free).max().unwrap_or(CONCURRENCY)
+    }
 }
 
 /// Held by a poll.
 struct Poll {
-    poll_ended: Arc<Notify>,
-    permit: Option<OwnedSemaphorePermit>,
+    polls: Arc<Polls>,
+    account: String,
 }
 
 impl Drop for Poll {
     fn drop(&mut self) {
-        // The permit first: the loop counts the free permits when it wakes.
-        self.permit.take();
-        self.poll_ended.notify_one();
+        // The place first: the loop counts the free places when it wakes.
+        let mut running = self.polls.running();
+        if let Some(polls) = running.get_mut(&self.account) {
+            *polls -= 1;
+            if *polls == 0 {
+                running.remove(&self.account);
+            }
+        }
+        drop(running);
+        self.polls.ended.notify_one();
     }
 }
 
@@ -60,13 +99,7 @@ enum Due {
 
 impl Tracker {
     pub(super) fn new(service: Service, holder: &str) -> Self {
-        Self {
-            service,
-            holder: holder.into(),
-            permits: Arc::new(Semaphore::new(CONCURRENCY as usize)),
-            is_odd_place_young: Arc::default(),
-            poll_ended: Arc::default(),
-        }
+        Self { service, holder: holder.into(), polls: Arc::default(), is_odd_place_young: Arc::default() }
     }
 
     /// Polls operations until the shutdown is requested, then finishes the polls in progress.
@@ -96,17 +129,18 @@ impl Tracker {
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = self.poll_ended.notified() => tokio::time::sleep(GATHER).await,
+                () = self.polls.ended.notified() => tokio::time::sleep(GATHER).await,
                 () = shutdown.requested() => {}
             }
         }
-        // Can't fail: the semaphore is never closed.
-        let _ = self.permits.acquire_many(CONCURRENCY).await;
+        while !self.polls.running().is_empty() {
+            self.polls.ended.notified().await;
+        }
         info!("the tracker has stopped");
     }
 
     async fn claim(&self) -> Result<Due, LedgerError> {
-        let free = u32::try_from(self.permits.available_permits()).unwrap_or(CONCURRENCY);
+        let free = self.polls.free(&self.service.account_names());
         if free == 0 {
             // The end of a poll wakes the loop.
             return Ok(Due::NothingFor(LONGEST_RETRY));
@@ -125,14 +159,20 @@ impl Tracker {
         Places { youngest, oldest: free - youngest }
     }
 
-    /// Starts one poll. The poll's result is in the ledger; after a failure the operation is polled again when its lease
+    /// Starts one poll, or puts the operation back if its account has no place. The poll's result is in the ledger; after a failure the operation is polled again when its lease
     /// expires.
     async fn start_poll(&self, claim: Claim) {
-        // Never waits: `claim` takes no more operations than there are free permits.
-        let permit = self.permits.clone().acquire_owned().await.ok();
-        let poll = Poll { poll_ended: self.poll_ended.clone(), permit };
         let service = self.service.clone();
         let operation = &claim.operation;
+        let Some(poll) = self.polls.begin(&operation.route.account) else {
+            if let Err(error) = service.put_back(&claim).await {
+                warn!(
+                    error = chain(&error),
+                    "an operation could not be put back; it is polled when its lease expires"
+                );
+            }
+            return;
+        };
         let span =
             info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
         let work = async move {

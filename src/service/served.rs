@@ -19,6 +19,12 @@ impl Service {
         self.accounts.of_vpc(vpc).ok_or_else(|| outcome::error(ErrorCode::VpcNotServed))
     }
 
+    /// The names of all accounts.
+    #[must_use]
+    pub fn account_names(&self) -> Vec<String> {
+        self.accounts.all().into_iter().map(|account| account.route.account).collect()
+    }
+
     /// All accounts, in the order of the settings.
     #[must_use]
     pub fn all_accounts(&self) -> Vec<Account> {

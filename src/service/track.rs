@@ -54,6 +54,13 @@ impl Service {
         Ok(wait.min(self.rules.poll_interval))
     }
 
+    /// Releases a claimed operation without a poll; it is due again later.
+    pub async fn put_back(&self, claim: &Claim) -> Result<(), LedgerError> {
+        let due_at = self.clock.now().plus(self.poll_wait(claim.polls));
+        self.ledger.snooze(claim, false, due_at).await?;
+        Ok(())
+    }
+
     /// Polls a claimed operation once and writes the result.
     pub async fn track(&self, claim: Claim) -> Result<Tracked, LedgerError> {
         failpoint::at!("track.claimed");

@@ -13,6 +13,7 @@ mod each_api;
 mod accounts;
 mod audit;
 mod auth;
+mod bad_accounts;
 mod document;
 mod edge;
 mod harness;
