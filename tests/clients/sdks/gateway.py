@@ -5,6 +5,7 @@ import urllib.request
 import uuid
 from typing import Any
 
+from only_3 import Only3
 from values import GATEWAY, TUNNEL, VPC, Values
 
 
@@ -27,9 +28,11 @@ class Gateway:
         headers = {"Prefer": "wait=55", "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
         operation = self.call("PATCH", body, headers)
         assert operation["status"] == "succeeded", operation
-        assert operation["verification"]["result"] == "confirmed", operation
+        # API 2.0 shows the ranges of several policies, but not which belong together.
+        hidden = {"result": "unavailable", "reason": "the cloud does not show /security_policies"}
+        assert operation["verification"] in ({"result": "confirmed"}, hidden), operation
 
-    def change(self, values: Values) -> None:
+    def change(self, values: Values | Only3) -> None:
         self.patch(values.patch)
 
     def read(self) -> dict[str, Any]:
@@ -43,3 +46,11 @@ class Gateway:
         for group in ("ike", "ipsec"):
             for field, value in values.patch[group].items():
                 assert shown[group][field] == value, f"{group}.{field} is {shown[group][field]!r} and not {value!r}"
+
+    def check_only_3(self, values: Only3) -> None:
+        shown = self.read()
+        for field, value in values.patch.items():
+            members = value if isinstance(value, dict) else {field: value}
+            place = shown[field] if isinstance(value, dict) else shown
+            for name, wanted in members.items():
+                assert place[name] == wanted, f"{field}.{name} is {place[name]!r} and not {wanted!r}"

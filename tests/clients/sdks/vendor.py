@@ -15,6 +15,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.vpc.v20170312 import models
 from tencentcloud.vpc.v20170312.vpc_client import VpcClient
 
+from only_3 import Only3
 from values import TUNNEL, Values
 
 REGION = "ap-guangzhou"
@@ -96,7 +97,7 @@ class Sdk3:
         task.TaskId = self.client.ModifyVpnConnectionAttribute(request).RequestId
         until_ended(lambda: self.client.DescribeVpcTaskResult(task).Status == "RUNNING")
 
-    def change(self, values: Values) -> None:
+    def change(self, values: Values | Only3) -> None:
         self.modify(values.call_v3())
 
     def read(self) -> dict[str, Any]:
@@ -108,6 +109,9 @@ class Sdk3:
 
     def check(self, values: Values) -> None:
         check_v3(self.read(), values)
+
+    def check_only_3(self, values: Only3) -> None:
+        assert_has(self.read(), values.v3, "VpnConnection")
 
 
 class Tccli:
@@ -131,10 +135,15 @@ class Tccli:
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return json.loads(ran.stdout)
 
-    def change(self, values: Values) -> None:
+    def change(self, values: Values | Only3) -> None:
         task = {"TaskId": self.call("ModifyVpnConnectionAttribute", values.call_v3())["RequestId"]}
         until_ended(lambda: self.call("DescribeVpcTaskResult", task)["Status"] == "RUNNING")
 
+    def read(self) -> dict[str, Any]:
+        return self.call("DescribeVpnConnections", {"VpnConnectionIds": [TUNNEL]})["VpnConnectionSet"][0]
+
     def check(self, values: Values) -> None:
-        shown = self.call("DescribeVpnConnections", {"VpnConnectionIds": [TUNNEL]})
-        check_v3(shown["VpnConnectionSet"][0], values)
+        check_v3(self.read(), values)
+
+    def check_only_3(self, values: Only3) -> None:
+        assert_has(self.read(), values.v3, "VpnConnection")
