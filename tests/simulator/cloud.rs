@@ -32,6 +32,8 @@ pub struct Call {
     pub ahead: i64,
     /// Days that the credential scope is ahead of the timestamp.
     pub scope_ahead: i64,
+    /// The scope that the credential names, if it is another than the one that is signed.
+    pub named_scope: Option<&'static str>,
     pub signed_headers: Vec<&'static str>,
     /// By their names in small letters.
     pub headers: BTreeMap<String, String>,
@@ -53,6 +55,7 @@ impl Call {
             secret_key: SECRET_KEY.into(),
             ahead: 0,
             scope_ahead: 0,
+            named_scope: None,
             signed_headers: vec!["content-type", "host"],
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             body: parameters.to_string(),
@@ -132,7 +135,7 @@ impl Cloud {
         let authorization = format!(
             "TC3-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={signed}",
             call.secret_id,
-            scope(&scope_date),
+            call.named_scope.map_or_else(|| scope(&scope_date), str::to_owned),
             call.signed_headers.join(";")
         );
         let mut request = self.client.post(format!("http://{host}/")).body(call.body.clone());

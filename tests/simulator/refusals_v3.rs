@@ -22,6 +22,7 @@ async fn a_call_is_refused_unless_its_signature_covers_it() {
     is_refused(&cloud, WRONG, |call| call.signed_body = Some("{}".into())).await;
     is_refused(&cloud, WRONG, |call| call.scope_ahead = 1).await;
     is_refused(&cloud, WRONG, |call| call.scope_ahead = -1).await;
+    is_refused(&cloud, WRONG, |call| call.named_scope = Some("2023-11-14/vpc/tc3_request")).await;
     let forged = |signature: &str, service: &str| {
         format!(
             "TC3-HMAC-SHA256 Credential=AKIDEXAMPLE/2023-11-14/{service}/tc3_request, \
@@ -35,7 +36,7 @@ async fn a_call_is_refused_unless_its_signature_covers_it() {
     is_refused(&cloud, MALFORMED, |call| call.header("authorization", "Bearer tg_1")).await;
     is_refused(&cloud, MALFORMED, |call| call.signed_headers = vec!["host"]).await;
     let journal = cloud.simulator.journal();
-    assert!(journal.len() == 8 && journal.iter().all(|entry| !entry.applied && entry.api == "3.0"));
+    assert!(journal.len() == 9 && journal.iter().all(|entry| !entry.applied && entry.api == "3.0"));
     assert_eq!(cloud.read_v3("vpnx-branch01").await["VpnConnectionName"], "branch01");
 }
 
