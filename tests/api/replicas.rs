@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tunnelgate::cloud::ApiVersion;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::service::ReadBefore;
 
@@ -11,9 +12,8 @@ use crate::harness::{self, Harness, path, ranges};
 use crate::support::Store;
 use crate::support::consumer::{Consumer, PATIENCE};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_change_at_a_time_on_one_tunnel_across_replicas() {
-    let harness = Harness::new(Store::postgres().await).await;
+async fn one_change_at_a_time_on_one_tunnel_across_replicas(api: ApiVersion) {
+    let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let first = harness.patch("vpnx-slow-task", &ranges()).await;
     assert_eq!(first.status, 202);
@@ -22,9 +22,8 @@ async fn one_change_at_a_time_on_one_tunnel_across_replicas() {
     assert_eq!(second.json()["operation_id"], first.json()["id"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wait_on_one_replica_sees_what_another_finished() {
-    let harness = Harness::new(Store::postgres().await).await;
+async fn a_wait_on_one_replica_sees_what_another_finished(api: ApiVersion) {
+    let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let operation = harness.patch("vpnx-branch01", &ranges()).await.json();
     let id = operation["id"].as_str().expect("an id");
@@ -32,9 +31,8 @@ async fn a_wait_on_one_replica_sees_what_another_finished() {
     assert_eq!(seen["status"], "succeeded");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_one_replica_leaves_behind_another_finishes() {
-    let harness = Harness::new(Store::postgres().await).await;
+async fn what_one_replica_leaves_behind_another_finishes(api: ApiVersion) {
+    let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let operation = harness.patch("vpnx-slow-task", &ranges()).await.json();
     harness.stop();
@@ -44,9 +42,8 @@ async fn what_one_replica_leaves_behind_another_finishes() {
 }
 
 /// By default the key of the fingerprints is derived from the cloud's credentials.
-#[tokio::test(flavor = "multi_thread")]
-async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged() {
-    let harness = Harness::new(Store::postgres().await).await;
+async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged(api: ApiVersion) {
+    let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness
         .replica_with(|settings| settings.fingerprint_key = FingerprintKey::derive(b"another SecretKey"))
         .await;
@@ -59,9 +56,8 @@ async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged() 
     assert!(ended["verification"]["reason"].as_str().expect("why").contains("/pre_shared_key"), "{ended}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call() {
-    let harness = Harness::new(Store::postgres().await).await;
+async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call(api: ApiVersion) {
+    let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let (tunnel, patch, key) = (path("vpnx-branch01"), ranges(), [("idempotency-key", "one")]);
     let copies = (0..50).map(|number| {
@@ -90,9 +86,8 @@ async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call() {
     assert_eq!(harness.received("vpnx-branch01").len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_on_one_replica_tells_the_steps_of_another() {
-    let harness = Harness::new(Store::postgres().await).await;
+async fn a_stream_on_one_replica_tells_the_steps_of_another(api: ApiVersion) {
+    let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let operation = harness.patch("vpnx-branch01", &ranges()).await.json();
     let id = operation["id"].as_str().expect("an id");
@@ -263,3 +258,13 @@ async fn a_rate_that_the_cloud_refused_for_one_replica_is_slower_for_the_other()
         .find_map(|line| line.strip_prefix("tunnelgate_cloud_budget_calls_per_second{account=\"default\"} "));
     assert_eq!(rate, Some("4"), "half of {CALLS_A_SECOND}");
 }
+
+// The other tests are about the ledger, its clock and the call budget, which do not depend on the API.
+with_each_api!(
+    one_change_at_a_time_on_one_tunnel_across_replicas,
+    a_wait_on_one_replica_sees_what_another_finished,
+    what_one_replica_leaves_behind_another_finishes,
+    credentials_that_rotate_during_a_change_do_not_make_it_look_diverged,
+    fifty_copies_on_two_replicas_are_one_operation_and_one_call,
+    a_stream_on_one_replica_tells_the_steps_of_another,
+);
