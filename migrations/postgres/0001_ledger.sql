@@ -14,7 +14,7 @@ CREATE TABLE operations (
     changes            jsonb NOT NULL,
     before             jsonb,
     reason             text,
-    -- The operation whose change this one reverses.
+    -- The operation that this one rolls back.
     rollback_of        uuid,
     -- The key that the fingerprints in changes and before were made with.
     fingerprint_key_id text,

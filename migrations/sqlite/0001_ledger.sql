@@ -16,7 +16,7 @@ CREATE TABLE operations (
     changes            TEXT NOT NULL,
     before             TEXT,
     reason             TEXT,
-    -- The operation whose change this one reverses.
+    -- The operation that this one rolls back.
     rollback_of        TEXT,
     -- The key that the fingerprints in changes and before were made with.
     fingerprint_key_id TEXT,

@@ -149,7 +149,7 @@ pub struct NewEvent {
     pub outcome: Option<Outcome>,
     /// The caller's reason for the change.
     pub reason: Option<String>,
-    /// The operation whose change the event's operation reverses.
+    /// The operation that the event's operation rolls back.
     pub rollback_of: Option<OperationId>,
     pub upstream: Option<Upstream>,
 }

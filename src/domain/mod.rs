@@ -26,7 +26,7 @@ mod overlay;
 pub mod patch;
 pub mod policy;
 pub mod principal;
-pub mod reversal;
+pub mod rollback;
 pub mod secret;
 pub mod stored;
 pub mod text;

@@ -147,7 +147,7 @@ pub struct Operation {
     pub fingerprint_key_id: Option<String>,
     /// The caller's reason.
     pub reason: Option<String>,
-    /// The operation whose change this one reverses.
+    /// The operation that this one rolls back.
     pub rollback_of: Option<OperationId>,
     /// Who requested it.
     pub requested_by: Actor,

@@ -11,7 +11,7 @@ use super::request::{Modified, Modify, ModifyError};
 
 impl Service {
     /// The request as a later one under the same key is compared with it: equal requests ask for the same changes of the
-    /// same tunnel under the same `If-Match` and for the same reason, and reverse the same operation, if any.
+    /// same tunnel under the same `If-Match` and for the same reason, and roll back the same operation, if any.
     pub(super) fn idempotency(&self, request: &Modify, changes: &Changes) -> Option<Idempotency> {
         let key = request.idempotency_key.clone()?;
         let path = &request.path;

@@ -21,7 +21,7 @@ mod read_back;
 mod refusal_counts;
 mod refusals;
 mod request;
-mod reversal;
+mod rollback;
 mod served;
 mod settle;
 mod task_times;

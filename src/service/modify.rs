@@ -38,7 +38,7 @@ struct Opened {
 }
 
 impl Service {
-    /// Carries out a patch, or the patch that reverses an operation, up to the cloud's answer.
+    /// Carries out a patch, or the patch that rolls an operation back, up to the cloud's answer.
     ///
     /// # Errors
     /// Where no operation came of it.

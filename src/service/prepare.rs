@@ -66,7 +66,8 @@ impl Service {
     /// The change that a patch makes to a tunnel as it is. `changes` are those of the patch.
     ///
     /// # Errors
-    /// If the tunnel is not in the state that `If-Match` names, no longer has what a reversed operation left, or the patch does not fit the tunnel.
+    /// If the tunnel is not in the state that `If-Match` names, no longer has what the operation to roll back left, or
+    /// the patch does not fit the tunnel.
     pub(super) fn change_of(
         &self,
         request: &Modify,

@@ -31,15 +31,15 @@ pub struct Modify {
     pub if_match: Option<Precondition>,
     /// Why, or a ticket.
     pub reason: Option<String>,
-    /// The operation that the patch reverses.
+    /// The operation that the patch rolls back.
     pub rollback: Option<Rollback>,
 }
 
-/// The operation that a request reverses.
+/// The operation that a request rolls back.
 #[derive(Debug, Clone)]
 pub struct Rollback {
     pub of: Operation,
-    /// Reverse it even if the tunnel no longer has what the operation left.
+    /// Roll it back even if the tunnel no longer has what the operation left.
     pub is_forced: bool,
 }
 

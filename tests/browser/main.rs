@@ -13,5 +13,5 @@ mod driver;
 mod following;
 mod limit;
 mod relay;
+mod rollback;
 mod swagger_ui;
-mod way_back;

@@ -88,7 +88,7 @@ async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answer
         consumer.ended(id).await;
     }
     for id in &ids {
-        through_the_way_back(consumer, id, key, answers).await;
+        through_rollbacks(consumer, id, key, answers).await;
     }
     for at in [
         "/operations?limit=200",
@@ -108,7 +108,7 @@ async fn through_everything(consumer: &Consumer, key: &str, answers: &mut Answer
 }
 
 /// Rolls an operation back, and its rollback, which takes the key back to the canary.
-async fn through_the_way_back(consumer: &Consumer, id: &str, key: &str, answers: &mut Answers) {
+async fn through_rollbacks(consumer: &Consumer, id: &str, key: &str, answers: &mut Answers) {
     let route = format!("/operations/{id}/rollback");
     let headers = [("content-type", "application/json")];
     let bodies = [

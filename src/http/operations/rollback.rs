@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 
 use crate::domain::operation::{Operation, OperationId};
 use crate::domain::principal::VpcScope;
-use crate::domain::reversal;
+use crate::domain::rollback;
 use crate::domain::secret::PreSharedKey;
 use crate::service::modify::{Modify, ModifyError, Rollback};
 
@@ -37,11 +37,11 @@ pub async fn rollback(
         call.require_read(&of.tunnel)?;
     }
     let document = body::optional(&call.request, &mut payload).await?;
-    let key = reversal::key(&document);
+    let key = rollback::key(&document);
     body::wipe(document);
     let key = key.map_err(|faults| Problem::of(ProblemType::InvalidPatch).with_errors(faults))?;
     let cloud = call.state.service.cloud_of(&of.tunnel.vpc_id).map_err(ModifyError::from)?;
-    let mut patch = reversal::patch(&of, cloud.requirements().api)
+    let mut patch = rollback::patch(&of, cloud.requirements().api)
         .map_err(|reasons| ModifyError::NotReversible { of: of.id, reasons })?;
     // A dry run neither shows nor checks the key, so that it can come before the caller looks the key up.
     let any_key =

@@ -1,8 +1,8 @@
-//! `/operations` and `/operations/{id}`.
+//! `/operations` and the paths below.
 
-mod api_3;
 mod list;
-mod no_way_back;
 pub mod rollback;
+mod rollback_api_3;
+mod rollback_refused;
 mod stream;
 mod waiting;

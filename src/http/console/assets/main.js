@@ -6,6 +6,7 @@ import { chain } from "./chain.js";
 import { h, put } from "./dom.js";
 import { operation } from "./operation.js";
 import { operations } from "./operations.js";
+import { forget } from "./rollback.js";
 
 const main = document.getElementById("main");
 const sections = document.getElementById("sections");
@@ -86,6 +87,7 @@ async function enter(secret) {
 /** Asks for the token; `reason` explains why the page asks again. */
 function askForToken(reason) {
   api.signOut();
+  forget();
   sections.hidden = signOut.hidden = true;
   const view = fresh("Sign in");
   const said = h("div", { role: "alert" }, reason && h("p", { class: "notice warn" }, reason));

@@ -1,5 +1,5 @@
-// The way back: a button on an operation that has ended, and a dialog that shows what a rollback would do, asks, and sends
-// it. Everything else in the console only reads.
+// Rolling an operation back: a button on an operation that has ended, and a dialog that shows what a rollback would do,
+// asks, and sends it. Everything else in the console only reads.
 
 import { post } from "./api.js";
 import { failure, h, put } from "./dom.js";
@@ -187,14 +187,22 @@ class Dialog {
   }
 }
 
-/** Offers the way back of an operation that has ended, if there is one and the token may go it. The dry run tells both. */
+/** The VPCs that the token may not change, as far as they are known. */
+const readOnly = new Set();
+
+/** Forgets what an earlier token may not do. */
+export function forget() { readOnly.clear(); }
+
+/** Shows the button if the operation can be rolled back and the token may do it. A dry run tells both. */
 export async function offer(place, operation, signal) {
-  if (!MAY_HAVE_CHANGED.includes(operation.status) || operation.before === null) return;
+  const vpc = operation.tunnel.vpc_id;
+  if (!MAY_HAVE_CHANGED.includes(operation.status) || operation.before === null || readOnly.has(vpc)) return;
   let wantsReason = false;
   try {
     await post(`operations/${encodeURIComponent(operation.id)}/rollback`, { dry_run: true }, { signal });
   } catch (error) {
-    if (signal.aborted || error.status === 401 || error.status === 403 || error.status === 404) return;
+    if (!signal.aborted && error.status === 403) readOnly.add(vpc);
+    if (signal.aborted || [401, 403, 404].includes(error.status)) return;
     if (error.code === "not_reversible") {
       put(place, h("details", { class: "panel" }, h("summary", {}, "This change can't be rolled back"), reasons(error.faults)));
       return;

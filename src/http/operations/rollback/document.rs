@@ -54,7 +54,7 @@ problems!(RollbackProblems: CALLER, InvalidJson, IncompleteBody, InvalidQuery, I
     ))]
 pub fn rollback_operation() {}
 
-/// The schema of the body, as JSON Schema; it is parsed by `domain::reversal`.
+/// The schema of the body, as JSON Schema; it is parsed by `domain::rollback`.
 pub fn rollback() -> serde_json::Value {
     json!({
         "type": "object",

@@ -1,5 +1,5 @@
-//! The way back: from an operation to the patch that reverses it. Its values are what the tunnel had, so they need not keep
-//! to the limits of a request.
+//! Builds the patch that rolls an operation back. Its values are what the tunnel had, so they need not keep to the limits of
+//! a request.
 
 use std::collections::BTreeMap;
 

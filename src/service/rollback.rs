@@ -4,7 +4,7 @@ use crate::domain::changes::Changes;
 use crate::domain::fault::Fault;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::operation::{Operation, State};
-use crate::domain::reversal::KEY_POINTER;
+use crate::domain::rollback::KEY_POINTER;
 use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::{ChangedField, Difference, Verification};
 
@@ -47,7 +47,7 @@ impl Service {
         Err(ModifyError::NotReversible { of: of.id, reasons })
     }
 
-    /// Checks that the tunnel still has what the reversed operation left.
+    /// Checks that the tunnel still has what the operation left.
     pub(super) fn check_unchanged(&self, rollback: &Rollback, tunnel: &Tunnel) -> Result<(), ModifyError> {
         let Rollback { of, is_forced } = rollback;
         let differences = changed_since(of, tunnel, self.fingerprints_of(of));

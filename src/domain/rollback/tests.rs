@@ -40,7 +40,7 @@ fn operation(changes: &Value, before: &Value) -> Operation {
 }
 
 fn reasons(changes: &Value, before: &Value, api: Api) -> Vec<(String, &'static str)> {
-    let faults = patch(&operation(changes, before), api).expect_err("no way back");
+    let faults = patch(&operation(changes, before), api).expect_err("not reversible");
     faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
 }
 
@@ -66,7 +66,7 @@ fn every_field() -> Value {
 #[test]
 fn every_field_comes_back_with_the_value_that_it_had() {
     let before = every_field();
-    let patch = patch(&operation(&before, &before), Api::V3).expect("a way back");
+    let patch = patch(&operation(&before, &before), Api::V3).expect("a patch");
     assert_eq!(json!(Changes::of(&patch, &FingerprintKey::derive(b"test"))), before);
     assert!(patch.outside.is_empty(), "no limit applies");
 }
@@ -78,7 +78,7 @@ fn policies_come_back_where_peer_cidrs_say_too_little() {
     let changes = json!({"peer_cidrs": ["10.9.0.0/16"]});
     let before = json!({"peer_cidrs": ["172.16.0.0/16", "172.17.0.0/16"], "security_policies": policies});
     for api in [Api::V2, Api::V3] {
-        let patch = patch(&operation(&changes, &before), api).expect("a way back");
+        let patch = patch(&operation(&changes, &before), api).expect("a patch");
         let expected = json!({ "security_policies": policies });
         assert_eq!(json!(Changes::of(&patch, &FingerprintKey::derive(b"test"))), expected);
     }

@@ -75,7 +75,7 @@ async fn a_change_is_taken_back_after_a_look_at_what_that_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_back_needs_no_mouse_and_can_be_left() {
+async fn a_rollback_needs_no_mouse_and_can_be_cancelled() {
     let desk = Desk::new("100ms").await;
     let browser = &desk.browser;
     let id = ended(&desk, "vpnx-branch01", &ranges()).await;
