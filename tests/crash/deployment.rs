@@ -39,6 +39,9 @@ pub struct Deployment {
     secrets: Secrets,
 }
 
+/// The variable with which a gateway speaks API 3.0.
+pub const API_3: (&str, &str) = ("TUNNELGATE_UPSTREAM", "v3");
+
 impl Deployment {
     pub fn new(store: Store) -> Self {
         let ledger = store.url().to_owned();
@@ -97,7 +100,8 @@ impl Deployment {
 
     /// Starts a gateway with these variables besides the usual ones.
     pub fn start(&self, name: &str, more: &[(&str, &str)]) -> Process {
-        let upstream = format!("{}/v2/index.php", self.front.address);
+        let path = if more.contains(&API_3) { "/" } else { "/v2/index.php" };
+        let upstream = format!("{}{path}", self.front.address);
         Process::start(self.path(), name, &["serve"], &self.env(more, &upstream))
     }
 

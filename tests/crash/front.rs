@@ -114,17 +114,52 @@ async fn pass(shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpRe
     carried.await.unwrap_or_else(|_| broken())
 }
 
+/// A call in the form of either API.
+struct Call {
+    /// The parameters with the names of API 2.0; of API 3.0 those that the front needs.
+    params: BTreeMap<String, String>,
+    is_api_3: bool,
+}
+
+impl Call {
+    fn read(request: &HttpRequest, body: &Bytes) -> Self {
+        let header = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
+        let Some(action) = header("x-tc-action") else {
+            return Self { params: form_urlencoded::parse(body).into_owned().collect(), is_api_3: false };
+        };
+        let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |pointer: &str| json.pointer(pointer)?.as_str().map(str::to_owned);
+        let params = [
+            ("Action", Some(action)),
+            ("Timestamp", header("x-tc-timestamp")),
+            ("Token", header("x-tc-token")),
+            ("Authorization", header("authorization")),
+            ("vpnConnId", text("/VpnConnectionId")),
+            ("userGwCidrBlock.0", text("/SecurityPolicyDatabases/0/RemoteCidrBlock/0")),
+            ("preSharedKey", text("/PreShareKey")),
+        ];
+        let params = params.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Self { params: params.collect(), is_api_3: true }
+    }
+
+    /// The tunnel and the first range of a change.
+    fn change(&self) -> Option<(String, String)> {
+        let of = |name: &str| self.params.get(name).cloned().unwrap_or_default();
+        let is_change = ["ModifyVpnConnEx", "ModifyVpnConnectionAttribute"].contains(&of("Action").as_str());
+        is_change.then(|| (of("vpnConnId"), of("userGwCidrBlock.0")))
+    }
+}
+
 async fn carry(shared: &Shared, request: &HttpRequest, body: Bytes) -> HttpResponse {
-    let params: BTreeMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
-    let of = |name: &str| params.get(name).cloned().unwrap_or_default();
-    if of("Action") == "ModifyVpnConnEx" {
-        let (tunnel, range) = (of("vpnConnId"), of("userGwCidrBlock.0"));
+    let call = Call::read(request, &body);
+    let of = |name: &str| call.params.get(name).cloned().unwrap_or_default();
+    if let Some((tunnel, range)) = call.change() {
         let found = shared.view.rows(INTENT, &[&tunnel, &range]).await;
         let intent = found.into_iter().next().and_then(|row| row[0].clone());
         let witness = Witness { nonce: of("Nonce"), tunnel: tunnel.clone(), range, intent };
         shared.witnesses.lock().expect("no panic").push(witness);
         if let Some((_, echo)) = ECHOES.iter().find(|(id, _)| *id == tunnel) {
-            return echoed(*echo, &body, &params);
+            return echoed(*echo, &body, &call);
         }
         let signed_at: i64 = of("Timestamp").parse().unwrap_or_default();
         let age = SystemClock.now().as_micros() / 1_000_000 - signed_at;
@@ -132,15 +167,14 @@ async fn carry(shared: &Shared, request: &HttpRequest, body: Bytes) -> HttpRespo
             return broken();
         }
     }
-    let host = request.connection_info().host().to_owned();
-    let passed = shared
-        .client
-        .post(format!("{}{}", shared.cloud, request.path()))
-        .header("host", host)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(body)
-        .send()
-        .await;
+    let mut passed = shared.client.post(format!("{}{}", shared.cloud, request.path()));
+    for (name, value) in request.headers() {
+        let name = name.as_str();
+        if ["host", "content-type", "authorization"].contains(&name) || name.starts_with("x-tc-") {
+            passed = passed.header(name, value.as_bytes());
+        }
+    }
+    let passed = passed.body(body).send().await;
     let Ok(answer) = passed else { return broken() };
     let status = answer.status().as_u16();
     let Ok(bytes) = answer.bytes().await else { return broken() };
@@ -155,7 +189,16 @@ fn broken() -> HttpResponse {
     HttpResponse::Ok().streaming(failing)
 }
 
-fn echoed(echo: Echo, body: &Bytes, params: &BTreeMap<String, String>) -> HttpResponse {
+fn echoed(echo: Echo, body: &Bytes, call: &Call) -> HttpResponse {
+    let params = &call.params;
+    // The envelope of the API that was called.
+    let envelope = |code: &str, message: &str| {
+        if call.is_api_3 {
+            let error = serde_json::json!({"Code": code, "Message": message});
+            return serde_json::json!({"Response": {"Error": error, "RequestId": message}, "data": params});
+        }
+        serde_json::json!({"code": code, "codeDesc": message, "message": message, "data": params})
+    };
     let form = String::from_utf8_lossy(body).into_owned();
     let clear: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let words = format!("wrong: {} ({form})", clear.join(", "));
@@ -166,15 +209,15 @@ fn echoed(echo: Echo, body: &Bytes, params: &BTreeMap<String, String>) -> HttpRe
             let secret = |name: &str| params.get(name).cloned().unwrap_or_default();
             // First, because the gateway keeps only the beginning of a long text.
             let first = format!("{} {} {words}", secret("preSharedKey"), secret("Token"));
-            HttpResponse::Ok()
-                .json(serde_json::json!({"code": 4000, "codeDesc": first, "message": first, "data": params}))
+            let code = if call.is_api_3 { "InvalidParameterValue" } else { "4000" };
+            HttpResponse::Ok().json(envelope(code, &first))
         }
         Echo::Code => {
             let key = params.get("preSharedKey").cloned().unwrap_or_default();
-            HttpResponse::Ok().json(serde_json::json!({"code": key, "message": ""}))
+            HttpResponse::Ok().json(envelope(&key, ""))
         }
         Echo::Truncated => {
-            let text = serde_json::json!({"code": 0, "message": clear.join(" "), "data": params}).to_string();
+            let text = envelope("0", &clear.join(" ")).to_string();
             HttpResponse::Ok().body(text[..text.len() - 20].to_owned())
         }
     }
