@@ -156,11 +156,11 @@ pub struct ServeArgs {
     /// Spelling of nested parameters of API 2.0: indexed (IKESet.0.x) or plain (IKESet.x) [default: indexed]
     #[arg(long, env = "TUNNELGATE_PARAM_STYLE", value_parser = param_style, value_name = "STYLE")]
     pub param_style: Option<ParamStyle>,
-    /// How to send a patch that sets only some fields of ike or ipsec
+    /// How to send a patch that sets only some fields of a group such as ike or ipsec
     #[arg(long, env = "TUNNELGATE_PARTIAL_GROUPS", default_value = "merge")]
     pub partial_groups: PartialGroups,
     /// When to read the tunnel before a change: always, so that the audit log has the values before the change, or
-    /// when-needed (partial groups, If-Match, ids of the older form, API 3.0)
+    /// when-needed (partial groups, If-Match, ids of the older form, values beyond the documented ones, API 3.0)
     #[arg(long, env = "TUNNELGATE_READ_BEFORE", default_value = "always", value_parser = read_before,
           value_name = "WHEN")]
     pub read_before: ReadBefore,

@@ -53,7 +53,8 @@ words! {
     pub enum ReadBefore {
         /// Before every change, so that the audit log has what was there.
         Always = "always",
-        /// Only where the change depends on it: partial groups, `If-Match`, ids of the older form.
+        /// Only where the change depends on it: partial groups, `If-Match`, ids of the older form, values beyond the
+        /// documented ones, API 3.0.
         WhenNeeded = "when-needed",
     }
 }
@@ -61,7 +62,7 @@ words! {
 /// The operator's settings for the service.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// Read, merge and send a partial `ike` or `ipsec` group whole; false sends it as given.
+    /// Read, merge and send a partial group such as `ike` or `ipsec` whole; false sends it as given.
     pub merge_partial_groups: bool,
     /// When the tunnel is read before a change.
     pub read_before: ReadBefore,
