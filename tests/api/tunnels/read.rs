@@ -25,6 +25,7 @@ async fn a_tunnel_is_shown_in_the_words_of_the_patch(harness: Harness) {
         json!({
             "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-branch01",
             "name": "branch01", "status": "running", "connectivity": "connected",
+            "account": "default", "region": "ap-guangzhou", "api": harness.by_api("2.0", "3.0"),
             // API 3.0 shows no public addresses.
             "gateway_address": harness.by_api(Some("203.0.113.10"), None),
             "peer_address": harness.by_api(Some("203.0.113.20"), None),
