@@ -38,18 +38,19 @@ pub struct TunnelView {
     #[schema(example = "hq")]
     pub name: Option<String>,
     /// The state of the tunnel. The cloud's numbers (`vpcConnStatus`) are: 0 `creating`, 1 `creation_failed`,
-    /// 2 `modifying`, 3 `modification_failed`, 4 `deleting`, 5 `deletion_failed`, 6 `running`. An undocumented number
-    /// is shown unchanged, as text.
+    /// 2 `modifying`, 3 `modification_failed`, 4 `deleting`, 5 `deletion_failed`, 6 `running`. API 3.0 has three words
+    /// (`State`): `PENDING` is `creating`, `AVAILABLE` is `running`, `DELETING` is `deleting`; a tunnel that is being
+    /// changed has no word of its own. An undocumented value is shown unchanged, as text.
     #[schema(value_type = Option<String>, example = "running")]
     pub status: Option<String>,
     /// Whether the two ends are connected (`netStatus`): `connected` or `disconnected`. `null` if the cloud does not
     /// report the state; an undocumented word of the cloud is shown unchanged.
     #[schema(value_type = Option<String>, example = "connected")]
     pub connectivity: Option<String>,
-    /// Public IP of the gateway.
+    /// Public IP of the gateway. API 2.0 only.
     #[schema(example = "203.0.113.10")]
     pub gateway_address: Option<String>,
-    /// Public IP of the peer.
+    /// Public IP of the peer. API 2.0 only.
     #[schema(example = "203.0.113.20")]
     pub peer_address: Option<String>,
     /// The time of creation, in the cloud's own notation without a time zone.
