@@ -5,8 +5,9 @@ use tunnelgate::domain::principal::Scope;
 use crate::harness::{Harness, path, ranges};
 
 async fn both_forms_of_its_ids_mean_one_tunnel(harness: Harness) {
-    let older = "/vpcs/gz_vpc_8849/gateways/547/tunnels/399";
-    let first = harness.consumer.patch(&path("vpnx-ol6bcqp0"), &ranges(), &[]).await;
+    // A slow task: the operation must not end before the next requests.
+    let older = "/vpcs/gz_vpc_8849/gateways/547/tunnels/404";
+    let first = harness.consumer.patch(&path("vpnx-slow-task"), &ranges(), &[]).await;
     assert_eq!(first.status, 202, "{}", first.body);
     let second = harness.consumer.patch(older, &ranges(), &[]).await;
     assert_eq!(second.problem(), (409, "operation_in_progress".into()));
@@ -16,7 +17,7 @@ async fn both_forms_of_its_ids_mean_one_tunnel(harness: Harness) {
     harness.consumer.ended(first.json()["id"].as_str().expect("an id")).await;
     let third = harness.consumer.patch(older, &ranges(), &[("prefer", "wait=30")]).await;
     assert_eq!(third.json()["status"], "succeeded", "{}", third.body);
-    assert_eq!(third.json()["tunnel"]["tunnel_id"], "399", "the id of the request");
+    assert_eq!(third.json()["tunnel"]["tunnel_id"], "404", "the id of the request");
 }
 
 async fn a_busy_tunnel_of_another_vpc_looks_as_if_it_were_not_there(harness: Harness) {
