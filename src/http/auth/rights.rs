@@ -56,19 +56,25 @@ impl Call {
     /// # Errors
     /// 403 if not.
     pub async fn require_change(&self, path: &TunnelPath) -> Result<(), Problem> {
-        if self.may_change(path.vpc_id.as_str()) {
-            return Ok(());
-        }
+        let Err(forbidden) = self.require_trial(path) else { return Ok(()) };
         let (principal, tunnel, origin) = (self.principal.clone(), path.clone(), self.origin.clone());
         self.state
             .ask(|service| async move { service.record_denied(&principal, &tunnel, origin).await })
             .await?;
-        Err(self.may_not_change(path))
+        Err(forbidden)
     }
 
-    /// The refusal of a change, without an event.
-    pub fn may_not_change(&self, path: &TunnelPath) -> Problem {
-        self.forbidden(Scope::TunnelsWrite, &format!("for VPC {}", path.vpc_id))
+    /// Checks that the caller may change this tunnel. A refusal is no event of the audit log.
+    ///
+    /// # Errors
+    /// 403 if not.
+    pub fn require_trial(&self, path: &TunnelPath) -> Result<(), Problem> {
+        let vpc = path.vpc_id.as_str();
+        if self.may_change(vpc) {
+            Ok(())
+        } else {
+            Err(self.forbidden(Scope::TunnelsWrite, &format!("for VPC {vpc}")))
+        }
     }
 
     /// `for_what` ends the sentence: "the scope … is missing".

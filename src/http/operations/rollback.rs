@@ -13,7 +13,7 @@ use crate::service::modify::{Modify, ModifyError, Rollback};
 use crate::http::call::Call;
 use crate::http::input::body;
 use crate::http::problem::{Problem, ProblemType};
-use crate::http::tunnels::change::{Options, respond};
+use crate::http::tunnels::change::{Options, require_change, respond};
 use crate::http::tunnels::dry_run;
 
 pub async fn rollback(
@@ -25,13 +25,7 @@ pub async fn rollback(
     let mut query = call.query();
     let is_forced = query.flag("force");
     let options = Options::of(&call, query);
-    if !call.may_change(of.tunnel.vpc_id.as_str()) {
-        // A dry run leaves no event.
-        return match options {
-            Ok(Options { is_dry_run: true, .. }) => Err(call.may_not_change(&of.tunnel)),
-            _ => Err(call.require_change(&of.tunnel).await.err().unwrap_or_else(Problem::internal)),
-        };
-    }
+    require_change(&call, &of.tunnel, &options).await?;
     let Options { is_dry_run, if_match, idempotency_key, reason } = options?;
     if is_dry_run {
         call.require_read(&of.tunnel)?;

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 
 use crate::domain::api::Api;
 use crate::domain::etag::Precondition;
-use crate::domain::ids::VpcId;
+use crate::domain::ids::{TunnelPath, VpcId};
 use crate::domain::operation::{Operation, State};
 use crate::domain::patch::{Patch, Requirements};
 use crate::domain::principal::VpcScope;
@@ -36,15 +36,16 @@ pub async fn patch(
 ) -> Result<HttpResponse, Problem> {
     let mut faults = Vec::new();
     let tunnel = path.parse(&mut faults);
+    let options = Options::of(&call, call.query());
     match &tunnel {
-        Some(tunnel) => call.require_change(tunnel).await?,
+        Some(tunnel) => require_change(&call, tunnel, &options).await?,
         // A 403 writes an event, which needs a valid path; an invalid path is a 422 instead.
         None if !call.may_change(&path.vpc_id) => {
             return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
         }
         None => {}
     }
-    let Options { is_dry_run, if_match, idempotency_key, reason } = Options::of(&call, call.query())?;
+    let Options { is_dry_run, if_match, idempotency_key, reason } = options?;
     let document = body::patch(&call.request, &mut payload).await?;
     // In an invalid path the VPC's id may be valid all the same.
     let vpc = path.vpc_id.parse::<VpcId>().ok();
@@ -142,6 +143,21 @@ pub(in crate::http) struct Options {
     pub(in crate::http) if_match: Option<Precondition>,
     pub(in crate::http) idempotency_key: Option<String>,
     pub(in crate::http) reason: Option<String>,
+}
+
+/// Checks that the caller may change this tunnel. A refusal is an event of the audit log, unless the call is a dry run.
+///
+/// # Errors
+/// 403 if not; 503 if the event can't be written.
+pub(in crate::http) async fn require_change(
+    call: &Call,
+    tunnel: &TunnelPath,
+    options: &Result<Options, Problem>,
+) -> Result<(), Problem> {
+    match options {
+        Ok(Options { is_dry_run: true, .. }) => call.require_trial(tunnel),
+        _ => call.require_change(tunnel).await,
+    }
 }
 
 /// The longest `reason`, in characters.
