@@ -1,6 +1,7 @@
 //! The gateway in one process with a simulated cloud on a loopback port, a SQLite ledger and one API key, for a first
 //! try and for tests.
 
+use crate::domain::api::Api;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::app::{App, StartError, World};
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
-use crate::cloud::{self, ApiVersion, Credentials, Endpoints};
+use crate::cloud::{self, Credentials, Endpoints};
 use crate::config::{Database, Settings};
 use crate::domain::event::EventKind;
 use crate::domain::fingerprint::{FingerprintKey, hex};
@@ -140,7 +141,7 @@ fn accounts(simulated: SocketAddr, secret_key: SecretString) -> Vec<cloud::Setti
     let api_2 = cloud::Settings {
         account: "api-2".into(),
         vpcs: VpcScope::All,
-        api: ApiVersion::V2,
+        api: Api::V2,
         endpoints: Endpoints::simulated(simulated),
         credentials: Credentials { secret_id: SECRET_ID.into(), secret_key, token: None },
         region: "ap-guangzhou".into(),
@@ -152,7 +153,7 @@ fn accounts(simulated: SocketAddr, secret_key: SecretString) -> Vec<cloud::Setti
     let api_3 = cloud::Settings {
         account: "api-3".into(),
         vpcs: VpcScope::Matching(API_3_VPCS.parse().into_iter().collect()),
-        api: ApiVersion::V3,
+        api: Api::V3,
         region: "ap-shanghai".into(),
         ..api_2.clone()
     };

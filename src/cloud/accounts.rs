@@ -1,6 +1,7 @@
 //! The accounts with their clients. They can be replaced while the service runs: calls in flight end on the clients that
 //! they began with, and an account whose settings stay the same keeps its clients.
 
+use crate::domain::api::Api;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::connect::connect;
 use super::exchange::NoClient;
 use super::line::Line;
 use super::metrics::CloudMetrics;
-use super::settings::{ApiVersion, Settings};
+use super::settings::Settings;
 
 /// The accounts, in the order of the settings.
 pub struct Accounts {
@@ -41,8 +42,8 @@ impl Account {
     fn connect(settings: Settings, line: Line) -> Result<Self, NoClient> {
         let cloud = connect(settings.clone(), &line)?;
         let api = match settings.api {
-            ApiVersion::V2 => ApiVersion::V3,
-            ApiVersion::V3 => ApiVersion::V2,
+            Api::V2 => Api::V3,
+            Api::V3 => Api::V2,
         };
         let other = connect(Settings { api, ..settings.clone() }, &line)?;
         Ok(Self { settings, line, cloud, other })

@@ -1,12 +1,13 @@
 //! The client of an account, by the version of the API.
 
+use crate::domain::api::Api;
 use std::sync::Arc;
 
 use crate::service::cloud::Cloud;
 
 use super::exchange::NoClient;
 use super::line::Line;
-use super::settings::{ApiVersion, Settings};
+use super::settings::Settings;
 use super::{v2, v3};
 
 /// Sets a client up for the account's version of the API; nothing is sent yet.
@@ -15,7 +16,7 @@ use super::{v2, v3};
 /// If the machine's TLS set-up is unusable.
 pub fn connect(settings: Settings, line: &Line) -> Result<Arc<dyn Cloud>, NoClient> {
     match settings.api {
-        ApiVersion::V2 => v2::connect(settings, line),
-        ApiVersion::V3 => v3::connect(settings, line),
+        Api::V2 => v2::connect(settings, line),
+        Api::V3 => v3::connect(settings, line),
     }
 }

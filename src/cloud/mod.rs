@@ -33,4 +33,4 @@ pub use exchange::NoClient;
 pub use hidden::Hidden;
 pub use line::Line;
 pub use metrics::CloudMetrics;
-pub use settings::{ApiVersion, Endpoints, Settings};
+pub use settings::{Endpoints, Settings};

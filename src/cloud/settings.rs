@@ -3,21 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::domain::api::Api;
 use crate::domain::principal::VpcScope;
-use crate::domain::words::words;
 
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
 use super::v2::sign::SignatureMethod;
 use super::v2::wire::ParamStyle;
-
-words! {
-    /// A version of the cloud's API, by the name that operations and events have for it.
-    pub enum ApiVersion {
-        V2 = "2.0",
-        V3 = "3.0",
-    }
-}
 
 /// Where each version of the API is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,10 +33,10 @@ impl Default for Endpoints {
 
 impl Endpoints {
     /// That of one version.
-    pub fn of_mut(&mut self, api: ApiVersion) -> &mut Endpoint {
+    pub fn of_mut(&mut self, api: Api) -> &mut Endpoint {
         match api {
-            ApiVersion::V2 => &mut self.v2,
-            ApiVersion::V3 => &mut self.v3,
+            Api::V2 => &mut self.v2,
+            Api::V3 => &mut self.v3,
         }
     }
 
@@ -69,7 +61,7 @@ pub struct Settings {
     /// The VPCs that the account answers for.
     pub vpcs: VpcScope,
     /// The API of new operations. An operation ends on the API that it began on.
-    pub api: ApiVersion,
+    pub api: Api,
     pub endpoints: Endpoints,
     pub credentials: Credentials,
     pub region: String,

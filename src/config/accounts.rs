@@ -1,5 +1,6 @@
 //! The accounts of the cloud: from the configuration file, or one account from flags and variables.
 
+use crate::domain::api::Api;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -7,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
-use crate::cloud::{self, ApiVersion, Credentials, Endpoints};
+use crate::cloud::{self, Credentials, Endpoints};
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::principal::VpcScope;
 
@@ -121,8 +122,8 @@ impl Source {
         let (args, secrets) = (&self.args, &self.secrets);
         let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let invalid = |name: &str, problem: String| InvalidSetting::new(name, problem);
-        let api = args.upstream.map_or(ApiVersion::V2, Upstream::api);
-        if api == ApiVersion::V3 {
+        let api = args.upstream.map_or(Api::V2, Upstream::api);
+        if api == Api::V3 {
             let of_v2 = [
                 ("TUNNELGATE_SIGNATURE_METHOD (--signature-method)", args.signature_method.is_some()),
                 ("TUNNELGATE_PARAM_STYLE (--param-style)", args.param_style.is_some()),

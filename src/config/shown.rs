@@ -1,8 +1,9 @@
 //! Settings as text, with secrets masked.
 
+use crate::domain::api::Api;
 use std::fmt::Write;
 
-use crate::cloud::{self, ApiVersion};
+use crate::cloud;
 use crate::domain::principal::VpcScope;
 
 const MASKED: &str = "***";
@@ -15,8 +16,8 @@ pub fn section(account: &cloud::Settings) -> String {
         VpcScope::Matching(patterns) => patterns.iter().map(ToString::to_string).collect(),
     };
     let (api, endpoint) = match account.api {
-        ApiVersion::V2 => ("v2", &account.endpoints.v2),
-        ApiVersion::V3 => ("v3", &account.endpoints.v3),
+        Api::V2 => ("v2", &account.endpoints.v2),
+        Api::V3 => ("v3", &account.endpoints.v3),
     };
     let mut text = format!(
         "[[accounts]]\nname = {:?}\nvpcs = {patterns:?}\napi = {api:?}\nregion = {:?}\nurl = {:?}\nsigned_host = {:?}\n\
@@ -26,7 +27,7 @@ pub fn section(account: &cloud::Settings) -> String {
     if account.credentials.token.is_some() {
         let _ = writeln!(text, "token = {MASKED:?}");
     }
-    if account.api == ApiVersion::V2 {
+    if account.api == Api::V2 {
         let (method, style) = (account.signature_method, account.param_style);
         let _ = writeln!(text, "signature_method = \"{method}\"\nparam_style = \"{style}\"");
     }

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cloud::ApiVersion;
+use crate::domain::api::Api;
 
 /// The version of the cloud's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,10 +16,10 @@ pub enum Upstream {
 impl Upstream {
     /// The version.
     #[must_use]
-    pub const fn api(self) -> ApiVersion {
+    pub const fn api(self) -> Api {
         match self {
-            Self::V2 => ApiVersion::V2,
-            Self::V3 => ApiVersion::V3,
+            Self::V2 => Api::V2,
+            Self::V3 => Api::V3,
         }
     }
 }
@@ -28,7 +28,7 @@ impl Upstream {
 ///
 /// # Errors
 /// If the text names no version.
-pub fn parse(text: &str) -> Result<ApiVersion, String> {
+pub fn parse(text: &str) -> Result<Api, String> {
     let version = Upstream::from_str(text, false).map_err(|_| "must be one of v2, v3".to_owned())?;
     Ok(version.api())
 }
@@ -37,11 +37,11 @@ pub fn parse(text: &str) -> Result<ApiVersion, String> {
 ///
 /// # Errors
 /// If the API does not have regions of this form.
-pub fn region(api: ApiVersion, text: &str) -> Result<String, String> {
+pub fn region(api: Api, text: &str) -> Result<String, String> {
     let is_part =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let is_long = text.contains('-') && text.split('-').all(is_part);
-    if api == ApiVersion::V2 || is_long {
+    if api == Api::V2 || is_long {
         return Ok(text.to_owned());
     }
     Err("must be the long name of a region with API 3.0, for example ap-guangzhou".to_owned())

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+use tunnelgate::domain::api::Api;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use tunnelgate::app::{App, World};
 use tunnelgate::clock::Clock;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::{self, ApiVersion, Credentials, Endpoints};
+use tunnelgate::cloud::{self, Credentials, Endpoints};
 use tunnelgate::config::{Database, Settings};
 use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::fingerprint::FingerprintKey;
@@ -32,7 +33,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 pub struct Harness {
     pub store: Store,
     /// The version of the cloud's API that the account speaks.
-    pub api: ApiVersion,
+    pub api: Api,
     pub simulator: Simulator,
     /// A consumer with every scope.
     pub consumer: Consumer,
@@ -97,10 +98,10 @@ impl Harness {
 
     /// With an account of API 2.0.
     pub async fn with(store: Store, change: impl FnOnce(&mut Settings)) -> Self {
-        Self::on_api(store, ApiVersion::V2, change).await
+        Self::on_api(store, Api::V2, change).await
     }
 
-    pub async fn on_api(store: Store, api: ApiVersion, change: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn on_api(store: Store, api: Api, change: impl FnOnce(&mut Settings)) -> Self {
         let world = World::default();
         let options = simulator::Options {
             listen: ANY_PORT,
@@ -201,8 +202,8 @@ impl Harness {
     /// What is expected with API 2.0, or with API 3.0.
     pub fn by_api<T>(&self, v2: T, v3: T) -> T {
         match self.api {
-            ApiVersion::V2 => v2,
-            ApiVersion::V3 => v3,
+            Api::V2 => v2,
+            Api::V3 => v3,
         }
     }
 
@@ -280,7 +281,7 @@ async fn start(settings: Settings, world: &World) -> Gateway {
     Gateway { base, ledger, shutdown }
 }
 
-fn settings(store: &Store, api: ApiVersion, simulated: SocketAddr) -> Settings {
+fn settings(store: &Store, api: Api, simulated: SocketAddr) -> Settings {
     Settings {
         listen: ANY_PORT,
         tls: None,

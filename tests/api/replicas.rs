@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::service::ReadBefore;
 
@@ -12,7 +12,7 @@ use crate::harness::{self, Harness, path, ranges};
 use crate::support::Store;
 use crate::support::consumer::{Consumer, PATIENCE};
 
-async fn one_change_at_a_time_on_one_tunnel_across_replicas(api: ApiVersion) {
+async fn one_change_at_a_time_on_one_tunnel_across_replicas(api: Api) {
     let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let first = harness.patch("vpnx-slow-task", &ranges()).await;
@@ -22,7 +22,7 @@ async fn one_change_at_a_time_on_one_tunnel_across_replicas(api: ApiVersion) {
     assert_eq!(second.json()["operation_id"], first.json()["id"]);
 }
 
-async fn a_wait_on_one_replica_sees_what_another_finished(api: ApiVersion) {
+async fn a_wait_on_one_replica_sees_what_another_finished(api: Api) {
     let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let operation = harness.patch("vpnx-branch01", &ranges()).await.json();
@@ -31,7 +31,7 @@ async fn a_wait_on_one_replica_sees_what_another_finished(api: ApiVersion) {
     assert_eq!(seen["status"], "succeeded");
 }
 
-async fn what_one_replica_leaves_behind_another_finishes(api: ApiVersion) {
+async fn what_one_replica_leaves_behind_another_finishes(api: Api) {
     let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let operation = harness.patch("vpnx-slow-task", &ranges()).await.json();
@@ -42,7 +42,7 @@ async fn what_one_replica_leaves_behind_another_finishes(api: ApiVersion) {
 }
 
 /// By default the key of the fingerprints is derived from the cloud's credentials.
-async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged(api: ApiVersion) {
+async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged(api: Api) {
     let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness
         .replica_with(|settings| settings.fingerprint_key = FingerprintKey::derive(b"another SecretKey"))
@@ -56,7 +56,7 @@ async fn credentials_that_rotate_during_a_change_do_not_make_it_look_diverged(ap
     assert!(ended["verification"]["reason"].as_str().expect("why").contains("/pre_shared_key"), "{ended}");
 }
 
-async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call(api: ApiVersion) {
+async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call(api: Api) {
     let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let (tunnel, patch, key) = (path("vpnx-branch01"), ranges(), [("idempotency-key", "one")]);
@@ -86,7 +86,7 @@ async fn fifty_copies_on_two_replicas_are_one_operation_and_one_call(api: ApiVer
     assert_eq!(harness.received("vpnx-branch01").len(), 1);
 }
 
-async fn a_stream_on_one_replica_tells_the_steps_of_another(api: ApiVersion) {
+async fn a_stream_on_one_replica_tells_the_steps_of_another(api: Api) {
     let harness = Harness::on_api(Store::postgres().await, api, |_| {}).await;
     let (_other, there) = harness.replica().await;
     let operation = harness.patch("vpnx-branch01", &ranges()).await.json();

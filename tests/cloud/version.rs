@@ -1,7 +1,6 @@
 //! The two versions of the API: the same questions and answers in the form of each.
 
 use serde_json::{Value, json};
-use tunnelgate::cloud::ApiVersion;
 use tunnelgate::domain::api::Api;
 use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::patch::{Patch, Requirements};
@@ -51,10 +50,10 @@ pub fn error(code: &str, message: &str) -> Value {
 }
 
 impl Version {
-    pub fn api(self) -> ApiVersion {
+    pub fn api(self) -> Api {
         match self {
-            V2 => ApiVersion::V2,
-            V3 => ApiVersion::V3,
+            V2 => Api::V2,
+            V3 => Api::V3,
         }
     }
 

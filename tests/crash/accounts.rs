@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tunnelgate::domain::api::Api;
 
 use serde_json::Value;
 use tunnelgate::chance::SystemChance;
 use tunnelgate::clock::SystemClock;
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::{ApiVersion, CloudMetrics, Credentials, Endpoints, Line, Settings, connect};
+use tunnelgate::cloud::{CloudMetrics, Credentials, Endpoints, Line, Settings, connect};
 use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::domain::timestamp::Timestamp;
@@ -275,7 +276,7 @@ fn client(deployment: &Deployment) -> Arc<dyn Cloud> {
     let settings = Settings {
         account: "default".into(),
         vpcs: VpcScope::All,
-        api: ApiVersion::V2,
+        api: Api::V2,
         endpoints: Endpoints::simulated(address),
         credentials: Credentials {
             secret_id: SECRET_ID.into(),

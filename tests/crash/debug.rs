@@ -3,13 +3,14 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
+use tunnelgate::domain::api::Api;
 
 use serde_json::json;
 use tunnelgate::chance::SystemChance;
 use tunnelgate::clock::SystemClock;
 use tunnelgate::cloud::v2::sign::{self, SignatureMethod};
 use tunnelgate::cloud::v2::wire::ParamStyle;
-use tunnelgate::cloud::{self, ApiVersion, CloudMetrics, Credentials, Endpoints, Line, Settings};
+use tunnelgate::cloud::{self, CloudMetrics, Credentials, Endpoints, Line, Settings};
 use tunnelgate::config::args::DatabaseArgs;
 use tunnelgate::config::secrets::Secrets;
 use tunnelgate::domain::event::{Actor, ActorKind, Origin};
@@ -60,7 +61,7 @@ fn nothing_that_carries_a_secret_shows_it() {
     let settings = Settings {
         account: "default".into(),
         vpcs: VpcScope::All,
-        api: ApiVersion::V2,
+        api: Api::V2,
         endpoints: Endpoints::default(),
         credentials: Credentials {
             secret_id: CANARY.into(),

@@ -1,5 +1,6 @@
 //! One `[[accounts]]` of the configuration file.
 
+use crate::domain::api::Api;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
-use crate::cloud::{ApiVersion, Credentials, Endpoints, Settings};
+use crate::cloud::{Credentials, Endpoints, Settings};
 use crate::config::duration;
 use crate::config::limits::upstream_timeout;
 use crate::config::secrets::secret_of;
@@ -49,7 +50,7 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path, defaults: Defaults) 
     let vpcs = table.list("vpcs", str::parse::<VpcPattern>);
     let api = table.parsed("api", upstream::parse);
     // Checked also where the API is wrong, so that every fault is reported.
-    let region = table.parsed("region", |text| upstream::region(api.unwrap_or(ApiVersion::V2), text));
+    let region = table.parsed("region", |text| upstream::region(api.unwrap_or(Api::V2), text));
     let secret_id = secret_id(&mut table, folder);
     let secret_key = secret(&mut table, "secret_key_file", folder);
     let token = secret(&mut table, "token_file", folder);
@@ -112,11 +113,7 @@ fn secret_id(table: &mut Table<'_, '_>, folder: &Path) -> Option<String> {
 }
 
 /// Where the account's API is. A URL or host as a text belongs to the account's API; a table has one for each version.
-fn endpoints(
-    table: &mut Table<'_, '_>,
-    api: Option<ApiVersion>,
-    allow_plain_http: bool,
-) -> Option<Endpoints> {
+fn endpoints(table: &mut Table<'_, '_>, api: Option<Api>, allow_plain_http: bool) -> Option<Endpoints> {
     let urls = by_version(table, "url", api, |text| {
         Endpoint::parse(text, allow_plain_http)
             .map_err(|problem| problem.to_string().replace("--allow-plain-http", "allow_plain_http = true"))
@@ -136,9 +133,9 @@ fn endpoints(
 fn by_version<T>(
     table: &mut Table<'_, '_>,
     key: &'static str,
-    api: Option<ApiVersion>,
+    api: Option<Api>,
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Option<Vec<(ApiVersion, T)>> {
+) -> Option<Vec<(Api, T)>> {
     if table.value(key).is_none() {
         return Some(Vec::new());
     }
@@ -149,7 +146,7 @@ fn by_version<T>(
     };
     let mut found = Vec::new();
     let mut is_valid = true;
-    for (key, version) in [("v2", ApiVersion::V2), ("v3", ApiVersion::V3)] {
+    for (key, version) in [("v2", Api::V2), ("v3", Api::V3)] {
         let parsed = versions.parsed(key, &parse);
         is_valid &= parsed.is_some() || !versions.has(key);
         found.extend(parsed.map(|parsed| (version, parsed)));

@@ -1,7 +1,7 @@
 //! Rollbacks with an account of API 3.0: the fields that only it has, and policies with their pairs.
 
 use serde_json::{Value, json};
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 
 use super::rollback::{changed, log_is_whole, roll_back, shown};
 use crate::harness::Harness;
@@ -10,7 +10,7 @@ use crate::support::Store;
 const WAIT: (&str, &str) = ("prefer", "wait=30");
 
 async fn on_api_3() -> Harness {
-    Harness::on_api(Store::sqlite(), ApiVersion::V3, |_| {}).await
+    Harness::on_api(Store::sqlite(), Api::V3, |_| {}).await
 }
 
 /// Rolls an operation back and asserts that the tunnel is as it was.
@@ -140,8 +140,7 @@ async fn an_account_may_have_moved_between_the_apis() {
     let name = changed(&harness, "vpnx-branch02", &fields[1]).await;
     let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "name": "hq", "ike": {"dh_group": "group5"}});
     let both = changed(&harness, "vpnx-branch01", &patch).await;
-    let (_replica, on_api_2) =
-        harness.replica_with(|settings| settings.accounts[0].api = ApiVersion::V2).await;
+    let (_replica, on_api_2) = harness.replica_with(|settings| settings.accounts[0].api = Api::V2).await;
     for (operation, code) in [(&dpd, "needs_api_3"), (&name, "missing_ranges")] {
         let answer = roll_back(&on_api_2, operation, "", &json!({}), &[]).await;
         assert_eq!(answer.problem(), (409, "not_reversible".into()));

@@ -1,7 +1,7 @@
 //! Rollbacks that are refused, and dry runs of rollbacks: nothing is sent, nothing is written.
 
 use serde_json::{Value, json};
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::domain::principal::Scope;
 use tunnelgate::service::ReadBefore;
@@ -56,10 +56,10 @@ async fn what_the_cloud_does_not_show_is_not_put_back(harness: Harness) {
     let patch = json!({"name": "hq", "security_policies": [{"local_cidr": "10.0.0.0/24", "peer_cidrs": ["172.16.0.0/16"]}]});
     let operation = changed(&harness, "vpnx-branch02", &patch).await;
     match harness.api {
-        ApiVersion::V2 => {
+        Api::V2 => {
             is_not_reversible(&harness, &operation, &each(&["/security_policies"], "not_shown")).await;
         }
-        ApiVersion::V3 => {
+        Api::V3 => {
             let answer = roll_back(&harness.consumer, &operation, "", &json!({}), &[]).await;
             assert_eq!(answer.status, 202, "{}", answer.body);
         }

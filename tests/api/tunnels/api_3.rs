@@ -1,7 +1,6 @@
 //! The fields and values that only API 3.0 has.
 
 use serde_json::{Value, json};
-use tunnelgate::cloud::ApiVersion;
 use tunnelgate::domain::api::Api;
 use tunnelgate::domain::dpd::DpdAction;
 use tunnelgate::domain::ike::{DhGroup, ExchangeMode, IkeAuthentication, IkeEncryption, IkeVersion};
@@ -17,7 +16,7 @@ use crate::support::Store;
 const WAIT: [(&str, &str); 1] = [("prefer", "wait=30")];
 
 async fn on_api_3() -> Harness {
-    Harness::with(Store::sqlite(), |settings| settings.accounts[0].api = ApiVersion::V3).await
+    Harness::with(Store::sqlite(), |settings| settings.accounts[0].api = Api::V3).await
 }
 
 async fn shown(harness: &Harness, tunnel: &str) -> Value {
@@ -215,7 +214,7 @@ async fn what_was_changed_through_one_api_reads_the_same_through_the_other() {
     let harness = on_api_3().await;
     changed(&harness, "vpnx-branch01", &every_field(5)).await;
     let there = shown(&harness, "vpnx-branch01").await;
-    let (_gateway, old) = harness.replica_with(|settings| settings.accounts[0].api = ApiVersion::V2).await;
+    let (_gateway, old) = harness.replica_with(|settings| settings.accounts[0].api = Api::V2).await;
     let here = old.get(&path("vpnx-branch01"), &[]).await.json();
     let mut ike = there["ike"].clone();
     assert_eq!(ike["encryption_algorithm"], "sm4", "a word that API 2.0 does not document");

@@ -1,7 +1,7 @@
 //! Every error code of the cloud's documents, in every member that can contain it, and every HTTP status of the cloud's
 //! front end. Each leads to the right response and events; only a refusal that proves that nothing happened is retried.
 
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 
 use crate::each_api::OnApi;
 use crate::harness::{Harness, ranges};
@@ -175,7 +175,7 @@ async fn every_http_status_has_its_answer(Patient(harness): Patient) {
 struct Patient(Harness);
 
 impl OnApi for Patient {
-    async fn on(store: Store, api: ApiVersion) -> Self {
+    async fn on(store: Store, api: Api) -> Self {
         let limit = std::time::Duration::from_secs(4);
         let harness = Harness::on_api(store, api, |settings| {
             settings.accounts[0].timeout = limit;

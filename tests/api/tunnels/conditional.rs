@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use tunnelgate::cloud::ApiVersion;
 use tunnelgate::config::Settings;
+use tunnelgate::domain::api::Api;
 
 use crate::harness::{Harness, path, ranges};
 use crate::support::Store;
@@ -135,7 +135,7 @@ async fn the_condition_belongs_to_the_request_that_a_key_stands_for(harness: Har
     assert_eq!(without.problem(), (422, "idempotency_key_reused".into()));
 }
 
-async fn groups_as_given_stay_so_under_a_condition(api: ApiVersion) {
+async fn groups_as_given_stay_so_under_a_condition(api: Api) {
     let as_given = |settings: &mut Settings| settings.rules.merge_partial_groups = false;
     let harness = Harness::on_api(Store::sqlite(), api, as_given).await;
     let partial = json!({"peer_cidrs": ["192.168.0.0/16"], "ike": {"dh_group": "group24"}});

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 use tunnelgate::domain::principal::Scope;
 
 use crate::harness::{Harness, path, ranges};
@@ -107,8 +107,8 @@ async fn the_call_is_the_one_that_is_then_made(harness: Harness) {
         assert!(sent.is_empty(), "not shown: {sent:?}");
         let ends = [parameters.first(), parameters.last()].map(|parameter| parameter.map(|p| &p["name"]));
         match harness.api {
-            ApiVersion::V2 => assert_eq!(ends, [Some(&json!("Action")), Some(&json!("Signature"))]),
-            ApiVersion::V3 => {
+            Api::V2 => assert_eq!(ends, [Some(&json!("Action")), Some(&json!("Signature"))]),
+            Api::V3 => {
                 let headers = call["headers"].to_string();
                 assert!(headers.contains("ModifyVpnConnectionAttribute"), "{headers}");
                 assert!(headers.contains("Authorization") && !headers.contains("Signature="), "{headers}");

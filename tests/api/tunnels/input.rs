@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 
 use crate::harness::{Harness, path, ranges};
 
@@ -82,7 +82,7 @@ async fn every_fault_of_a_patch_is_told_at_once(harness: Harness) {
 async fn a_patch_that_can_not_be_sent_is_a_422_that_says_why(harness: Harness) {
     let both = json!({"peer_cidrs": ["10.0.0.0/8"], "security_policies": [{"local_cidr": "10.0.0.0/8", "peer_cidrs": ["10.0.0.0/8"]}]});
     let mut patches = vec![json!({}), both, json!([]), json!("x"), json!({"peer_cidrs": []})];
-    if harness.api == ApiVersion::V2 {
+    if harness.api == Api::V2 {
         // API 2.0 wants the ranges in every change.
         patches.push(json!({"name": "x"}));
     }

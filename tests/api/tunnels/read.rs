@@ -1,7 +1,7 @@
 //! Reading a tunnel: the cloud's settings with the field names of a patch, without the pre-shared key.
 
 use serde_json::{Value, json};
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 use tunnelgate::domain::principal::Scope;
 
 use crate::harness::{Harness, every_field, path, ranges};
@@ -52,8 +52,8 @@ async fn a_tunnel_is_shown_in_the_words_of_the_patch(harness: Harness) {
     );
     let by_old_ids = harness.consumer.get("/vpcs/gz_vpc_8849/gateways/547/tunnels/400", &[]).await;
     match harness.api {
-        ApiVersion::V2 => assert_eq!(by_old_ids.json(), read(&harness, "vpnx-branch01").await),
-        ApiVersion::V3 => assert_eq!(by_old_ids.problem(), (404, "tunnel_not_found".into())),
+        Api::V2 => assert_eq!(by_old_ids.json(), read(&harness, "vpnx-branch01").await),
+        Api::V3 => assert_eq!(by_old_ids.problem(), (404, "tunnel_not_found".into())),
     }
 }
 
@@ -163,7 +163,7 @@ async fn a_read_that_the_cloud_refuses_or_does_not_answer_says_so(harness: Harne
     assert_eq!(limited.json()["upstream"]["code"], harness.by_api("4400", "RequestLimitExceeded"));
 }
 
-async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_it(api: ApiVersion) {
+async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_it(api: Api) {
     let harness = Harness::on_api(Store::sqlite(), api, |settings| {
         settings.accounts[0].credentials.secret_key = "wrong".into();
     })
@@ -174,7 +174,7 @@ async fn a_gateway_with_wrong_credentials_says_that_its_operators_have_to_mend_i
     }
 }
 
-async fn a_cloud_that_can_not_be_reached_is_a_503(api: ApiVersion) {
+async fn a_cloud_that_can_not_be_reached_is_a_503(api: Api) {
     let harness = Harness::on_api(Store::sqlite(), api, |settings| {
         settings.accounts[0].endpoints.v2.url = "http://127.0.0.1:9/v2/index.php".into();
         settings.accounts[0].endpoints.v3.url = "http://127.0.0.1:9/".into();

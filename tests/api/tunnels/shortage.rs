@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
-use tunnelgate::cloud::ApiVersion;
+use tunnelgate::domain::api::Api;
 
 use crate::harness::{Harness, path, ranges};
 use crate::support::Store;
@@ -13,7 +13,7 @@ use super::read::BRANCHES;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-async fn short_of_calls(api: ApiVersion, calls_per_second: u32, timeout: Duration) -> Harness {
+async fn short_of_calls(api: Api, calls_per_second: u32, timeout: Duration) -> Harness {
     Harness::on_api(Store::sqlite(), api, |settings| {
         settings.accounts[0].calls_per_second = calls_per_second;
         settings.accounts[0].timeout = timeout;
@@ -21,7 +21,7 @@ async fn short_of_calls(api: ApiVersion, calls_per_second: u32, timeout: Duratio
     .await
 }
 
-async fn a_read_without_a_place_in_the_budget_says_when_to_come_back(api: ApiVersion) {
+async fn a_read_without_a_place_in_the_budget_says_when_to_come_back(api: Api) {
     // The next place is free after a second, and a read waits for half a second.
     let harness = short_of_calls(api, 1, Duration::from_millis(500)).await;
     let tunnel = path("vpnx-branch01");
@@ -37,7 +37,7 @@ async fn a_read_without_a_place_in_the_budget_says_when_to_come_back(api: ApiVer
     assert!(seconds.is_some_and(|seconds| (1..=8).contains(&seconds)), "{seconds:?}");
 }
 
-async fn changes_of_one_gateway_share_reads_and_need_fewer_polls(api: ApiVersion) {
+async fn changes_of_one_gateway_share_reads_and_need_fewer_polls(api: Api) {
     const CHANGES: u64 = 12;
     let harness = short_of_calls(api, 4, TIMEOUT).await;
     // Tunnels that the first page of a list shows: the oldest 50 (API 2.0), or the newest 100 (API 3.0).
@@ -64,7 +64,7 @@ async fn changes_of_one_gateway_share_reads_and_need_fewer_polls(api: ApiVersion
 /// The tunnel is read while calls are short. Its status does not say that it is at rest, so its task is polled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_that_no_document_names_proves_nothing_while_calls_are_short() {
-    let harness = short_of_calls(ApiVersion::V2, 4, TIMEOUT).await;
+    let harness = short_of_calls(Api::V2, 4, TIMEOUT).await;
     let ranges = ranges();
     let tunnels = ["vpnx-branch01", "vpnx-branch02", "vpnx-load-1", "vpnx-load-2", "vpnx-strange-status"];
     let answers = join_all(tunnels.iter().map(|tunnel| harness.patch(tunnel, &ranges))).await;
