@@ -1,7 +1,6 @@
 //! The gateway in one process with a simulated cloud on a loopback port, a SQLite ledger and one API key, for a first
 //! try and for tests.
 
-use crate::domain::api::Api;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
 use crate::cloud::{self, Credentials, Endpoints};
 use crate::config::{Database, Settings};
+use crate::domain::api::Api;
 use crate::domain::event::EventKind;
 use crate::domain::fingerprint::{FingerprintKey, hex};
 use crate::domain::principal::{Grant, Scope, VpcScope};

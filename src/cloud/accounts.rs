@@ -1,12 +1,12 @@
 //! The accounts with their clients. They can be replaced while the service runs: calls in flight end on the clients that
 //! they began with, and an account whose settings stay the same keeps its clients.
 
-use crate::domain::api::Api;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::domain::api::Api;
 use crate::domain::event::Route;
 use crate::domain::ids::VpcId;
 use crate::metrics::Metrics;

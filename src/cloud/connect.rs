@@ -1,8 +1,8 @@
 //! The client of an account, by the version of the API.
 
-use crate::domain::api::Api;
 use std::sync::Arc;
 
+use crate::domain::api::Api;
 use crate::service::cloud::Cloud;
 
 use super::exchange::NoClient;

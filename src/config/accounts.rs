@@ -1,6 +1,5 @@
 //! The accounts of the cloud: from the configuration file, or one account from flags and variables.
 
-use crate::domain::api::Api;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -9,6 +8,7 @@ use crate::cloud::endpoint::Endpoint;
 use crate::cloud::v2::sign::SignatureMethod;
 use crate::cloud::v2::wire::ParamStyle;
 use crate::cloud::{self, Credentials, Endpoints};
+use crate::domain::api::Api;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::principal::VpcScope;
 

@@ -1,9 +1,9 @@
 //! Settings as text, with secrets masked.
 
-use crate::domain::api::Api;
 use std::fmt::Write;
 
 use crate::cloud;
+use crate::domain::api::Api;
 use crate::domain::principal::VpcScope;
 
 const MASKED: &str = "***";

@@ -1,6 +1,5 @@
 //! One `[[accounts]]` of the configuration file.
 
-use crate::domain::api::Api;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use crate::config::duration;
 use crate::config::limits::upstream_timeout;
 use crate::config::secrets::secret_of;
 use crate::config::upstream;
+use crate::domain::api::Api;
 use crate::domain::principal::{VpcPattern, VpcScope};
 
 use super::table::Table;
