@@ -87,10 +87,12 @@ impl Answer {
         &self.root[name]
     }
 
-    /// The key that was replaced with this index.
+    /// The key that was replaced with this index. `None` if the cloud shows asterisks or an empty text instead.
     pub(super) fn key(&self, place: &Value) -> Option<PreSharedKey> {
         let index = usize::try_from(place.as_u64()?).ok()?;
-        self.keys.get(index).cloned()
+        let key = self.keys.get(index)?;
+        let is_masked = key.expose().bytes().all(|b| b == b'*');
+        (!is_masked).then(|| key.clone())
     }
 }
 
@@ -228,6 +230,15 @@ mod tests {
             let answer = read(r#"{"code":4000,"codeDesc":"canary-1"}"#).expect("readable");
             assert_eq!(answer.code_desc, None);
         }
+    }
+
+    #[test]
+    fn what_replaces_a_key_is_no_key() {
+        let body =
+            r#"{"code":0,"data":[{"preSharedKey":"******"},{"preSharedKey":""},{"preSharedKey":"a*"}]}"#;
+        let answer = read(body, &[], Envelope::Code).expect("readable");
+        let is_shown = |number: usize| answer.key(&answer.member("data")[number]["preSharedKey"]).is_some();
+        assert_eq!([0, 1, 2].map(is_shown), [false, false, true]);
     }
 
     #[test]

@@ -27,6 +27,10 @@ impl Query {
     pub fn parse(text: &str) -> Self {
         let mut query = Self { parameters: HashMap::new(), known: Vec::new(), faults: Vec::new() };
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            // PostgreSQL's texts can't contain one.
+            if value.contains('\0') {
+                query.fault(&name, "invalid", "must not contain a NUL character (%00)");
+            }
             if query.parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
                 query.fault(&name, "repeated", "occurs more than once");
             }

@@ -23,6 +23,7 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(harness: Harness)
     let pointers = ["query:event", "query:created_after"];
     is_refused(&harness, "/audit-events?event=odd&created_after=yesterday", &pointers).await;
     is_refused(&harness, "/audit-events?operation_id=7", &["query:operation_id"]).await;
+    is_refused(&harness, "/audit-events?vpc_id=a%00b", &["query:vpc_id"]).await;
     let answer = harness.consumer.get("/audit-events?cursor=abc&limit=0&color=red", &[]).await;
     assert_eq!(answer.problem(), (400, "invalid_query".into()), "one fault among others");
     let errors = answer.json()["errors"].as_array().expect("errors").clone();

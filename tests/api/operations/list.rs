@@ -46,6 +46,9 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(harness: Harness)
     ] {
         is_refused(&harness, &format!("/operations?{query}"), pointers).await;
     }
+    for filter in ["vpc_id", "tunnel_id", "requested_by", "account"] {
+        is_refused(&harness, &format!("/operations?{filter}=a%00b"), &[&format!("query:{filter}")]).await;
+    }
     let answer = harness.consumer.get("/operations?cursor=abc", &[]).await;
     assert_eq!(answer.problem(), (400, "invalid_cursor".into()));
     let fault = answer.json()["errors"][0].clone();
