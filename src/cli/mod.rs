@@ -65,9 +65,9 @@ pub fn run() -> ExitCode {
             Err(faults) => return config::refuse(faults),
         }
     } else {
-        (Cli::command(), Vec::new())
+        (command(), Vec::new())
     };
-    let parsed = command.clone().try_get_matches_from(&arguments);
+    let parsed = command.try_get_matches_from(&arguments);
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
@@ -85,6 +85,8 @@ pub fn run() -> ExitCode {
         Err(error) => return failure::report(&Failure::new("can't start the async runtime", error)),
     };
     if let Command::Config(asked) = cli.command {
+        // With the names of all variables, those that do not count included.
+        let command = Cli::command();
         let check = command.find_subcommand("config").and_then(|config| config.find_subcommand("check"));
         let given =
             matches.subcommand_matches("config").and_then(|config| config.subcommand_matches("check"));
@@ -96,6 +98,19 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure::report(&failure),
     }
+}
+
+/// The command line. An empty variable counts as unset: compose files set unset variables to nothing.
+fn command() -> clap::Command {
+    fn without_empty(command: clap::Command) -> clap::Command {
+        let is_empty = |argument: &clap::Arg| {
+            argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+        };
+        command
+            .mut_args(|argument| if is_empty(&argument) { argument.env(None::<&str>) } else { argument })
+            .mut_subcommands(without_empty)
+    }
+    without_empty(Cli::command())
 }
 
 async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failure> {
@@ -159,7 +174,7 @@ fn invalid_value(error: &clap::Error) -> Option<(String, InvalidSetting)> {
 /// The command line of a check without the variables whose values can't be read, and what is wrong with them: clap stops
 /// at the first.
 fn without_wrong_variables(arguments: &[OsString]) -> Result<(clap::Command, Vec<InvalidSetting>), Faults> {
-    let mut command = Cli::command();
+    let mut command = command();
     let mut wrong: Vec<InvalidSetting> = Vec::new();
     loop {
         let Err(error) = command.clone().try_get_matches_from(arguments) else { return Ok((command, wrong)) };

@@ -267,3 +267,24 @@ fn a_check_tells_the_faults_of_variables_and_of_the_file_together() {
     assert_eq!(flag.status.code(), Some(1));
     assert!(text(&flag.stderr).contains("(--poll-interval): must "), "{}", text(&flag.stderr));
 }
+
+#[test]
+fn an_empty_variable_counts_as_unset_whichever_it_is() {
+    let folder = folder("");
+    let credentials = [
+        ("TENCENTCLOUD_SECRET_ID", "AKID1"),
+        ("TENCENTCLOUD_SECRET_KEY", CANARY),
+        ("TENCENTCLOUD_REGION", "ap-a"),
+    ];
+    let plain = run(folder.path(), &["config", "check"], &credentials);
+    let help = text(&run(folder.path(), &["serve", "--help"], &[]).stdout);
+    let variables = help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next());
+    let variables: Vec<&str> =
+        variables.filter(|name| !credentials.iter().any(|(given, _)| given == name)).collect();
+    assert!(variables.len() > 20, "{variables:?}");
+    let mut env: Vec<(&str, &str)> = variables.iter().map(|name| (*name, "")).collect();
+    env.extend(credentials);
+    let empty = run(folder.path(), &["config", "check"], &env);
+    assert!(empty.status.success(), "{}", text(&empty.stderr));
+    assert_eq!(text(&empty.stdout), text(&plain.stdout));
+}
