@@ -154,7 +154,9 @@ fn invalid_value(error: &clap::Error) -> Option<(String, InvalidSetting)> {
     let of = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let flag = of(ContextKind::InvalidArg);
     let long = flag.trim_start_matches("--").split([' ', '=']).next().unwrap_or_default().to_owned();
-    let variable = variables().find(|(flag, _)| *flag == long).map(|(_, variable)| variable);
+    // Several commands have a flag of this name, each with a variable of its own.
+    let mut flags = variables_of(asked()).chain(variables_of(Cli::command()));
+    let variable = flags.find(|(flag, _)| *flag == long).map(|(_, variable)| variable);
     let name = variable.map_or_else(|| format!("--{long}"), |variable| format!("{variable} (--{long})"));
     let text = error.to_string();
     // clap puts the message of our own parsers after the last "': " of the first line. For a fixed list of values the
@@ -200,9 +202,19 @@ fn without_wrong_variables(arguments: &[OsString]) -> Result<(clap::Command, Vec
     }
 }
 
-/// Flags that have an environment variable, as pairs of both names.
-fn variables() -> impl Iterator<Item = (String, String)> {
-    let command = Cli::command();
+/// The command that the arguments name.
+fn asked() -> clap::Command {
+    let mut command = Cli::command();
+    for argument in std::env::args() {
+        if let Some(subcommand) = command.find_subcommand(&argument).cloned() {
+            command = subcommand;
+        }
+    }
+    command
+}
+
+/// Flags of a command and its subcommands that have an environment variable, as pairs of both names.
+fn variables_of(command: clap::Command) -> impl Iterator<Item = (String, String)> {
     let mut found = Vec::new();
     let mut open = vec![command];
     while let Some(command) = open.pop() {
@@ -217,5 +229,5 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 }
 
 fn known_variables() -> Vec<String> {
-    variables().map(|(_, variable)| variable).collect()
+    variables_of(Cli::command()).map(|(_, variable)| variable).collect()
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::chance::{Chance, SystemChance};
-use crate::config::duration;
+use crate::config::{duration, listen};
 use crate::sandbox::Sandbox;
 use crate::shutdown::Shutdown;
 
@@ -14,8 +14,9 @@ use super::{Failure, failure};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// IP address and port to listen on; port 0 picks a free one
-    #[arg(long, env = "TUNNELGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    /// Address and port to listen on; `:8080` means all IPv4 addresses, port 0 picks a free port
+    #[arg(long, env = "TUNNELGATE_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen::parse,
+          value_name = "ADDRESS")]
     listen: SocketAddr,
     /// Folder of the ledger, kept after the end [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "FOLDER")]

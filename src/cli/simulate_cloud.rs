@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::chance::SystemChance;
 use crate::clock::SystemClock;
 use crate::config::secrets::Secrets;
-use crate::config::{InvalidSetting, duration};
+use crate::config::{InvalidSetting, duration, listen};
 use crate::shutdown::Shutdown;
 use crate::simulator::{self, BEHAVIOURS, SPELT};
 
@@ -18,11 +18,12 @@ use super::{Failure, failure};
 #[derive(Debug, clap::Args)]
 #[command(after_help = tunnels())]
 pub(super) struct Args {
-    /// IP address and port to listen on; port 0 picks a free one
+    /// Address and port to listen on; `:8080` means all IPv4 addresses, port 0 picks a free port
     #[arg(
         long,
         env = "TUNNELGATE_SIMULATOR_LISTEN",
         default_value = "127.0.0.1:9090",
+        value_parser = listen::parse,
         value_name = "ADDRESS"
     )]
     listen: SocketAddr,

@@ -17,6 +17,7 @@ use crate::service::ReadBefore;
 
 use super::duration;
 use super::edge::EdgeArgs;
+use super::listen;
 use super::upstream::Upstream;
 
 /// How a patch that sets some fields of `ike` or `ipsec` is sent.
@@ -100,8 +101,9 @@ pub struct DatabaseArgs {
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// IP address and port to listen on; port 0 picks a free one
-    #[arg(long, env = "TUNNELGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    /// Address and port to listen on; `:8080` means all IPv4 addresses, port 0 picks a free port
+    #[arg(long, env = "TUNNELGATE_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen::parse,
+          value_name = "ADDRESS")]
     pub listen: SocketAddr,
     #[command(flatten)]
     pub edge: EdgeArgs,

@@ -7,6 +7,7 @@ pub mod edge;
 mod file;
 mod invalid;
 mod limits;
+pub mod listen;
 pub mod secrets;
 mod shown;
 mod upstream;

@@ -288,3 +288,21 @@ fn an_empty_variable_counts_as_unset_whichever_it_is() {
     assert!(empty.status.success(), "{}", text(&empty.stderr));
     assert_eq!(text(&empty.stdout), text(&plain.stdout));
 }
+
+#[test]
+fn a_wrong_address_is_told_by_the_variable_of_the_command_that_runs() {
+    let folder = folder("");
+    for (command, variable) in [
+        ("serve", "TUNNELGATE_LISTEN"),
+        ("sandbox", "TUNNELGATE_LISTEN"),
+        ("simulate-cloud", "TUNNELGATE_SIMULATOR_LISTEN"),
+    ] {
+        let output = run(folder.path(), &[command], &[(variable, "8080")]);
+        assert_eq!(output.status.code(), Some(2));
+        let fault = text(&output.stderr);
+        assert!(
+            fault.contains(&format!("{variable} (--listen)")) && fault.contains("localhost:8080"),
+            "{fault}"
+        );
+    }
+}
