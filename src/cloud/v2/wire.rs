@@ -1,9 +1,9 @@
 //! A change as the parameters of `ModifyVpnConnEx`, in both styles that the cloud's documents show.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use secrecy::zeroize::Zeroize;
+use serde_json::Value;
 
 use crate::cloud::rules;
 use crate::domain::api::Api;
@@ -115,14 +115,18 @@ pub fn modify(change: &TunnelChange, style: ParamStyle) -> Params {
     params
 }
 
-/// The cloud's form is a map from a range of the VPC to ranges of the peer, so rules for one local range are joined.
+/// The cloud's form is a map from a range of the VPC to ranges of the peer, so rules for one local range are joined. The
+/// rules keep the caller's order.
 fn put_policies(params: &mut Params, policies: &[SecurityPolicy], style: ParamStyle) {
-    let rules: BTreeMap<String, Vec<String>> = rules::joined(policies).into_iter().collect();
+    let members = rules::joined(policies).into_iter().map(|(local, peers)| {
+        // Not a map of serde_json, which sorts its members as texts.
+        format!("{}:{}", Value::from(local), Value::from(peers))
+    });
     match style {
-        ParamStyle::Plain => params.put("spdAcl", serde_json::json!(rules).to_string()),
+        ParamStyle::Plain => params.put("spdAcl", format!("{{{}}}", members.collect::<Vec<_>>().join(","))),
         ParamStyle::Indexed => {
-            for (n, (local, peers)) in rules.iter().enumerate() {
-                params.put(format!("spdAcl.{n}"), serde_json::json!({ local: peers }).to_string());
+            for (n, member) in members.enumerate() {
+                params.put(format!("spdAcl.{n}"), format!("{{{member}}}"));
             }
         }
     }

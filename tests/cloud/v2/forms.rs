@@ -220,3 +220,29 @@ async fn every_attempt_has_a_nonce_and_a_signature_of_its_own() {
         assert_eq!(request.params["Signature"], right_signature(request, SignatureMethod::HmacSha1));
     }
 }
+
+#[tokio::test]
+async fn policies_keep_the_caller_s_order() {
+    // As texts, 10.10.… comes before 10.2.…
+    let locals: Vec<String> = (1..=12).map(|n| format!("10.{n}.0.0/16")).collect();
+    let policies: Vec<Value> = locals
+        .iter()
+        .map(|local| json!({"local_cidr": local, "peer_cidrs": ["172.20.0.0/16", "172.3.0.0/16"]}))
+        .collect();
+    let change = V2.change(&json!({"security_policies": policies}));
+    let rule = |local: &String| format!(r#""{local}":["172.20.0.0/16","172.3.0.0/16"]"#);
+    let rules: Vec<String> = locals.iter().map(rule).collect();
+    for style in [ParamStyle::Indexed, ParamStyle::Plain] {
+        let stub = Stub::playing([Act::Json(V2.taken())]).await;
+        send(&stub.client_with(V2, |settings| settings.param_style = style), &change).await;
+        let params = &stub.received()[0].params;
+        match style {
+            ParamStyle::Plain => assert_eq!(params["spdAcl"], format!("{{{}}}", rules.join(","))),
+            ParamStyle::Indexed => {
+                for (n, rule) in rules.iter().enumerate() {
+                    assert_eq!(params[&format!("spdAcl.{n}")], format!("{{{rule}}}"));
+                }
+            }
+        }
+    }
+}
