@@ -41,7 +41,9 @@ pub enum TlsError {
     Certificate(PathBuf, #[source] pem::Error),
     #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): can't read {0}")]
     KeyFile(PathBuf, #[source] std::io::Error),
-    #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): {0} contains no PEM private key")]
+    #[error(
+        "TUNNELGATE_TLS_KEY_FILE (--tls-key-file): {0} contains no PEM private key that is not encrypted"
+    )]
     Key(PathBuf, #[source] pem::Error),
     #[error("TUNNELGATE_TLS_KEY_FILE (--tls-key-file): the key does not belong to the certificate")]
     Pair(#[source] rustls::Error),

@@ -234,7 +234,10 @@ async fn wrong_files_stop_the_start_with_one_clear_line() {
             "(--tls-cert-file): can't read /nowhere.pem",
         ),
         (&["--tls-cert-file", &key, "--tls-key-file", &key], "contains no PEM certificate"),
-        (&["--tls-cert-file", &certificate, "--tls-key-file", &certificate], "contains no PEM private key"),
+        (
+            &["--tls-cert-file", &certificate, "--tls-key-file", &certificate],
+            "contains no PEM private key that is not encrypted",
+        ),
         (
             &["--tls-cert-file", &certificate, "--tls-key-file", &foreign],
             "the key does not belong to the certificate",

@@ -35,6 +35,7 @@ pub async fn patch(request: &HttpRequest, payload: &mut Payload) -> Result<Value
             Problem::new(ProblemType::UnsupportedMediaType, detail).with_header(ACCEPT_PATCH, accepted)
         );
     }
+    is_plain(request)?;
     json(&read(request, payload).await?)
 }
 
@@ -47,6 +48,7 @@ pub async fn optional(request: &HttpRequest, payload: &mut Payload) -> Result<Va
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
+    is_plain(request)?;
     if !has_type(request, &[JSON_TYPE]) {
         return Err(Problem::new(ProblemType::UnsupportedMediaType, format!("send {JSON_TYPE}, in UTF-8")));
     }
@@ -109,6 +111,19 @@ fn announced(request: &HttpRequest) -> Option<usize> {
     (length <= MAX_BODY).then_some(length)
 }
 
+/// Refuses a compressed body.
+fn is_plain(request: &HttpRequest) -> Result<(), Problem> {
+    match request.headers().get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let detail = "send the body uncompressed, without Content-Encoding";
+            let accepted = HeaderValue::from_static("identity");
+            let problem = Problem::new(ProblemType::UnsupportedMediaType, detail);
+            Err(problem.with_header(header::ACCEPT_ENCODING, accepted))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn has_type(request: &HttpRequest, types: &[&str]) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut parts = value.unwrap_or_default().split(';').map(str::trim);
@@ -116,7 +131,8 @@ fn has_type(request: &HttpRequest, types: &[&str]) -> bool {
     types.iter().any(|known| essence.eq_ignore_ascii_case(known))
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-                value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+                // `utf8` is not a registered name, but clients send it.
+                ["utf-8", "utf8"].iter().any(|name| value.trim_matches('"').eq_ignore_ascii_case(name))
             }
             _ => true,
         })
@@ -235,6 +251,7 @@ mod tests {
         };
         assert!(is_taken("application/merge-patch+json"));
         assert!(is_taken("Application/JSON; charset=\"UTF-8\""));
+        assert!(is_taken("application/json; charset=utf8"));
         assert!(!is_taken("application/json; charset=latin1"));
         assert!(!is_taken("text/plain"));
         assert!(!has_type(&TestRequest::default().to_http_request(), PATCH_TYPES));

@@ -86,7 +86,10 @@ impl Query {
 
     /// A time.
     pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
-        self.value(name, || "must be an RFC 3339 time such as 2026-01-31T08:00:00Z".into(), Timestamp::parse)
+        let expected = || {
+            "must be an RFC 3339 time such as 2026-01-31T08:00:00Z; write the + of an offset as %2B".into()
+        };
+        self.value(name, expected, Timestamp::parse)
     }
 
     /// The page size.

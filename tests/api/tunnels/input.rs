@@ -27,8 +27,12 @@ async fn both_media_types_are_taken_and_no_other(harness: Harness) {
         assert_eq!(answer.problem(), (415, "unsupported_media_type".into()), "{refused}");
         assert_eq!(answer.header("accept-patch"), Some("application/merge-patch+json, application/json"));
     }
+    let zipped =
+        harness.consumer.raw("PATCH", &tunnel, "{}", &[MERGE_PATCH, ("content-encoding", "gzip")]).await;
+    assert_eq!(zipped.problem(), (415, "unsupported_media_type".into()), "{}", zipped.body);
+    assert!(zipped.body.contains("Content-Encoding"), "{}", zipped.body);
     for (number, taken) in
-        ["application/json", "Application/Merge-Patch+JSON; charset=UTF-8"].iter().enumerate()
+        ["application/json; charset=utf8", "Application/Merge-Patch+JSON; charset=UTF-8"].iter().enumerate()
     {
         let tunnel = path(&format!("vpnx-load-{number}"));
         let body = ranges().to_string();
