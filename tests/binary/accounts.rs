@@ -31,15 +31,20 @@ fn write(file: &Path, text: &str) {
 }
 
 impl Company {
-    /// The cloud of the office accepts two keys, the other one a key of its own; its tasks take a minute.
+    /// The cloud of the office accepts two keys, the other one a key of its own. Its tasks take a minute.
     fn new(store: Store) -> Self {
+        Self::with(store, "60s")
+    }
+
+    fn with(store: Store, prod_tasks: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let cloud = |name: &str, keys: &str, duration: &str| {
             let env = [("TENCENTCLOUD_SECRET_ID", name), ("TENCENTCLOUD_SECRET_KEY", keys)];
             let args = ["simulate-cloud", "--listen", "127.0.0.1:0", "--task-duration", duration];
             Process::start(folder.path(), name, &args, &env)
         };
-        let (office, prod) = (cloud("office", "office-1\noffice-2", "1s"), cloud("prod", "prod-1", "60s"));
+        let (office, prod) =
+            (cloud("office", "office-1\noffice-2", "1s"), cloud("prod", "prod-1", prod_tasks));
         for (name, secret) in [("fingerprint", "a key"), ("office.key", "office-1"), ("prod.key", "prod-1")] {
             write(&folder.path().join(name), secret);
         }
@@ -54,16 +59,22 @@ impl Company {
 
     /// Writes the configuration, with the account `prod` or without it.
     fn configure(&mut self, has_prod: bool) {
-        let section = |name: &str, vpcs: &str, region: &str, address: String| {
+        let section = |name: &str, vpcs: &str, api: &str, region: &str, url: String| {
             format!(
-                "[[accounts]]\nname = \"{name}\"\nvpcs = [\"{vpcs}\"]\napi = \"v2\"\nregion = \"{region}\"\nrps = 0\n\
-                 secret_id = \"{name}\"\nsecret_key_file = \"{name}.key\"\nurl = \"{address}/v2/index.php\"\n\n"
+                "[[accounts]]\nname = \"{name}\"\nvpcs = [\"{vpcs}\"]\napi = \"{api}\"\nregion = \"{region}\"\nrps = 0\n\
+                 secret_id = \"{name}\"\nsecret_key_file = \"{name}.key\"\nurl = \"{url}\"\n\n"
             )
         };
         let mut text = "fingerprint_key_file = \"fingerprint\"\n\n".to_owned();
-        text += &section("office", "vpc-0*", "ap-guangzhou", self.office.address());
+        text += &section(
+            "office",
+            "vpc-0*",
+            "v2",
+            "ap-guangzhou",
+            format!("{}/v2/index.php", self.office.address()),
+        );
         if has_prod {
-            text += &section("prod", "vpc-prod-*", "ap-shanghai", self.prod.address());
+            text += &section("prod", "vpc-prod-*", "v3", "ap-shanghai", format!("{}/", self.prod.address()));
         }
         write(&self.file("tunnelgate.toml"), &text);
     }
@@ -140,14 +151,23 @@ impl Load {
     }
 }
 
-async fn each_vpc_has_its_account_and_a_key_rotates_under_load(store: Store) {
-    let company = Company::new(store);
+async fn each_vpc_has_its_account_and_api_and_a_key_rotates_under_load(store: Store) {
+    let company = Company::with(store, "1s");
     let (mut gateway, consumer) = company.serve();
-    for (path, account, region) in [(OFFICE, "office", "ap-guangzhou"), (PROD, "prod", "ap-shanghai")] {
+    let mut changes = Vec::new();
+    for (path, route) in [(OFFICE, ["office", "ap-guangzhou", "2.0"]), (PROD, ["prod", "ap-shanghai", "3.0"])]
+    {
         let answer = consumer.patch(path, &json!({"peer_cidrs": ["10.100.2.0/24"]}), &[]).await;
         assert_eq!(answer.status, 202, "{}", answer.body);
         let operation = answer.json();
-        assert_eq!((&operation["account"], &operation["region"]), (&json!(account), &json!(region)));
+        assert_eq!(
+            ["account", "region", "api"].map(|name| operation[name].clone()),
+            route.map(|word| json!(word))
+        );
+        changes.push(operation["id"].as_str().expect("an id").to_owned());
+    }
+    for id in &changes {
+        assert_eq!(consumer.ended(id).await["verification"], json!({"result": "confirmed"}));
     }
     let nowhere = OFFICE.replace("vpc-03vihbk9", "vpc-elsewhere");
     let answer = consumer.patch(&nowhere, &json!({"peer_cidrs": ["10.100.2.0/24"]}), &[]).await;
@@ -159,7 +179,19 @@ async fn each_vpc_has_its_account_and_a_key_rotates_under_load(store: Store) {
     write(&company.file("office.key"), "office-2");
     await_log(&mut gateway, "the accounts were reloaded", 1);
     load.goes_on(20).await;
+    for id in &changes {
+        let answer = consumer.raw("POST", &format!("/operations/{id}/rollback"), "", &[]).await;
+        let back = consumer.ended(answer.json()["id"].as_str().expect("an operation")).await;
+        assert_eq!((&back["status"], &back["rollback_of"]), (&json!("succeeded"), &json!(id)), "{back}");
+        assert_eq!(back["changes"]["peer_cidrs"], json!(["172.16.0.0/16"]));
+    }
     assert_eq!(load.stop().await, [""; 0]);
+    let log = consumer.get("/audit-events?account=prod", &[]).await.json();
+    let events: Vec<_> =
+        log["items"].as_array().expect("items").iter().map(|item| item["event"].clone()).collect();
+    assert_eq!(events, ["succeeded", "submitted", "requested"].repeat(2));
+    let verified = run(company.folder.path(), &["audit", "verify"], &[("DATABASE_URL", company.store.url())]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 
     // The control: the key's file is what the calls are signed with.
     write(&company.file("office.key"), "revoked");
@@ -203,7 +235,7 @@ async fn an_operation_whose_account_is_gone_waits_and_times_out(store: Store) {
     assert_eq!(ended["status"], "timed_out", "{ended}");
     let detail = ended["error"]["detail"].as_str().expect("a detail");
     assert!(
-        detail.contains("the account prod (ap-shanghai, API 2.0) is not configured any more"),
+        detail.contains("the account prod (ap-shanghai, API 3.0) is not configured any more"),
         "{detail}"
     );
     assert_eq!(metric(&consumer, "tunnelgate_operations_without_account{").await, None);
@@ -237,7 +269,7 @@ async fn the_files_of_a_single_account_are_followed_through_symbolic_links(store
 }
 
 on_each_ledger!(
-    each_vpc_has_its_account_and_a_key_rotates_under_load,
+    each_vpc_has_its_account_and_api_and_a_key_rotates_under_load,
     settings_that_are_wrong_change_nothing,
     an_operation_whose_account_is_gone_waits_and_times_out,
     the_files_of_a_single_account_are_followed_through_symbolic_links,
