@@ -268,9 +268,10 @@ impl<A: Api> Caller<A> {
         };
         self.line.metrics.call(call.action, &label, started.elapsed());
         let now = self.line.clock.now();
-        match (&answer, &upstream.code) {
-            (Some(_), Some(code)) => self.line.health.answered(now, meaning, code),
-            _ => self.line.health.unanswered(now, AccountFault::NoAnswer),
+        match &answer {
+            // A success of API 3.0 has no code.
+            Some(_) => self.line.health.answered(now, meaning, upstream.code.as_deref().unwrap_or_default()),
+            None => self.line.health.unanswered(now, AccountFault::NoAnswer),
         }
         match (meaning, answer) {
             (Meaning::Success, Some(answer)) => Attempt::End(End::Success(answer)),

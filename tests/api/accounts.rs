@@ -101,6 +101,14 @@ async fn tunnels_operations_and_events_name_their_account(store: Store) {
     }
 }
 
+async fn an_account_whose_cloud_answers_is_reachable(harness: Harness) {
+    assert_eq!(harness.consumer.get(&path("vpnx-branch01"), &[]).await.status, 200);
+    let page = harness.consumer.get("/accounts", &[]).await.json();
+    let account = &page["items"][0];
+    assert_eq!((&account["reachable"], &account["last_error"]), (&json!(true), &Value::Null), "{account}");
+}
+
+on_each_api!(an_account_whose_cloud_answers_is_reachable);
 on_each_ledger!(
     the_list_shows_the_standing_of_each_account,
     a_caller_sees_the_accounts_and_patterns_that_it_may_read,
