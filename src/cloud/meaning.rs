@@ -71,7 +71,7 @@ const WORDS: &[(&str, Meaning)] = &[
     ("InvalidVpcId.Malformed", Refused(Refusal::InvalidParameter)),
     ("InvalidVpnGatewayId.Malformed", Refused(Refusal::InvalidParameter)),
     ("InvalidVpnConnectionId.Malformed", Refused(Refusal::InvalidParameter)),
-    // The change waits for somebody's approval and may still happen.
+    // The change waits for an approval and may still be carried out.
     ("InvalidParameterValue.MemberApprovalApplicationStarted", Doubt),
     ("InvalidParameter*", Refused(Refusal::InvalidParameter)),
     ("InvalidParameterConflict*", Refused(Refusal::InvalidParameter)),

@@ -185,7 +185,7 @@ pub struct ServeArgs {
     #[arg(long, env = "TUNNELGATE_POLL_MAX_INTERVAL", default_value = "30s", value_parser = duration::parse,
           value_name = "DURATION")]
     pub poll_max_interval: Duration,
-    /// Time after which the cloud's next answer ends an operation as timed_out
+    /// Time after which the cloud's next answer ends an operation as timed_out; without its account it ends at once
     #[arg(long, env = "TUNNELGATE_TASK_TIMEOUT", default_value = "30m", value_parser = duration::parse,
           value_name = "DURATION")]
     pub task_timeout: Duration,

@@ -75,7 +75,7 @@ impl VpcPattern {
             for j in (0..=b.len()).rev() {
                 meets[j] = match (a.get(i), b.get(j)) {
                     (None, None) => true,
-                    // A star stands for nothing, or takes what the other pattern has next.
+                    // A star matches nothing, or the next character of the other pattern.
                     (Some(b'*'), next) => below[j] || next.is_some() && meets[j + 1],
                     (next, Some(b'*')) => meets[j + 1] || next.is_some() && below[j],
                     (Some(one), Some(other)) => one == other && below[j + 1],

@@ -69,10 +69,10 @@ async fn verify_says_whole_broken_or_could_not_look(store: Store) {
     some_events(&installation).await;
     let whole = installation.run(&["audit", "verify"]);
     assert_eq!(whole.status.code(), Some(0));
-    let told = String::from_utf8(whole.stdout).expect("text");
-    assert!(told.starts_with("whole: 6 events, newest seq 6 hash "), "{told}");
+    let output = String::from_utf8(whole.stdout).expect("text");
+    assert!(output.starts_with("whole: 6 events, newest seq 6 hash "), "{output}");
 
-    let hash = told.trim().rsplit(' ').next().expect("a hash");
+    let hash = output.trim().rsplit(' ').next().expect("a hash");
     let kept = installation.path().join("kept.json");
     let checkpoint =
         |seq: u32| format!(r#"{{"seq":{seq},"hash":"{hash}","at":"2026-01-01T00:00:00.000000Z"}}"#);
@@ -175,9 +175,9 @@ async fn where_there_is_no_ledger_none_is_made() {
     ];
     for command in commands {
         let refused = installation.run(&[command, &["--database-url", "sqlite:none.db"]].concat());
-        let told = String::from_utf8_lossy(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(2), "{command:?}: {told}");
-        assert!(told.contains("there is no ledger at none.db"), "{command:?}: {told}");
+        let output = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{command:?}: {output}");
+        assert!(output.contains("there is no ledger at none.db"), "{command:?}: {output}");
         let found = std::fs::read_dir(installation.path()).expect("the folder").flatten();
         let made: Vec<_> =
             found.filter(|entry| entry.file_name().to_string_lossy().contains("none")).collect();
@@ -223,8 +223,8 @@ async fn a_restored_copy_of_the_file_stops_the_service_until_the_loss_is_accepte
     let accepted = installation.run(&["audit", "accept-loss", "--after", "6"]);
     assert!(accepted.status.success(), "{}", String::from_utf8_lossy(&accepted.stderr));
     let verified = installation.run(&["audit", "verify"]);
-    let told = String::from_utf8_lossy(&verified.stdout);
-    assert!(verified.status.success() && told.starts_with("whole: 7 events"), "{told}");
+    let output = String::from_utf8_lossy(&verified.stdout);
+    assert!(verified.status.success() && output.starts_with("whole: 7 events"), "{output}");
     assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
     assert_eq!(change(&consumer).await["status"], "succeeded");
     assert!(installation.run(&["audit", "verify"]).status.success());

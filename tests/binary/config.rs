@@ -199,8 +199,11 @@ interval = "10m"
 #[test]
 fn a_text_that_is_no_toml_is_refused_with_the_line_and_without_its_content() {
     let config = format!("[[accounts]]\nname = \"one\"\nsecret_key = {CANARY}\n");
-    let told = faults(&config, &[]);
-    assert!(told.len() == 1 && told[0].starts_with("tunnelgate.toml:3: is not TOML: "), "{told:?}");
+    let faults_found = faults(&config, &[]);
+    assert!(
+        faults_found.len() == 1 && faults_found[0].starts_with("tunnelgate.toml:3: is not TOML: "),
+        "{faults_found:?}"
+    );
     assert_eq!(
         faults(TWO, &[("TUNNELGATE_CONFIG", "nowhere")]),
         ["TUNNELGATE_CONFIG (--config): can't read nowhere: No such file or directory (os error 2)"]
@@ -221,12 +224,12 @@ fn settings_of_a_single_account_beside_accounts_stop_the_start() {
         ("TUNNELGATE_PARAM_STYLE", "plain"),
         ("TUNNELGATE_FINGERPRINT_KEY", CANARY),
     ];
-    let told = faults(TWO, &env);
+    let faults_found = faults(TWO, &env);
     let beside = |name: &str| {
         format!("{name}: is set beside the accounts of the configuration file: remove one of the two")
     };
     assert_eq!(
-        told,
+        faults_found,
         [
             beside("TENCENTCLOUD_SECRET_ID (--secret-id)"),
             beside("TENCENTCLOUD_SECRET_KEY"),
@@ -254,14 +257,14 @@ fn a_check_tells_the_faults_of_variables_and_of_the_file_together() {
     ];
     let output = with_file(folder.path(), &["config", "check"], &env);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stderr);
+    let faults_found = text(&output.stderr);
     for part in [
         "TUNNELGATE_POLL_INTERVAL (--poll-interval): must ",
         "TUNNELGATE_READ_BEFORE (--read-before): must be one of always, when-needed",
         "TUNNELGATE_TASK_TIMEOUT (--task-timeout): must be greater than zero",
         "tunnelgate.toml:2: accounts[0].nme: unknown key",
     ] {
-        assert!(told.contains(part), "{part} is not in:\n{told}");
+        assert!(faults_found.contains(part), "{part} is not in:\n{faults_found}");
     }
     let flag = with_file(folder.path(), &["config", "check", "--poll-interval", "soon"], &[]);
     assert_eq!(flag.status.code(), Some(1));

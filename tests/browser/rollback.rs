@@ -140,7 +140,7 @@ async fn a_later_change_is_shown_and_must_be_overridden_by_hand() {
         .text("dialog .asked", |text| in_line(text).contains("peer_cidrs 10.9.9.0/24 172.16.0.0/16"))
         .await;
     browser.until_true("return document.querySelector('dialog .primary').disabled").await;
-    // The tunnel changes again before the confirmation: the table is shown anew, nothing is sent.
+    // The tunnel changes again before the confirmation: the page shows the new table and sends nothing.
     ended(&desk, "vpnx-branch01", &json!({"peer_cidrs": ["10.8.8.0/24"]})).await;
     browser.click("#override").await;
     browser.click("dialog .primary").await;

@@ -199,7 +199,7 @@ impl Budget {
         tokio::spawn(async move {
             let Account { name, calls, .. } = &shared.account;
             if let Err(error) = calls.slow_down(name, rate, rate::PAUSE).await {
-                warn!(error = chain(&error), "the other replicas were not told to make fewer calls");
+                warn!(error = chain(&error), "can't record the slower rate for the other replicas");
             }
         });
     }

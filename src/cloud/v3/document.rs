@@ -40,7 +40,7 @@ impl<'a> Record<'a> {
         self.0.is_empty()
     }
 
-    /// The members as JSON values, in their order. `masked` is what stands for a secret.
+    /// The members as JSON values, in their order. `masked` replaces a secret.
     pub(super) fn shown(&self, masked: &dyn Fn(&PreSharedKey) -> Value) -> Vec<(String, Value)> {
         self.0.iter().map(|(name, member)| ((*name).to_owned(), member.shown(masked))).collect()
     }

@@ -106,8 +106,8 @@ problem_types! {
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
         title: "Unsupported media type",
         detail: "send one of application/merge-patch+json, application/json, in UTF-8",
-        meaning: "`Content-Type` is not a media type of patches, or names a charset other than UTF-8.",
-        remedy: "Send `Content-Type: application/merge-patch+json`; the answer's `Accept-Patch` header lists every accepted type.";
+        meaning: "`Content-Type` is not a media type of patches, or names a charset other than UTF-8; or `Content-Encoding` says that the body is compressed.",
+        remedy: "Send `Content-Type: application/merge-patch+json`; the answer's `Accept-Patch` header lists every accepted type. Send the body uncompressed.";
     NoSuchPath = "no_such_path", NOT_FOUND,
         title: "No such path",
         detail: "this path does not exist; /docs/ lists all paths",
@@ -224,7 +224,7 @@ problem_types! {
         title: "Tunnel not found",
         detail: usual_detail(ErrorCode::TunnelNotFound),
         meaning: "The cloud has no such VPC, gateway or tunnel, or they do not belong together. Nothing was changed.",
-        remedy: "Check the three ids in the path, and that the gateway serves their region.";
+        remedy: "Check the three ids in the path; an account of API 3.0 (`GET /accounts`) has unified ids only (`vpc-…`, `vpngw-…`, `vpnx-…`). If they are right, ask the gateway's operators for the region of the VPC's account.";
     VpcNotServed = "vpc_not_served", NOT_FOUND,
         title: "VPC is not served",
         detail: usual_detail(ErrorCode::VpcNotServed),
@@ -280,7 +280,7 @@ problem_types! {
     TunnelUnreadable = "tunnel_unreadable", SERVICE_UNAVAILABLE,
         title: "Tunnel can't be read",
         detail: usual_detail(ErrorCode::TunnelUnreadable),
-        meaning: "The cloud did not return the tunnel. Nothing was sent: the gateway records what the tunnel had before each change, compares it with `If-Match`, and merges a partial `ike` or `ipsec` group with it so that no field falls back to a weak default.",
+        meaning: "The cloud did not return the tunnel. Nothing was sent: the gateway records what the tunnel had before each change, compares it with `If-Match`, checks with API 3.0 that VPC, gateway and tunnel belong together, and merges a partial group such as `ike` with it so that no field falls back to a weak default.",
         remedy: "Retry after `Retry-After` seconds, with the same `Idempotency-Key` if you sent one.";
     NotSent = "not_sent", SERVICE_UNAVAILABLE,
         title: "Change was not sent",
