@@ -49,8 +49,11 @@ impl<A: Actions> Client<A> {
             found = Some(tunnel);
             true
         });
-        let upstream = walk.await?.upstream;
-        found.ok_or(ReadError { failure: ReadFailure::NotFound, upstream })
+        let walk = walk.await?;
+        // A list that is cut off, or shorter than it says, does not prove that there is no such tunnel.
+        let is_all = walk.is_whole && walk.total.is_none_or(|total| walk.seen >= total);
+        let failure = if is_all { ReadFailure::NotFound } else { ReadFailure::NoAnswer };
+        found.ok_or(ReadError { failure, upstream: walk.upstream })
     }
 
     /// The oldest tunnels of a gateway, as many as one call shows.

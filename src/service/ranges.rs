@@ -15,6 +15,9 @@ use crate::domain::tunnel::Tunnel;
 pub(super) fn as_policies(peers: &[Ipv4Cidr], tunnel: &Tunnel) -> Result<Ranges, Fault> {
     let shown = tunnel.local_cidrs.iter().flatten().collect::<BTreeSet<_>>();
     let fault = |detail: String| Fault::new("/peer_cidrs", "no_local_ranges", detail);
+    if tunnel.local_cidrs.is_none() {
+        return Err(fault("needs the tunnel's ranges on the cloud's side, which the cloud does not show; give security_policies".into()));
+    }
     if shown.is_empty() {
         return Err(fault(
             "needs a tunnel with ranges on the cloud's side, and this one has none; give security_policies"

@@ -59,9 +59,13 @@ pub(super) fn compare(
             comparison.unshown.push(pointer);
             continue;
         };
-        match is_same(&pointer, asked, &observed) {
+        // `peer_cidrs` joins every range of one side with every range of the other.
+        let policies = tunnel.security_policies.as_ref().filter(|_| pointer == "/peer_cidrs");
+        let other = policies.filter(|policies| !is_product(policies));
+        match is_same(&pointer, asked, &observed).map(|same| same && other.is_none()) {
             Some(true) => comparison.same.push(pointer),
             Some(false) => {
+                let observed = other.map_or(observed, |policies| json!(policies));
                 comparison.differences.push(Difference { pointer, asked: asked.clone(), observed });
             }
             None => comparison.unshown.push(pointer),
@@ -120,7 +124,10 @@ pub(super) fn telling(changes: &Changes, before: &Changes) -> Telling {
     let before: BTreeMap<String, &Value> = before.fields().collect();
     let mut telling = Telling::default();
     for (pointer, asked) in changes.fields() {
-        match before.get(&pointer).and_then(|before| is_same(&pointer, asked, before)) {
+        // `before` has the policies beside `peer_cidrs` only where they were others than `peer_cidrs` makes.
+        let is_other = pointer == "/peer_cidrs" && before.contains_key("/security_policies");
+        let same = before.get(&pointer).and_then(|before| is_same(&pointer, asked, before));
+        match same.map(|same| same && !is_other) {
             Some(false) => telling.fields.insert(pointer),
             Some(true) => false,
             None => telling.unknown.insert(pointer),

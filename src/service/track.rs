@@ -239,6 +239,8 @@ impl Service {
         let tunnel = cloud.tunnel(&operation.tunnel, Priority::Poll, "").await;
         failpoint::at!("read-back.answered");
         let verification = match tunnel {
+            // It shows half of a change; of this one, or of another that came after it.
+            Ok(tunnel) if tunnel.is_in_transition() && !self.is_overdue(claim) => return LATER,
             Ok(tunnel) => {
                 let fingerprints = self.fingerprints_of(operation);
                 let comparison = read_back::compare(&operation.changes, &tunnel, fingerprints);
@@ -273,11 +275,13 @@ impl Service {
             Ok(tunnel) => tunnel,
             Err(ReadError { failure: ReadFailure::NotFound, upstream }) if self.is_settled(claim) => {
                 let upstream = self.without_key(claim, upstream);
+                // The change may have been carried out before the tunnel was deleted.
                 let error = OperationError {
-                    detail: "the cloud has no such tunnel".into(),
-                    ..outcome::error(ErrorCode::NotApplied)
+                    detail: "the cloud has no such tunnel any more, so the outcome can't be determined"
+                        .into(),
+                    ..outcome::error(ErrorCode::TaskTimeout)
                 };
-                return step(Transition::Fail { error }, Some(upstream));
+                return step(Transition::TimeOut { error }, Some(upstream));
             }
             Err(error) => return self.unanswered(claim, error),
         };

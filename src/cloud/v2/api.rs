@@ -153,8 +153,11 @@ impl Actions for ApiV2 {
     }
 
     fn entries(answer: &Answer) -> Option<&[Value]> {
-        // An empty result may be `{}` or `null`.
-        Some(answer.member("data").as_array().map(Vec::as_slice).unwrap_or_default())
+        match answer.member("data") {
+            Value::Array(entries) => Some(entries),
+            // An empty result may be `{}` or `null`.
+            _ => (Self::total(answer).unwrap_or_default() == 0).then_some(&[]),
+        }
     }
 
     fn total(answer: &Answer) -> Option<usize> {

@@ -71,13 +71,15 @@ fn connectivity(word: &str) -> Option<Connectivity> {
     }
 }
 
+/// The policies; `None` if one of them can't be read. A list without it would pass for the whole, and a change of
+/// `peer_cidrs` would delete it.
 fn policies(set: &Value) -> Option<Vec<ShownPolicy>> {
     let policy = |database: &Value| {
-        let peers = database["RemoteCidrBlock"].as_array().into_iter().flatten();
         let local_cidr = field(database, "LocalCidrBlock")?;
-        Some(ShownPolicy { local_cidr, peer_cidrs: peers.filter_map(text).collect() })
+        let peers = database["RemoteCidrBlock"].as_array()?.iter().map(text);
+        Some(ShownPolicy { local_cidr, peer_cidrs: peers.collect::<Option<_>>()? })
     };
-    Some(set.as_array()?.iter().filter_map(policy).collect())
+    set.as_array()?.iter().map(policy).collect()
 }
 
 fn distinct<'a>(cidrs: impl Iterator<Item = &'a String>) -> Vec<String> {

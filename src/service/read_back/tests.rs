@@ -125,3 +125,24 @@ fn pairs_that_the_cloud_shows_are_compared_as_pairs() -> Result<(), Vec<Fault>> 
     assert!(matches!(crossed, Verification::Diverged { .. }), "{crossed:?}");
     Ok(())
 }
+
+/// The tunnel with two pairs: each side has two ranges, and each range reaches one.
+fn crossed() -> Tunnel {
+    let policy =
+        |local: &str, peer: &str| ShownPolicy { local_cidr: local.into(), peer_cidrs: vec![peer.into()] };
+    let policies = vec![policy("10.0.0.0/24", "172.16.0.0/16"), policy("10.0.1.0/24", "172.17.0.0/16")];
+    Tunnel { security_policies: Some(policies), ..tunnel() }
+}
+
+#[test]
+fn peers_are_as_requested_only_if_every_range_reaches_them() -> Result<(), Vec<Fault>> {
+    let changes = asked(&json!({"peer_cidrs": ["172.16.0.0/16", "172.17.0.0/16"]}))?;
+    let crossed = crossed();
+    let comparison = compare(&changes, &crossed, Some(&key()));
+    assert!(comparison.same.is_empty());
+    assert_eq!(comparison.differences[0].observed, json!(crossed.security_policies));
+    // The same peers, and yet the change has something to do.
+    let before = before(&changes, &crossed, &key());
+    assert_eq!(telling(&changes, &before).fields, BTreeSet::from(["/peer_cidrs".to_owned()]));
+    Ok(())
+}

@@ -2,9 +2,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::api::Api;
+use crate::domain::event::{Actor, Route};
 use crate::domain::fault::Fault;
 use crate::domain::fingerprint::FingerprintKey;
+use crate::domain::ids::TunnelPath;
+use crate::domain::operation::UpstreamError;
 use crate::domain::patch::{Patch, Requirements};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::tunnel::{Reported, TunnelStatus};
 
 fn asked(patch: &Value) -> Result<Changes, Vec<Fault>> {
     let requirements = Requirements { api: Api::V3, groups_go_together: false };
@@ -67,5 +72,49 @@ fn an_accepted_change_that_had_nothing_to_change_does_not_wait_for_its_begin() -
     // Another hand changed the tunnel.
     let (shown, before) = (tunnel("other", "cgw-new"), tunnel("new", "cgw-new"));
     assert!(is_diverged(&read(&shown, &before, 3, false)?));
+    Ok(())
+}
+
+/// What the third read says of a change with an answer of doubt, if the tunnel shows none of it.
+fn after_doubt(api: Api, is_over: bool) -> Result<Settled, Box<dyn std::error::Error>> {
+    let changes = asked(&json!({"name": "new"})).map_err(|_| "an invalid patch")?;
+    let status = Some(Reported::Known(TunnelStatus::Running));
+    let shown = Tunnel { status, ..tunnel("old", "cgw-old") };
+    let answer = UpstreamError { code: Some("InternalError".into()), ..UpstreamError::default() };
+    let reason = OperationError { upstream: Some(answer), ..outcome::error(ErrorCode::AnswerLost) };
+    let now = Timestamp::from_micros(0);
+    let operation = Operation {
+        id: "01a21fc9-5cfd-7d22-8277-ef5ecfdc7a43".parse()?,
+        tunnel: TunnelPath {
+            vpc_id: "vpc-1".parse()?,
+            gateway_id: "vpngw-1".parse()?,
+            tunnel_id: "vpnx-1".parse()?,
+        },
+        route: Route { account: "default".into(), region: "ap-guangzhou".into(), api: api.as_str().into() },
+        before: Some(read_back::before(&changes, &shown, &FingerprintKey::derive(b"test"))),
+        changes,
+        fingerprint_key_id: None,
+        reason: None,
+        rollback_of: None,
+        requested_by: Actor::command_line(),
+        request_id: None,
+        trace_id: None,
+        created_at: now,
+        updated_at: now,
+        finished_at: None,
+        state: State::Unknown { reason },
+    };
+    let comparison = read_back::compare(&operation.changes, &shown, None);
+    Ok(settle(&operation, &shown, comparison, Progress { reads: 3, enough: 3, is_over }))
+}
+
+#[test]
+fn a_doubtful_answer_of_api_3_leaves_the_change_open_until_the_window_is_over()
+-> Result<(), Box<dyn std::error::Error>> {
+    let is_failed = |settled: &Settled| matches!(settled, Settled::Ended(Transition::Fail { .. }));
+    // API 2.0 shows a tunnel that is being changed as such.
+    assert!(is_failed(&after_doubt(Api::V2, false)?));
+    assert_eq!(after_doubt(Api::V3, false)?, Settled::Open);
+    assert!(is_failed(&after_doubt(Api::V3, true)?));
     Ok(())
 }

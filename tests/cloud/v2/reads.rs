@@ -90,3 +90,13 @@ async fn an_empty_list_in_any_form_is_no_tunnel() {
         assert_eq!(error.failure, ReadFailure::NotFound);
     }
 }
+
+#[tokio::test]
+async fn a_list_that_is_shorter_than_it_says_proves_nothing() {
+    for data in [json!([]), json!({}), json!(null)] {
+        let short = || Act::Json(json!({"code": 0, "totalCount": 1, "data": data}));
+        let stub = Stub::playing([short()]).await;
+        let error = stub.client(V2).tunnel(&path(), Priority::Poll, "").await.expect_err("no list");
+        assert_eq!(error.failure, ReadFailure::NoAnswer, "{data}");
+    }
+}

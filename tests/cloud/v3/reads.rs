@@ -225,14 +225,21 @@ async fn policies_show_the_ranges_of_either_side_once() {
         {"LocalCidrBlock": "10.0.0.0/24", "RemoteCidrBlock": ["172.16.0.0/16", "172.17.0.0/16"]},
         {"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": ["172.16.0.0/16"]},
     ]);
-    let tunnel = read(json!({"SecurityPolicyDatabaseSet": set})).await;
+    let tunnel = read(json!({"SecurityPolicyDatabaseSet": set.clone()})).await;
     let policies = tunnel.security_policies.expect("policies");
     let second = ShownPolicy { local_cidr: "10.0.1.0/24".into(), peer_cidrs: vec!["172.16.0.0/16".into()] };
     assert_eq!((policies.len(), &policies[1]), (2, &second));
     assert_eq!(tunnel.local_cidrs.expect("ranges"), ["10.0.0.0/24", "10.0.1.0/24"]);
     assert_eq!(tunnel.peer_cidrs.expect("ranges"), ["172.16.0.0/16", "172.17.0.0/16"]);
-    let tunnel = read(json!({"SecurityPolicyDatabaseSet": null})).await;
-    assert_eq!((tunnel.security_policies, tunnel.local_cidrs, tunnel.peer_cidrs), (None, None, None));
+    let unreadable = [
+        json!(null),
+        json!([set[0], {"LocalCidrBlock": null, "RemoteCidrBlock": ["172.16.0.0/16"]}]),
+        json!([set[0], {"LocalCidrBlock": "10.0.1.0/24"}]),
+    ];
+    for set in unreadable {
+        let tunnel = read(json!({"SecurityPolicyDatabaseSet": set})).await;
+        assert_eq!((tunnel.security_policies, tunnel.local_cidrs, tunnel.peer_cidrs), (None, None, None));
+    }
 }
 
 #[tokio::test]
