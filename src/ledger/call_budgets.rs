@@ -9,6 +9,9 @@ use super::columns::StoredRow;
 /// A next call that is further ahead is one of a clock that went back.
 pub(super) const FARTHEST: Duration = Duration::from_secs(30);
 
+/// A replica that has not heard of a slow-down within this time must not make the account faster again.
+pub(super) const STILL_SLOW: Duration = Duration::from_secs(10);
+
 /// Microseconds, as the statements use them.
 pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)

@@ -95,6 +95,9 @@ async fn replicas_hear_that_the_cloud_limited_the_rate(harness: Harness) {
     while reserve(&harness, "one", 1).await.slowed.is_some_and(|slowed| slowed.rate != 2) {
         harness.ledger.slow_down("one", 2, Duration::ZERO).await.expect("slowed");
     }
+    // A replica that has not heard of it computes a higher rate.
+    harness.ledger.slow_down("one", 9, Duration::ZERO).await.expect("slowed");
+    assert_eq!(reserve(&harness, "one", 1).await.slowed.map(|slowed| slowed.rate), Some(2));
 }
 
 on_each_ledger!(

@@ -20,7 +20,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::warn;
 
 use crate::causes::chain;
@@ -32,7 +32,7 @@ use super::metrics::BudgetMetrics;
 pub(super) use queue::Need;
 use queue::Queue;
 use rate::{Rate, WINDOW};
-use reserved::{Place, Reserved};
+use reserved::{FAILED_AFTER, Place, Reserved};
 
 /// Wait after a failed reservation.
 const RETRY: Duration = Duration::from_millis(100);
@@ -253,7 +253,7 @@ async fn pace(shared: Arc<Shared>) {
     }
 }
 
-/// Reserves calls in the ledger, which limits the time.
+/// Reserves calls in the ledger. A ledger that hangs counts as failed sooner than for a step of an operation.
 async fn reserve_calls(shared: Arc<Shared>, count: u32) -> Result<(), LedgerError> {
     let asked_at = Instant::now();
     let interval = {
@@ -262,7 +262,9 @@ async fn reserve_calls(shared: Arc<Shared>, count: u32) -> Result<(), LedgerErro
         state.rate.interval(asked_at)
     };
     let Account { name, calls, .. } = &shared.account;
-    let reserved = calls.reserve(name, count, interval).await?;
+    let reserved = timeout(FAILED_AFTER, calls.reserve(name, count, interval))
+        .await
+        .map_err(|late| LedgerError::Unavailable(Box::new(late)))??;
     let mut state = shared.state();
     let now = Instant::now();
     state.rate.learn(reserved.slowed, now);
@@ -291,7 +293,9 @@ impl Shared {
         self.metrics.failed();
         let refused = {
             let mut state = self.state();
-            if !state.reserved.is_failing(Instant::now()) {
+            let now = Instant::now();
+            state.reserved.failed(now);
+            if !state.reserved.is_failing(now) {
                 return;
             }
             std::mem::take(&mut state.queue)
@@ -332,12 +336,12 @@ impl State {
                 break self.starts.front().map(|start| *start + WINDOW);
             }
             let Some(place) = self.reserved.take(now) else { break self.reserved.next() };
-            match self.queue.pop() {
-                Some(grant) if !grant.is_closed() => {
+            match self.queue.pop(Grant::is_closed) {
+                Some(grant) => {
                     self.held += 1;
                     grants.push((grant, place));
                 }
-                _ => self.reserved.give_back(place),
+                None => self.reserved.give_back(place),
             }
         };
         let limit = self.limit(now);

@@ -12,7 +12,7 @@ const USABLE: Duration = WINDOW;
 /// A reservation is asked for when the calls that are reserved last no longer than this.
 const LEAD: Duration = Duration::from_millis(150);
 /// The ledger has failed when a reservation has been unanswered for this long.
-const FAILED_AFTER: Duration = Duration::from_secs(1);
+pub(super) const FAILED_AFTER: Duration = Duration::from_secs(1);
 /// A reservation takes at most what a quarter of a second holds, so that replicas take turns.
 const RESERVATIONS_A_SECOND: usize = 4;
 
@@ -37,14 +37,26 @@ pub(super) struct Reserved {
     pace: Duration,
     /// How long the last reservation took.
     round_trip: Duration,
-    /// When the reservation was asked for that the ledger has not answered.
+    /// When the first reservation was asked for that the ledger has not answered.
     unanswered_since: Option<Instant>,
+    /// When the last reservation failed.
+    failed_at: Option<Instant>,
 }
 
 impl Reserved {
     /// A reservation begins.
     pub(super) fn asked(&mut self, now: Instant) {
+        // A failure before a quiet time says nothing about the ledger now.
+        let goes_on = self.failed_at.is_some_and(|at| now.saturating_duration_since(at) < FAILED_AFTER);
+        if !goes_on {
+            self.unanswered_since = Some(now);
+        }
         self.unanswered_since.get_or_insert(now);
+    }
+
+    /// A reservation failed.
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.failed_at = Some(now);
     }
 
     /// Adds `count` calls that were asked for at `asked_at`. The first may start after `wait`.
@@ -57,6 +69,7 @@ impl Reserved {
         interval: Duration,
     ) {
         self.unanswered_since = None;
+        self.failed_at = None;
         self.round_trip = now.saturating_duration_since(asked_at);
         for number in 0..count {
             // The ledger read its clock between the two times: no call starts early, and none is used late.

@@ -18,6 +18,7 @@ struct Row {
     next_at: Mutex<Option<Instant>>,
     slowed: Mutex<Option<(u32, Instant)>>,
     is_unreachable: AtomicBool,
+    hangs: AtomicBool,
     reservations: Mutex<u32>,
 }
 
@@ -29,6 +30,9 @@ impl Calls for Row {
         count: u32,
         interval: Duration,
     ) -> Result<ledger::Reserved, LedgerError> {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         if self.is_unreachable.load(Ordering::Relaxed) {
             return Err(LedgerError::Unavailable("unreachable".into()));
         }
@@ -246,4 +250,32 @@ async fn calls_are_short_for_a_while_after_one_had_to_wait() {
     assert!(budget.is_short());
     tokio::time::sleep(SHORT_FOR).await;
     assert!(!budget.is_short());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_hangs_refuses_calls_after_a_second() {
+    let row = Arc::new(Row::default());
+    let budget = budget_on(&row, 20);
+    row.hangs.store(true, Ordering::Relaxed);
+    let before = Instant::now();
+    assert_eq!(budget.slot(READ, soon()).await.err(), Some(NoSlot::NoLedger));
+    assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+    row.hangs.store(false, Ordering::Relaxed);
+    budget.slot(READ, soon()).await.map(start).expect("the ledger answers again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_failure_does_not_refuse_calls_at_once() {
+    let row = Arc::new(Row::default());
+    let budget = budget_on(&row, 20);
+    row.is_unreachable.store(true, Ordering::Relaxed);
+    let short = Instant::now() + Duration::from_millis(50);
+    assert!(budget.slot(READ, short).await.is_err());
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let back = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        row.is_unreachable.store(false, Ordering::Relaxed);
+    };
+    let (slot, ()) = tokio::join!(budget.slot(READ, soon()), back);
+    slot.map(start).expect("the ledger failed for half a second only");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::ledger::call_budgets::{FARTHEST, micros, no_row, reserved_of};
+use crate::ledger::call_budgets::{FARTHEST, STILL_SLOW, micros, no_row, reserved_of};
 use crate::service::ledger::{Calls, LedgerError, Reserved};
 
 use super::Postgres;
@@ -24,7 +24,12 @@ const RESERVE: &str = "UPDATE call_budgets
 const INSERT: &str =
     "INSERT INTO call_budgets (account, next_at) VALUES ($1, clock_timestamp()) ON CONFLICT DO NOTHING";
 
-const SLOW_DOWN: &str = "UPDATE call_budgets SET slowed_at = clock_timestamp(), slowed_to = $2
+const SLOW_DOWN: &str = "UPDATE call_budgets
+     SET slowed_at = clock_timestamp(),
+         slowed_to = CASE
+             WHEN slowed_at BETWEEN clock_timestamp() - $4 * interval '1 microsecond' AND clock_timestamp()
+             THEN least(slowed_to, $2) ELSE $2
+         END
      WHERE account = $1
        AND (slowed_at IS NULL
             OR slowed_at NOT BETWEEN clock_timestamp() - $3 * interval '1 microsecond' AND clock_timestamp())";
@@ -47,7 +52,8 @@ impl Calls for Postgres {
     }
 
     async fn slow_down(&self, account: &str, rate: u32, pause: Duration) -> Result<(), LedgerError> {
-        let update = sqlx::query(SLOW_DOWN).bind(account).bind(i64::from(rate)).bind(micros(pause));
+        let update = sqlx::query(SLOW_DOWN);
+        let update = update.bind(account).bind(i64::from(rate)).bind(micros(pause)).bind(micros(STILL_SLOW));
         self.limited(update.execute(&self.core_pool)).await?;
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::ledger::call_budgets::{FARTHEST, micros, no_row, reserved_of};
+use crate::ledger::call_budgets::{FARTHEST, STILL_SLOW, micros, no_row, reserved_of};
 use crate::service::ledger::{Calls, LedgerError, Reserved};
 
 use super::Sqlite;
@@ -20,7 +20,9 @@ const RESERVE: &str = "WITH clock AS (SELECT CAST(unixepoch('now', 'subsec') * 1
 const INSERT: &str = "INSERT INTO call_budgets (account, next_at) VALUES ($1, 0) ON CONFLICT DO NOTHING";
 
 const SLOW_DOWN: &str = "WITH clock AS (SELECT CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER) AS now)
-     UPDATE call_budgets SET slowed_at = clock.now, slowed_to = $2
+     UPDATE call_budgets
+     SET slowed_at = clock.now,
+         slowed_to = CASE WHEN slowed_at BETWEEN clock.now - $4 AND clock.now THEN min(slowed_to, $2) ELSE $2 END
      FROM clock
      WHERE account = $1 AND (slowed_at IS NULL OR slowed_at NOT BETWEEN clock.now - $3 AND clock.now)";
 
@@ -42,7 +44,8 @@ impl Calls for Sqlite {
     }
 
     async fn slow_down(&self, account: &str, rate: u32, pause: Duration) -> Result<(), LedgerError> {
-        let update = sqlx::query(SLOW_DOWN).bind(account).bind(i64::from(rate)).bind(micros(pause));
+        let update = sqlx::query(SLOW_DOWN);
+        let update = update.bind(account).bind(i64::from(rate)).bind(micros(pause)).bind(micros(STILL_SLOW));
         self.limited(update.execute(&self.calls_pool)).await?;
         Ok(())
     }
