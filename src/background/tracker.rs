@@ -111,8 +111,11 @@ impl Tracker {
             let wait = match self.claim().await {
                 Ok(Due::Claims(claims)) => {
                     retry = FIRST_RETRY;
-                    for claim in claims {
-                        self.start_poll(claim).await;
+                    // Polls first: a write to a slow ledger must not use up their leases.
+                    let without_place: Vec<Claim> =
+                        claims.into_iter().filter_map(|claim| self.start_poll(claim)).collect();
+                    for claim in without_place {
+                        self.put_back(&claim).await;
                     }
                     continue;
                 }
@@ -159,20 +162,22 @@ impl Tracker {
         Places { youngest, oldest: free - youngest }
     }
 
-    /// Starts one poll, or puts the operation back if its account has no place. The poll's result is in the ledger; after a failure the operation is polled again when its lease
-    /// expires.
-    async fn start_poll(&self, claim: Claim) {
+    /// Puts an operation back whose account has no place.
+    async fn put_back(&self, claim: &Claim) {
+        if let Err(error) = self.service.put_back(claim).await {
+            warn!(
+                error = chain(&error),
+                "an operation could not be put back; it is polled when its lease expires"
+            );
+        }
+    }
+
+    /// Starts one poll. Returns the claim if its account has no place. The poll's result is in the ledger; after a failure
+    /// the operation is polled again when its lease expires.
+    fn start_poll(&self, claim: Claim) -> Option<Claim> {
         let service = self.service.clone();
         let operation = &claim.operation;
-        let Some(poll) = self.polls.begin(&operation.route.account) else {
-            if let Err(error) = service.put_back(&claim).await {
-                warn!(
-                    error = chain(&error),
-                    "an operation could not be put back; it is polled when its lease expires"
-                );
-            }
-            return;
-        };
+        let Some(poll) = self.polls.begin(&operation.route.account) else { return Some(claim) };
         let span =
             info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
         let work = async move {
@@ -182,5 +187,6 @@ impl Tracker {
             }
         };
         tokio::spawn(work.instrument(span));
+        None
     }
 }
