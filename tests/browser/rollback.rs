@@ -148,6 +148,9 @@ async fn a_later_change_is_shown_and_must_be_overridden_by_hand() {
     browser
         .text("dialog .asked", |text| in_line(text).contains("peer_cidrs 10.8.8.0/24 172.16.0.0/16"))
         .await;
+    // The consent was to other differences.
+    browser.until_true("return document.querySelector('dialog .primary').disabled").await;
+    browser.click("#override").await;
     browser.click("dialog .primary").await;
     browser.text("h1 .status", |text| text.contains("succeeded")).await;
     browser.until_true(&format!("return !location.hash.includes('{id}')")).await;

@@ -77,6 +77,8 @@ class Dialog {
   /** Shows what would be put back. A later change is shown first, and then what overriding it would do. */
   async #look() {
     this.#shown = null;
+    // Consent to the differences that were shown, not to those that are shown next.
+    this.#override.checked = false;
     this.#ready();
     put(this.#said);
     if (this.#wantsReason && !this.#reason.value.trim()) {
@@ -154,8 +156,9 @@ class Dialog {
 
   async #notDone(error) {
     // Without an answer the gateway may have sent the rollback. The same request with the same key finds out.
-    const isUnanswered = error.status === 0 || error.status >= 500 || error.code === "idempotency_key_in_flight";
-    if (isUnanswered && !error.operationId) {
+    const isInFlight = error.code === "idempotency_key_in_flight";
+    const isUnanswered = (error.status === 0 || error.status >= 500) && !error.operationId;
+    if (isInFlight || isUnanswered) {
       put(this.#said, h("div", { class: "notice warn", role: "alert" },
         h("p", {}, icon("warn"), error.message, " The gateway may have received the rollback. Trying again is safe: it is never sent twice.")));
       return this.#ready();
