@@ -66,6 +66,18 @@ async fn a_caller_sees_the_accounts_and_patterns_that_it_may_read(store: Store) 
     let one = harness.consumer_with("one", &[(Scope::TunnelsRead, &["vpc-l*"])]).await;
     let page = one.get("/accounts", &[]).await.json();
     assert_eq!((names(&page), &page["items"][0]["vpcs"]), (vec!["office"], &json!(["vpc-lab"])));
+    // `prod` answers for this VPC, so the catch-all account never does.
+    let catch_all = Harness::with(Store::sqlite(), |settings| {
+        let prod = account(settings, "prod", &["vpc-prod-*"]);
+        settings.accounts = vec![prod, account(settings, "rest", &["*"])];
+    })
+    .await;
+    let covered =
+        catch_all.consumer_with("covered", &[(Scope::TunnelsRead, &["vpc-prod-1", "vpc-prod-2*"])]).await;
+    assert_eq!(names(&covered.get("/accounts", &[]).await.json()), ["prod"]);
+    let wider = catch_all.consumer_with("wider", &[(Scope::TunnelsRead, &["vpc-prod-1", "vpc-p*"])]).await;
+    let page = wider.get("/accounts", &[]).await.json();
+    assert_eq!((names(&page), &page["items"][1]["vpcs"]), (vec!["prod", "rest"], &json!(["*"])));
     let none = harness.consumer_with("none", &[(Scope::TunnelsRead, &["vpc-other"])]).await;
     assert_eq!(names(&none.get("/accounts", &[]).await.json()), [""; 0]);
     let writer = harness.consumer_with("writer", &[(Scope::TunnelsWrite, &[])]).await;
