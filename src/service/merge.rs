@@ -65,11 +65,14 @@ pub(super) fn fill(
         change.ipsec = Some(settings);
     }
     if let Some(dpd) = &mut change.dpd {
-        // Parameters of their own, each with a default: what the cloud shows is repeated, and nothing else is needed.
+        // Parameters of their own, each with a default: what the cloud shows is repeated. Without the switch, whose default
+        // is off, a change of another field could turn DPD off.
         *dpd = tunnel.dpd.clone().overlaid(dpd);
+        whole("dpd", dpd.enabled.is_none().then_some("enabled"))?;
     }
     if let Some(check) = &mut change.health_check {
         *check = filled_check(check, &tunnel.health_check).map_err(NotMerged::Invalid)?;
+        whole("health_check", check.enabled.is_none().then_some("enabled"))?;
     }
     Ok(())
 }

@@ -87,10 +87,13 @@ fn ike_is_whole_with_its_version_only_on_api_3() {
 }
 
 #[test]
-fn dpd_repeats_what_the_tunnel_shows_and_needs_nothing_else() {
+fn dpd_repeats_what_the_tunnel_shows_and_needs_its_switch() {
     let mut longer = change(&json!({"dpd": {"timeout_seconds": 60}}), V3);
-    assert_eq!(fill(&mut longer, &tunnel(), V3), Ok(()));
-    assert_eq!(longer.dpd.as_ref().map(|dpd| dpd.enabled), Some(None), "the cloud shows none of it");
+    // The cloud's default is off.
+    let unshown = NotMerged::Unshown { group: "dpd", setting: "enabled" };
+    assert_eq!(fill(&mut longer, &tunnel(), V3), Err(unshown));
+    let mut on = change(&json!({"dpd": {"enabled": true}}), V3);
+    assert_eq!(fill(&mut on, &tunnel(), V3), Ok(()));
     let mut there = tunnel();
     (there.dpd.enabled, there.dpd.action) = (Some(true), some("restart"));
     assert_eq!(fill(&mut longer, &there, V3), Ok(()));
