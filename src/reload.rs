@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::cloud;
-use crate::config::{Accounts, Faults, Source};
+use crate::config::{Accounts, Faults, InvalidSetting, Source};
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 
@@ -115,15 +115,24 @@ impl Reload {
             }
         };
         let mut wait = INTERVAL;
+        let mut pending = None;
         loop {
             let is_asked = tokio::select! {
                 () = sleep(wait) => false,
                 _ = hangup.recv() => true,
                 () = shutdown.requested() => return,
             };
-            let reload = self.clone();
-            let reading = tokio::task::spawn_blocking(move || reload.source.read());
-            wait = match timeout(READ_LIMIT, reading).await {
+            // A read that hangs is waited for again: a new one would hang too, and each holds a thread.
+            let reading = pending.take().unwrap_or_else(|| {
+                let reload = self.clone();
+                tokio::task::spawn_blocking(move || reload.source.read())
+            });
+            let reading = pending.insert(reading);
+            let read = timeout(READ_LIMIT, reading).await;
+            if read.is_ok() {
+                pending = None;
+            }
+            wait = match read {
                 Ok(Ok(read)) => self.consider(read, is_asked),
                 // The panic hook has logged the place.
                 Ok(Err(_)) => {
@@ -174,13 +183,19 @@ impl Reload {
         }
         state.other = None;
         match other {
-            Other::Settings(settings) => self.adopt(&mut state, settings, key_id),
+            Other::Settings(settings) => self.adopt(&mut state, settings, key_id, is_asked),
             Other::Faults(faults) => self.refuse(&mut state, faults, is_asked),
         }
         INTERVAL
     }
 
-    fn adopt(&self, state: &mut State, settings: Vec<cloud::Settings>, key_id: Option<String>) {
+    fn adopt(
+        &self,
+        state: &mut State,
+        settings: Vec<cloud::Settings>,
+        key_id: Option<String>,
+        is_asked: bool,
+    ) {
         match self.accounts.replace(settings.clone()) {
             Ok(names) => {
                 info!(accounts = names.join(", "), "the accounts were reloaded");
@@ -192,8 +207,7 @@ impl Reload {
                 }
             }
             Err(error) => {
-                self.failed();
-                error!(error = chain(&error), "the accounts can't be set up; they stay as they are");
+                self.refuse(state, InvalidSetting::new("accounts", chain(&error)).into(), is_asked);
             }
         }
     }

@@ -76,19 +76,28 @@ fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) 
     text
 }
 
-/// A database's URL without its password and its parameters.
+/// A database's URL without its password and its parameters. A password may contain `?` and `@`.
 fn without_password(url: &str) -> String {
-    let (address, parameters) = url.split_once('?').map_or((url, ""), |(address, _)| (address, "?***"));
-    let Some((scheme, rest)) = address.split_once("://") else { return format!("{address}{parameters}") };
-    let Some((user, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}{parameters}") };
+    let cut = |text: &str| match text.split_once('?') {
+        Some((before, _)) => format!("{before}?{MASKED}"),
+        None => text.to_owned(),
+    };
+    let Some((scheme, rest)) = url.split_once("://") else { return cut(url) };
+    let Some((user, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{}", cut(rest)) };
+    if user.contains('?') {
+        // Either the password contains a question mark, or a parameter contains an at sign.
+        let name = user.split([':', '?', '@']).next().unwrap_or_default();
+        return format!("{scheme}://{name}:{MASKED}");
+    }
     let user = user.split_once(':').map_or(user.to_owned(), |(user, _)| format!("{user}:{MASKED}"));
-    format!("{scheme}://{user}@{host}{parameters}")
+    format!("{scheme}://{user}@{}", cut(host))
 }
 
 /// True if the command line asks for a check.
 pub(super) fn is_check(args: &[OsString]) -> bool {
     let words: Vec<_> = args.iter().skip(1).filter(|word| !word.to_string_lossy().starts_with('-')).collect();
-    matches!(words.as_slice(), [first, second, ..] if *first == "config" && *second == "check")
+    // The value of a flag may come first.
+    words.windows(2).any(|pair| pair[0] == "config" && pair[1] == "check")
 }
 
 #[cfg(test)]
@@ -101,6 +110,9 @@ mod tests {
             ("sqlite:tunnelgate.db", "sqlite:tunnelgate.db"),
             ("postgres://a@b/c", "postgres://a@b/c"),
             ("postgres://a:p@ss@b/c?password=x", "postgres://a:***@b/c?***"),
+            ("postgres://a:p?ss@b/c", "postgres://a:***"),
+            ("postgres://a@b:5432/c?password=x@y", "postgres://a:***"),
+            ("postgres://b/c?password=x", "postgres://b/c?***"),
         ] {
             assert_eq!(without_password(url), shown);
         }

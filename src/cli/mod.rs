@@ -10,6 +10,7 @@ mod simulate_cloud;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing::warn;
@@ -22,6 +23,9 @@ use crate::metrics::Metrics;
 use crate::{http, telemetry};
 
 pub use failure::Failure;
+
+/// How long the end of the process waits for blocking work, such as a read of a file.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A REST gateway that lets a company's own teams change Tencent Cloud VPN tunnels safely
 #[derive(Debug, Parser)]
@@ -94,7 +98,10 @@ pub fn run() -> ExitCode {
         return config::run(asked, check, &secrets, wrong)
             .unwrap_or_else(|failure| failure::report(&failure));
     }
-    match runtime.block_on(execute(cli.command, &secrets)) {
+    let ended = runtime.block_on(execute(cli.command, &secrets));
+    // A read of a file that hangs must not keep the process.
+    runtime.shutdown_timeout(LAST_WAIT);
+    match ended {
         Ok(code) => code,
         Err(failure) => failure::report(&failure),
     }

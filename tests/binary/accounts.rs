@@ -268,6 +268,20 @@ async fn the_files_of_a_single_account_are_followed_through_symbolic_links(store
     assert!(gateway.terminate().success());
 }
 
+/// Reading a pipe that nothing writes to never ends, as on a network file system whose server is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_can_not_be_read_to_its_end_stops_neither_the_service_nor_its_end() {
+    let company = Company::new(Store::sqlite());
+    let (mut gateway, consumer) = company.serve();
+    let pipe = company.file("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    std::fs::rename(&pipe, company.file("office.key")).expect("renamed");
+    gateway.hang_up();
+    await_log(&mut gateway, "reading the accounts took longer than 5 seconds", 1);
+    assert_eq!(consumer.get(OFFICE, &[]).await.status, 200);
+    assert!(gateway.terminate().success());
+}
+
 on_each_ledger!(
     each_vpc_has_its_account_and_api_and_a_key_rotates_under_load,
     settings_that_are_wrong_change_nothing,
