@@ -163,7 +163,10 @@ CREATE TABLE tracking (
     lease_until  timestamptz,
     fence        bigint NOT NULL DEFAULT 0,
     polls        integer NOT NULL DEFAULT 0,
-    read_backs   integer NOT NULL DEFAULT 0
+    -- Reads of the tunnel that did not end the operation, by what they showed.
+    reads_different integer NOT NULL DEFAULT 0,
+    reads_open      integer NOT NULL DEFAULT 0,
+    reads_failed    integer NOT NULL DEFAULT 0
 );
 -- By the time from which an operation can be claimed: when it is due and no lease holds it.
 CREATE INDEX tracking_by_due ON tracking (greatest(due_at, lease_until));

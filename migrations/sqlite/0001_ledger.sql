@@ -159,7 +159,10 @@ CREATE TABLE tracking (
     lease_until  TEXT,
     fence        INTEGER NOT NULL DEFAULT 0,
     polls        INTEGER NOT NULL DEFAULT 0,
-    read_backs   INTEGER NOT NULL DEFAULT 0
+    -- Reads of the tunnel that did not end the operation, by what they showed.
+    reads_different INTEGER NOT NULL DEFAULT 0,
+    reads_open      INTEGER NOT NULL DEFAULT 0,
+    reads_failed    INTEGER NOT NULL DEFAULT 0
 );
 -- By the time from which an operation can be claimed: when it is due and no lease holds it.
 CREATE INDEX tracking_by_due ON tracking (max(due_at, coalesce(lease_until, due_at)));

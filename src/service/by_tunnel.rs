@@ -4,7 +4,7 @@ use crate::domain::event::Upstream;
 use crate::domain::operation::Transition;
 
 use super::cloud::{Cloud, Priority, ReadError, ReadFailure};
-use super::ledger::Claim;
+use super::ledger::{Claim, Read};
 use super::poll::{LATER, Next, READ_BACKS, step};
 use super::settle::{self, Progress, Settled};
 use super::{Service, read_back};
@@ -60,15 +60,15 @@ impl Service {
         }
         let comparison = read_back::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
         let progress = Progress {
-            reads: claim.read_backs + 1,
+            reads: claim.reads.open + 1,
             enough: READ_BACKS,
             // As long as a change without an answer may still turn up: both are on their way in the cloud.
             is_over: self.age(operation.updated_at) >= self.rules.settle_window,
         };
         match settle::accepted(&operation.changes, operation.before.as_ref(), comparison, progress) {
-            Settled::Open => Next::Later { read_back: true },
+            Settled::Open => Next::Later { read: Some(Read::Open) },
             Settled::Ended(transition) => {
-                if claim.read_backs == 0 {
+                if claim.reads.open == 0 {
                     self.learn_task_time(claim, cloud);
                 }
                 step(transition, Some(upstream))

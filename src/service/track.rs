@@ -14,7 +14,7 @@ use crate::failpoint;
 
 use super::by_tunnel::read_of_tunnel;
 use super::cloud::{Cloud, Priority, ReadError, ReadFailure, Refusal, TaskReport, TaskStatus};
-use super::ledger::{Advance, Claim, LedgerError, Places, Step, Written};
+use super::ledger::{Advance, Claim, LedgerError, Places, Read, Reads, Step, Written};
 use super::poll::{LATER, Next, READ_BACKS, step};
 use super::settle::{self, Progress, Settled};
 use super::{Service, outcome, read_back};
@@ -57,7 +57,7 @@ impl Service {
     /// Releases a claimed operation without a poll; it is due again later.
     pub async fn put_back(&self, claim: &Claim) -> Result<(), LedgerError> {
         let due_at = self.clock.now().plus(self.poll_wait(claim.polls));
-        self.ledger.snooze(claim, false, due_at).await?;
+        self.ledger.snooze(claim, None, due_at).await?;
         Ok(())
     }
 
@@ -91,10 +91,10 @@ impl Service {
         };
         match next {
             Next::Step(transition, upstream) => self.advance(claim, *transition, upstream).await,
-            Next::Later { read_back } => {
+            Next::Later { read } => {
                 let due_at = self.due_after(&claim.operation.route, self.poll_wait(claim.polls));
                 failpoint::at!("snooze.before-write");
-                let held = self.ledger.snooze(&claim, read_back, due_at).await?;
+                let held = self.ledger.snooze(&claim, read, due_at).await?;
                 failpoint::at!("snooze.written");
                 Ok(if held { Tracked::Snoozed } else { Tracked::LeaseLost })
             }
@@ -188,7 +188,7 @@ impl Service {
 
     async fn follow(&self, claim: &Claim, cloud: &dyn Cloud, task: TaskStatus, upstream: Upstream) -> Next {
         // A read-back polls the task again; only the first of these polls tells how long the task took.
-        if matches!(task, TaskStatus::Succeeded | TaskStatus::Failed) && claim.read_backs == 0 {
+        if matches!(task, TaskStatus::Succeeded | TaskStatus::Failed) && claim.reads == Reads::default() {
             self.learn_task_time(claim, cloud);
         }
         match task {
@@ -234,7 +234,6 @@ impl Service {
     /// The task succeeded: reads the tunnel back, up to [`READ_BACKS`] times while it does not have the requested values.
     async fn read_back(&self, claim: &Claim, cloud: &dyn Cloud, task: Upstream) -> Next {
         let operation = &claim.operation;
-        let again = claim.read_backs + 1 < READ_BACKS;
         failpoint::at!("read-back.before");
         let tunnel = cloud.tunnel(&operation.tunnel, Priority::Poll, "").await;
         failpoint::at!("read-back.answered");
@@ -244,8 +243,8 @@ impl Service {
             Ok(tunnel) => {
                 let fingerprints = self.fingerprints_of(operation);
                 let comparison = read_back::compare(&operation.changes, &tunnel, fingerprints);
-                if !comparison.differences.is_empty() && again {
-                    return Next::Later { read_back: true };
+                if !comparison.differences.is_empty() && claim.reads.different + 1 < READ_BACKS {
+                    return Next::Later { read: Some(Read::Different) };
                 }
                 comparison.verdict()
             }
@@ -253,7 +252,9 @@ impl Service {
             Err(ReadError { failure: ReadFailure::NoBudget { .. } | ReadFailure::NoLedger, .. }) => {
                 return LATER;
             }
-            Err(_) if again => return Next::Later { read_back: true },
+            Err(_) if claim.reads.failed + 1 < READ_BACKS => {
+                return Next::Later { read: Some(Read::Failed) };
+            }
             Err(error) => Verification::Unavailable { reason: Some(error.to_string()) },
         };
         let transition = match verification {
@@ -291,11 +292,11 @@ impl Service {
         }
         let comparison = read_back::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
         let progress =
-            Progress { reads: claim.read_backs + 1, enough: READ_BACKS, is_over: self.is_settled(claim) };
+            Progress { reads: claim.reads.open + 1, enough: READ_BACKS, is_over: self.is_settled(claim) };
         match settle::settle(operation, &tunnel, comparison, progress) {
             Settled::Ended(transition) => step(transition, Some(upstream)),
             Settled::Open => match self.later_or_time_out(claim, Some(upstream)) {
-                Next::Later { .. } => Next::Later { read_back: true },
+                Next::Later { .. } => Next::Later { read: Some(Read::Open) },
                 timed_out => timed_out,
             },
         }

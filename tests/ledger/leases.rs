@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tunnelgate::domain::operation::{ErrorCode, Status, Transition};
-use tunnelgate::service::ledger::{Claim, Places, Step, Written};
+use tunnelgate::service::ledger::{Claim, Places, Read, Reads, Step, Written};
 
 use crate::harness::{Harness, LEASE, advance, at, error, open_replica, opening, succeed};
 
@@ -33,7 +33,7 @@ async fn a_tracker_that_slept_past_its_lease_changes_nothing(harness: Harness) {
 
     let late = advance(sleeper.operation.clone(), succeed(), sleeper.fence, at(40));
     assert_eq!(harness.ledger.write(Step::Advance(Box::new(late))).await.expect("written"), Written::Stale);
-    assert!(!harness.ledger.snooze(&sleeper, false, at(99)).await.expect("written"), "the lease was lost");
+    assert!(!harness.ledger.snooze(&sleeper, None, at(99)).await.expect("written"), "the lease was lost");
     let fail = Transition::Fail { error: error(ErrorCode::TaskFailed) };
     let ended = harness.advanced(advance(successor.operation, fail, successor.fence, at(41))).await;
     assert_eq!(ended.status(), Status::Failed);
@@ -42,15 +42,18 @@ async fn a_tracker_that_slept_past_its_lease_changes_nothing(harness: Harness) {
 async fn a_snooze_counts_and_gives_the_lease_back(harness: Harness) {
     harness.running("vpnx-1", at(0)).await;
     let claim = harness.claim(at(1), 1).await.remove(0);
-    assert_eq!((claim.polls, claim.read_backs), (0, 0));
-    assert!(harness.ledger.snooze(&claim, false, at(5)).await.expect("written"));
+    assert_eq!((claim.polls, claim.reads), (0, Reads::default()));
+    assert!(harness.ledger.snooze(&claim, None, at(5)).await.expect("written"));
     assert!(harness.claim(at(4), 1).await.is_empty(), "not due yet");
     assert_eq!(harness.ledger.next_due().await.expect("read"), Some(at(5)));
     let claim = harness.claim(at(5), 1).await.remove(0);
-    assert_eq!((claim.polls, claim.read_backs), (1, 0));
-    assert!(harness.ledger.snooze(&claim, true, at(6)).await.expect("written"));
-    let claim = harness.claim(at(6), 1).await.remove(0);
-    assert_eq!((claim.polls, claim.read_backs), (2, 1));
+    assert_eq!((claim.polls, claim.reads), (1, Reads::default()));
+    let mut claim = claim;
+    for read in [Read::Different, Read::Different, Read::Open, Read::Failed, Read::Failed, Read::Failed] {
+        assert!(harness.ledger.snooze(&claim, Some(read), at(6)).await.expect("written"));
+        claim = harness.claim(at(6), 1).await.remove(0);
+    }
+    assert_eq!((claim.polls, claim.reads), (7, Reads { different: 2, open: 1, failed: 3 }));
     assert_eq!(
         harness.ledger.next_due().await.expect("read"),
         Some(at(6).plus(LEASE)),

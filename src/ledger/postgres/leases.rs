@@ -8,7 +8,7 @@ use crate::domain::event::Route;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::unfinished::{Group, NEWEST, backlog_of, readable};
-use crate::service::ledger::{Backlog, Claim, Leases, LedgerError, Places};
+use crate::service::ledger::{Backlog, Claim, Leases, LedgerError, Places, Read, Reads};
 
 use super::Postgres;
 
@@ -44,7 +44,7 @@ const CLAIM: &str = "WITH youngest AS (
         SELECT operation_id FROM youngest UNION ALL SELECT operation_id FROM beside
         UNION ALL SELECT operation_id FROM others
     ))
-    RETURNING operation_id, due_at, fence, polls, read_backs
+    RETURNING operation_id, due_at, fence, polls, reads_different, reads_open, reads_failed
 )";
 
 fn claim_of(row: &PgRow) -> Result<Claim, LedgerError> {
@@ -57,7 +57,11 @@ fn claim_of(row: &PgRow) -> Result<Claim, LedgerError> {
         due_at: row.timestamp("due_at")?,
         fence: row.try_get("fence")?,
         polls: number("polls")?,
-        read_backs: number("read_backs")?,
+        reads: Reads {
+            different: number("reads_different")?,
+            open: number("reads_open")?,
+            failed: number("reads_failed")?,
+        },
     })
 }
 
@@ -86,7 +90,8 @@ impl Leases for Postgres {
     ) -> Result<Vec<Claim>, LedgerError> {
         self.limited(self.store.check_chain(&self.core_pool)).await?;
         let sql = format!(
-            "{CLAIM} SELECT c.due_at, c.fence, c.polls, c.read_backs, {OPERATION}
+            "{CLAIM} SELECT c.due_at, c.fence, c.polls, c.reads_different, c.reads_open, c.reads_failed,
+                    {OPERATION}
              FROM claimed c JOIN operations o ON o.id = c.operation_id ORDER BY c.due_at"
         );
         let claimed = sqlx::query(AssertSqlSafe(sql))
@@ -100,14 +105,23 @@ impl Leases for Postgres {
         Ok(rows.iter().map(claim_of).filter_map(readable).collect())
     }
 
-    async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError> {
+    async fn snooze(
+        &self,
+        claim: &Claim,
+        read: Option<Read>,
+        due_at: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        let is = |other: Read| i32::from(read == Some(other));
         let update = sqlx::query(
-            "UPDATE tracking SET due_at = $1, polls = polls + 1, read_backs = read_backs + $2, lease_until = NULL,
+            "UPDATE tracking SET due_at = $1, polls = polls + 1, reads_different = reads_different + $2,
+                    reads_open = reads_open + $3, reads_failed = reads_failed + $4, lease_until = NULL,
                     lease_holder = NULL
-             WHERE operation_id = $3 AND fence = $4",
+             WHERE operation_id = $5 AND fence = $6",
         )
         .bind(due_at.to_offset())
-        .bind(i32::from(read_back))
+        .bind(is(Read::Different))
+        .bind(is(Read::Open))
+        .bind(is(Read::Failed))
         .bind(claim.operation.id)
         .bind(claim.fence);
         Ok(self.limited(update.execute(&self.core_pool)).await?.rows_affected() == 1)

@@ -150,7 +150,8 @@ const UPDATE_MOVED: &str = ", updated_operations AS (
         error = m.error::jsonb, verification = m.verification::jsonb, last_seq = m.last_seq
     FROM moved m WHERE o.id = m.id AND EXISTS (SELECT FROM head)
 ), updated_tracking AS (
-    UPDATE tracking t SET due_at = m.due_at, lease_until = NULL, lease_holder = NULL, polls = 0, read_backs = 0
+    UPDATE tracking t SET due_at = m.due_at, lease_until = NULL, lease_holder = NULL, polls = 0,
+        reads_different = 0, reads_open = 0, reads_failed = 0
     FROM moved m WHERE t.operation_id = m.id AND m.due_at IS NOT NULL AND EXISTS (SELECT FROM head)
 ), deleted_tracking AS (
     DELETE FROM tracking t USING moved m

@@ -246,7 +246,8 @@ async fn move_operation(connection: &mut SqliteConnection, moved: &Moved) -> Res
     .await?;
     let tracked = match moved.due_at {
         Some(due_at) => sqlx::query(
-            "UPDATE tracking SET due_at = $3, lease_until = NULL, lease_holder = NULL, polls = 0, read_backs = 0
+            "UPDATE tracking SET due_at = $3, lease_until = NULL, lease_holder = NULL, polls = 0,
+                    reads_different = 0, reads_open = 0, reads_failed = 0
              WHERE operation_id = $1 AND fence = $2",
         )
         .bind(&id)

@@ -8,7 +8,7 @@ use crate::domain::event::Route;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::unfinished::{Group, NEWEST, backlog_of, readable};
-use crate::service::ledger::{Backlog, Claim, Leases, LedgerError, Places};
+use crate::service::ledger::{Backlog, Claim, Leases, LedgerError, Places, Read, Reads};
 
 use super::Sqlite;
 
@@ -37,7 +37,11 @@ fn claim_of(row: &SqliteRow) -> Result<Claim, LedgerError> {
         due_at: row.timestamp("due_at")?,
         fence: row.try_get("fence")?,
         polls: row.try_get("polls")?,
-        read_backs: row.try_get("read_backs")?,
+        reads: Reads {
+            different: row.try_get("reads_different")?,
+            open: row.try_get("reads_open")?,
+            failed: row.try_get("reads_failed")?,
+        },
     })
 }
 
@@ -88,7 +92,8 @@ impl Leases for Sqlite {
             for claimed in claimed {
                 let id: String = claimed.try_get(0)?;
                 let sql = format!(
-                    "SELECT t.due_at, t.fence, t.polls, t.read_backs, {OPERATION}
+                    "SELECT t.due_at, t.fence, t.polls, t.reads_different, t.reads_open, t.reads_failed,
+                            {OPERATION}
                      FROM tracking t JOIN operations o ON o.id = t.operation_id WHERE t.operation_id = $1"
                 );
                 rows.push(sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_one(&mut *transaction).await?);
@@ -99,14 +104,23 @@ impl Leases for Sqlite {
         Ok(rows.await?.iter().map(claim_of).filter_map(readable).collect())
     }
 
-    async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError> {
+    async fn snooze(
+        &self,
+        claim: &Claim,
+        read: Option<Read>,
+        due_at: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        let is = |other: Read| i32::from(read == Some(other));
         let update = sqlx::query(
-            "UPDATE tracking SET due_at = $1, polls = polls + 1, read_backs = read_backs + $2, lease_until = NULL,
+            "UPDATE tracking SET due_at = $1, polls = polls + 1, reads_different = reads_different + $2,
+                    reads_open = reads_open + $3, reads_failed = reads_failed + $4, lease_until = NULL,
                     lease_holder = NULL
-             WHERE operation_id = $3 AND fence = $4",
+             WHERE operation_id = $5 AND fence = $6",
         )
         .bind(due_at.to_string())
-        .bind(i32::from(read_back))
+        .bind(is(Read::Different))
+        .bind(is(Read::Open))
+        .bind(is(Read::Failed))
         .bind(claim.operation.id.to_string())
         .bind(claim.fence);
         Ok(self.limited(update.execute(&self.write_pool)).await?.rows_affected() == 1)

@@ -18,8 +18,27 @@ pub struct Claim {
     pub fence: i64,
     /// Polls since the operation entered its status.
     pub polls: u32,
-    /// Reads of the tunnel after the cloud's task succeeded.
-    pub read_backs: u32,
+    pub reads: Reads,
+}
+
+/// A read of the tunnel that did not end the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// After the cloud's task succeeded: the tunnel is not as requested.
+    Different,
+    /// No task tells how the change ended, and the tunnel does not either.
+    Open,
+    /// After the cloud's task succeeded: the tunnel could not be read.
+    Failed,
+}
+
+/// Reads since the operation entered its status. Each kind has its own count: reads of one kind do not count as reads of
+/// another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reads {
+    pub different: u32,
+    pub open: u32,
+    pub failed: u32,
 }
 
 /// How many operations to claim. The youngest have places of their own, so that a backlog does not delay new operations.
@@ -59,7 +78,8 @@ pub trait Leases: Send + Sync + 'static {
     ) -> Result<Vec<Claim>, LedgerError>;
 
     /// Releases a claim and schedules its next poll for `due_at`; false if the lease was lost.
-    async fn snooze(&self, claim: &Claim, read_back: bool, due_at: Timestamp) -> Result<bool, LedgerError>;
+    async fn snooze(&self, claim: &Claim, read: Option<Read>, due_at: Timestamp)
+    -> Result<bool, LedgerError>;
 
     /// When the next unfinished operation can be claimed; `None` if there is none.
     async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError>;
