@@ -24,6 +24,8 @@ pub mod config;
 pub mod domain;
 /// Named places where a test can abort the process.
 mod failpoint;
+/// Asks a running gateway whether it is alive or ready.
+mod health;
 /// The REST API, the OpenAPI document and the console.
 pub mod http;
 /// The store of operations and events, on PostgreSQL and on SQLite.

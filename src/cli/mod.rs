@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod failure;
+mod health;
 mod keys;
 mod sandbox;
 mod serve;
@@ -45,6 +46,8 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Run only the simulated cloud, for tests and compose files
     SimulateCloud(simulate_cloud::Args),
+    /// Ask the gateway on this machine whether it is alive or ready: exit code 0, or 1 with one line that says why not
+    Health(health::Args),
     /// Check the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -125,6 +128,7 @@ async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failur
         Command::Serve(args) => serve::run(&args, secrets).await,
         Command::Sandbox(args) => sandbox::run(&args).await,
         Command::SimulateCloud(args) => simulate_cloud::run(&args, secrets).await,
+        Command::Health(args) => health::run(&args).await,
         Command::Keys(command) => keys::run(command, secrets).await,
         Command::Audit(command) => audit::run(command, secrets).await,
         Command::Migrate(args) => {

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("causes", &[]),
     ("metrics", &[]),
     ("failpoint", &[]),
+    ("health", &["causes"]),
     ("chance", &["domain"]),
     ("clock", &["domain"]),
     ("shutdown", &[]),
@@ -54,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "domain",
+            "health",
             "http",
             "metrics",
             "sandbox",
@@ -68,15 +70,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Where each library may be named.
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["ledger"]),
-    ("reqwest", &["cloud"]),
+    ("reqwest", &["cloud", "health"]),
     ("actix_web", &["http", "app", "simulator"]),
     ("actix_cors", &["http"]),
     ("actix_http", &["http"]),
-    ("rustls", &["tls", "cloud"]),
+    ("rustls", &["tls", "cloud", "health"]),
     ("utoipa", &["http", "domain"]),
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),
     ("clap", &["cli", "config"]),
+    ("sd_notify", &["cli"]),
     ("prometheus_client", &["metrics", "http", "cloud", "ledger", "background", "reload"]),
 ];
 

@@ -63,8 +63,14 @@ impl Installation {
     }
 
     pub fn serve_with(&self, name: &str, args: &[&str]) -> Process {
+        self.serve_with_env(name, args, &[])
+    }
+
+    /// Starts the gateway with more variables.
+    pub fn serve_with_env(&self, name: &str, args: &[&str], more: &[(&str, &str)]) -> Process {
         let env = self.env();
-        let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let env = env.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        let env: Vec<(&str, &str)> = env.chain(more.iter().copied()).collect();
         Process::start(self.path(), name, args, &env)
     }
 

@@ -11,6 +11,7 @@ mod api_3;
 mod audit;
 mod config;
 mod documents;
+mod health;
 mod installation;
 mod process;
 mod sandbox;

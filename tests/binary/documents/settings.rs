@@ -11,6 +11,7 @@ const COMMANDS: &[&[&str]] = &[
     &["serve"],
     &["sandbox"],
     &["simulate-cloud"],
+    &["health"],
     &["config", "check"],
     &["keys", "create"],
     &["keys", "list"],
