@@ -141,28 +141,24 @@ fn every_link_between_documents_leads_to_a_file() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Every Rust file below a folder.
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
+/// Every file below a folder.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
     }
 }
 
 #[test]
 fn every_document_that_the_code_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
+    let mut sources = Vec::new();
     for folder in ["src", "tests", "bench"] {
-        rust_files(&root.join(folder), &mut files);
+        files(&root.join(folder), &mut sources);
     }
+    sources.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
     let mut wrong = Vec::new();
     let mut named = 0;
-    for file in files {
+    for file in sources {
         let text = std::fs::read_to_string(&file).expect("a source file");
         for (at, _) in text.match_indices("docs/") {
             let end = text[at..].find(|c: char| !c.is_alphanumeric() && !"/-_.".contains(c));
@@ -209,6 +205,42 @@ fn the_index_names_every_decision() {
         .filter(|name| name != "README.md" && !index.contains(&format!("({name})")))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_alerts_page_has_every_rule_in_its_order() {
+    let rules = include_str!("../../deploy/prometheus/alerts.yaml");
+    let named: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let page = include_str!("../../docs/alerts.md");
+    let described: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert!(named.len() > 10, "{named:?}");
+    assert_eq!(named, described);
+    let severities = rules.lines().filter_map(|line| line.trim().strip_prefix("severity: "));
+    for (section, severity) in page.split("\n## ").skip(1).zip(severities) {
+        let said = section.lines().nth(2).expect("a text").to_lowercase();
+        assert!(said.starts_with(severity), "{severity}: {section}");
+    }
+}
+
+#[test]
+fn the_files_for_deployments_set_variables_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = vec![root.join("Dockerfile"), root.join("compose.yaml")];
+    files(&root.join("deploy"), &mut found);
+    let settings = include_str!("../../docs/settings.md");
+    let known: BTreeSet<&str> = settings.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let ours = |word: &&str| word.starts_with("TUNNELGATE_") || word.starts_with("TENCENTCLOUD_");
+    let (mut named, mut wrong) = (0, Vec::new());
+    for file in found {
+        let text = std::fs::read_to_string(&file).expect("text");
+        for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(ours) {
+            named += 1;
+            if !known.contains(word) {
+                wrong.push(format!("{}: {word}", file.display()));
+            }
+        }
+    }
+    assert!(named > 5 && wrong.is_empty(), "{named} named, {wrong:#?}");
 }
 
 /// The words between quotation marks of this kind.
