@@ -9,14 +9,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::domain::connection_fault::ConnectionFault;
 use crate::domain::event::Upstream;
 use crate::domain::timestamp::Timestamp;
-use crate::service::accounts::AccountFault;
 use crate::service::cloud::{NoSlot, Permit, Priority, ReadError, ReadFailure, Refusal, Slot as HeldSlot};
 
 use super::budget::{Need, Slot};
 use super::endpoint::Endpoint;
-use super::exchange::{self, Exchange, NoClient, Signed};
+use super::exchange::{self, Cause, Exchange, NoClient, Signed};
 use super::line::Line;
 use super::meaning::{self, Codes, Meaning};
 
@@ -25,6 +25,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// An attempt after the first needs at least this part of the time limit.
 const LEAST_PART: u32 = 3;
 
+const TIMED_OUT: &str = "no answer within the time limit";
 /// The metrics' label of a success, in both versions of the API.
 const SUCCESS: &str = "0";
 
@@ -245,35 +246,35 @@ impl<A: Api> Caller<A> {
         let exchange = exchange::post(&self.http, &self.url, signed, deadline).await;
         (upstream.code, upstream.code_desc, upstream.message) = (None, None, None);
         let (meaning, label, answer) = match exchange {
-            Exchange::Unreachable => {
+            Exchange::Unreachable(cause) => {
                 upstream.message = Some("no connection to the cloud".into());
                 self.line.metrics.call(call.action, "unreachable", started.elapsed());
-                self.line.health.unanswered(self.line.clock.now(), AccountFault::Unreachable);
+                self.line.unconnected(call.action, &cause);
                 return Attempt::Retry(End::Unreachable);
             }
-            Exchange::Lost => {
+            Exchange::Lost(cause) => {
                 upstream.message = Some("the connection broke before the answer was complete".into());
-                (Meaning::Doubt, "lost".to_owned(), None)
+                (Meaning::Doubt, "lost".to_owned(), Err(cause))
             }
             Exchange::TimedOut => {
-                upstream.message = Some("no answer within the time limit".into());
-                (Meaning::Doubt, "timeout".to_owned(), None)
+                upstream.message = Some(TIMED_OUT.into());
+                let cause = Cause { fault: Some(ConnectionFault::Timeout), error: TIMED_OUT.into() };
+                (Meaning::Doubt, "timeout".to_owned(), Err(cause))
             }
             Exchange::Answered { status, body } => {
                 let answer = self.api.read(&body, &call.secrets);
                 let codes = answer.as_ref().map(A::codes);
                 let (meaning, label) = judge(status, codes, is_change, upstream);
-                (meaning, label, answer)
+                (meaning, label, answer.ok_or_else(|| unreadable(status, upstream)))
             }
         };
         self.line.metrics.call(call.action, &label, started.elapsed());
-        let now = self.line.clock.now();
         match &answer {
             // A success of API 3.0 has no code.
-            Some(_) => self.line.health.answered(now, meaning, upstream.code.as_deref().unwrap_or_default()),
-            None => self.line.health.unanswered(now, AccountFault::NoAnswer),
+            Ok(_) => self.line.answered(meaning, upstream.code.as_deref().unwrap_or_default()),
+            Err(cause) => self.line.unanswered(call.action, cause),
         }
-        match (meaning, answer) {
+        match (meaning, answer.ok()) {
             (Meaning::Success, Some(answer)) => Attempt::End(End::Success(answer)),
             (Meaning::Refused(refusal), _) => {
                 if refusal == Refusal::Credentials {
@@ -295,6 +296,12 @@ impl<A: Api> Caller<A> {
             (Meaning::Doubt | Meaning::Success, _) => Attempt::Retry(End::Doubt),
         }
     }
+}
+
+/// Why an answer is none of the cloud's. Only a proxy answers 407 (RFC 9110).
+fn unreadable(status: u16, upstream: &Upstream) -> Cause {
+    let fault = (status == 407).then_some(ConnectionFault::Proxy);
+    Cause { fault, error: upstream.message.clone().unwrap_or_default() }
 }
 
 /// What an answer means, and its label in the metrics. Without a readable body only its status is known: a front end

@@ -8,12 +8,15 @@ use reqwest::header::HeaderMap;
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{Instant, timeout_at};
 
+use crate::causes::{chain, connection_fault};
+use crate::domain::connection_fault::ConnectionFault;
 use crate::failpoint;
 
 use super::hidden::Hidden;
 
 /// Size limit of an answer; a page of 50 tunnels has about 100 KB.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
+const TOO_LARGE: &str = "the answer is larger than 4 MiB";
 /// Longest idle time of a reused connection. The cloud may be closing an older one, and a change that is sent into a closing
 /// connection has an unknown outcome.
 const IDLE: Duration = Duration::from_secs(10);
@@ -24,12 +27,28 @@ pub(super) struct Signed {
     pub body: Hidden,
 }
 
+/// Why an exchange got no answer of the cloud.
+pub(super) struct Cause {
+    /// `None` if an answer arrived, but not one of the cloud's.
+    pub fault: Option<ConnectionFault>,
+    /// The error with its causes, for the log.
+    pub error: String,
+}
+
+impl Cause {
+    /// Without the URL: the log line names the account.
+    fn of(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        Self { fault: Some(connection_fault(&error)), error: chain(&error) }
+    }
+}
+
 /// How an exchange ended.
 pub(super) enum Exchange {
     /// Nothing was sent.
-    Unreachable,
+    Unreachable(Cause),
     /// The call was (or may have been) sent; the answer was incomplete.
-    Lost,
+    Lost(Cause),
     /// The call was (or may have been) sent; the time limit passed.
     TimedOut,
     /// A complete answer.
@@ -77,9 +96,9 @@ pub(super) async fn post(client: &reqwest::Client, url: &Url, signed: Signed, de
     let exchange = async {
         let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) if error.is_connect() => return Exchange::Unreachable,
+            Err(error) if error.is_connect() => return Exchange::Unreachable(Cause::of(error)),
             Err(error) if error.is_timeout() => return Exchange::TimedOut,
-            Err(_) => return Exchange::Lost,
+            Err(error) => return Exchange::Lost(Cause::of(error)),
         };
         failpoint::at!("exchange.answer-unread");
         let status = response.status().as_u16();
@@ -88,7 +107,8 @@ pub(super) async fn post(client: &reqwest::Client, url: &Url, signed: Signed, de
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER => body.extend_from_slice(&chunk),
                 Ok(None) => return Exchange::Answered { status, body },
-                Ok(Some(_)) | Err(_) => return Exchange::Lost,
+                Ok(Some(_)) => return Exchange::Lost(Cause { fault: None, error: TOO_LARGE.into() }),
+                Err(error) => return Exchange::Lost(Cause::of(error)),
             }
         }
     };

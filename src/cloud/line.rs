@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
+use tracing::{info, warn};
+
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::domain::connection_fault::ConnectionFault;
+use crate::service::accounts::AccountFault;
 use crate::service::ledger::Calls;
 
 use super::budget::{Account, Budget};
+use super::exchange::Cause;
 use super::health::Health;
+use super::meaning::Meaning;
 use super::metrics::{CallMetrics, CloudMetrics};
 use super::settings::Settings;
 
@@ -46,6 +52,31 @@ impl Line {
             budget(settings, self.calls.clone(), self.metrics.of_all())
         };
         Self { budget, health: Arc::default(), ..self.clone() }
+    }
+
+    /// The cloud gave a readable answer.
+    pub(super) fn answered(&self, meaning: Meaning, code: &str) {
+        if self.health.answered(self.clock.now(), meaning, code) {
+            info!(account = self.metrics.account(), "the cloud answers again");
+        }
+    }
+
+    /// No connection came about.
+    pub(super) fn unconnected(&self, action: &'static str, cause: &Cause) {
+        self.metrics.unconnected(cause.fault.unwrap_or(ConnectionFault::Other));
+        self.failed(action, AccountFault::Unreachable, cause, "no connection to the cloud");
+    }
+
+    /// The call may have been sent, and got no readable answer.
+    pub(super) fn unanswered(&self, action: &'static str, cause: &Cause) {
+        self.failed(action, AccountFault::NoAnswer, cause, "no usable answer from the cloud");
+    }
+
+    fn failed(&self, action: &'static str, fault: AccountFault, cause: &Cause, message: &str) {
+        let Some(failures) = self.health.unanswered(self.clock.now(), fault, cause.fault) else { return };
+        let account = self.metrics.account();
+        let (kind, error) = (cause.fault.map(ConnectionFault::as_str), cause.error.as_str());
+        warn!(account, action, cause = kind, error, failures, "{message}");
     }
 }
 

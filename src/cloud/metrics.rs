@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
+use crate::domain::connection_fault::ConnectionFault;
 use crate::metrics::Metrics;
 use crate::service::cloud::Priority;
 
@@ -30,6 +31,12 @@ struct Wait {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AccountLabel {
     account: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoConnection {
+    cause: &'static str,
+    account: Arc<str>,
 }
 
 /// The metrics of one account's call budget.
@@ -55,6 +62,7 @@ impl BudgetMetrics {
 pub struct CloudMetrics {
     calls: Family<Call, Counter>,
     seconds: Family<Call, Histogram>,
+    unconnected: Family<NoConnection, Counter>,
     waits: Family<Wait, Histogram>,
     rates: Family<AccountLabel, Gauge>,
     failures: Family<AccountLabel, Counter>,
@@ -78,6 +86,11 @@ impl CloudMetrics {
                 "cloud_call_duration_seconds",
                 "Seconds from the start of a call to the cloud to its answer",
                 Family::new_with_constructor(histogram as fn() -> Histogram),
+            ),
+            unconnected: metrics.register(
+                "cloud_connection_failures",
+                "Attempts of calls that got no connection to the cloud, by cause and account",
+                Family::default(),
             ),
             waits: metrics.register(
                 "cloud_budget_wait_seconds",
@@ -115,7 +128,12 @@ pub(super) struct CallMetrics {
 
 impl CallMetrics {
     pub(super) fn new(account: &str, metrics: CloudMetrics) -> Self {
-        Self { account: account.into(), metrics }
+        let metrics = Self { account: account.into(), metrics };
+        for fault in ConnectionFault::ALL {
+            // Present from the start, at zero.
+            drop(metrics.connection_failures(*fault));
+        }
+        metrics
     }
 
     /// The metrics of all accounts.
@@ -135,6 +153,16 @@ impl CallMetrics {
         let labels = Call { action, code, account: self.account.clone() };
         self.metrics.calls.get_or_create(&labels).inc();
         self.metrics.seconds.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Counts an attempt without a connection.
+    pub(super) fn unconnected(&self, fault: ConnectionFault) {
+        self.connection_failures(fault).inc();
+    }
+
+    fn connection_failures(&self, fault: ConnectionFault) -> Counter {
+        let labels = NoConnection { cause: fault.as_str(), account: self.account.clone() };
+        self.metrics.unconnected.get_or_create(&labels).clone()
     }
 
     pub(super) fn wait(&self, priority: Priority, took: Duration) {

@@ -7,6 +7,7 @@ pub mod canonical;
 pub mod chain;
 pub mod changes;
 pub mod cidr;
+pub mod connection_fault;
 pub mod dpd;
 pub mod echo;
 pub mod etag;

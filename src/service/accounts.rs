@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::connection_fault::ConnectionFault;
 use crate::domain::event::Route;
 use crate::domain::ids::VpcId;
 use crate::domain::principal::VpcScope;
@@ -34,6 +35,8 @@ words! {
 pub struct AccountError {
     pub at: Timestamp,
     pub fault: AccountFault,
+    /// Why the connection failed; `None` if the cloud, or a front end of it, gave an answer.
+    pub cause: Option<ConnectionFault>,
     /// The cloud's code.
     pub upstream_code: Option<String>,
 }

@@ -11,7 +11,7 @@ const ROOTS: &[&str] = &["lib", "main"];
 /// What each module may use of ours.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("causes", &[]),
+    ("causes", &["domain"]),
     ("metrics", &[]),
     ("failpoint", &[]),
     ("health", &["causes"]),
@@ -74,7 +74,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("actix_web", &["http", "app", "simulator"]),
     ("actix_cors", &["http"]),
     ("actix_http", &["http"]),
-    ("rustls", &["tls", "cloud", "health"]),
+    ("rustls", &["tls", "cloud", "health", "causes"]),
     ("utoipa", &["http", "domain"]),
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),

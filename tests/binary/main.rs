@@ -10,6 +10,7 @@ mod accounts;
 mod api_3;
 mod audit;
 mod config;
+mod connections;
 mod documents;
 mod health;
 mod installation;

@@ -31,6 +31,6 @@ pub fn list_accounts() {}
 fn accounts() -> Value {
     json!({"items": [
         {"name": "default", "region": "ap-guangzhou", "api": "2.0", "vpcs": ["*"], "reachable": true,
-         "last_error": {"at": OPENED, "code": "rate_limited", "upstream_code": "4400"}, "calls_left": 19}
+         "last_error": {"at": OPENED, "code": "rate_limited", "cause": null, "upstream_code": "4400"}, "calls_left": 19}
     ], "next_cursor": null})
 }

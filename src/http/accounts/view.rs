@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::connection_fault::ConnectionFault;
 use crate::domain::principal::{VpcPattern, VpcScope};
 use crate::domain::timestamp::Timestamp;
 use crate::service::accounts::{Account, AccountError, AccountFault};
@@ -39,14 +40,16 @@ pub struct AccountErrorView {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     code: AccountFault,
+    /// Why the connection failed, with `unreachable` and `no_answer`; `null` if an answer arrived.
+    cause: Option<ConnectionFault>,
     /// The cloud's code, if it gave an answer.
     #[schema(example = "4100")]
     upstream_code: Option<String>,
 }
 
 impl From<AccountError> for AccountErrorView {
-    fn from(AccountError { at, fault, upstream_code }: AccountError) -> Self {
-        Self { at, code: fault, upstream_code }
+    fn from(AccountError { at, fault, cause, upstream_code }: AccountError) -> Self {
+        Self { at, code: fault, cause, upstream_code }
     }
 }
 

@@ -1,6 +1,10 @@
 //! An error and its causes as one line, for stderr and logs: tracing's JSON format omits the causes.
 
+mod connection;
+
 use std::error::Error;
+
+pub use connection::connection_fault;
 
 /// The error's message, followed by the messages of its causes.
 #[must_use]
