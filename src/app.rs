@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header;
 use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::{App as ActixApp, web};
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -27,13 +27,6 @@ use crate::service::Service;
 use crate::service::ledger::{Ledger, LedgerError};
 use crate::shutdown::Shutdown;
 use crate::tls::{Certificates, TlsError};
-
-/// Limit for receiving the head of a request; slower connections are closed. Bodies have a separate limit.
-const CLIENT_LIMIT: Duration = Duration::from_secs(30);
-
-/// Limit of idle connections. Load balancers usually close idle connections after 60 s: with a longer limit here, the
-/// service never closes a connection on which a load balancer is sending a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Time for the tracker to write its results if the requests used the whole shutdown timeout.
 const TRACKER_GRACE: Duration = Duration::from_secs(1);
@@ -160,7 +153,18 @@ impl App {
         let edge = settings.edge;
         let listen = settings.listen;
         let is_tls = certificates.is_some();
-        let mut server = HttpServer::new(move || {
+        let tls = match &certificates {
+            Some(certificates) => Some(certificates.server_config()?),
+            None => None,
+        };
+        let listener = http::Listener {
+            address: listen,
+            tls,
+            workers: settings.workers,
+            max_connections: settings.max_connections,
+            shutdown_timeout: settings.shutdown_timeout,
+        };
+        let (address, server) = http::listen(listener, state.clone(), move || {
             let (has_origins, cors) = edge.cors();
             ActixApp::new()
                 .app_data(state.clone())
@@ -168,27 +172,17 @@ impl App {
                 .wrap(from_fn(http::headed))
                 .wrap(Condition::new(has_origins, cors))
                 .wrap(from_fn(http::explained))
+                .wrap(from_fn(http::unchunked))
                 .wrap(Condition::new(is_tls, DefaultHeaders::new().add(TLS_ONLY)))
                 .wrap(crate::observe!())
+                .wrap(from_fn(http::counted))
                 .configure(http::configure)
         })
-        .client_request_timeout(CLIENT_LIMIT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(settings.shutdown_timeout.as_secs().max(1))
-        .disable_signals();
-        if let Some(workers) = settings.workers {
-            server = server.workers(workers);
-        }
-        let server = match &certificates {
-            Some(certificates) => server.bind_rustls_0_23(listen, certificates.server_config()?),
-            None => server.bind(listen),
-        }
         .map_err(|error| StartError::Listen(listen, error))?;
-        let address = server.addrs().first().copied().unwrap_or(listen);
         Ok(Self {
             address,
             ledger,
-            server: server.run(),
+            server,
             service,
             ledger_clock,
             holder,

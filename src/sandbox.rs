@@ -191,5 +191,6 @@ fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(10),
         workers: Some(1),
+        max_connections: 1000,
     }
 }

@@ -15,6 +15,8 @@ use crate::config::args::{LogArgs, LogFormat};
 /// and receive, which can contain secrets; sqlx logs SQL statements.
 const CAPS: &[(&str, LevelFilter)] = &[
     ("actix", LevelFilter::INFO),
+    // One error for each broken request or lost connection; `http::connection` logs refusals itself.
+    ("actix_http", LevelFilter::OFF),
     ("h2", LevelFilter::INFO),
     ("hyper", LevelFilter::INFO),
     ("hyper_util", LevelFilter::INFO),

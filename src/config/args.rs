@@ -2,7 +2,7 @@
 //! `docs/settings.md` lists them all.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -210,4 +210,8 @@ pub struct ServeArgs {
     /// HTTP worker threads [default: one per core]
     #[arg(long, env = "TUNNELGATE_WORKERS", value_name = "N")]
     pub workers: Option<NonZeroU16>,
+    /// Open connections; more wait until one closes. Each needs a file descriptor and up to 150 kB of memory while its head
+    /// or its answer is unfinished
+    #[arg(long, env = "TUNNELGATE_MAX_CONNECTIONS", default_value = "16384", value_name = "N")]
+    pub max_connections: NonZeroU32,
 }

@@ -69,6 +69,8 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// HTTP worker threads; `None` = one per core.
     pub workers: Option<usize>,
+    /// Open connections of callers.
+    pub max_connections: usize,
 }
 
 impl Database {
@@ -137,6 +139,7 @@ impl Settings {
                 shutdown_delay: args.shutdown_delay,
                 shutdown_timeout: args.shutdown_timeout,
                 workers: args.workers.map(|workers| usize::from(workers.get())),
+                max_connections: usize::try_from(args.max_connections.get()).unwrap_or(usize::MAX),
             }),
             _ => Err(faults),
         }

@@ -5,6 +5,7 @@ mod asset;
 mod audit;
 mod auth;
 mod call;
+mod connection;
 mod console;
 pub mod edge;
 mod health;
@@ -28,7 +29,8 @@ macro_rules! observe {
     };
 }
 
-pub use edge::{compressed, explained, headed};
+pub use connection::{Listener, counted, listen};
+pub use edge::{compressed, explained, headed, unchunked};
 pub use observe::observed;
 pub use routes::configure;
 pub use state::HttpState;

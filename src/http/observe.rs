@@ -25,7 +25,7 @@ pub async fn observed(
     let taken = request.headers().get(&X_REQUEST_ID).and_then(valid_id);
     let id = taken.unwrap_or_else(|| state.chance.id(state.clock.now()).to_string());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let method = request.method().as_str().to_owned();
+    let method = known(request.method().as_str());
     let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let is_quiet = matches!(route.as_str(), "/livez" | "/readyz" | "/metrics");
     let span = info_span!("request", request_id = %id, method, route);
@@ -43,7 +43,7 @@ pub async fn observed(
             info!(status, latency_ms, "answered");
         }
     });
-    state.metrics.answered(&method, &route, status, took);
+    state.metrics.answered(method, &route, status, took);
     let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
     if state.shutdown.is_requested() {
         // The caller's next request must reach another process.
@@ -61,4 +61,10 @@ pub async fn observed(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
+}
+
+/// The method for logs and metrics, which must stay bounded: callers can send arbitrary and long ones.
+fn known(method: &str) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
 }

@@ -3,7 +3,7 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route, guard, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::problem::{Problem, ProblemType, pages};
 use super::{accounts, audit, console, health, openapi, operations, tunnels};
@@ -56,8 +56,9 @@ impl Endpoint {
     /// The actix resource; other methods answer 405 with `Allow`.
     fn resource(self) -> Resource {
         let allowed = self.allowed();
-        let refuse = move || {
-            let problem = Problem::new(ProblemType::MethodNotAllowed, format!("allowed here: {allowed}"));
+        let refuse = move |request: HttpRequest| {
+            let detail = refusal(request.method().as_str(), &allowed);
+            let problem = Problem::new(ProblemType::MethodNotAllowed, detail);
             let problem = match HeaderValue::from_str(&allowed) {
                 Ok(allowed) => problem.with_header(header::ALLOW, allowed),
                 Err(_) => problem,
@@ -66,6 +67,17 @@ impl Endpoint {
         };
         let resource = web::resource(self.path).default_service(web::to(refuse));
         self.calls.into_iter().fold(resource, |resource, (_, route)| resource.route(route))
+    }
+}
+
+/// Why the method is refused. `fetch` in browsers and Node.js sends `patch` as it was written.
+fn refusal(method: &str, allowed: &str) -> String {
+    let meant = allowed.split(", ").find(|name| name.eq_ignore_ascii_case(method));
+    match meant {
+        Some(meant) => {
+            format!("methods are case-sensitive: write {meant} instead of {method}; allowed here: {allowed}")
+        }
+        None => format!("allowed here: {allowed}"),
     }
 }
 

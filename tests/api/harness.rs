@@ -325,5 +325,6 @@ fn settings(store: &Store, api: Api, simulated: SocketAddr) -> Settings {
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(5),
         workers: Some(1),
+        max_connections: 1000,
     }
 }

@@ -1,8 +1,9 @@
-//! The HTTP edge: client addresses behind proxies, rate limits, CORS, compression, and HEAD.
+//! The HTTP edge: client addresses behind proxies, rate limits, CORS, compression, HEAD, and HTTP/1.0.
 
 mod compress;
 mod cors;
 mod head;
+mod http_1_0;
 pub mod limit;
 mod settings;
 pub mod source;
@@ -10,6 +11,7 @@ pub mod source;
 pub use compress::compressed;
 pub use cors::{InvalidOrigin, WebOrigin, explained};
 pub use head::headed;
+pub use http_1_0::unchunked;
 pub use settings::{Edge, ForwardedHeader};
 
 impl Edge {

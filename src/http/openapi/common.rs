@@ -35,6 +35,15 @@ impl Modify for Common {
         // The answer to a browser's preflight, which is not a call of the document.
         let refusal = answers::response(&[ProblemType::CorsRefused]);
         components.responses.insert("CorsRefused".into(), refusal.into());
+        // The answers to what is no request of any call.
+        for (name, kind) in [
+            ("MalformedRequest", ProblemType::MalformedRequest),
+            ("RequestTimeout", ProblemType::RequestTimeout),
+            ("UriTooLong", ProblemType::UriTooLong),
+            ("HeadersTooLarge", ProblemType::HeadersTooLarge),
+        ] {
+            components.responses.insert(name.into(), answers::response(&[kind]).into());
+        }
         for item in document.paths.paths.values_mut() {
             for operation in operations(item) {
                 complete(operation);

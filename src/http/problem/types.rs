@@ -98,6 +98,28 @@ problem_types! {
             ignoring the header could do what the caller wants to prevent.",
         remedy: "`errors` names every invalid header and its valid values. Send a tag exactly as `ETag` shows it, with its \
             quotes: `If-Match: \"20ede40bfe565b52a39cee75497cbb8c\"`.";
+    MalformedRequest = "malformed_request", BAD_REQUEST,
+        title: "Not a valid HTTP request",
+        detail: "the request line or a header is not valid HTTP/1.1, or two headers contradict each other",
+        meaning: "What arrived is not a request: the request line or a header is not valid HTTP/1.1, `Content-Length` occurs \
+            twice or beside `Transfer-Encoding`, or a chunk of the body is malformed. The connection is closed.",
+        remedy: "Look at what your client, or a proxy before the gateway, sends: the gateway does not read such a request.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT,
+        title: "Request did not arrive in time",
+        detail: "the head of a request must arrive within 30 seconds",
+        meaning: "The connection was open for 30 seconds, or the head of a request was begun, and the whole head did not arrive. The \
+            connection is closed.",
+        remedy: "Send the request again on a new connection.";
+    UriTooLong = "uri_too_long", URI_TOO_LONG,
+        title: "URL is too long",
+        detail: "a path and its query may have up to 65534 bytes",
+        meaning: "The request's path and query exceed the gateway's limit. The connection is closed.",
+        remedy: "Shorten the query.";
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE,
+        title: "Headers are too large",
+        detail: "a request may have up to 96 headers and 128 KiB of headers and URL",
+        meaning: "The request has too many headers, or they are too long. The connection is closed.",
+        remedy: "Send fewer or shorter headers; look at cookies and at headers that proxies add.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE,
         title: "Body is too large",
         detail: "a body may have up to 65536 bytes",

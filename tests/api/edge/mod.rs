@@ -3,8 +3,11 @@
 mod compression;
 mod cors;
 mod head;
+mod http_1_0;
 mod limits;
+mod no_request;
 mod proxies;
+mod raw;
 mod request_id;
 mod routes;
 

@@ -1,0 +1,162 @@
+//! The port, and the server behind it.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol, Request, Response};
+use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::reexports::ServerConfig;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::body::MessageBody;
+use actix_web::dev::AppConfig;
+use actix_web::{Error, web};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::http::state::HttpState;
+
+use super::descriptors;
+use super::stream::{HEAD_LIMIT, Stream};
+
+/// Limit of idle connections. Load balancers usually close idle connections after 60 s: with a longer limit here, the
+/// service never closes a connection on which a load balancer is sending a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Limit of the TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a connection that the service closes is still read.
+const DISCONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// HTTP/2 in the TLS handshake (ALPN).
+const H2: &[u8] = b"h2";
+
+/// How the service listens.
+pub struct Listener {
+    pub address: SocketAddr,
+    /// `None` = plain HTTP.
+    pub tls: Option<ServerConfig>,
+    /// Threads; `None` = one per core.
+    pub workers: Option<usize>,
+    /// The most connections of all threads together; more wait until one closes.
+    pub max_connections: usize,
+    pub shutdown_timeout: Duration,
+}
+
+/// Opens the port; the server accepts connections once it is awaited. Returns the address that it listens on.
+///
+/// # Errors
+/// If the address can't be used.
+pub fn listen<F, I, S, B>(
+    listener: Listener,
+    state: web::Data<HttpState>,
+    application: F,
+) -> io::Result<(SocketAddr, Server)>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let socket = open(listener.address)?;
+    let address = socket.local_addr()?;
+    let workers = match listener.workers {
+        Some(workers) => workers,
+        None => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+    };
+    let max_connections = descriptors::connections(listener.max_connections);
+    let server = ServerBuilder::new()
+        .workers(workers)
+        .max_concurrent_connections(max_connections.div_ceil(workers).max(1))
+        .shutdown_timeout(listener.shutdown_timeout.as_secs().max(1))
+        .disable_signals();
+    let stopping = server.graceful_shutdown_signal();
+    let server = match listener.tls {
+        None => server.listen("http", socket, move || {
+            let state = state.clone();
+            let plain = fn_service(move |io: TcpStream| {
+                let state = state.clone();
+                async move {
+                    let peer = io.peer_addr().ok();
+                    Ok::<_, DispatchError>((Stream::new(io, true, state), Protocol::Http1, peer))
+                }
+            });
+            plain.and_then(http(application(), stopping.clone()))
+        })?,
+        Some(mut config) => {
+            config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
+            server.listen("https", socket, move || {
+                let state = state.clone();
+                let mut acceptor = Acceptor::new(config.clone());
+                acceptor.set_handshake_timeout(HANDSHAKE_LIMIT);
+                let tls = acceptor.map_err(TlsError::into_service_error);
+                let tls = tls.map(move |io: TlsStream<TcpStream>| {
+                    let (socket, session) = io.get_ref();
+                    let protocol = match session.alpn_protocol() {
+                        Some(H2) => Protocol::Http2,
+                        _ => Protocol::Http1,
+                    };
+                    let peer = socket.peer_addr().ok();
+                    (Stream::new(io, protocol == Protocol::Http1, state.clone()), protocol, peer)
+                });
+                tls.and_then(http(application(), stopping.clone()).map_err(TlsError::Service))
+            })?
+        }
+    };
+    Ok((address, server.run()))
+}
+
+/// The HTTP server of one thread.
+fn http<T, I, S, B>(
+    application: I,
+    stopping: GracefulShutdownSignal,
+) -> impl ServiceFactory<
+    (Stream<T>, Protocol, Option<SocketAddr>),
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    InitError = (),
+>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let application = application.into_factory().map_err(|error| error.into().error_response());
+    HttpService::build()
+        .graceful_shutdown_signal(move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_LIMIT)
+        .client_disconnect_timeout(DISCONNECT_LIMIT)
+        .on_connect_ext(|stream: &Stream<T>, extensions| {
+            extensions.insert(stream.requests().clone());
+        })
+        .finish(map_config(application, |()| AppConfig::default()))
+}
+
+/// A listening socket. Its port can be used again at once after a restart.
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}

@@ -1,0 +1,221 @@
+//! The socket of a connection, with time limits.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::web;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::http::problem::ProblemType;
+use crate::http::state::HttpState;
+
+use super::refusal;
+use super::requests::Requests;
+
+/// Limit for receiving the head of a request, from its first byte.
+pub const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// Limit for a caller to take the next bytes of its answer.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a refused connection is still read. A socket that is closed with unread bytes is reset, and the caller then
+/// loses the answer.
+const LINGER: Duration = Duration::from_secs(2);
+/// The most bytes of a refused connection that are still read.
+const LINGER_BYTES: usize = 16 << 20;
+
+type Timer = Option<Pin<Box<Sleep>>>;
+
+/// True if the time is over. Sets the timer if it is not set.
+fn is_over(timer: &mut Timer, limit: Duration, cx: &mut Context<'_>) -> bool {
+    timer.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(cx).is_ready()
+}
+
+/// A part of a head that has been received.
+#[derive(Default)]
+struct Head {
+    /// The length of its first line so far, in bytes.
+    line: usize,
+    is_line_whole: bool,
+    timer: Timer,
+    /// The number of requests before this one.
+    after: u64,
+}
+
+impl Head {
+    fn received(&mut self, bytes: &[u8]) {
+        if self.is_line_whole {
+            return;
+        }
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        self.is_line_whole = end.is_some();
+        self.line = self.line.saturating_add(end.unwrap_or(bytes.len()));
+    }
+}
+
+/// A connection: a socket, or a TLS session on one.
+pub struct Stream<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    /// `None` once the connection is refused and left to [`end`].
+    io: Option<T>,
+    is_http_1: bool,
+    state: web::Data<HttpState>,
+    requests: Requests,
+    head: Head,
+    stalled: Timer,
+    /// The answer of a refused connection that is not written yet.
+    refused: Option<Vec<u8>>,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
+    pub fn new(io: T, is_http_1: bool, state: web::Data<HttpState>) -> Self {
+        Self {
+            io: Some(io),
+            is_http_1,
+            state,
+            requests: Requests::default(),
+            head: Head::default(),
+            stalled: None,
+            refused: None,
+        }
+    }
+
+    /// The counts of the connection's requests.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Ends the connection with this problem, after bytes that are still to be written.
+    fn refuse(&mut self, kind: ProblemType, before: &[u8]) {
+        let answer = refusal::answer(&self.state, kind);
+        self.refused = Some([before, &answer].concat());
+    }
+
+    /// True if part of a head has come and the rest is late.
+    fn is_head_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_waiting = self.is_http_1 && self.requests.in_progress() == 0 && self.head.line > 0;
+        is_waiting && is_over(&mut self.head.timer, HEAD_LIMIT, cx)
+    }
+
+    /// The result of a write, or an error if the caller takes nothing for too long.
+    fn unless_stalled<R>(
+        &mut self,
+        written: Poll<io::Result<R>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<R>> {
+        match written {
+            Poll::Ready(result) => {
+                self.stalled = None;
+                Poll::Ready(result)
+            }
+            Poll::Pending if is_over(&mut self.stalled, WRITE_LIMIT, cx) => {
+                Poll::Ready(Err(ErrorKind::TimedOut.into()))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Stream<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let Some(io) = this.io.as_mut() else { return Poll::Ready(Ok(())) };
+        if this.head.after != this.requests.started() {
+            this.head = Head { after: this.requests.started(), ..Head::default() };
+        }
+        let before = buf.filled().len();
+        if Pin::new(io).poll_read(cx, buf)?.is_ready() {
+            if this.requests.in_progress() == 0 {
+                this.head.received(buf.filled().get(before..).unwrap_or_default());
+            }
+            return Poll::Ready(Ok(()));
+        }
+        if this.is_head_late(cx) {
+            this.refuse(ProblemType::RequestTimeout, &[]);
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Stream<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.refused.is_some() {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        if this.is_http_1
+            && let Some((at, status)) = refusal::bare(buf)
+        {
+            let kind = refusal::kind(status, this.head.line);
+            this.refuse(kind, buf.get(..at).unwrap_or_default());
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let Some(io) = this.io.as_mut() else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
+        let written = Pin::new(io).poll_write(cx, buf);
+        this.unless_stalled(written, cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let Some(io) = this.io.as_mut() else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
+        let written = Pin::new(io).poll_write_vectored(cx, bufs);
+        this.unless_stalled(written, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        // HTTP/1 answers are searched for the server's own, so each is written from one buffer.
+        !self.is_http_1 && self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.refused.is_some() {
+            // Written by `end`.
+            return Poll::Ready(Ok(()));
+        }
+        let Some(io) = this.io.as_mut() else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
+        let flushed = Pin::new(io).poll_flush(cx);
+        this.unless_stalled(flushed, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.refused.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(io) = this.io.as_mut() else { return Poll::Ready(Ok(())) };
+        let ended = Pin::new(io).poll_shutdown(cx);
+        Poll::Ready(ready!(this.unless_stalled(ended, cx)))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Stream<T> {
+    fn drop(&mut self) {
+        if let (Some(answer), Some(io), Ok(runtime)) =
+            (self.refused.take(), self.io.take(), Handle::try_current())
+        {
+            runtime.spawn(timeout(LINGER, end(io, answer)));
+        }
+    }
+}
+
+/// Writes the answer of a refused connection, and reads what the caller still sends.
+async fn end(mut io: impl AsyncRead + AsyncWrite + Unpin, answer: Vec<u8>) -> io::Result<()> {
+    io.write_all(&answer).await?;
+    io.shutdown().await?;
+    let mut bytes = [0; 4096];
+    let mut read = 0;
+    while read < LINGER_BYTES {
+        match io.read(&mut bytes).await? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    Ok(())
+}
