@@ -6,6 +6,7 @@
 //! then take all replicas out of the load balancer. The metrics and the log report a crash.
 
 pub mod clock;
+mod feed;
 mod forget;
 mod refusals;
 pub mod supervisor;
@@ -30,7 +31,8 @@ pub fn loops(
 ) -> Vec<Loop> {
     let (ledger, clock) = (service.ledger.clone(), clock.clone());
     let tracker = Tracker::new(service.clone(), holder);
-    let (watching, forgetting, counting) = (service.clone(), service.clone(), service.clone());
+    let (watching, publishing) = (service.clone(), service.clone());
+    let (forgetting, counting) = (service.clone(), service.clone());
     let mut loops = vec![
         Loop::new(
             "tracker",
@@ -44,6 +46,9 @@ pub fn loops(
             Stop::AtOnce,
             move |_| watchers::run(watching.clone()),
         ),
+        Loop::new("feed", "reads new events for those that follow the log", Stop::AtOnce, move |_| {
+            feed::run(publishing.clone())
+        }),
         Loop::new("forget", "deletes expired idempotency keys", Stop::AtOnce, move |_| {
             forget::run(forgetting.clone())
         }),

@@ -18,6 +18,7 @@ mod page;
 mod problem;
 mod request_id;
 mod routes;
+mod sse;
 mod state;
 mod tunnels;
 

@@ -95,6 +95,7 @@ fn table() -> Vec<Endpoint> {
         at("/audit-events/checkpoint").get(audit::checkpoint::checkpoint),
         at("/audit-events/counts").get(audit::counts::counts),
         at("/audit-events/verification").get(audit::chain::verify),
+        at("/audit-events/stream").get(audit::stream::stream),
         at("/audit-events/{seq}").get(audit::read::one),
         at("/problems").get(pages::list),
         at("/problems/{slug}").get(pages::one),

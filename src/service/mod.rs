@@ -6,6 +6,7 @@ mod by_tunnel;
 pub mod cloud;
 pub mod dry_run;
 pub mod export;
+pub mod feed;
 mod forget;
 mod idempotency;
 pub mod keys;
@@ -88,6 +89,7 @@ pub struct Service {
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) rules: Rules,
     watched: Arc<watched::Watched>,
+    feed: Arc<feed::Feed>,
     refusals: Arc<refusal_counts::Refusals>,
     task_times: Arc<task_times::TaskTimes>,
 }
@@ -110,6 +112,7 @@ impl Service {
             fingerprints,
             rules,
             watched: Arc::default(),
+            feed: Arc::default(),
             refusals: Arc::default(),
             task_times: Arc::default(),
         }

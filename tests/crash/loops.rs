@@ -10,8 +10,12 @@ use crate::support::Store;
 use crate::support::consumer::{Consumer, PATIENCE};
 
 /// The failpoints of the loops, each with its loop.
-const LOOPS: &[(&str, &str)] =
-    &[("tracker.loop", "tracker"), ("watchers.loop", "watchers"), ("forget.loop", "forget")];
+const LOOPS: &[(&str, &str)] = &[
+    ("tracker.loop", "tracker"),
+    ("watchers.loop", "watchers"),
+    ("forget.loop", "forget"),
+    ("feed.loop", "feed"),
+];
 /// The failpoints of the tasks in the ledger and in the call budget.
 const TASKS: &[&str] = &["listen.connected", "pace.loop"];
 

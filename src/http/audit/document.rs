@@ -21,6 +21,7 @@ type AuditEventPage = Page<EventSchema>;
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(CountProblems: CALLER, InvalidQuery);
 problems!(VerifyProblems: CALLER, InvalidQuery, VerificationInProgress);
+problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader);
 problems!(OneProblems: CALLER, InvalidQuery, NotFound);
 
 /// Read the audit log
@@ -50,6 +51,40 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
         ListProblems
     ))]
 pub fn list_audit_events() {}
+
+/// Follow the audit log
+///
+/// Server-sent events: every event that you may read and the filters let through, as it is committed, in the order of `seq`
+/// and without gaps. A message's `id` is the event's `seq`, its `event` the kind of event (`requested`, `submitted`, …), its
+/// `data` an `AuditEvent`. Without `Last-Event-ID` and `after`, the stream begins with the next event.
+///
+/// A client that lost the connection resumes with `Last-Event-ID`. A stream also closes after five minutes, when the token
+/// expires or is revoked (within 20 seconds), when the gateway shuts down, and when the log went back to an older state.
+/// Comments (lines that start with `:`) keep the connection alive. A message without `data` contains your position in the
+/// log: keep its `id` like any other.
+///
+/// Steps of operations arrive at once, events of API keys and refusals within 2 seconds. An event without a VPC is sent only
+/// if your `audit:read` covers all VPCs.
+#[utoipa::path(get, path = "/audit-events/stream", tag = "audit", operation_id = "stream_audit_events",
+    security(("bearer" = ["audit:read"])),
+    params(
+        ("after" = Option<i64>, Query, description = "Start after the event with this `seq`; 0 is the beginning of the log", minimum = 0),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message that you received; takes precedence over `after`"),
+        ("operation_id" = Option<uuid::Uuid>, Query, description = "Only events of this operation"),
+        ("event" = Option<EventKind>, Query, description = "Only events of this kind"),
+        ("vpc_id" = Option<String>, Query, description = "Only this VPC"),
+        ("tunnel_id" = Option<String>, Query, description = "Only this tunnel"),
+        ("status" = Option<Status>, Query, description = "Only events after which the operation has this status"),
+        ("requested_by" = Option<String>, Query, description = "Only those requested by this caller"),
+        ("account" = Option<String>, Query, description = "Only this account of the cloud"),
+        ("created_after" = Option<String>, Query, description = "Only at or after this time (RFC 3339)", format = DateTime),
+        ("created_before" = Option<String>, Query, description = "Only before this time (RFC 3339)", format = DateTime)
+    ),
+    responses(
+        (status = 200, description = "The messages", body = String, content_type = "text/event-stream", example = json!(messages())),
+        StreamProblems
+    ))]
+pub fn stream_audit_events() {}
 
 /// Get an event
 #[utoipa::path(get, path = "/audit-events/{seq}", tag = "audit", operation_id = "get_audit_event",
@@ -121,6 +156,11 @@ pub fn count_audit_events() {}
 pub fn verify_audit_events() {}
 
 const HASH: &str = "0b03f1d0a3c55b5be2a9c6f1d3c1b6f0c7c2f9d6c1f5a4d6b2e0a7f9c3d5c09c";
+
+/// The beginning of a stream.
+fn messages() -> String {
+    format!("retry: 2000\n\nid: 1\nevent: requested\ndata: {}\n\n", event())
+}
 
 fn event() -> Value {
     json!({

@@ -7,4 +7,5 @@ pub mod document;
 pub mod export;
 pub mod filter;
 pub mod read;
+pub mod stream;
 pub mod view;

@@ -39,7 +39,7 @@ use super::{accounts, audit, health, operations, problem, tunnels};
         tunnels::document::list_tunnels, tunnels::document::get_tunnel, tunnels::document::patch_tunnel,
         operations::document::list_operations, operations::document::get_operation,
         operations::document::stream_operation, operations::rollback::document::rollback_operation,
-        accounts::document::list_accounts, audit::document::list_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
+        accounts::document::list_accounts, audit::document::list_audit_events, audit::document::stream_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
         audit::document::count_audit_events, audit::document::verify_audit_events,
         problem::document::list_problem_types, problem::document::get_problem_type,
         health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json

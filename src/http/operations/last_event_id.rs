@@ -1,14 +1,12 @@
 //! `Last-Event-ID`: the position at which a client resumes a stream.
 
-use actix_web::http::header::HeaderName;
-
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 
 use crate::http::call::Call;
 use crate::http::problem::{Problem, ProblemType};
+use crate::http::sse::LAST_EVENT_ID;
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Digits of the largest accepted seq, which always fits into an `i64`.
 const MAX_DIGITS: usize = 18;
 /// The id of the last message: a client that reconnects with it has received everything.

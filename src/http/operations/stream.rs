@@ -1,15 +1,13 @@
 //! `GET /operations/{id}/stream`: an operation's past and future steps as server-sent events.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::http::header::{self, HeaderName};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, ResponseError, web};
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, Interval, sleep_until};
 use utoipa::ToSchema;
 
 use crate::domain::event::{Event, EventKind, Upstream};
@@ -26,17 +24,7 @@ use super::view::OperationView;
 use crate::http::call::Call;
 use crate::http::metrics::InFlight;
 use crate::http::problem::Problem;
-
-/// The media type of server-sent events.
-pub const MEDIA_TYPE: &str = "text/event-stream";
-/// The maximum duration of a stream; then the client reconnects, perhaps to another replica.
-const MAX_DURATION: Duration = Duration::from_secs(300);
-/// The reconnect delay of clients in milliseconds, and its random part, which spreads reconnects.
-const RETRY_MILLIS: u64 = 1000;
-const RETRY_SPREAD_MILLIS: u64 = 2000;
-
-/// nginx buffers answers unless this header is `no`.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+use crate::http::sse::{self, Lasting};
 
 /// One step of an operation: the event, and the status after it.
 #[derive(Serialize, ToSchema)]
@@ -113,7 +101,7 @@ struct StepStream {
     watcher: Watcher,
     shutdown: Shutdown,
     caller: Caller,
-    heartbeat_timer: Interval,
+    heartbeats: Interval,
     /// The newest state, if not sent yet.
     snapshot: Option<Arc<Snapshot>>,
     /// The seq of the newest step that was sent.
@@ -139,11 +127,11 @@ impl StepStream {
                 () = self.shutdown.requested() => return None,
                 () = sleep_until(self.until) => return None,
                 // Before any news: a client that read nothing for long may have lost its rights.
-                _ = self.heartbeat_timer.tick() => {
+                _ = self.heartbeats.tick() => {
                     if !self.caller.may_still_read().await {
                         return None;
                     }
-                    self.text.push_str(":\n\n");
+                    self.text.push_str(sse::COMMENT);
                 }
                 snapshot = self.watcher.changed() => self.snapshot = Some(snapshot),
             }
@@ -154,21 +142,15 @@ impl StepStream {
     fn add(&mut self, snapshot: &Snapshot) {
         for event in snapshot.events.iter().filter(|event| event.row.seq > self.sent) {
             if let Some(step) = StepView::of(event) {
-                self.text.push_str(&message(&step.seq, step.event.as_str(), &step));
+                self.text.push_str(&sse::message(&step.seq, step.event.as_str(), &step));
             }
         }
         self.sent = snapshot.events.last().map_or(self.sent, |event| event.row.seq.max(self.sent));
         if snapshot.operation.status().is_final() {
-            self.text.push_str(&message(&END, END, &OperationView::from(&snapshot.operation)));
+            self.text.push_str(&sse::message(&END, END, &OperationView::from(&snapshot.operation)));
             self.has_ended = true;
         }
     }
-}
-
-fn message(id: &impl std::fmt::Display, event: &str, data: &impl Serialize) -> String {
-    // Views always serialize, and to a single line.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
 }
 
 pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -182,30 +164,21 @@ pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, P
         // After a 204, EventSource does not reconnect.
         return Ok(HttpResponse::NoContent().finish());
     }
-    let now = call.state.clock.now();
-    let limit = call.principal.expires_at.map_or(MAX_DURATION, |end| end.since(now).min(MAX_DURATION));
-    let retry = RETRY_MILLIS + call.state.chance.word() % RETRY_SPREAD_MILLIS;
-    let heartbeat = call.state.edge.heartbeat;
-    let mut heartbeat_timer = interval_at(Instant::now() + heartbeat, heartbeat);
-    heartbeat_timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let Lasting { retry, until, heartbeats } = Lasting::of(&call);
     let steps = StepStream {
         watcher,
         shutdown: call.state.shutdown.clone(),
         _waiting: call.state.metrics.waits("stream"),
         caller: Caller { call, vpc: snapshot.operation.tunnel.vpc_id.clone() },
-        heartbeat_timer,
+        heartbeats,
         sent: last_id.among(&snapshot.events),
         snapshot: Some(Arc::new(snapshot)),
-        text: format!("retry: {retry}\n\n"),
-        until: Instant::now() + limit,
+        text: retry,
+        until,
         has_ended: false,
     };
     let messages = stream::unfold(steps, |mut steps| async move {
         steps.next().await.map(|text| (Ok::<_, Problem>(text), steps))
     });
-    Ok(HttpResponse::Ok()
-        .content_type(MEDIA_TYPE)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((X_ACCEL_BUFFERING, "no"))
-        .streaming(messages))
+    Ok(sse::answer(messages))
 }

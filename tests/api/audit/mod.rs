@@ -5,6 +5,7 @@ mod counts;
 mod export;
 mod list;
 mod read;
+mod stream;
 
 use crate::harness::{Harness, path, ranges};
 
