@@ -1,7 +1,7 @@
 """Runs a command under the filters of a systemd unit, as systemd sets them: SystemCallFilter, RestrictAddressFamilies and
 MemoryDenyWriteExecute. The command is a sandbox; it gets one change, and has to end it.
 
-usage: unit-filter.py UNIT COMMAND...
+usage: unit_filter.py UNIT COMMAND...
 """
 import ctypes
 import os
