@@ -74,7 +74,8 @@ pub struct LogArgs {
 /// Flags for the connection to the ledger's database.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseArgs {
-    /// Database of the ledger: postgres://USER:PASSWORD@HOST/DATABASE or sqlite:FILE [default: sqlite:tunnelgate.db]
+    /// Database of the ledger: postgres://USER:PASSWORD@HOST/DATABASE (several hosts: HOST1,HOST2) or sqlite:FILE
+    /// [default: sqlite:tunnelgate.db]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret, value_name = "URL")]
     pub database_url: Option<SecretString>,
     /// File that contains DATABASE_URL

@@ -17,6 +17,7 @@ mod unfinished;
 mod witness;
 mod writer;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,7 +73,9 @@ pub enum OpenError {
     #[error("DATABASE_URL is invalid (write postgres://user:password@host/database or sqlite:file)")]
     Url(#[source] sqlx::Error),
     #[error("DATABASE_URL {0}")]
-    Refused(&'static str),
+    Refused(Cow<'static, str>),
+    #[error("no host in DATABASE_URL accepts writes ({0})")]
+    NoPrimary(String),
     #[error("TUNNELGATE_WITNESS_FILE (--witness-file): can't read {}: {problem}", .file.display())]
     Witness { file: PathBuf, problem: String },
     #[error("the ledger could not be reached (check DATABASE_URL and that the database is running)")]

@@ -297,6 +297,31 @@ impl Server {
         connection.execute("SELECT pg_promote()").await.expect("promoted");
     }
 
+    /// Promotes this standby, which runs, at its own address.
+    pub async fn promote(&self) {
+        let mut connection = PgConnection::connect(&self.url).await.expect("the standby");
+        connection.execute("SELECT pg_promote()").await.expect("promoted");
+    }
+
+    /// Makes this server, which does not run, a standby of another, at its own address.
+    pub fn rejoin(&self, primary: &Self) {
+        self.script("rejoin", &[&primary.place()]);
+    }
+
+    /// Waits for the confirmation of a standby before a commit counts.
+    pub async fn commit_synchronously(&self) {
+        let mut connection = PgConnection::connect(&self.url).await.expect("the primary");
+        for sql in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
+            connection.execute(sql).await.expect(sql);
+        }
+        until("a synchronous standby", async || {
+            let sql = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+            let row = connection.fetch_one(sql).await.expect("replication");
+            (sqlx::Row::get::<i64, _>(&row, 0) == 1).then_some(())
+        })
+        .await;
+    }
+
     fn place(&self) -> String {
         self.folder.path().join("server").display().to_string()
     }

@@ -118,18 +118,7 @@ async fn with_a_synchronous_standby_nothing_is_lost_and_nothing_stops() {
     let primary = Server::start();
     let cluster = Cluster::on_url(&primary.url).await;
     let mut standby = primary.standby();
-    let mut connection = PgConnection::connect(&primary.url).await.expect("the primary");
-    connection
-        .execute("ALTER SYSTEM SET synchronous_standby_names = 'walreceiver'")
-        .await
-        .expect("a setting");
-    connection.execute("SELECT pg_reload_conf()").await.expect("reloaded");
-    until("a synchronous standby", async || {
-        let sql = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-        let row = connection.fetch_one(sql).await.expect("replication");
-        (row.get::<i64, _>(0) == 1).then_some(())
-    })
-    .await;
+    primary.commit_synchronously().await;
     let gateway = cluster.gateway("gateway", &[("TUNNELGATE_SYNCHRONOUS_COMMIT", "remote_apply".into())]);
     let mut accepted = Vec::new();
     for number in 0..10 {

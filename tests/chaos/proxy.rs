@@ -33,7 +33,7 @@ pub struct Proxy {
 }
 
 struct Shared {
-    target: SocketAddr,
+    target: Mutex<SocketAddr>,
     commits: Mutex<VecDeque<AtCommit>>,
     frozen: watch::Sender<bool>,
     /// Responses wait while this is true.
@@ -63,7 +63,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
-            target,
+            target: Mutex::new(target),
             commits: Mutex::default(),
             frozen: watch::Sender::new(false),
             held: watch::Sender::new(false),
@@ -104,6 +104,11 @@ impl Proxy {
         self.shared.frozen.send_replace(false);
     }
 
+    /// Leads new connections to another server, as a virtual address or a DNS name that moves. Open ones stay.
+    pub fn lead_to(&self, target: SocketAddr) {
+        *self.shared.target.lock().expect("the target") = target;
+    }
+
     /// Holds responses until `release`.
     pub fn hold_answers(&self) {
         self.shared.held.send_replace(true);
@@ -121,7 +126,8 @@ impl Proxy {
 
 async fn carry(client: TcpStream, shared: Arc<Shared>) -> Option<()> {
     pass(&shared).await?;
-    let server = TcpStream::connect(shared.target).await.ok()?;
+    let target = *shared.target.lock().expect("the target");
+    let server = TcpStream::connect(target).await.ok()?;
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();

@@ -25,6 +25,7 @@ use crate::service::ledger::{LedgerError, Step, Written};
 use super::failure::Failure;
 use super::key_change::KeyChange;
 use super::load::load;
+use super::primary::Primary;
 use super::write::{Path, write};
 
 /// Attempts at a batch that fails with transient errors.
@@ -37,6 +38,7 @@ const FOREIGN_WRITE: &str =
 
 pub(super) struct Store {
     pub(super) pool: PgPool,
+    primary: Primary,
     pub(super) limit: Duration,
     pub(super) memory: Arc<Memory>,
     last: Mutex<LastBatch>,
@@ -80,8 +82,8 @@ impl BatchStore for Store {
 }
 
 impl Store {
-    pub(super) fn new(pool: PgPool, limit: Duration, memory: Arc<Memory>) -> Self {
-        Self { pool, limit, memory, last: Mutex::default() }
+    pub(super) fn new(pool: PgPool, primary: Primary, limit: Duration, memory: Arc<Memory>) -> Self {
+        Self { pool, primary, limit, memory, last: Mutex::default() }
     }
 
     fn last(&self) -> LastBatch {
@@ -125,7 +127,7 @@ impl Store {
     /// Starts the commit by the deadline, or writes nothing.
     async fn attempt(&self, steps: &[Step], deadline: Instant) -> Result<Writes, Failure> {
         let last = self.last();
-        let mut connection = timeout_at(deadline, self.pool.acquire()).await??;
+        let mut connection = timeout_at(deadline, self.primary.acquire(&self.pool)).await??;
         let mut outcome = match last {
             LastBatch { head: Some(head), is_sole_writer: true } if self.memory.is_at(head) => {
                 optimistic(&mut connection, steps, head, deadline).await
@@ -196,7 +198,7 @@ impl Store {
 
     async fn is_committed(&self, event: Uuid) -> Result<bool, sqlx::Error> {
         // Detached: if this connection is dead too, it must not occupy a place in the pool.
-        let mut connection = self.pool.acquire().await?.detach();
+        let mut connection = self.primary.acquire(&self.pool).await?.detach();
         let mut transaction = connection.begin().await?;
         sqlx::query("SELECT seq FROM chain_head FOR UPDATE").execute(&mut *transaction).await?;
         let found = sqlx::query("SELECT 1 FROM audit_events WHERE id = $1").bind(event);

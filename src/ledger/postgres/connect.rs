@@ -1,54 +1,35 @@
-//! The options of every connection, and of the connections that write.
+//! DATABASE_URL as options of connections.
 
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions, Row};
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use crate::ledger::{OpenError, SynchronousCommit};
+use crate::ledger::OpenError;
 
-const SEVERAL_HOSTS: &str = "names several hosts, which this version does not support; name one address that always leads \
-     to the primary, such as a virtual IP address, a DNS name or a proxy that follows failovers";
+use super::hosts;
+use super::primary::Hosts;
+
 const PLAIN: &str = "allows an unencrypted connection to a database on another machine; use sslmode=verify-full (the \
      default), verify-ca or require, or allow plain text with TUNNELGATE_ALLOW_PLAIN_DATABASE (--allow-plain-database)";
 
-const POOLER: &str = "leads to a connection pooler that drops startup options, such as PgBouncer, which tunnelgate does not \
-     support; connect to PostgreSQL directly";
-
-/// An option of every connection, by which [`check`] notices a pooler that ignores options.
-pub(super) const PLANNING: (&str, &str) = ("random_page_cost", "1.1");
-
-/// Names the cause of a failed connection. PgBouncer refuses startup options that it does not know, and in transaction mode
-/// it loses prepared statements (26000) or sees the same name twice (42P05).
-pub(super) fn explain(error: sqlx::Error) -> OpenError {
-    let is_pooler = error.as_database_error().is_some_and(|refusal| {
-        refusal.message().contains("unsupported startup parameter")
-            || refusal.code().is_some_and(|code| matches!(&*code, "26000" | "42P05"))
-    });
-    if is_pooler { OpenError::Refused(POOLER) } else { OpenError::Connect(error) }
-}
-
-/// Checks that the session has the option [`PLANNING`]: a pooler may ignore them.
+/// Parses the URLs of DATABASE_URL, one for each host.
 ///
 /// # Errors
-/// If the options are not set, or the query fails.
-pub(super) async fn check(connection: &mut PgConnection) -> Result<(), OpenError> {
-    let select = sqlx::query("SELECT current_setting('random_page_cost') = '1.1'").fetch_one(connection);
-    let is_set: bool = select.await.and_then(|row| row.try_get(0)).map_err(explain)?;
-    if is_set { Ok(()) } else { Err(OpenError::Refused(POOLER)) }
+/// As [`parse`], and if the list of hosts is invalid.
+pub(super) fn hosts(url: &str, allow_plain: bool) -> Result<Hosts, OpenError> {
+    let split = hosts::split(url).map_err(|wrong| OpenError::Refused(wrong.into()))?;
+    let each = split.urls.iter().map(|url| parse(url, allow_plain)).collect::<Result<_, _>>()?;
+    Ok(Hosts { each, only_primary: split.only_primary })
 }
 
 /// Parses the URL. A connection to another machine uses TLS and verifies the server's certificate and host name, unless
 /// the URL names another mode.
 ///
 /// # Errors
-/// If the URL is invalid, names several hosts, or allows plain text to another machine without `allow_plain`.
-pub(super) fn parse(url: &str, allow_plain: bool) -> Result<PgConnectOptions, OpenError> {
-    if has_several_hosts(url) {
-        return Err(OpenError::Refused(SEVERAL_HOSTS));
-    }
+/// If the URL is invalid, or allows plain text to another machine without `allow_plain`.
+fn parse(url: &str, allow_plain: bool) -> Result<PgConnectOptions, OpenError> {
     let mut connect = PgConnectOptions::from_str(url).map_err(OpenError::Url)?;
     if !is_local(&connect) {
         if !names_ssl_mode(url) {
@@ -57,22 +38,11 @@ pub(super) fn parse(url: &str, allow_plain: bool) -> Result<PgConnectOptions, Op
         let may_be_plain =
             matches!(connect.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer);
         if may_be_plain && !allow_plain {
-            return Err(OpenError::Refused(PLAIN));
+            return Err(OpenError::Refused(PLAIN.into()));
         }
     }
-    Ok(connect.application_name("tunnelgate").disable_statement_logging())
-}
-
-/// The hosts are between `//` and the next `/` or `?`, after the user; the parameter `host` replaces them.
-fn has_several_hosts(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let authority = rest.split('/').next().unwrap_or_default();
-    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
-    let mut parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
-    let has_comma = |text: &str| text.contains(',') || text.to_ascii_lowercase().contains("%2c");
-    has_comma(hosts)
-        || parameters.any(|(name, value)| matches!(name, "host" | "hostaddr" | "port") && has_comma(value))
+    // PgBouncer refuses extra_float_digits, and no column is a float.
+    Ok(connect.application_name("tunnelgate").extra_float_digits(None).disable_statement_logging())
 }
 
 fn names_ssl_mode(url: &str) -> bool {
@@ -88,48 +58,6 @@ fn is_local(connect: &PgConnectOptions) -> bool {
         || host.starts_with('/')
         || host.eq_ignore_ascii_case("localhost")
         || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// The settings of every connection.
-pub(super) fn common(connect: PgConnectOptions, limit: Duration) -> PgConnectOptions {
-    let millis = limit.as_millis().to_string();
-    // jit: compiling a statement takes some 200 ms, longer than any statement runs.
-    // random_page_cost: the default fits rotating disks. With it the planner reads many rows in physical order instead
-    // of a few by an index.
-    connect.options([
-        ("statement_timeout", millis.as_str()),
-        ("lock_timeout", millis.as_str()),
-        ("jit", "off"),
-        PLANNING,
-    ])
-}
-
-/// The settings of connections that read lists. Every list has the order of an index. A bitmap scan loses the order and
-/// must collect all matches first.
-pub(super) fn listing(connect: PgConnectOptions) -> PgConnectOptions {
-    connect.options([("enable_bitmapscan", "off")])
-}
-
-/// The settings of connections that write batches.
-pub(super) fn writing(
-    connect: PgConnectOptions,
-    limit: Duration,
-    synchronous_commit: SynchronousCommit,
-) -> PgConnectOptions {
-    // A process that is suspended or cut off from the network during a batch keeps the chain head locked. The server
-    // ends such a transaction before the time limit of the other replicas.
-    let longest_pause = (limit / 2).as_millis().max(1).to_string();
-    // The writer looks up a few rows by key. These settings make the planner use the indexes whatever the size of the
-    // tables, and plan each statement once.
-    connect.options([
-        ("enable_seqscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-        ("plan_cache_mode", "force_generic_plan"),
-        ("idle_in_transaction_session_timeout", longest_pause.as_str()),
-        // Overrides a setting of the server, the database or the role that confirms a commit before it is on disk.
-        ("synchronous_commit", synchronous_commit.as_str()),
-    ])
 }
 
 #[cfg(test)]
@@ -170,16 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn several_hosts_are_refused() {
-        for url in [
-            "postgres://a,b/x?target_session_attrs=read-write",
-            "postgres://u:p@a:5432,b:5433/x",
-            "postgres:///x?host=a,b",
-            "postgres:///x?host=a%2Cb",
-        ] {
-            let refused = mode(url, false).expect_err(url);
-            assert!(refused.contains("several hosts"), "{refused}");
-        }
-        assert!(mode("postgres://u:a,b@localhost/x?application_name=a,b", false).is_ok());
+    fn every_host_of_a_list_needs_tls() {
+        let hosts =
+            hosts("postgres://u@localhost,db.example/x", false).map(|hosts| hosts.each).expect("hosts");
+        let modes: Vec<_> = hosts.iter().map(PgConnectOptions::get_ssl_mode).collect();
+        assert!(matches!(modes[..], [PgSslMode::Prefer, PgSslMode::VerifyFull]), "{modes:?}");
+        let refused = super::hosts("postgres://u@localhost,db.example/x?sslmode=disable", false);
+        assert!(refused.is_err_and(|error| error.to_string().contains("--allow-plain-database")));
     }
 }

@@ -12,6 +12,8 @@ use tracing::{debug, error, warn};
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 
+use super::primary::Primary;
+
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// Without a notification for this long, the listener pings the connection.
@@ -25,11 +27,17 @@ pub(super) fn payloads(operations: &[OperationId]) -> impl Iterator<Item = Strin
     operations.chunks(IDS).map(|ids| ids.iter().map(OperationId::to_string).collect::<Vec<_>>().join(","))
 }
 
-/// Forwards notifications for ever; reconnects after a failure or a panic.
-pub(super) async fn run(connect: PgConnectOptions, limit: Duration, steps: broadcast::Sender<OperationId>) {
+/// Forwards notifications for ever; reconnects after a failure or a panic, and when another server is the primary.
+pub(super) async fn run(mut primary: Primary, limit: Duration, steps: broadcast::Sender<OperationId>) {
     let mut retry = FIRST_RETRY;
     loop {
-        match AssertUnwindSafe(forward(&connect, limit, &steps, &mut retry)).catch_unwind().await {
+        let connect = primary.connect();
+        let forwarding = AssertUnwindSafe(forward(&connect, limit, &steps, &mut retry)).catch_unwind();
+        let forwarded = tokio::select! {
+            forwarded = forwarding => forwarded,
+            () = primary.changed() => Ok(Ok(())),
+        };
+        match forwarded {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(
                 error = crate::causes::chain(&error),
@@ -38,8 +46,10 @@ pub(super) async fn run(connect: PgConnectOptions, limit: Duration, steps: broad
             // The panic hook has logged the place.
             Err(_) => error!("notifications of other replicas' steps crashed; reconnecting"),
         }
-        tokio::time::sleep(retry).await;
-        retry = (retry * 2).min(LONGEST_RETRY);
+        tokio::select! {
+            () = tokio::time::sleep(retry) => retry = (retry * 2).min(LONGEST_RETRY),
+            () = primary.changed() => retry = FIRST_RETRY,
+        }
     }
 }
 
