@@ -22,6 +22,7 @@ use crate::config::{self, Database, Settings};
 use crate::http::{self, HttpState};
 use crate::ledger::{self, OpenError, Options};
 use crate::metrics::Metrics;
+use crate::oidc::{self, Issuers};
 use crate::reload::Reload;
 use crate::service::Service;
 use crate::service::ledger::{Ledger, LedgerError};
@@ -43,6 +44,8 @@ pub enum StartError {
     Unwritable(#[source] LedgerError),
     #[error("can't set up the HTTP client for the cloud")]
     Cloud(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Oidc(#[from] oidc::NoClient),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("can't listen on {0}")]
@@ -124,16 +127,19 @@ impl App {
             Accounts::connect(settings.accounts.clone(), ledger.clone(), &clock, &chance, &metrics)
                 .map_err(|error| StartError::Cloud(Box::new(error)))?;
         let accounts = Arc::new(accounts);
+        let issuers = Arc::new(Issuers::connect(settings.issuers.clone(), clock.clone(), &metrics)?);
         let reload = settings.source.map(|source| {
-            let current = config::Accounts {
+            let current = config::Reloadable {
                 accounts: settings.accounts,
+                issuers: settings.issuers,
                 fingerprint_key: settings.fingerprint_key.clone(),
             };
-            Arc::new(Reload::new(source, current, accounts.clone(), clock.clone(), &metrics))
+            Arc::new(Reload::new(source, current, accounts.clone(), issuers.clone(), clock.clone(), &metrics))
         });
         let service = Service::new(
             accounts,
             ledger.clone(),
+            issuers,
             clock.clone(),
             chance.clone(),
             settings.fingerprint_key,
@@ -210,7 +216,7 @@ impl App {
             self.supervisor.start(looping);
         }
         if let Some(reload) = self.reload {
-            let purpose = "reloads changed accounts";
+            let purpose = "reloads changed accounts and issuers";
             self.supervisor.start(Loop::new("accounts", purpose, Stop::AtOnce, move |shutdown| {
                 reload.clone().follow(shutdown)
             }));

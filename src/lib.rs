@@ -1,7 +1,7 @@
 //! tunnelgate: a REST gateway that lets a company's own teams change Tencent Cloud VPN tunnels safely.
 //!
 //! Dependencies point one way: `domain` uses no other module, `service` uses `domain`, `http` and `background` use
-//! `service`. `cloud` and `ledger` implement traits of `service` and do not use each other. Only `app` names concrete
+//! `service`. `cloud`, `ledger` and `oidc` implement traits of `service` and do not use each other. Only `app` names concrete
 //! types. `docs/architecture.md` describes each module and the path of a change.
 
 /// Builds the service from its parts.
@@ -32,11 +32,13 @@ pub mod http;
 pub mod ledger;
 /// The registry behind `/metrics`.
 pub mod metrics;
-/// Accounts, reloaded when their files change.
+/// Sign-in with OIDC: issuers, their keys, tokens to principals.
+pub mod oidc;
+/// Accounts and issuers, reloaded when their files change.
 pub mod reload;
 /// The gateway and a simulated cloud in one process.
 pub mod sandbox;
-/// The use cases: change, track, read back. Defines the traits `Cloud` and `Ledger`.
+/// The use cases: change, track, read back. Defines the traits `Cloud`, `Ledger` and `Identity`.
 pub mod service;
 /// Shutdown in two stages.
 pub mod shutdown;

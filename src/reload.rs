@@ -1,4 +1,5 @@
-//! Reads the accounts again when their files change and at SIGHUP, because temporary credentials rotate within hours.
+//! Reads the accounts and the OIDC issuers again when their files change and at SIGHUP, because temporary credentials rotate
+//! within hours.
 //!
 //! Files are compared by what they contain, so a replaced symbolic link is noticed too. Tools replace several files one
 //! after the other: a change counts once two reads in a row agree. Settings that are wrong change nothing.
@@ -16,8 +17,9 @@ use tracing::{error, info, warn};
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::cloud;
-use crate::config::{Accounts, Faults, InvalidSetting, Source};
+use crate::config::{Faults, InvalidSetting, Reloadable, Source};
 use crate::metrics::Metrics;
+use crate::oidc::{self, Issuers};
 use crate::shutdown::Shutdown;
 
 /// Interval of the reads.
@@ -27,10 +29,11 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Time limit of one read.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
-/// Follows the files that the accounts come from.
+/// Follows the files that the accounts and the issuers come from.
 pub struct Reload {
     source: Source,
     accounts: Arc<cloud::Accounts>,
+    issuers: Arc<Issuers>,
     clock: Arc<dyn Clock>,
     metrics: ReloadMetrics,
     state: Mutex<State>,
@@ -38,7 +41,7 @@ pub struct Reload {
 
 struct State {
     /// The settings in use.
-    current: Vec<cloud::Settings>,
+    current: Used,
     /// The last read, if it was another one than `current`.
     other: Option<Other>,
     /// The faults that were reported, so that each is reported once.
@@ -46,9 +49,16 @@ struct State {
     fingerprint_key_id: String,
 }
 
+/// Settings that can be replaced while the service runs.
+#[derive(Clone, PartialEq, Eq)]
+struct Used {
+    accounts: Vec<cloud::Settings>,
+    issuers: Vec<oidc::Settings>,
+}
+
 #[derive(PartialEq, Eq)]
 enum Other {
-    Settings(Vec<cloud::Settings>),
+    Settings(Used),
     Faults(Faults),
 }
 
@@ -63,17 +73,17 @@ impl ReloadMetrics {
         Self {
             failures: metrics.register(
                 "config_reload_failures",
-                "Changes of the accounts' settings that were wrong and changed nothing",
+                "Changes of the configuration that were wrong and changed nothing",
                 Counter::default(),
             ),
             is_successful: metrics.register(
                 "config_last_reload_successful",
-                "1 if the accounts' settings are valid, 0 if they became wrong since the last successful reload",
+                "1 if the configuration is valid, 0 if it became wrong since the last successful reload",
                 Gauge::default(),
             ),
             succeeded_at: metrics.register(
                 "config_last_reload_success_timestamp_seconds",
-                "When the accounts' settings in use were read, in seconds since 1970",
+                "When the configuration in use was read, in seconds since 1970",
                 Gauge::default(),
             ),
         }
@@ -81,23 +91,24 @@ impl ReloadMetrics {
 }
 
 impl Reload {
-    /// Follows the source of the accounts in use.
+    /// Follows the source of the accounts and the issuers in use.
     #[must_use]
     pub fn new(
         source: Source,
-        current: Accounts,
+        current: Reloadable,
         accounts: Arc<cloud::Accounts>,
+        issuers: Arc<Issuers>,
         clock: Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Self {
         let metrics = ReloadMetrics::new(metrics);
         let state = State {
-            current: current.accounts,
+            current: Used { accounts: current.accounts, issuers: current.issuers },
             other: None,
             reported: None,
             fingerprint_key_id: current.fingerprint_key.id().to_owned(),
         };
-        let reload = Self { source, accounts, clock, metrics, state: Mutex::new(state) };
+        let reload = Self { source, accounts, issuers, clock, metrics, state: Mutex::new(state) };
         reload.succeeded();
         reload
     }
@@ -109,7 +120,7 @@ impl Reload {
             Err(error) => {
                 warn!(
                     error = chain(&error),
-                    "can't listen for SIGHUP; accounts will not be reloaded until a restart"
+                    "can't listen for SIGHUP; accounts and issuers will not be reloaded until a restart"
                 );
                 return;
             }
@@ -136,11 +147,11 @@ impl Reload {
                 Ok(Ok(read)) => self.consider(read, is_asked),
                 // The panic hook has logged the place.
                 Ok(Err(_)) => {
-                    error!("reading the accounts crashed; the accounts stay as they are");
+                    error!("reading the configuration crashed; accounts and issuers stay as they are");
                     INTERVAL
                 }
                 Err(_) => {
-                    warn!("reading the accounts took longer than 5 seconds");
+                    warn!("reading the configuration took longer than 5 seconds");
                     INTERVAL
                 }
             };
@@ -159,22 +170,23 @@ impl Reload {
 
     /// Takes a read over, or waits for a second one that agrees; an operator who asks does not wait. Returns the time until
     /// the next read.
-    fn consider(&self, read: Result<Accounts, Faults>, is_asked: bool) -> Duration {
+    fn consider(&self, read: Result<Reloadable, Faults>, is_asked: bool) -> Duration {
         let mut state = self.state();
+        let read = read.map(|Reloadable { accounts, issuers, fingerprint_key }| {
+            (Used { accounts, issuers }, fingerprint_key.id().to_owned())
+        });
         let (other, key_id) = match read {
-            Ok(Accounts { accounts, .. }) if accounts == state.current => {
+            Ok((used, _)) if used == state.current => {
                 state.other = None;
                 if state.reported.take().is_some() {
-                    info!("the settings of the accounts are valid again");
+                    info!("the settings of accounts and issuers are valid again");
                     self.metrics.is_successful.set(1);
                 } else if is_asked {
-                    info!("the settings of the accounts have not changed");
+                    info!("the settings of accounts and issuers have not changed");
                 }
                 return INTERVAL;
             }
-            Ok(Accounts { accounts, fingerprint_key }) => {
-                (Other::Settings(accounts), Some(fingerprint_key.id().to_owned()))
-            }
+            Ok((used, key_id)) => (Other::Settings(used), Some(key_id)),
             Err(faults) => (Other::Faults(faults), None),
         };
         if !is_asked && state.other.as_ref() != Some(&other) {
@@ -189,26 +201,33 @@ impl Reload {
         INTERVAL
     }
 
-    fn adopt(
-        &self,
-        state: &mut State,
-        settings: Vec<cloud::Settings>,
-        key_id: Option<String>,
-        is_asked: bool,
-    ) {
-        match self.accounts.replace(settings.clone()) {
-            Ok(names) => {
-                info!(accounts = names.join(", "), "the accounts were reloaded");
-                state.current = settings;
-                state.reported = None;
-                self.succeeded();
-                if key_id.is_some_and(|id| id != state.fingerprint_key_id) {
-                    info!("the key of the fingerprints changes with the next restart");
+    fn adopt(&self, state: &mut State, settings: Used, key_id: Option<String>, is_asked: bool) {
+        if settings.issuers != state.current.issuers {
+            if let Err(error) = self.issuers.replace(settings.issuers.clone()) {
+                return self.refuse(state, InvalidSetting::new("oidc", chain(&error)).into(), is_asked);
+            }
+            let issuers: Vec<&str> =
+                settings.issuers.iter().map(|settings| settings.issuer.as_str()).collect();
+            info!(issuers = issuers.join(", "), "the issuers were reloaded");
+            state.current.issuers.clone_from(&settings.issuers);
+        }
+        if settings.accounts != state.current.accounts {
+            match self.accounts.replace(settings.accounts.clone()) {
+                Ok(names) => info!(accounts = names.join(", "), "the accounts were reloaded"),
+                Err(error) => {
+                    return self.refuse(
+                        state,
+                        InvalidSetting::new("accounts", chain(&error)).into(),
+                        is_asked,
+                    );
                 }
             }
-            Err(error) => {
-                self.refuse(state, InvalidSetting::new("accounts", chain(&error)).into(), is_asked);
-            }
+        }
+        state.current = settings;
+        state.reported = None;
+        self.succeeded();
+        if key_id.is_some_and(|id| id != state.fingerprint_key_id) {
+            info!("the key of the fingerprints changes with the next restart");
         }
     }
 
@@ -218,7 +237,7 @@ impl Reload {
         }
         self.failed();
         for fault in faults.iter() {
-            error!(%fault, "the settings of the accounts are wrong; the accounts stay as they are");
+            error!(%fault, "the configuration is wrong; accounts and issuers stay as they are");
         }
         state.reported = Some(faults);
     }

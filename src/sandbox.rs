@@ -176,6 +176,7 @@ fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key
         },
         migrate: true,
         accounts: accounts(simulated, secret_key),
+        issuers: Vec::new(),
         source: None,
         rules: Rules {
             merge_partial_groups: true,

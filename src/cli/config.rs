@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::args::ServeArgs;
 use crate::config::secrets::Secrets;
-use crate::config::{Faults, InvalidSetting, Settings, section};
+use crate::config::{Faults, InvalidSetting, Settings, issuer_section, section};
 
 use super::failure::{self, Failure};
 
@@ -46,7 +46,7 @@ pub(super) fn refuse(faults: Faults) -> ExitCode {
     ExitCode::from(WRONG)
 }
 
-/// The settings as text: flags by their variables, then the accounts as the configuration file has them.
+/// The settings as text: flags by their variables, then accounts and issuers as the configuration file has them.
 fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) -> String {
     let mut text = String::new();
     for argument in command.get_arguments() {
@@ -72,6 +72,9 @@ fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) 
     }
     for account in &settings.accounts {
         let _ = write!(text, "\n{}", section(account));
+    }
+    for issuer in &settings.issuers {
+        let _ = write!(text, "\n{}", issuer_section(issuer));
     }
     text
 }

@@ -1,4 +1,5 @@
-//! The accounts of the cloud: from the configuration file, or one account from flags and variables.
+//! The accounts of the cloud: from the configuration file, or one account from flags and variables. The OIDC issuers come
+//! with them, because both are read again when files change.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use crate::cloud::{self, Credentials, Endpoints};
 use crate::domain::api::Api;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::principal::VpcScope;
+use crate::oidc;
 
 use super::args::ServeArgs;
 use super::file::{self, ConfigFile, Defaults};
@@ -24,15 +26,16 @@ const DEFAULT_ACCOUNT: &str = "default";
 const CONFIG: &str = "TUNNELGATE_CONFIG (--config)";
 const FINGERPRINT_KEY: &str = "TUNNELGATE_FINGERPRINT_KEY";
 
-/// The accounts, and the key of the fingerprints, which may come from the credentials of the only account.
+/// The accounts, the issuers, and the key of the fingerprints, which may come from the credentials of the only account.
 #[derive(Clone)]
-pub struct Accounts {
+pub struct Reloadable {
     /// At least one.
     pub accounts: Vec<cloud::Settings>,
+    pub issuers: Vec<oidc::Settings>,
     pub fingerprint_key: FingerprintKey,
 }
 
-/// Where the accounts come from. They can be read again, because files change: temporary credentials rotate.
+/// Where the accounts and the issuers come from. They can be read again, because files change: temporary credentials rotate.
 #[derive(Clone)]
 pub struct Source {
     args: ServeArgs,
@@ -45,11 +48,11 @@ impl Source {
         Self { args: args.clone(), secrets: secrets.clone() }
     }
 
-    /// Reads the accounts.
+    /// Reads the accounts and the issuers.
     ///
     /// # Errors
     /// Every invalid setting.
-    pub fn read(&self) -> Result<Accounts, Faults> {
+    pub fn read(&self) -> Result<Reloadable, Faults> {
         let mut faults = Faults::default();
         let config = self.file(&mut faults);
         let key = faults.take(self.secrets.read(FINGERPRINT_KEY, given(&self.args.fingerprint_key_file)));
@@ -72,7 +75,10 @@ impl Source {
             }
             (None, None) => return Err(faults),
         };
-        if faults.is_empty() { Ok(Accounts { accounts, fingerprint_key }) } else { Err(faults) }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Reloadable { accounts, issuers: config.issuers, fingerprint_key })
     }
 
     /// The configuration file; an empty one where there is none. `None` if something is wrong with it.

@@ -116,8 +116,8 @@ pub struct ServeArgs {
     /// Start without applying migrations; /readyz fails until `tunnelgate migrate` has applied them
     #[arg(long, env = "TUNNELGATE_NO_MIGRATE")]
     pub no_migrate: bool,
-    /// TOML file with the accounts of the cloud, instead of the TENCENTCLOUD variables. Reloaded when the file, or a file
-    /// that it names, changes, and at SIGHUP
+    /// TOML file with OIDC issuers, and with the accounts of the cloud instead of the TENCENTCLOUD variables. Reloaded when
+    /// the file, or a file that it names, changes, and at SIGHUP
     #[arg(long, env = "TUNNELGATE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// SecretId of the cloud credentials; required. The SecretKey has no flag: set TENCENTCLOUD_SECRET_KEY or

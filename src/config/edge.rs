@@ -28,11 +28,11 @@ pub enum Forwarded {
 /// Flags for rate limits, CORS, TLS and proxies.
 #[derive(Debug, Clone, Args)]
 pub struct EdgeArgs {
-    /// Requests that one API key may send, per process, e.g. 600/1m; 0 = no limit
+    /// Requests that one API key or one subject of an OIDC issuer may send, per process, e.g. 600/1m; 0 = no limit
     #[arg(long, env = "TUNNELGATE_RATE_LIMIT", default_value = "0", value_parser = limit, value_name = "N/DURATION")]
     rate_limit: Limit,
-    /// Failed sign-ins allowed per address (IPv6: per /64) and process. Above the limit, tokens that this process has
-    /// not accepted before are refused without a database query. 0 = no limit
+    /// Failed sign-ins with API keys allowed per address (IPv6: per /64) and process. Above the limit, keys that this
+    /// process has not accepted before are refused without a database query. 0 = no limit
     #[arg(long, env = "TUNNELGATE_SIGN_IN_LIMIT", default_value = "60/1m", value_parser = limit,
           value_name = "N/DURATION")]
     sign_in_limit: Limit,

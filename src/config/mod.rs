@@ -22,12 +22,13 @@ use crate::cloud;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::http::edge::Edge;
 use crate::ledger::SynchronousCommit;
+use crate::oidc;
 use crate::service::Rules;
 use crate::tls::TlsFiles;
 
-pub use accounts::{Accounts, Source};
+pub use accounts::{Reloadable, Source};
 pub use invalid::{Faults, InvalidSetting};
-pub use shown::section;
+pub use shown::{issuer_section, section};
 
 use args::{DatabaseArgs, PartialGroups, ServeArgs};
 use secrets::Secrets;
@@ -59,7 +60,9 @@ pub struct Settings {
     pub migrate: bool,
     /// At least one.
     pub accounts: Vec<cloud::Settings>,
-    /// Where the accounts come from; `None` if they never change.
+    /// The OIDC issuers whose tokens are accepted.
+    pub issuers: Vec<oidc::Settings>,
+    /// Where the accounts and the issuers come from; `None` if they never change.
     pub source: Option<Source>,
     pub rules: Rules,
     pub fingerprint_key: FingerprintKey,
@@ -117,13 +120,13 @@ impl Settings {
     pub fn from_args(args: &ServeArgs, secrets: &Secrets) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let source = Source::new(args, secrets);
-        let accounts = source.read().map_err(|all| faults.extend(all)).ok();
+        let reloadable = source.read().map_err(|all| faults.extend(all)).ok();
         let rules = rules(args, &mut faults);
         let tls = faults.take(args.edge.tls());
         let edge = faults.take(args.edge.edge());
         let database = faults.take(Database::from_args(&args.database, secrets));
-        match (accounts, tls, edge, database, faults.is_empty()) {
-            (Some(accounts), Some(tls), Some(edge), Some(database), true) => Ok(Self {
+        match (reloadable, tls, edge, database, faults.is_empty()) {
+            (Some(reloadable), Some(tls), Some(edge), Some(database), true) => Ok(Self {
                 listen: args.listen,
                 tls,
                 edge,
@@ -132,10 +135,11 @@ impl Settings {
                     ..database
                 },
                 migrate: !args.no_migrate,
-                accounts: accounts.accounts,
+                accounts: reloadable.accounts,
+                issuers: reloadable.issuers,
                 source: Some(source),
                 rules,
-                fingerprint_key: accounts.fingerprint_key,
+                fingerprint_key: reloadable.fingerprint_key,
                 shutdown_delay: args.shutdown_delay,
                 shutdown_timeout: args.shutdown_timeout,
                 workers: args.workers.map(|workers| usize::from(workers.get())),

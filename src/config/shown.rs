@@ -5,16 +5,14 @@ use std::fmt::Write;
 use crate::cloud;
 use crate::domain::api::Api;
 use crate::domain::principal::VpcScope;
+use crate::oidc;
 
 const MASKED: &str = "***";
 
 /// An account as the configuration file has it.
 #[must_use]
 pub fn section(account: &cloud::Settings) -> String {
-    let patterns: Vec<String> = match &account.vpcs {
-        VpcScope::All => vec!["*".to_owned()],
-        VpcScope::Matching(patterns) => patterns.iter().map(ToString::to_string).collect(),
-    };
+    let patterns = patterns(&account.vpcs);
     let (api, endpoint) = match account.api {
         Api::V2 => ("v2", &account.endpoints.v2),
         Api::V3 => ("v3", &account.endpoints.v3),
@@ -34,4 +32,35 @@ pub fn section(account: &cloud::Settings) -> String {
     let millis = account.timeout.as_millis();
     let _ = writeln!(text, "rps = {}\ntimeout = \"{millis}ms\"", account.calls_per_second);
     text
+}
+
+/// An issuer as the configuration file has it. Nothing of it is secret.
+#[must_use]
+pub fn issuer_section(issuer: &oidc::Settings) -> String {
+    let mut text = format!(
+        "[[oidc]]\nissuer = {:?}\naudience = {:?}\nname_claim = {:?}\n",
+        issuer.issuer.as_str(),
+        issuer.audiences,
+        issuer.name_claim
+    );
+    if let Some(client) = &issuer.client {
+        let _ = writeln!(text, "client_id = {:?}\nclient_scopes = {:?}", client.id, client.scopes);
+    }
+    for grant in &issuer.grants {
+        let scopes: Vec<&str> = grant.grants.iter().map(|grant| grant.scope.as_str()).collect();
+        let vpcs = grant.grants.first().map(|grant| patterns(&grant.vpcs)).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "[[oidc.grants]]\nclaim = {:?}\nvalue = {:?}\nscopes = {scopes:?}\nvpcs = {vpcs:?}",
+            grant.claim, grant.value
+        );
+    }
+    text
+}
+
+fn patterns(vpcs: &VpcScope) -> Vec<String> {
+    match vpcs {
+        VpcScope::All => vec!["*".to_owned()],
+        VpcScope::Matching(patterns) => patterns.iter().map(ToString::to_string).collect(),
+    }
 }

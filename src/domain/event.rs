@@ -68,7 +68,7 @@ words! {
     /// The kind of an actor.
     pub enum ActorKind {
         ApiKey = "api_key",
-        /// Reserved: this version has API keys only.
+        /// A subject of an OIDC issuer.
         Oidc = "oidc",
         /// The gateway itself or its command line.
         System = "system",
@@ -78,9 +78,9 @@ words! {
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The API key's name.
+    /// The API key's name, or the name in an OIDC subject's token.
     pub name: String,
-    /// What tells two actors of one name apart: the API key's id.
+    /// What tells two actors of one name apart: the API key's id; the issuer, a blank and the subject.
     pub id: Option<String>,
     pub kind: ActorKind,
 }

@@ -150,6 +150,8 @@ pub struct Principal {
     pub grants: Vec<Grant>,
     /// The principal has no rights after this moment.
     pub expires_at: Option<Timestamp>,
+    /// The claims that decide on the grants of an OIDC subject; empty for an API key.
+    pub grant_claims: Vec<String>,
 }
 
 impl Principal {
@@ -226,6 +228,7 @@ mod tests {
                 grant(Scope::TunnelsRead, VpcScope::All),
             ],
             expires_at: None,
+            grant_claims: Vec::new(),
         };
         assert_eq!(principal.vpcs(Scope::TunnelsRead), Some(VpcScope::All));
         assert_eq!(principal.vpcs(Scope::AuditRead), None);

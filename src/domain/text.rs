@@ -4,7 +4,13 @@
 /// changes the direction of text. With one of them a name can show as another name.
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
-    !text.chars().any(|character| character.is_control() || is_line_or_direction_control(character))
+    text.chars().all(is_plain_character)
+}
+
+/// True if the character controls no more than itself.
+#[must_use]
+pub fn is_plain_character(character: char) -> bool {
+    !character.is_control() && !is_line_or_direction_control(character)
 }
 
 /// `char::is_control` covers U+0085 and what ASCII has.

@@ -18,6 +18,7 @@ mod page;
 mod problem;
 mod request_id;
 mod routes;
+mod sign_in;
 mod sse;
 mod state;
 mod tunnels;

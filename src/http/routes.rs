@@ -6,7 +6,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::problem::{Problem, ProblemType, pages};
-use super::{accounts, audit, console, health, openapi, operations, tunnels};
+use super::{accounts, audit, console, health, openapi, operations, sign_in, tunnels};
 
 const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
@@ -97,6 +97,7 @@ fn table() -> Vec<Endpoint> {
         at("/audit-events/verification").get(audit::chain::verify),
         at("/audit-events/stream").get(audit::stream::stream),
         at("/audit-events/{seq}").get(audit::read::one),
+        at("/sign-in").get(sign_in::read::issuers),
         at("/problems").get(pages::list),
         at("/problems/{slug}").get(pages::one),
         at("/livez").get(health::livez),

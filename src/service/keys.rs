@@ -73,8 +73,11 @@ fn sha256(token: &SecretString) -> [u8; 32] {
 }
 
 impl Service {
-    /// The principal of a bearer token; `None` if the token is unknown, expired or revoked.
-    pub async fn principal_of_token(&self, token: &SecretString) -> Result<Option<Principal>, LedgerError> {
+    /// The principal of an API key's token; `None` if the token is unknown, expired or revoked.
+    pub(super) async fn principal_of_key(
+        &self,
+        token: &SecretString,
+    ) -> Result<Option<Principal>, LedgerError> {
         if !token.expose_secret().starts_with(TOKEN_PREFIX) {
             return Ok(None);
         }
@@ -90,6 +93,7 @@ impl Service {
             actor: Actor { name: key.name, id: Some(key.id.to_string()), kind: ActorKind::ApiKey },
             grants: key.grants,
             expires_at: key.expires_at,
+            grant_claims: Vec::new(),
         }))
     }
 }

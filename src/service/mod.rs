@@ -1,4 +1,5 @@
-//! The product's work, and the traits that it needs: [`accounts::Accounts`], [`cloud::Cloud`] and [`ledger::Ledger`].
+//! The product's work, and the traits that it needs: [`accounts::Accounts`], [`cloud::Cloud`], [`ledger::Ledger`] and
+//! [`identity::Identity`].
 
 pub mod accounts;
 pub mod audit;
@@ -9,6 +10,7 @@ pub mod export;
 pub mod feed;
 mod forget;
 mod idempotency;
+pub mod identity;
 pub mod keys;
 pub mod ledger;
 mod merge;
@@ -25,6 +27,7 @@ mod request;
 mod rollback;
 mod served;
 mod settle;
+pub mod sign_in;
 mod task_times;
 pub mod track;
 pub mod tunnels;
@@ -43,6 +46,7 @@ use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::words::words;
 
 use accounts::Accounts;
+use identity::Identity;
 use ledger::Ledger;
 pub use outcome::usual_detail;
 
@@ -84,6 +88,7 @@ pub struct Rules {
 pub struct Service {
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) identity: Arc<dyn Identity>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) fingerprints: FingerprintKey,
@@ -99,6 +104,7 @@ impl Service {
     pub fn new(
         accounts: Arc<dyn Accounts>,
         ledger: Arc<dyn Ledger>,
+        identity: Arc<dyn Identity>,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         fingerprints: FingerprintKey,
@@ -107,6 +113,7 @@ impl Service {
         Self {
             accounts,
             ledger,
+            identity,
             clock,
             chance,
             fingerprints,

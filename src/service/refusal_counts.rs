@@ -70,7 +70,7 @@ mod tests {
 
     fn principal(id: &str) -> Principal {
         let actor = Actor { name: id.into(), id: None, kind: ActorKind::ApiKey };
-        Principal { id: id.into(), actor, grants: Vec::new(), expires_at: None }
+        Principal { id: id.into(), actor, grants: Vec::new(), expires_at: None, grant_claims: Vec::new() }
     }
 
     #[tokio::test(start_paused = true)]

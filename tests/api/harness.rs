@@ -102,7 +102,10 @@ impl Harness {
     }
 
     pub async fn on_api(store: Store, api: Api, change: impl FnOnce(&mut Settings)) -> Self {
-        let world = World::default();
+        Self::in_world(store, api, World::default(), change).await
+    }
+
+    pub async fn in_world(store: Store, api: Api, world: World, change: impl FnOnce(&mut Settings)) -> Self {
         let options = simulator::Options {
             listen: ANY_PORT,
             secret_id: SECRET_ID.into(),
@@ -141,6 +144,11 @@ impl Harness {
         let gateway = start(settings, &self.world).await;
         let consumer = Consumer::new(gateway.base.clone(), self.consumer.token.clone());
         (gateway, consumer)
+    }
+
+    /// A caller with any token.
+    pub fn caller(&self, token: String) -> Consumer {
+        Consumer::new(self.gateway.base.clone(), token)
     }
 
     /// A consumer with only these rights.
@@ -311,6 +319,7 @@ fn settings(store: &Store, api: Api, simulated: SocketAddr) -> Settings {
             timeout: Duration::from_secs(1),
             calls_per_second: 0,
         }],
+        issuers: Vec::new(),
         source: None,
         rules: Rules {
             merge_partial_groups: true,

@@ -7,6 +7,9 @@
 #[macro_use]
 mod support;
 
+#[path = "../support/issuer.rs"]
+mod issuer;
+
 #[macro_use]
 mod each_api;
 
@@ -21,4 +24,5 @@ mod lists;
 mod operations;
 mod replicas;
 mod service;
+mod sign_in;
 mod tunnels;

@@ -25,8 +25,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("background", &["service", "domain", "clock", "metrics", "shutdown", "tls", "failpoint", "causes"]),
     ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown", "causes"]),
     ("simulator", &["domain", "clock", "chance"]),
-    ("config", &["cloud", "http", "ledger", "service", "domain", "tls"]),
-    ("reload", &["config", "cloud", "clock", "metrics", "shutdown", "causes"]),
+    ("oidc", &["service", "domain", "clock", "metrics", "causes"]),
+    ("config", &["cloud", "http", "ledger", "oidc", "service", "domain", "tls"]),
+    ("reload", &["config", "cloud", "oidc", "clock", "metrics", "shutdown", "causes"]),
     ("telemetry", &["config"]),
     (
         "app",
@@ -39,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "ledger",
             "metrics",
+            "oidc",
             "reload",
             "service",
             "shutdown",
@@ -70,20 +72,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Where each library may be named.
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["ledger"]),
-    ("reqwest", &["cloud", "health"]),
+    ("reqwest", &["cloud", "health", "oidc"]),
+    ("jsonwebtoken", &["oidc"]),
     ("actix_web", &["http", "app", "simulator"]),
     ("actix_cors", &["http"]),
     ("actix_http", &["http"]),
     ("actix_server", &["http"]),
     ("actix_service", &["http"]),
     ("actix_tls", &["http"]),
-    ("rustls", &["tls", "cloud", "health", "causes"]),
+    ("rustls", &["tls", "cloud", "health", "oidc", "causes"]),
     ("utoipa", &["http", "domain"]),
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),
     ("clap", &["cli", "config"]),
     ("sd_notify", &["cli"]),
-    ("prometheus_client", &["metrics", "http", "cloud", "ledger", "background", "reload"]),
+    ("prometheus_client", &["metrics", "http", "cloud", "ledger", "background", "oidc", "reload"]),
 ];
 
 fn path(module: &Module) -> String {

@@ -215,7 +215,7 @@ async fn settings_that_are_wrong_change_nothing(store: Store) {
     assert_eq!((consumer.get(OFFICE, &[]).await.status, consumer.get(PROD, &[]).await.status), (200, 200));
     company.configure(true);
     gateway.hang_up();
-    await_log(&mut gateway, "the settings of the accounts are valid again", 1);
+    await_log(&mut gateway, "the settings of accounts and issuers are valid again", 1);
     assert_eq!(metric(&consumer, valid).await.as_deref(), Some("1"));
     assert!(gateway.terminate().success());
 }
@@ -277,7 +277,7 @@ async fn a_file_that_can_not_be_read_to_its_end_stops_neither_the_service_nor_it
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
     std::fs::rename(&pipe, company.file("office.key")).expect("renamed");
     gateway.hang_up();
-    await_log(&mut gateway, "reading the accounts took longer than 5 seconds", 1);
+    await_log(&mut gateway, "reading the configuration took longer than 5 seconds", 1);
     assert_eq!(consumer.get(OFFICE, &[]).await.status, 200);
     assert!(gateway.terminate().success());
 }

@@ -6,6 +6,9 @@
 #[macro_use]
 mod support;
 
+#[path = "../support/issuer.rs"]
+mod issuer;
+
 mod accounts;
 mod api_3;
 mod audit;
@@ -14,6 +17,7 @@ mod connections;
 mod documents;
 mod health;
 mod installation;
+mod oidc;
 mod process;
 mod sandbox;
 mod serve;

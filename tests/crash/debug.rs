@@ -57,7 +57,8 @@ fn nothing_that_carries_a_secret_shows_it() {
         bgp: None,
     };
     let actor = Actor { name: "netops-ci".into(), id: Some("1".into()), kind: ActorKind::ApiKey };
-    let principal = Principal { id: "1".into(), actor, grants: Vec::new(), expires_at: None };
+    let principal =
+        Principal { id: "1".into(), actor, grants: Vec::new(), expires_at: None, grant_claims: Vec::new() };
     let settings = Settings {
         account: "default".into(),
         vpcs: VpcScope::All,

@@ -83,7 +83,7 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path, defaults: Defaults) 
     })
 }
 
-fn one_of(words: &[&str]) -> String {
+pub(super) fn one_of(words: &[&str]) -> String {
     format!("must be one of {}", words.join(", "))
 }
 

@@ -1,6 +1,7 @@
-//! The configuration file: accounts in TOML. Every fault is reported with its line.
+//! The configuration file: accounts and OIDC issuers in TOML. Every fault is reported with its line.
 
 mod account;
+mod issuer;
 mod table;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use secrecy::SecretString;
 use toml::de::DeTable;
 
 use crate::cloud::Settings;
+use crate::oidc;
 
 use super::InvalidSetting;
 
@@ -18,13 +20,14 @@ pub use account::Defaults;
 use table::{Document, Table};
 
 /// Parts of the file that this version does not have.
-const LATER: [&str; 3] = ["oidc", "webhooks", "drift"];
+const LATER: [&str; 2] = ["webhooks", "drift"];
 
 /// What the file says.
 #[derive(Default)]
 pub struct ConfigFile {
     /// Empty if the file has no account.
     pub accounts: Vec<Settings>,
+    pub issuers: Vec<oidc::Settings>,
     /// The key of the fingerprints.
     pub fingerprint_key: Option<SecretString>,
 }
@@ -59,31 +62,50 @@ fn content(mut root: Table<'_, '_>, document: &Document, folder: &Path, defaults
     for key in LATER {
         root.refuse(key, "this version of tunnelgate does not support it");
     }
-    let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+    let mut names = Unique::new(document, "name", "name of the account");
     let mut accounts = Vec::new();
     let tables = root.tables("accounts");
     let is_second = tables.len() > 1;
     for mut table in tables {
-        if let Some(name) = table.value("name")
-            && let Some(text) = name.get_ref().as_str()
-        {
-            let at = name.span().start;
-            match lines.get(text) {
-                Some(first) => {
-                    let line = document.line(*first);
-                    table
-                        .fault("name", format!("{text:?} is the name of the account at line {line} already"));
-                }
-                None => {
-                    lines.insert(text.to_owned(), at);
-                }
-            }
-        }
+        names.check(&mut table);
         accounts.extend(account::read(table, folder, defaults));
+    }
+    let mut urls = Unique::new(document, "issuer", "issuer");
+    let mut issuers = Vec::new();
+    for mut table in root.tables("oidc") {
+        urls.check(&mut table);
+        issuers.extend(issuer::read(table, defaults));
     }
     if is_second && !root.has("fingerprint_key_file") && !defaults.has_fingerprint_key {
         root.fault("fingerprint_key_file", "is required with more than one account");
     }
     root.finish();
-    ConfigFile { accounts, fingerprint_key }
+    ConfigFile { accounts, issuers, fingerprint_key }
+}
+
+/// A key whose value may occur in one table of a list only.
+struct Unique<'d> {
+    document: &'d Document,
+    key: &'static str,
+    /// What a value is, for messages.
+    what: &'static str,
+    places: BTreeMap<String, usize>,
+}
+
+impl<'d> Unique<'d> {
+    const fn new(document: &'d Document, key: &'static str, what: &'static str) -> Self {
+        Self { document, key, what, places: BTreeMap::new() }
+    }
+
+    /// Adds a fault if an earlier table has the same value.
+    fn check(&mut self, table: &mut Table<'_, '_>) {
+        let Some(value) = table.value(self.key) else { return };
+        let Some(text) = value.get_ref().as_str() else { return };
+        if let Some(first) = self.places.get(text) {
+            let (line, key, what) = (self.document.line(*first), self.key, self.what);
+            table.fault(key, format!("{text:?} is the {what} at line {line} already"));
+        } else {
+            self.places.insert(text.to_owned(), value.span().start);
+        }
+    }
 }

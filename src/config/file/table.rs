@@ -187,6 +187,11 @@ impl<'d, 'i> Table<'d, 'i> {
         self.table.contains_key(key)
     }
 
+    /// True if the value of the key is a list.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.get_ref().is_array())
+    }
+
     /// Adds a fault if the key is absent.
     pub(super) fn require(&self, key: &str) {
         if !self.has(key) {

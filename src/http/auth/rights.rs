@@ -1,5 +1,7 @@
 //! The rights of callers.
 
+use std::fmt::Write;
+
 use actix_web::http::header::{self, HeaderValue};
 
 use crate::domain::ids::TunnelPath;
@@ -81,7 +83,13 @@ impl Call {
     fn forbidden(&self, scope: Scope, for_what: &str) -> Problem {
         self.state.metrics.refused("forbidden");
         let space = if for_what.is_empty() { "" } else { " " };
-        let detail = format!("the scope {scope}{space}{for_what} is missing");
+        let mut detail = format!("the scope {scope}{space}{for_what} is missing");
+        let claims = &self.principal.grant_claims;
+        if !claims.is_empty() {
+            let (plural, verb) = if claims.len() == 1 { ("", "gives") } else { ("s", "give") };
+            let names = claims.join(", ");
+            let _ = write!(detail, "; the claim{plural} {names} of your token {verb} scopes at this gateway");
+        }
         let challenge =
             format!("Bearer realm=\"tunnelgate\", error=\"insufficient_scope\", scope=\"{scope}\"");
         let problem = Problem::new(ProblemType::Forbidden, detail);

@@ -7,7 +7,10 @@ use actix_web::{HttpMessage, HttpRequest};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use crate::domain::event::ActorKind;
 use crate::domain::principal::Principal;
+use crate::service::identity::InvalidToken;
+use crate::service::sign_in::{SignInError, is_jwt};
 
 use super::cache::Cached;
 use crate::http::edge::limit::RateLimitStatus;
@@ -43,15 +46,19 @@ async fn look_up(
     request: &HttpRequest,
     source: Option<IpAddr>,
     token: SecretString,
-) -> Result<Option<Principal>, Problem> {
+) -> Result<Principal, Problem> {
     let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
-    let was_valid = match state.tokens.get(&digest) {
-        Cached::Fresh(principal) => return Ok(Some(principal)),
+    // Before the look-up: settings that change meanwhile make the entry stale.
+    let version = state.service.identity_version();
+    let was_valid = match state.tokens.get(&digest, version) {
+        Cached::Fresh(principal) => return Ok(principal),
         Cached::Stale => true,
         Cached::Missing => false,
     };
     let address = source.map(client_network);
-    let sign_ins = state.limits.sign_ins.as_ref().zip(address);
+    // The limit saves the ledger from look-ups of unknown keys. A JWT needs none, and one job with an old token must not lock
+    // out the new tokens of all callers behind its address.
+    let sign_ins = state.limits.sign_ins.as_ref().filter(|_| !is_jwt(&token)).zip(address);
     if let Some((limiter, address)) = sign_ins
         && !was_valid
     {
@@ -60,17 +67,29 @@ async fn look_up(
             return Err(too_many(state, request, status, ProblemType::SignInLimited));
         }
     }
-    let found = state.ask(|service| async move { service.principal_of_token(&token).await }).await?;
-    match &found {
-        Some(principal) => state.tokens.put(digest, principal.clone()),
-        None => {
-            state.tokens.remove(&digest);
-            if let Some((limiter, address)) = sign_ins {
-                limiter.take(address, state.clock.now());
-            }
+    let service = state.service.clone();
+    let error = match state.run(async move { service.principal_of_token(&token).await }).await? {
+        Ok(principal) => {
+            state.tokens.put(digest, version, principal.clone());
+            return Ok(principal);
         }
+        Err(error) => error,
+    };
+    let why = match error {
+        SignInError::Unknown => Unauthenticated::UnknownToken,
+        SignInError::Invalid(reason) => Unauthenticated::InvalidToken(reason),
+        SignInError::IssuerUnavailable { retry_after } => {
+            state.metrics.refused(ProblemType::IssuerUnavailable.code());
+            let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            return Err(Problem::of(ProblemType::IssuerUnavailable).with_retry_after(seconds));
+        }
+        SignInError::Ledger(error) => return Err(error.into()),
+    };
+    state.tokens.remove(&digest);
+    if let Some((limiter, address)) = sign_ins {
+        limiter.take(address, state.clock.now());
     }
-    Ok(found)
+    Err(unauthorized(state, why))
 }
 
 /// The reason of a 401.
@@ -79,36 +98,49 @@ enum Unauthenticated {
     NoToken,
     /// `Authorization` has another scheme.
     OtherScheme,
-    InvalidToken,
+    /// Neither a valid API key nor a JWT.
+    UnknownToken,
+    /// A JWT that is refused.
+    InvalidToken(InvalidToken),
 }
+
+const INVALID_TOKEN: &str = "Bearer realm=\"tunnelgate\", error=\"invalid_token\"";
 
 fn unauthorized(state: &HttpState, why: Unauthenticated) -> Problem {
     let (reason, challenge, detail) = match why {
-        Unauthenticated::NoToken => {
-            ("no_token", "Bearer realm=\"tunnelgate\"", "send a token: Authorization: Bearer tg_…")
-        }
+        Unauthenticated::NoToken => (
+            "no_token",
+            HeaderValue::from_static("Bearer realm=\"tunnelgate\""),
+            "send a token: Authorization: Bearer tg_…",
+        ),
         // Without `error`, because RFC 6750 reserves it for requests with a bearer token.
         Unauthenticated::OtherScheme => (
             "no_token",
-            "Bearer realm=\"tunnelgate\"",
+            HeaderValue::from_static("Bearer realm=\"tunnelgate\""),
             "Authorization contains no bearer token: send Authorization: Bearer tg_…",
         ),
-        Unauthenticated::InvalidToken => (
+        Unauthenticated::UnknownToken => (
             "invalid_token",
-            "Bearer realm=\"tunnelgate\", error=\"invalid_token\"",
+            HeaderValue::from_static(INVALID_TOKEN),
             "the token is unknown, has expired, or was revoked",
         ),
+        Unauthenticated::InvalidToken(reason) => {
+            let description = reason.description();
+            let challenge = format!("{INVALID_TOKEN}, error_description=\"{description}\"");
+            let challenge = HeaderValue::try_from(challenge);
+            let plain = |_| HeaderValue::from_static(INVALID_TOKEN);
+            ("invalid_token", challenge.unwrap_or_else(plain), description)
+        }
     };
     state.metrics.refused(reason);
-    Problem::new(ProblemType::Unauthorized, detail)
-        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    Problem::new(ProblemType::Unauthorized, detail).with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
 /// Authenticates the caller by the bearer token, and counts the request against the principal's rate limit. `source` is
 /// the address that failed sign-ins count for.
 ///
 /// # Errors
-/// 401 without a valid token, 429 over a limit, 503 if the ledger can't be read.
+/// 401 without a valid token, 429 over a limit, 503 if the ledger can't be read or the token's issuer not be reached.
 pub async fn principal(
     state: &HttpState,
     request: &HttpRequest,
@@ -124,11 +156,16 @@ pub async fn principal(
     let Some(token) = token else {
         return Err(unauthorized(state, Unauthenticated::OtherScheme));
     };
-    let found = look_up(state, request, source, token).await?;
+    let principal = look_up(state, request, source, token).await?;
     let now = state.clock.now();
-    let principal = found
-        .filter(|principal| principal.expires_at.is_none_or(|end| now < end))
-        .ok_or_else(|| unauthorized(state, Unauthenticated::InvalidToken))?;
+    if principal.expires_at.is_some_and(|end| end <= now) {
+        // The cache may be older than the end.
+        let why = match principal.actor.kind {
+            ActorKind::Oidc => Unauthenticated::InvalidToken(InvalidToken::Expired),
+            ActorKind::ApiKey | ActorKind::System => Unauthenticated::UnknownToken,
+        };
+        return Err(unauthorized(state, why));
+    }
     count(state, request, &principal)?;
     Ok(principal)
 }

@@ -15,6 +15,7 @@ pub const CALLER: &[ProblemType] = &[
     ProblemType::RateLimited,
     ProblemType::SignInLimited,
     ProblemType::Internal,
+    ProblemType::IssuerUnavailable,
     ProblemType::LedgerUnavailable,
     ProblemType::LogRewound,
 ];

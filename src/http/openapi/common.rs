@@ -220,8 +220,8 @@ fn headers() -> Vec<(&'static str, Header)> {
             "WWW-Authenticate",
             header(
                 text(),
-                "The reason of the refusal (RFC 6750): no `error` if the request had no token, `invalid_token`, or \
-                 `insufficient_scope` with the missing scope.",
+                "The reason of the refusal (RFC 6750): no `error` if the request had no token, `invalid_token` (for a JWT \
+                 with an `error_description`), or `insufficient_scope` with the missing scope.",
                 json!("Bearer realm=\"tunnelgate\", error=\"invalid_token\""),
             ),
         ),
@@ -309,10 +309,13 @@ fn parameters() -> Vec<(&'static str, Parameter)> {
 fn bearer() -> SecurityScheme {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("tg_ and 64 hexadecimal digits")
+        .bearer_format("tg_ and 64 hexadecimal digits, or JWT")
         .description(Some(
-            "An API key that the gateway's operators create with `tunnelgate keys create`; the sandbox prints one. Each \
-             scope of a key allows some calls, optionally only for VPC id patterns such as `vpc-prod-*`:\n\n\
+            "An API key (`tg_…`) that the gateway's operators create with `tunnelgate keys create`, and the sandbox \
+             prints; or a JWT of an OIDC issuer that the operators have configured: an ID token for the gateway's client, \
+             or an access token for the gateway's audience.\n\n\
+             Each scope of a key, or of the grants that a JWT's claims give, allows some calls, optionally only for VPC id \
+             patterns such as `vpc-prod-*`:\n\n\
              | scope | allows |\n| --- | --- |\n\
              | `tunnels:read` | read tunnels and operations |\n\
              | `tunnels:write` | change tunnels |\n\

@@ -15,7 +15,7 @@ use utoipa::OpenApi;
 
 use super::asset::Asset;
 use super::problem::Problem;
-use super::{accounts, audit, health, operations, problem, tunnels};
+use super::{accounts, audit, health, operations, problem, sign_in, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,7 +23,8 @@ use super::{accounts, audit, health, operations, problem, tunnels};
         title = "tunnelgate",
         description = "Changes Tencent Cloud VPN tunnels safely: each change is sent at most once, followed to its \
             end, read back, and recorded in an append-only audit log.\n\nAuthorize with an API key (`tg_…`), which \
-            the gateway's operators create with `tunnelgate keys create`; the sandbox prints one.\n\n\
+            the gateway's operators create with `tunnelgate keys create`, and the sandbox prints; or with a token of an \
+            OIDC issuer that the operators have configured.\n\n\
             Every path with GET also supports HEAD: the same headers, without the body.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
@@ -41,7 +42,7 @@ use super::{accounts, audit, health, operations, problem, tunnels};
         operations::document::stream_operation, operations::rollback::document::rollback_operation,
         accounts::document::list_accounts, audit::document::list_audit_events, audit::document::stream_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
         audit::document::count_audit_events, audit::document::verify_audit_events,
-        problem::document::list_problem_types, problem::document::get_problem_type,
+        sign_in::document::list_sign_ins, problem::document::list_problem_types, problem::document::get_problem_type,
         health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json
     ),
     // Schemas that no call's body refers to.
@@ -96,6 +97,7 @@ mod tests {
     use crate::http::operations::view::OperationView;
     use crate::http::page::Page;
     use crate::http::problem::pages::TypeView;
+    use crate::http::sign_in::view::SignInView;
     use crate::http::tunnels::document::PatchAnswer;
     use crate::http::tunnels::schema::TunnelPatch;
 
@@ -128,6 +130,7 @@ mod tests {
             Bucket,
             CountsView,
             VerificationView,
+            SignInView,
             Problem,
             Page<TypeView>,
             TypeView,
@@ -246,9 +249,16 @@ mod tests {
         let paths = document["paths"].as_object().expect("paths");
         for (path, calls) in paths {
             for (method, call) in calls.as_object().expect("calls") {
-                let is_open =
-                    ["/livez", "/readyz", "/metrics", "/openapi.json", "/problems", "/problems/{slug}"]
-                        .contains(&path.as_str());
+                let is_open = [
+                    "/livez",
+                    "/readyz",
+                    "/metrics",
+                    "/openapi.json",
+                    "/problems",
+                    "/problems/{slug}",
+                    "/sign-in",
+                ]
+                .contains(&path.as_str());
                 assert_eq!(call["security"].is_array(), !is_open, "{method} {path}");
                 for (status, answer) in call["responses"].as_object().expect("responses") {
                     assert!(answer["description"].as_str().is_some_and(|d| !d.is_empty()), "{path} {status}");

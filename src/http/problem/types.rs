@@ -156,14 +156,21 @@ problem_types! {
     Unauthorized = "unauthorized", UNAUTHORIZED,
         title: "Missing or invalid token",
         detail: "send a token: Authorization: Bearer tg_…",
-        meaning: "The request has no token, or its token is unknown, expired or revoked. `WWW-Authenticate` distinguishes the two cases.",
-        remedy: "Send `Authorization: Bearer tg_…` with a token that the gateway's operators created with `tunnelgate keys create`.";
+        meaning: "The request has no token, or its token is unknown, expired, revoked, or not one that an issuer of the gateway signed for it. `WWW-Authenticate` distinguishes the cases.",
+        remedy: "Send `Authorization: Bearer …` with an API key (`tg_…`) that the gateway's operators created with `tunnelgate keys create`, or with a token of an OIDC issuer that the gateway accepts. For such a token `detail` says what is wrong with it.";
     Forbidden = "forbidden", FORBIDDEN,
         title: "Missing scope",
         detail: "the scope tunnels:write for VPC vpc-03vihbk9 is missing",
         meaning: "The token is valid, but lacks the scope for this call, or its scope does not cover this VPC. The audit \
             log records a refused change as `denied`.",
-        remedy: "`detail` and `WWW-Authenticate` name the missing scope. Ask the gateway's operators for a token that has it.";
+        remedy: "`detail` and `WWW-Authenticate` name the missing scope. Ask the gateway's operators for a token that has it. \
+            The scopes of a token of an OIDC issuer come from the claims that `detail` names, such as your groups.";
+    IssuerUnavailable = "issuer_unavailable", SERVICE_UNAVAILABLE,
+        title: "Issuer is unreachable",
+        detail: "the gateway can't fetch the keys of your token's issuer, so it can't verify the token; API keys work",
+        meaning: "The gateway could not fetch the keys that your token's OIDC issuer signs with, and has no keys of it that \
+            are recent enough. The token may be valid. Nothing was done. API keys and tokens of other issuers work.",
+        remedy: "Send the same request again after `Retry-After` seconds. If the problem persists, tell the gateway's operators.";
 
     RateLimited = "rate_limited", TOO_MANY_REQUESTS,
         title: "Too many requests",
@@ -174,8 +181,9 @@ problem_types! {
     SignInLimited = "sign_in_limited", TOO_MANY_REQUESTS,
         title: "Too many failed sign-ins",
         detail: "too many invalid tokens came from this address; this token was not checked",
-        meaning: "Too many unknown, expired or revoked tokens came from your address, so the gateway no longer checks tokens \
-            from there that were not valid before. Behind a proxy, many callers may share one address.",
+        meaning: "Too many unknown, expired or revoked API keys came from your address, so the gateway no longer checks keys \
+            from there that were not valid before. Behind a proxy, many callers may share one address. Tokens of OIDC issuers \
+            neither count nor are limited.",
         remedy: "Wait `Retry-After` seconds. Find the job that still uses an old token; if it is not yours, tell the gateway's operators.";
 
     // The requested change.

@@ -1,0 +1,5 @@
+//! Sign-in by browser: `/sign-in`.
+
+pub mod document;
+pub mod read;
+pub mod view;
