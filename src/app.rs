@@ -222,6 +222,7 @@ impl App {
             }));
         }
         info!("listening on {scheme}://{}", self.address);
+        tokio::spawn(warn_without_keys(self.service));
         let served = self.server.await;
         self.shutdown.request();
         let until = stopper.await.unwrap_or_else(|_| Instant::now()) + self.shutdown_timeout;
@@ -239,6 +240,17 @@ impl App {
         self.ledger.close().await;
         info!("shutdown complete");
         served
+    }
+}
+
+/// Warns if no caller can sign in. The service starts all the same: a key that is created later works at once.
+async fn warn_without_keys(service: Service) {
+    // Without the tables of the ledger, `/readyz` reports the reason.
+    if matches!(service.has_valid_key().await, Ok(false)) {
+        warn!(
+            "no caller can sign in: the ledger has no valid API key. Create one with `tunnelgate keys create --name NAME \
+             --scope tunnels:read --scope tunnels:write`, with the same DATABASE_URL"
+        );
     }
 }
 

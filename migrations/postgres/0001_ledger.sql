@@ -197,13 +197,23 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
 CREATE TABLE api_keys (
-    id           uuid PRIMARY KEY,
-    name         text NOT NULL,
-    -- Only the hash of a token is ever stored.
-    token_sha256 bytea NOT NULL UNIQUE CHECK (octet_length(token_sha256) = 32),
-    grants       jsonb NOT NULL,
-    created_at   timestamptz NOT NULL,
-    expires_at   timestamptz,
-    revoked_at   timestamptz
+    id         uuid PRIMARY KEY,
+    name       text NOT NULL,
+    grants     jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    revoked_at timestamptz
 );
 CREATE UNIQUE INDEX api_keys_name ON api_keys (name) WHERE revoked_at IS NULL;
+
+-- A rotation adds a token to its key. The older tokens end with the overlap.
+CREATE TABLE api_key_tokens (
+    -- Only the hash of a token is ever stored.
+    token_sha256 bytea PRIMARY KEY CHECK (octet_length(token_sha256) = 32),
+    key_id       uuid NOT NULL REFERENCES api_keys (id),
+    created_at   timestamptz NOT NULL,
+    valid_until  timestamptz,
+    last_used_on date
+);
+CREATE UNIQUE INDEX api_key_tokens_newest ON api_key_tokens (key_id) WHERE valid_until IS NULL;
+CREATE INDEX api_key_tokens_by_key ON api_key_tokens (key_id);

@@ -193,13 +193,23 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
 CREATE TABLE api_keys (
-    id           TEXT PRIMARY KEY,
-    name         TEXT NOT NULL,
-    -- Only the hash of a token is ever stored.
-    token_sha256 BLOB NOT NULL UNIQUE CHECK (length(token_sha256) = 32),
-    grants       TEXT NOT NULL,
-    created_at   TEXT NOT NULL,
-    expires_at   TEXT,
-    revoked_at   TEXT
+    id         TEXT PRIMARY KEY,
+    name       TEXT NOT NULL,
+    grants     TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    expires_at TEXT,
+    revoked_at TEXT
 );
 CREATE UNIQUE INDEX api_keys_name ON api_keys (name) WHERE revoked_at IS NULL;
+
+-- A rotation adds a token to its key. The older tokens end with the overlap.
+CREATE TABLE api_key_tokens (
+    -- Only the hash of a token is ever stored.
+    token_sha256 BLOB PRIMARY KEY CHECK (length(token_sha256) = 32),
+    key_id       TEXT NOT NULL REFERENCES api_keys (id),
+    created_at   TEXT NOT NULL,
+    valid_until  TEXT,
+    last_used_on TEXT
+);
+CREATE UNIQUE INDEX api_key_tokens_newest ON api_key_tokens (key_id) WHERE valid_until IS NULL;
+CREATE INDEX api_key_tokens_by_key ON api_key_tokens (key_id);

@@ -11,6 +11,7 @@ mod forget;
 mod refusals;
 pub mod supervisor;
 mod tracker;
+mod used_tokens;
 mod watchers;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub fn loops(
     let tracker = Tracker::new(service.clone(), holder);
     let (watching, publishing) = (service.clone(), service.clone());
     let (forgetting, counting) = (service.clone(), service.clone());
+    let using = service.clone();
     let mut loops = vec![
         Loop::new(
             "tracker",
@@ -54,6 +56,9 @@ pub fn loops(
         }),
         Loop::new("refusals", "records the number of refused changes", Stop::AfterItsWork, move |shutdown| {
             refusals::run(counting.clone(), shutdown)
+        }),
+        Loop::new("keys", "stores the last use of API keys", Stop::AfterItsWork, move |shutdown| {
+            used_tokens::run(using.clone(), shutdown)
         }),
     ];
     loops.push(Loop::new("clock", "measures the ledger's clock", Stop::AtOnce, move |_| {

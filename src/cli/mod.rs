@@ -51,7 +51,7 @@ enum Command {
     /// Check the settings
     #[command(subcommand)]
     Config(config::Command),
-    /// Create, list and revoke API keys
+    /// Create, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(keys::Command),
     /// Verify and export the audit log

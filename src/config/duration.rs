@@ -1,4 +1,4 @@
-//! Durations in settings: `500ms`, `10s`, `30m`, `12h`, `90d`.
+//! Durations in settings: `500ms`, `10s`, `30m`, `12h`, `90d`, `0`.
 
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ const TOO_LONG: &str = "must be at most 36500d";
 /// # Errors
 /// The message for the operator if the text is not a duration, or is longer than 100 years.
 pub fn parse(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let millis_a_unit: u64 = match unit {
@@ -35,8 +38,14 @@ mod tests {
 
     #[test]
     fn every_unit_is_read() {
-        let cases =
-            [("500ms", 500), ("10s", 10_000), ("30m", 1_800_000), ("2h", 7_200_000), ("90d", 7_776_000_000)];
+        let cases = [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("30m", 1_800_000),
+            ("2h", 7_200_000),
+            ("90d", 7_776_000_000),
+            ("0", 0),
+        ];
         for (text, millis) in cases {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }

@@ -39,6 +39,8 @@ words! {
         Denied = "denied",
         /// An API key was created.
         KeyCreated = "key_created",
+        /// An API key got a new token; `changes.key.overlap_until` is the end of its older tokens.
+        KeyRotated = "key_rotated",
         /// An API key was revoked.
         KeyRevoked = "key_revoked",
         /// An operator accepted that the newest events of the log were lost.
@@ -59,7 +61,7 @@ impl EventKind {
             Self::Diverged => Some(Status::Diverged),
             Self::Failed => Some(Status::Failed),
             Self::TimedOut => Some(Status::TimedOut),
-            Self::Denied | Self::KeyCreated | Self::KeyRevoked | Self::LogRewound => None,
+            Self::Denied | Self::KeyCreated | Self::KeyRotated | Self::KeyRevoked | Self::LogRewound => None,
         }
     }
 }

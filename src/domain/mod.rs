@@ -8,6 +8,7 @@ pub mod chain;
 pub mod changes;
 pub mod cidr;
 pub mod connection_fault;
+pub mod day;
 pub mod dpd;
 pub mod echo;
 pub mod etag;

@@ -5,6 +5,7 @@ mod batch;
 mod call_budgets;
 mod columns;
 mod idempotency;
+mod keys;
 mod lists;
 mod metrics;
 mod migrations;

@@ -31,6 +31,7 @@ pub mod sign_in;
 mod task_times;
 pub mod track;
 pub mod tunnels;
+mod used_tokens;
 mod waits;
 pub mod watch;
 mod watched;
@@ -97,6 +98,7 @@ pub struct Service {
     feed: Arc<feed::Feed>,
     refusals: Arc<refusal_counts::Refusals>,
     task_times: Arc<task_times::TaskTimes>,
+    used_tokens: Arc<used_tokens::UsedTokens>,
 }
 
 impl Service {
@@ -122,6 +124,7 @@ impl Service {
             feed: Arc::default(),
             refusals: Arc::default(),
             task_times: Arc::default(),
+            used_tokens: Arc::default(),
         }
     }
 }

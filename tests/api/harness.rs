@@ -19,6 +19,7 @@ use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::http::edge::Edge;
 use tunnelgate::ledger::SynchronousCommit;
 use tunnelgate::service::keys;
+use tunnelgate::service::ledger::ApiKey;
 use tunnelgate::service::{ReadBefore, Rules};
 use tunnelgate::shutdown::Shutdown;
 use tunnelgate::simulator::{self, Entry, Simulator};
@@ -173,11 +174,24 @@ impl Harness {
     }
 
     pub async fn revoke(&self, name: &str) {
-        let (ledger, now) = (&self.gateway.ledger, self.world.clock.now());
-        let keys = ledger.keys().await.expect("keys");
-        let key = keys.iter().find(|key| key.name == name && key.revoked_at.is_none()).expect("the key");
-        let event = keys::event(EventKind::KeyRevoked, key, self.world.chance.id(now), now);
-        assert!(ledger.revoke_key(key.id, now, event).await.expect("revoked"));
+        let (key, now) = (self.key(name).await, self.world.clock.now());
+        let event = keys::event(EventKind::KeyRevoked, &key, self.world.chance.id(now), now);
+        assert!(self.gateway.ledger.revoke_key(key.id, now, event).await.expect("revoked"));
+    }
+
+    /// Gives a key a new token; a consumer with it.
+    pub async fn rotate(&self, name: &str, overlap: Duration) -> Consumer {
+        let (key, now) = (self.key(name).await, self.world.clock.now());
+        let new = keys::rotate(&*self.world.chance, &key, overlap, None, now);
+        let event = keys::rotation_event(&key, &new.rotation, self.world.chance.id(now));
+        assert!(self.gateway.ledger.rotate_key(&new.rotation, event).await.expect("rotated"));
+        Consumer::new(self.consumer.base.clone(), new.token.expose_secret().to_owned())
+    }
+
+    /// The key of this name that is not revoked.
+    pub async fn key(&self, name: &str) -> ApiKey {
+        let keys = self.gateway.ledger.keys().await.expect("keys");
+        keys.into_iter().find(|key| key.name == name && key.revoked_at.is_none()).expect("the key")
     }
 
     pub fn ledger(&self) -> std::sync::Arc<dyn tunnelgate::service::ledger::Ledger> {

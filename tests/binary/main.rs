@@ -17,6 +17,7 @@ mod connections;
 mod documents;
 mod health;
 mod installation;
+mod keys;
 mod oidc;
 mod process;
 mod sandbox;

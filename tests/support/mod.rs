@@ -59,6 +59,7 @@ const TABLES: &[&str] = &[
     "call_budgets",
     "idempotency_keys",
     "api_keys",
+    "api_key_tokens",
 ];
 
 impl Store {

@@ -1,30 +1,42 @@
 //! API keys.
 
 use async_trait::async_trait;
-use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use crate::domain::day::Day;
 use crate::domain::event::NewEvent;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{StoredRow, grants_from_json};
-use crate::service::ledger::{ApiKey, Keys, LedgerError};
+use crate::ledger::keys::keys_of;
+use crate::service::ledger::{ApiKey, Keys, LedgerError, Rotation};
 
 use super::Postgres;
 use super::key_change::KeyChange;
 
-fn key_of(row: &PgRow) -> Result<ApiKey, LedgerError> {
-    let grants: Value = row.try_get("grants")?;
-    Ok(ApiKey {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        token_sha256: row.hash("token_sha256", "api_keys, column token_sha256")?,
-        grants: grants_from_json(&grants)?,
-        created_at: row.timestamp("created_at")?,
-        expires_at: row.optional_timestamp("expires_at")?,
-        revoked_at: row.optional_timestamp("revoked_at")?,
-    })
+const BY_TOKEN: &str = "SELECT k.id, k.name, k.grants, k.created_at, k.expires_at, k.revoked_at,
+        t.token_sha256, t.created_at AS token_created_at, t.valid_until,
+        to_char(t.last_used_on, 'YYYY-MM-DD') AS last_used_on
+     FROM api_keys k JOIN api_key_tokens t ON t.key_id = k.id
+     WHERE k.id = (SELECT key_id FROM api_key_tokens WHERE token_sha256 = $1)
+     ORDER BY t.created_at, t.valid_until";
+
+const ALL: &str = "SELECT k.id, k.name, k.grants, k.created_at, k.expires_at, k.revoked_at,
+        t.token_sha256, t.created_at AS token_created_at, t.valid_until,
+        to_char(t.last_used_on, 'YYYY-MM-DD') AS last_used_on
+     FROM api_keys k JOIN api_key_tokens t ON t.key_id = k.id
+     ORDER BY k.id, t.created_at, t.valid_until";
+
+/// Waits for no lock, and the commit does not wait for the disk: a lost day of use is written at the next use.
+const MARK_USED: &str = "UPDATE api_key_tokens SET last_used_on = $2::date
+     WHERE token_sha256 IN (
+        SELECT token_sha256 FROM api_key_tokens
+        WHERE token_sha256 = ANY($1) AND (last_used_on IS NULL OR last_used_on < $2::date)
+        FOR UPDATE SKIP LOCKED)
+     RETURNING set_config('synchronous_commit', 'off', true)";
+
+fn all_of(rows: &[PgRow]) -> Result<Vec<ApiKey>, LedgerError> {
+    keys_of(rows, |row| Ok(row.try_get("grants")?))
 }
 
 #[async_trait]
@@ -34,17 +46,26 @@ impl Keys for Postgres {
     }
 
     async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError> {
-        let select = sqlx::query("SELECT * FROM api_keys WHERE token_sha256 = $1");
-        let select = select.bind(token_sha256.as_slice()).fetch_optional(&self.core_pool);
-        self.limited(select).await?.map(|row| key_of(&row)).transpose()
+        let select = sqlx::query(BY_TOKEN).bind(token_sha256.as_slice()).fetch_all(&self.core_pool);
+        Ok(all_of(&self.limited(select).await?)?.pop())
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, LedgerError> {
-        let select = sqlx::query("SELECT * FROM api_keys ORDER BY id").fetch_all(&self.pool);
-        self.limited(select).await?.iter().map(key_of).collect()
+        all_of(&self.limited(sqlx::query(ALL).fetch_all(&self.pool)).await?)
+    }
+
+    async fn rotate_key(&self, rotation: &Rotation, event: NewEvent) -> Result<bool, LedgerError> {
+        self.store.change_key(KeyChange::Rotate(rotation), event).await
     }
 
     async fn revoke_key(&self, id: Uuid, now: Timestamp, event: NewEvent) -> Result<bool, LedgerError> {
         self.store.change_key(KeyChange::Revoke(id, now), event).await
+    }
+
+    async fn mark_used(&self, tokens: &[[u8; 32]], day: &Day) -> Result<(), LedgerError> {
+        let tokens: Vec<&[u8]> = tokens.iter().map(<[u8; 32]>::as_slice).collect();
+        let update = sqlx::query(MARK_USED).bind(tokens).bind(day.as_str()).execute(&self.core_pool);
+        self.limited(update).await?;
+        Ok(())
     }
 }

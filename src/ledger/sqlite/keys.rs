@@ -1,30 +1,36 @@
 //! API keys.
 
 use async_trait::async_trait;
-use serde_json::Value;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
+use crate::domain::day::Day;
 use crate::domain::event::NewEvent;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::{StoredRow, grants_from_json};
-use crate::service::ledger::{ApiKey, Keys, LedgerError};
+use crate::ledger::columns::StoredRow;
+use crate::ledger::keys::keys_of;
+use crate::service::ledger::{ApiKey, Keys, LedgerError, Rotation};
 
 use super::Sqlite;
 use super::key_change::KeyChange;
 
-fn key_of(row: &SqliteRow) -> Result<ApiKey, LedgerError> {
-    let grants: Value = row.try_get("grants")?;
-    Ok(ApiKey {
-        id: row.uuid("id")?,
-        name: row.try_get("name")?,
-        token_sha256: row.hash("token_sha256", "api_keys, column token_sha256")?,
-        grants: grants_from_json(&grants)?,
-        created_at: row.timestamp("created_at")?,
-        expires_at: row.optional_timestamp("expires_at")?,
-        revoked_at: row.optional_timestamp("revoked_at")?,
-    })
+const BY_TOKEN: &str = "SELECT k.id, k.name, k.grants, k.created_at, k.expires_at, k.revoked_at,
+        t.token_sha256, t.created_at AS token_created_at, t.valid_until, t.last_used_on
+     FROM api_keys k JOIN api_key_tokens t ON t.key_id = k.id
+     WHERE k.id = (SELECT key_id FROM api_key_tokens WHERE token_sha256 = $1)
+     ORDER BY t.created_at, t.valid_until NULLS LAST";
+
+const ALL: &str = "SELECT k.id, k.name, k.grants, k.created_at, k.expires_at, k.revoked_at,
+        t.token_sha256, t.created_at AS token_created_at, t.valid_until, t.last_used_on
+     FROM api_keys k JOIN api_key_tokens t ON t.key_id = k.id
+     ORDER BY k.id, t.created_at, t.valid_until NULLS LAST";
+
+const MARK_USED: &str = "UPDATE api_key_tokens SET last_used_on = $2
+     WHERE token_sha256 = $1 AND (last_used_on IS NULL OR last_used_on < $2)";
+
+fn all_of(rows: &[SqliteRow]) -> Result<Vec<ApiKey>, LedgerError> {
+    let corrupt = |_| LedgerError::Corrupt("api_keys, column grants".into());
+    keys_of(rows, |row| serde_json::from_str(&row.text("grants")?).map_err(corrupt))
 }
 
 #[async_trait]
@@ -34,17 +40,32 @@ impl Keys for Sqlite {
     }
 
     async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError> {
-        let select = sqlx::query("SELECT * FROM api_keys WHERE token_sha256 = $1");
-        let select = select.bind(token_sha256.as_slice()).fetch_optional(&self.pool);
-        self.limited(select).await?.map(|row| key_of(&row)).transpose()
+        let select = sqlx::query(BY_TOKEN).bind(token_sha256.as_slice()).fetch_all(&self.pool);
+        Ok(all_of(&self.limited(select).await?)?.pop())
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, LedgerError> {
-        let select = sqlx::query("SELECT * FROM api_keys ORDER BY id").fetch_all(&self.pool);
-        self.limited(select).await?.iter().map(key_of).collect()
+        all_of(&self.limited(sqlx::query(ALL).fetch_all(&self.pool)).await?)
+    }
+
+    async fn rotate_key(&self, rotation: &Rotation, event: NewEvent) -> Result<bool, LedgerError> {
+        self.store.change_key(KeyChange::Rotate(rotation), event).await
     }
 
     async fn revoke_key(&self, id: Uuid, now: Timestamp, event: NewEvent) -> Result<bool, LedgerError> {
         self.store.change_key(KeyChange::Revoke(id, now), event).await
+    }
+
+    async fn mark_used(&self, tokens: &[[u8; 32]], day: &Day) -> Result<(), LedgerError> {
+        self.limited(async {
+            // The pool whose commits do not wait for the disk: a lost day of use is written at the next use.
+            let mut transaction = self.calls_pool.begin_with("BEGIN IMMEDIATE").await?;
+            for token in tokens {
+                let update = sqlx::query(MARK_USED).bind(token.as_slice()).bind(day.as_str());
+                update.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 }

@@ -10,7 +10,7 @@ mod steps;
 
 pub use calls::{Calls, Reserved, Slowed};
 pub use error::{LedgerError, Rewound};
-pub use keys::{ApiKey, Keys};
+pub use keys::{ApiKey, ApiToken, Keys, Rotation};
 pub use leases::{Backlog, Claim, Leases, Places, Read, Reads};
 pub use lists::{Checkpoint, EventCount, EventFilter, Lists, OperationFilter, Order};
 pub use snapshot::{EventBlock, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour};

@@ -1,4 +1,6 @@
 //! Tokens and rights.
 
+mod last_use;
 mod rights;
+mod rotation;
 mod token;

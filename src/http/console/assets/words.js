@@ -33,6 +33,7 @@ export const EVENTS = {
   diverged: { tone: "warn", says: "The change ended, and a field does not have the requested value" },
   denied: { tone: "bad", says: "A caller was refused for missing rights" },
   key_created: { tone: "quiet", says: "An API key was created" },
+  key_rotated: { tone: "quiet", says: "An API key got a new token" },
   key_revoked: { tone: "quiet", says: "An API key was revoked" },
   log_rewound: { tone: "bad", says: "An operator accepted that the newest events of the log were lost" },
 };

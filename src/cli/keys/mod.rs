@@ -1,5 +1,7 @@
 //! `tunnelgate keys`.
 
+mod list;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,10 +16,9 @@ use crate::config::secrets::Secrets;
 use crate::config::{Database, InvalidSetting, duration};
 use crate::domain::event::EventKind;
 use crate::domain::principal::{Grant, Scope, VpcPattern, VpcScope};
-use crate::domain::timestamp::Timestamp;
 use crate::metrics::Metrics;
-use crate::service::keys::{self, NewKey};
-use crate::service::ledger::ApiKey;
+use crate::service::keys::{self, NewKey, NewToken};
+use crate::service::ledger::{ApiKey, Ledger};
 
 use super::{Failure, failure};
 
@@ -28,9 +29,11 @@ const MAX_NAME: usize = 64;
 pub(super) enum Command {
     /// Create a key and print its token, alone on stdout. The token is shown only once: the ledger stores its SHA-256
     Create(Create),
-    /// List all keys, without their tokens
-    List(DatabaseArgs),
-    /// Revoke a key. Running gateways accept it for up to 5 more seconds
+    /// List all keys with their expiry and last use, without their tokens
+    List(list::List),
+    /// Give a key a new token and print it, alone on stdout. The older token works until the overlap is over
+    Rotate(Rotate),
+    /// Revoke a key with all of its tokens. Running gateways accept them for up to 5 more seconds
     Revoke(Revoke),
 }
 
@@ -54,10 +57,29 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Rotate {
+    /// Name of the key
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// How long the older tokens of the key keep working, e.g. 24h. 0 ends them at once: running gateways accept them for up
+    /// to 5 more seconds. A token that ends earlier, because of an earlier rotation or the key's expiry, still ends then
+    #[arg(long, default_value = "24h", value_parser = duration::parse, value_name = "DURATION")]
+    overlap: Duration,
+    /// New lifetime of the key, e.g. 90d [default: the key expires when it did before]
+    #[arg(long, value_parser = duration::parse, value_name = "DURATION")]
+    expires_in: Option<Duration>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Revoke {
     /// Name of the key
-    #[arg(long)]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "name")]
+    key: Option<String>,
+    /// Name of the key
+    #[arg(long, conflicts_with = "key")]
+    name: Option<String>,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -81,7 +103,8 @@ fn pattern(text: &str) -> Result<VpcPattern, String> {
 pub(super) async fn run(command: Command, secrets: &Secrets) -> Result<ExitCode, Failure> {
     match command {
         Command::Create(args) => create(args, secrets).await,
-        Command::List(args) => list(&args, secrets).await,
+        Command::List(args) => list::run(&args, secrets).await,
+        Command::Rotate(args) => rotate(&args, secrets).await,
         Command::Revoke(args) => revoke(&args, secrets).await,
     }
 }
@@ -107,66 +130,51 @@ async fn create(args: Create, secrets: &Secrets) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(args: &DatabaseArgs, secrets: &Secrets) -> Result<ExitCode, Failure> {
-    let database = Database::from_args(args, secrets)?;
+/// The key of this name that is not revoked.
+async fn find(ledger: &dyn Ledger, name: &str) -> Result<ApiKey, Failure> {
+    let keys = ledger.keys().await?;
+    let key = keys.into_iter().find(|key| key.name == name && key.revoked_at.is_none());
+    key.ok_or_else(|| no_key().into())
+}
+
+fn no_key() -> InvalidSetting {
+    InvalidSetting::new(
+        "NAME",
+        "no key that is not revoked has this name; `tunnelgate keys list` shows the names",
+    )
+}
+
+async fn rotate(args: &Rotate, secrets: &Secrets) -> Result<ExitCode, Failure> {
+    let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
-    let now = SystemClock.now();
-    let mut text = format!("{:<24} {:<8} {:<28} {:<28} SCOPES\n", "NAME", "STATE", "CREATED", "EXPIRES");
-    for key in ledger.keys().await? {
-        let expires = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
-        text.push_str(&format!(
-            "{:<24} {:<8} {:<28} {expires:<28} {}\n",
-            key.name,
-            state(&key, now),
-            key.created_at.to_string(),
-            scopes(&key)
-        ));
+    let key = find(&*ledger, &args.name).await?;
+    // The gateways compare the end of the overlap with the ledger's clock.
+    let now = ledger.time().await?.unwrap_or_else(|| SystemClock.now());
+    if args.expires_in.is_none() && !key.is_valid(now) {
+        return Err(InvalidSetting::new(
+            "NAME",
+            "the key has expired; --expires-in gives it a new lifetime with the new token",
+        )
+        .into());
     }
-    failure::print(&text)?;
+    let NewToken { rotation, token } = keys::rotate(&SystemChance, &key, args.overlap, args.expires_in, now);
+    let event = keys::rotation_event(&key, &rotation, SystemChance.id(now));
+    if !ledger.rotate_key(&rotation, event).await? {
+        return Err(no_key().into());
+    }
+    failure::print(&format!("{}\n", token.expose_secret()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn state(key: &ApiKey, now: Timestamp) -> &'static str {
-    if key.revoked_at.is_some() {
-        "revoked"
-    } else if key.expires_at.is_some_and(|end| end <= now) {
-        "expired"
-    } else {
-        "valid"
-    }
-}
-
-fn scopes(key: &ApiKey) -> String {
-    let grant = |grant: &Grant| match &grant.vpcs {
-        VpcScope::All => grant.scope.to_string(),
-        VpcScope::Matching(patterns) => {
-            let patterns: Vec<&str> = patterns.iter().map(VpcPattern::as_str).collect();
-            format!("{} in {}", grant.scope, patterns.join(" "))
-        }
-    };
-    key.grants.iter().map(grant).collect::<Vec<_>>().join(", ")
 }
 
 async fn revoke(args: &Revoke, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
-    let keys = ledger.keys().await?;
-    let key = keys.iter().find(|key| key.name == args.name && key.revoked_at.is_none());
+    let name = args.key.as_ref().or(args.name.as_ref()).map_or("", String::as_str);
+    let key = find(&*ledger, name).await?;
     let now = SystemClock.now();
-    let is_revoked = match key {
-        Some(key) => {
-            let event = keys::event(EventKind::KeyRevoked, key, SystemChance.id(now), now);
-            ledger.revoke_key(key.id, now, event).await?
-        }
-        None => false,
-    };
-    if is_revoked {
-        Ok(ExitCode::SUCCESS)
-    } else {
-        Err(InvalidSetting::new(
-            "--name",
-            "no valid key has this name; `tunnelgate keys list` shows the names",
-        )
-        .into())
+    let event = keys::event(EventKind::KeyRevoked, &key, SystemChance.id(now), now);
+    if !ledger.revoke_key(key.id, now, event).await? {
+        return Err(no_key().into());
     }
+    Ok(ExitCode::SUCCESS)
 }
