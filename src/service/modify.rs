@@ -19,7 +19,7 @@ use super::cloud::{Permit, Reply, SendLease, Sent, Slot};
 use super::idempotency::of_repeated;
 use super::ledger::{Advance, Idempotency, LedgerError, Opening, Step, Written};
 use super::prepare::Prepared;
-pub use super::request::{Modified, Modify, ModifyError, Rollback};
+pub use super::request::{Modified, Modify, ModifyError, Retry, Rollback};
 use super::{Service, outcome};
 
 /// The fencing token of the request that opened an operation.
@@ -43,7 +43,6 @@ impl Service {
     /// # Errors
     /// Where no operation came of it.
     pub async fn modify(&self, request: Modify) -> Result<Modified, ModifyError> {
-        self.check_reason(request.reason.as_deref())?;
         let changes = Changes::of(&request.patch, &self.fingerprints);
         let idempotency = self.idempotency(&request, &changes);
         if let Some(asked) = &idempotency
@@ -51,6 +50,7 @@ impl Service {
         {
             return Ok(modified);
         }
+        self.check_reason(request.reason.as_deref())?;
         self.check_old_key(&request)?;
         for _ in 0..READS {
             let prepared = self.prepare(&request, &changes).await?;

@@ -43,6 +43,20 @@ pub struct Rollback {
     pub is_forced: bool,
 }
 
+/// A request under an `Idempotency-Key` that can't be carried out today. It may be a retry of one that was.
+#[derive(Debug)]
+pub struct Retry {
+    pub principal_id: String,
+    pub path: TunnelPath,
+    /// Of a rollback only the key counts.
+    pub patch: Patch,
+    pub idempotency_key: String,
+    pub if_match: Option<Precondition>,
+    pub reason: Option<String>,
+    /// The operation that the request rolls back, and whether it does so by force.
+    pub rollback: Option<(OperationId, bool)>,
+}
+
 /// What a request to change a tunnel led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Modified {

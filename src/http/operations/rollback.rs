@@ -5,15 +5,16 @@ pub mod document;
 use actix_web::{HttpResponse, web};
 
 use crate::domain::operation::{Operation, OperationId};
+use crate::domain::patch::Patch;
 use crate::domain::principal::VpcScope;
 use crate::domain::rollback;
 use crate::domain::secret::PreSharedKey;
-use crate::service::modify::{Modify, ModifyError, Rollback};
+use crate::service::modify::{Modify, ModifyError, Retry, Rollback};
 
 use crate::http::call::Call;
 use crate::http::input::body;
 use crate::http::problem::{Problem, ProblemType};
-use crate::http::tunnels::change::{Options, require_change, respond};
+use crate::http::tunnels::change::{Options, earlier, require_change, respond};
 use crate::http::tunnels::dry_run;
 
 pub async fn rollback(
@@ -34,9 +35,27 @@ pub async fn rollback(
     let key = rollback::key(&document);
     body::wipe(document);
     let key = key.map_err(|faults| Problem::of(ProblemType::InvalidPatch).with_errors(faults))?;
-    let cloud = call.state.service.cloud_of(&of.tunnel.vpc_id).map_err(ModifyError::from)?;
-    let mut patch = rollback::patch(&of, cloud.requirements().api)
-        .map_err(|reasons| ModifyError::NotReversible { of: of.id, reasons })?;
+    let carried_out =
+        call.state.service.cloud_of(&of.tunnel.vpc_id).map_err(ModifyError::from).and_then(|cloud| {
+            let patch = rollback::patch(&of, cloud.requirements().api);
+            Ok((cloud, patch.map_err(|reasons| ModifyError::NotReversible { of: of.id, reasons })?))
+        });
+    if let (Err(_), Some(idempotency_key), false) = (&carried_out, &idempotency_key, is_dry_run) {
+        // A retry has the answer of its first request, whichever account and API serve the VPC today.
+        let retry = Retry {
+            principal_id: call.principal.id.clone(),
+            path: of.tunnel.clone(),
+            patch: Patch { pre_shared_key: key.clone(), ..Patch::default() },
+            idempotency_key: idempotency_key.clone(),
+            if_match: if_match.clone(),
+            reason: reason.clone(),
+            rollback: Some((of.id, is_forced)),
+        };
+        if let Some(modified) = earlier(&call, retry).await? {
+            return respond(&call.state, modified, call.wait).await;
+        }
+    }
+    let (cloud, mut patch) = carried_out?;
     // A dry run neither shows nor checks the key, so that it can come before the caller looks the key up.
     let any_key =
         (is_dry_run && of.changes.key_fingerprint().is_some()).then(|| PreSharedKey::from_cloud("any"));

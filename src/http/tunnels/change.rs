@@ -12,7 +12,7 @@ use crate::domain::operation::{Operation, State};
 use crate::domain::patch::{Patch, Requirements};
 use crate::domain::principal::VpcScope;
 use crate::domain::text::is_plain;
-use crate::service::modify::{Modified, Modify, ModifyError};
+use crate::service::modify::{Modified, Modify, ModifyError, Retry};
 
 use super::dry_run;
 use super::path::Path;
@@ -59,7 +59,24 @@ pub async fn patch(
         // No tunnel could excuse them.
         faults.extend(patch.iter_mut().flat_map(|patch| patch.outside.drain(..)));
     }
+    let is_refused = cloud.is_err() || !faults.is_empty();
+    // A retry has the answer of its first request, whichever account and API serve the VPC today.
+    let retried = (is_refused && !is_dry_run).then(|| Patch::parse(&document, UNKNOWN).ok()).flatten();
     body::wipe(document);
+    if let (Some(path), Some(patch), Some(key)) = (&tunnel, retried, &idempotency_key) {
+        let retry = Retry {
+            principal_id: call.principal.id.clone(),
+            path: path.clone(),
+            patch,
+            idempotency_key: key.clone(),
+            if_match: if_match.clone(),
+            reason: reason.clone(),
+            rollback: None,
+        };
+        if let Some(modified) = earlier(&call, retry).await? {
+            return respond(&call.state, modified, call.wait).await;
+        }
+    }
     let cloud = cloud.map_err(ModifyError::from)?;
     let (Some(tunnel), Some(cloud), Some(patch), true) = (tunnel, cloud, patch, faults.is_empty()) else {
         return Err(Problem::of(ProblemType::InvalidPatch).with_errors(faults));
@@ -84,6 +101,11 @@ pub async fn patch(
     }
     let modified = state.ask(|service| async move { service.modify(modify).await }).await?;
     respond(&state, modified, wait).await
+}
+
+/// The answer to a retry of a request that can't be carried out today.
+pub(in crate::http) async fn earlier(call: &Call, retry: Retry) -> Result<Option<Modified>, Problem> {
+    call.state.ask(|service| async move { service.earlier(&retry).await }).await
 }
 
 /// Answers with the operation, or with the reason for its rejection. Waits for its end up to `wait`.

@@ -1,9 +1,12 @@
 //! `Idempotency-Key` over HTTP.
 
 use serde_json::json;
+use tunnelgate::domain::api::Api;
 use tunnelgate::domain::fingerprint::FingerprintKey;
+use tunnelgate::domain::principal::VpcScope;
 
 use crate::harness::{Harness, path, ranges};
+use crate::operations::rollback::roll_back;
 
 async fn the_same_request_gives_the_first_operation_again(harness: Harness) {
     let tunnel = path("vpnx-branch01");
@@ -111,7 +114,52 @@ async fn a_key_that_is_none_is_told(harness: Harness) {
     assert!(harness.simulator.journal().is_empty());
 }
 
+/// Between a request and its retry the account lost the VPC, or went back to API 2.0.
+async fn a_retry_has_its_first_answer_whatever_serves_the_vpc_today(harness: Harness) {
+    let (tunnel, one, two) =
+        (path("vpnx-branch01"), [("idempotency-key", "one")], [("idempotency-key", "two")]);
+    // A field that only API 3.0 has.
+    let patch = harness.by_api(ranges(), json!({"negotiation_type": "passive"}));
+    let first = harness.consumer.patch(&tunnel, &patch, &one).await.json();
+    let first = harness.consumer.ended(first["id"].as_str().expect("an id")).await;
+    let rollback = roll_back(&harness.consumer, &first, "", &json!({}), &two).await.json();
+    let rollback = harness.consumer.ended(rollback["id"].as_str().expect("an id")).await;
+    let sent = harness.received("vpnx-branch01").len();
+
+    let other_vpc = VpcScope::Matching(vec!["vpc-other".parse().expect("a pattern")]);
+    let (_gone, gone) = harness.replica_with(|settings| settings.accounts[0].vpcs = other_vpc).await;
+    let (_older, older) = harness.replica_with(|settings| settings.accounts[0].api = Api::V2).await;
+    for replica in [&gone, &older] {
+        let again = replica.patch(&tunnel, &patch, &one).await;
+        assert_eq!(
+            (again.status, again.header("idempotent-replayed")),
+            (200, Some("true")),
+            "{}",
+            again.body
+        );
+        assert_eq!(again.json(), first);
+        let again = roll_back(replica, &first, "", &json!({}), &two).await;
+        assert_eq!(
+            (again.status, again.header("idempotent-replayed")),
+            (200, Some("true")),
+            "{}",
+            again.body
+        );
+        assert_eq!(again.json(), rollback);
+    }
+    for (request, refusal) in [
+        (gone.patch(&tunnel, &patch, &[("idempotency-key", "new")]).await, (404, "vpc_not_served")),
+        (gone.patch(&tunnel, &patch, &[]).await, (404, "vpc_not_served")),
+        (gone.patch(&path("vpnx-branch02"), &patch, &one).await, (422, "idempotency_key_reused")),
+        (roll_back(&gone, &first, "?force=true", &json!({}), &two).await, (422, "idempotency_key_reused")),
+    ] {
+        assert_eq!(request.problem(), (refusal.0, refusal.1.to_owned()));
+    }
+    assert_eq!(harness.received("vpnx-branch01").len(), sent, "nothing is sent again");
+}
+
 on_each_api!(
+    a_retry_has_its_first_answer_whatever_serves_the_vpc_today,
     after_a_change_of_the_secret_key_the_first_operation_is_named_and_nothing_sent,
     the_same_request_gives_the_first_operation_again,
     a_rejected_request_is_repeated_as_it_was,
