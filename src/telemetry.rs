@@ -1,5 +1,6 @@
 //! Logs on stderr, as readable lines or as JSON.
 
+use std::io::Write;
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -10,6 +11,7 @@ use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use crate::config::InvalidSetting;
 use crate::config::args::{LogArgs, LogFormat};
+use crate::domain::text::escaped;
 
 /// Highest log level of libraries, whatever the filter says. At trace level some libraries log the bytes that they send
 /// and receive, which can contain secrets; sqlx logs SQL statements.
@@ -33,7 +35,7 @@ const CAPS: &[(&str, LevelFilter)] = &[
 pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| InvalidSetting::new("TUNNELGATE_LOG (--log)", error.to_string()))?;
-    let lines = fmt::layer().with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
+    let lines = fmt::layer().with_span_events(FmtSpan::NONE).with_writer(|| Visible(std::io::stderr()));
     // An error means that a program that embeds this library has set up logging.
     let _ = match args.log_format {
         LogFormat::Human => {
@@ -49,6 +51,25 @@ pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
     Ok(())
 }
 
+/// Writes log lines with hidden controls as `\u202e`, which is the form of JSON too: values of callers and of the cloud can
+/// neither break a line nor turn it around.
+struct Visible<W>(W);
+
+impl<W: Write> Write for Visible<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // The subscriber writes whole lines.
+        match std::str::from_utf8(bytes) {
+            Ok(line) => self.0.write_all(escaped(line).as_bytes())?,
+            Err(_) => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A second filter after the operator's, so that a more specific directive can't raise a library above its cap.
 fn caps() -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_targets(CAPS.iter().copied())
@@ -62,7 +83,6 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -78,6 +98,20 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_log_line_stays_one_line_and_reads_from_left_to_right() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let as_json = fmt::layer().json().with_writer(move || Visible(writer.clone()));
+        tracing::subscriber::with_default(registry().with(as_json), || {
+            tracing::info!(name = "a\u{202e}b\u{2028}c\u{85}d\nü");
+        });
+        let text = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+        assert!(text.contains(r"a\u202eb\u2028c\u0085d\nü"), "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(line["fields"]["name"], "a\u{202e}b\u{2028}c\u{85}d\nü");
     }
 
     #[test]

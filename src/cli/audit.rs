@@ -19,6 +19,7 @@ use crate::domain::fingerprint::{from_hex, hex};
 use crate::domain::timestamp::Timestamp;
 use crate::metrics::Metrics;
 use crate::service::audit::{self, Verdict};
+use crate::service::cells::Cells;
 use crate::service::export;
 use crate::service::ledger::{AcceptedLoss, Checkpoint};
 
@@ -63,20 +64,18 @@ enum Format {
     Csv,
 }
 
-impl From<Format> for export::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Ndjson => Self::Ndjson,
-            Format::Csv => Self::Csv,
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct Export {
     /// Format of the events
     #[arg(long)]
     format: Format,
+    /// CSV: write the values unchanged. By default a value that a spreadsheet would read as a formula begins with ', and
+    /// invisible controls are written \u202e
+    #[arg(long)]
+    raw: bool,
+    /// CSV: begin with a byte order mark, by which Excel reads UTF-8
+    #[arg(long)]
+    bom: bool,
     /// File to write [default: stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -149,6 +148,16 @@ async fn accept_loss(args: &AcceptLoss, secrets: &Secrets) -> Result<ExitCode, F
 }
 
 async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
+    let format = match args.format {
+        Format::Ndjson if args.raw || args.bom => {
+            let flag = if args.raw { "--raw" } else { "--bom" };
+            return Err(
+                InvalidSetting::new(flag, "belongs to --format csv; NDJSON always has the values").into()
+            );
+        }
+        Format::Ndjson => export::Format::Ndjson,
+        Format::Csv => export::Format::Csv(Cells { raw: args.raw, byte_order_mark: args.bom }),
+    };
     let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
     let mut output: Box<dyn Write + Send> = match &args.output {
@@ -158,7 +167,7 @@ async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
         )),
         None => Box::new(BufWriter::new(std::io::stdout())),
     };
-    let mut export = export::Export::all(ledger, args.format.into());
+    let mut export = export::Export::all(ledger, format);
     while let Some(block) = export.next().await? {
         output.write_all(&block)?;
     }

@@ -9,8 +9,10 @@ use uuid::Uuid;
 use crate::domain::event::{Event, EventRow};
 use crate::domain::fingerprint::hex;
 use crate::domain::principal::VpcScope;
+use crate::domain::text::escaped;
 
 use super::Service;
+use super::cells::Cells;
 use super::ledger::{EventFilter, Ledger, LedgerError, Order};
 
 /// Events in one block.
@@ -54,7 +56,7 @@ pub enum Format {
     /// One JSON object a line.
     Ndjson,
     /// A header line with [`COLUMNS`], then one record an event.
-    Csv,
+    Csv(Cells),
 }
 
 impl Format {
@@ -63,7 +65,7 @@ impl Format {
     pub fn header(self) -> Vec<u8> {
         match self {
             Self::Ndjson => Vec::new(),
-            Self::Csv => csv_line(COLUMNS),
+            Self::Csv(cells) => [cells.start(), cells.record(COLUMNS)].concat(),
         }
     }
 
@@ -72,7 +74,7 @@ impl Format {
     pub fn line(self, event: &Event) -> Vec<u8> {
         match self {
             Self::Ndjson => ndjson(event),
-            Self::Csv => csv(event),
+            Self::Csv(cells) => csv(event, cells),
         }
     }
 }
@@ -146,21 +148,23 @@ impl<'a> From<&'a Event> for EventView<'a> {
     }
 }
 
-/// An event as one line of NDJSON, with its line end.
+/// An event as one line of NDJSON, with its line end. Some readers also split lines at U+2028 and the like, which only
+/// occur inside texts, so they are escaped.
 fn ndjson(event: &Event) -> Vec<u8> {
     // Texts, numbers and JSON values always have a JSON form.
-    let mut line = serde_json::to_vec(&EventView::from(event)).unwrap_or_default();
+    let line = serde_json::to_string(&EventView::from(event)).unwrap_or_default();
+    let mut line = escaped(&line).into_owned().into_bytes();
     line.push(b'\n');
     line
 }
 
 /// An event as one record of CSV; an absent value is an empty field, JSON is a text field.
-fn csv(event: &Event) -> Vec<u8> {
+fn csv(event: &Event, cells: Cells) -> Vec<u8> {
     let row = &event.row;
     let id = |id: &Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let json = |value: &Option<Value>| value.as_ref().map(ToString::to_string).unwrap_or_default();
-    csv_line(&[
+    cells.record(&[
         row.seq.to_string(),
         row.format.to_string(),
         row.id.to_string(),
@@ -190,13 +194,4 @@ fn csv(event: &Event) -> Vec<u8> {
         hex(&event.prev_hash),
         hex(&event.hash),
     ])
-}
-
-/// A record of CSV.
-#[must_use]
-pub fn csv_line<T: AsRef<[u8]>>(fields: &[T]) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    // Writing to memory does not fail.
-    let _ = writer.write_record(fields);
-    writer.into_inner().unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod audit;
 mod by_tunnel;
+pub mod cells;
 pub mod cloud;
 pub mod dry_run;
 pub mod export;

@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oidc", &["service", "domain", "clock", "metrics", "causes"]),
     ("config", &["cloud", "http", "ledger", "oidc", "service", "domain", "tls"]),
     ("reload", &["config", "cloud", "oidc", "clock", "metrics", "shutdown", "causes"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "domain"]),
     (
         "app",
         &[

@@ -40,7 +40,7 @@ async fn some_events(installation: &Installation) -> Consumer {
     let mut gateway = installation.serve("gateway");
     let consumer = Consumer::new(gateway.address(), token);
     let patch = json!({"name": "上海 \u{1F310} \"office\" \\ ü", "peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": "q"});
-    let answer = consumer.patch(TUNNEL, &patch, &[("user-agent", "netops/1 (é)")]).await;
+    let answer = consumer.patch(TUNNEL, &patch, &[("user-agent", "=netops/1 (é\u{202e}\u{2028})")]).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
     consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
     let refused = TUNNEL.replace("vpnx-ol6bcqp0", "vpnx-credentials");
@@ -127,6 +127,7 @@ async fn an_export_is_the_table(store: Store) {
     let ndjson = installation.run(&["audit", "export", "--format", "ndjson"]);
     let text = String::from_utf8(ndjson.stdout).expect("text");
     assert_eq!(text.lines().count(), rows.len());
+    assert!(text.contains(r"=netops/1 (é\u202e\u2028)"), "escaped: {text}");
     for (line, row) in text.lines().zip(&rows) {
         let event: serde_json::Map<String, Value> = serde_json::from_str(line).expect("an object");
         assert_eq!(event.len(), COLUMNS.len());
@@ -141,9 +142,8 @@ async fn an_export_is_the_table(store: Store) {
         }
     }
 
-    assert!(
-        installation.run(&["audit", "export", "--format", "csv", "--output", "log.csv"]).status.success()
-    );
+    let raw = ["audit", "export", "--format", "csv", "--raw", "--output", "log.csv"];
+    assert!(installation.run(&raw).status.success());
     let mut reader = csv::Reader::from_path(installation.path().join("log.csv")).expect("the file");
     assert_eq!(reader.headers().expect("a header").iter().collect::<Vec<_>>(), COLUMNS);
     let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
@@ -155,6 +155,19 @@ async fn an_export_is_the_table(store: Store) {
             assert!(same, "{column}: {stored:?}, exported as {exported}");
         }
     }
+
+    // For a spreadsheet: no formula, nothing that hides, and with a byte order mark if asked for.
+    let safe = installation.run(&["audit", "export", "--format", "csv", "--bom"]).stdout;
+    let safe = String::from_utf8(safe).expect("text");
+    assert!(safe.starts_with("\u{feff}seq,format,"), "{safe}");
+    let mut reader = csv::Reader::from_reader(safe.trim_start_matches('\u{feff}').as_bytes());
+    let user_agent = COLUMNS.iter().position(|column| *column == "user_agent").expect("a column");
+    let cells: Vec<String> =
+        reader.records().map(|record| record.expect("a record")[user_agent].to_owned()).collect();
+    assert!(cells.iter().any(|cell| cell == r"'=netops/1 (é\u202e\u2028)"), "{cells:?}");
+    let refused = installation.run(&["audit", "export", "--format", "ndjson", "--bom"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--bom: belongs to --format csv"));
 }
 
 on_each_ledger!(
@@ -255,6 +268,9 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
     let ended = consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
     assert!(gateway.terminate().success());
+    let used = "SELECT count(*) FROM api_key_tokens WHERE last_used_on IS NOT NULL";
+    let used: i64 = sqlx::query_scalar(used).fetch_one(&mut owner).await.expect("a number");
+    assert_eq!(used, 1, "the role may store the last use of a key");
     let verified = installation.run(&["audit", "verify", "--database-url", &url]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 
@@ -266,6 +282,8 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
         "ALTER TABLE audit_events DISABLE TRIGGER USER",
         "DROP TABLE audit_events CASCADE",
         "DELETE FROM operations",
+        "UPDATE api_keys SET grants = '[]'",
+        "UPDATE api_key_tokens SET valid_until = NULL",
     ] {
         let refused = service.execute(forbidden).await.expect_err(forbidden).to_string();
         assert!(refused.contains("permission denied") || refused.contains("must be owner"), "{refused}");

@@ -13,7 +13,8 @@ use crate::domain::operation::Status;
 use crate::http::openapi::answers::{CALLER, problems};
 use crate::http::openapi::examples::{ENDED, ID, OPENED, before, changes};
 use crate::http::page::Page;
-use crate::service::export::{COLUMNS, csv_line};
+use crate::service::cells::Cells;
+use crate::service::export::COLUMNS;
 
 /// A page of events.
 type AuditEventPage = Page<EventSchema>;
@@ -27,7 +28,8 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
 /// Read the audit log
 ///
 /// JSON returns one page, newest first. `Accept: application/x-ndjson` or `text/csv` streams all matching events, oldest
-/// first. CSV contains the values unchanged: a spreadsheet may read some of them as formulas.
+/// first. In CSV a value that a spreadsheet would read as a formula begins with `'`, and invisible controls are written `\u202e`;
+/// `raw=true` returns the values unchanged.
 #[utoipa::path(get, path = "/audit-events", tag = "audit", operation_id = "list_audit_events",
     security(("bearer" = ["audit:read"])),
     params(
@@ -40,6 +42,8 @@ problems!(OneProblems: CALLER, InvalidQuery, NotFound);
         ("account" = Option<String>, Query, description = "Only this account of the cloud"),
         ("created_after" = Option<String>, Query, description = "Only at or after this time (RFC 3339)", format = DateTime),
         ("created_before" = Option<String>, Query, description = "Only before this time (RFC 3339)", format = DateTime),
+        ("raw" = Option<bool>, Query, description = "Values unchanged; CSV only"),
+        ("bom" = Option<bool>, Query, description = "Begin with a byte order mark, by which Excel reads UTF-8; CSV only"),
         ("limit" = Option<u32>, Query, description = "Items per page; JSON only"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page; JSON only")
     ),
@@ -188,7 +192,8 @@ fn csv() -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     });
-    let lines = [csv_line(COLUMNS), csv_line(&fields.collect::<Vec<_>>())].concat();
+    let lines =
+        [Cells::default().record(COLUMNS), Cells::default().record(&fields.collect::<Vec<_>>())].concat();
     String::from_utf8(lines).unwrap_or_default()
 }
 

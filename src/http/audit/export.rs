@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 
 use crate::domain::principal::VpcScope;
+use crate::service::cells::Cells;
 use crate::service::export::Format;
 use crate::service::ledger::{EventFilter, LedgerError};
 
@@ -25,7 +26,7 @@ impl Form {
         let forms = [
             ("application/json", Self::Page),
             ("application/x-ndjson", Self::Export(Format::Ndjson)),
-            ("text/csv", Self::Export(Format::Csv)),
+            ("text/csv", Self::Export(Format::Csv(Cells::default()))),
         ];
         accept::preferred(request, &forms, Self::Page)
     }
@@ -34,7 +35,7 @@ impl Form {
 const fn media_type(format: Format) -> &'static str {
     match format {
         Format::Ndjson => "application/x-ndjson",
-        Format::Csv => "text/csv; charset=utf-8; header=present",
+        Format::Csv(_) => "text/csv; charset=utf-8; header=present",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, path, ranges};
 use crate::lists::fill;
 
 async fn the_whole_log_is_the_same_in_every_form(harness: Harness) {
@@ -56,4 +56,46 @@ async fn the_form_that_is_preferred_is_given(harness: Harness) {
     }
 }
 
-on_each_api!(the_whole_log_is_the_same_in_every_form, the_form_that_is_preferred_is_given,);
+/// A caller chooses the texts: a spreadsheet must not run them, and no reader must split or turn a line.
+async fn a_caller_s_texts_are_harmless_in_every_form(harness: Harness) {
+    let agent = "=HYPERLINK(\"http://a\") \u{202e}\u{2028}隧道";
+    let answer = harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("user-agent", agent)]).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    harness.consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
+    let cells = async |query: &str| {
+        let answer = harness.consumer.get(&format!("/audit-events{query}"), &[("accept", "text/csv")]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let text = answer.body.trim_start_matches('\u{feff}').to_owned();
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let column = reader.headers().expect("a header").iter().position(|name| name == "user_agent");
+        let column = column.expect("the column");
+        let cells: Vec<String> =
+            reader.records().map(|record| record.expect("a record")[column].to_owned()).collect();
+        (answer.body.starts_with('\u{feff}'), cells)
+    };
+    let safe = r#"'=HYPERLINK("http://a") \u202e\u2028隧道"#.to_owned();
+    for (query, has_mark, cell) in [
+        ("?event=requested", false, &safe),
+        ("?event=requested&raw=false&bom=true", true, &safe),
+        ("?event=requested&raw=true", false, &agent.to_owned()),
+    ] {
+        assert_eq!(cells(query).await, (has_mark, vec![cell.clone()]), "{query}");
+    }
+    let ndjson = harness.consumer.get("/audit-events", &[("accept", "application/x-ndjson")]).await.body;
+    assert!(!ndjson.contains(['\u{202e}', '\u{2028}']), "{ndjson}");
+    let line = ndjson.lines().find(|line| line.contains("HYPERLINK")).expect("the line");
+    let event: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(event["user_agent"], agent, "the value is the same");
+    for wrong in ["?raw=yes", "?bom="] {
+        let answer = harness.consumer.get(&format!("/audit-events{wrong}"), &[("accept", "text/csv")]).await;
+        assert_eq!(answer.problem(), (400, "invalid_query".into()), "{wrong}");
+    }
+    let json = harness.consumer.get("/audit-events?raw=true", &[]).await;
+    assert_eq!(json.problem(), (400, "invalid_query".into()), "only CSV has raw and safe cells");
+}
+
+on_each_api!(
+    a_caller_s_texts_are_harmless_in_every_form,
+    the_whole_log_is_the_same_in_every_form,
+    the_form_that_is_preferred_is_given,
+);

@@ -54,7 +54,9 @@ function downloads(view, values) {
   async function take(button, accept, name) {
     button.disabled = true;
     try {
-      const chunks = await download("audit-events", query(values()), accept, { signal: view.signal,
+      // A spreadsheet reads the file as UTF-8 only with a byte order mark.
+      const parameters = { ...query(values()), bom: accept === "text/csv" ? "true" : undefined };
+      const chunks = await download("audit-events", parameters, accept, { signal: view.signal,
         onBytes: (bytes) => { told.textContent = `${(bytes / 1024).toFixed(0)} KiB…`; } });
       save(chunks, name, accept);
       told.textContent = `Saved ${name}.`;

@@ -3,8 +3,18 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// Characters that break lines or change the direction of text: with one of them a text shows as another text.
+const HIDDEN = /[\u0080-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/** The text with hidden controls as \u202e. */
+function visible(text) {
+  return text.replace(HIDDEN, (hidden) => `\\u${hidden.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 function present(children) {
-  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  return children.flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => typeof child === "string" ? visible(child) : child);
 }
 
 function fill(element, attributes, children) {
