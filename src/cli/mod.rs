@@ -169,17 +169,10 @@ fn invalid_value(error: &clap::Error) -> Option<(String, InvalidSetting)> {
     let mut flags = variables_of(asked()).chain(variables_of(Cli::command()));
     let variable = flags.find(|(flag, _)| *flag == long).map(|(_, variable)| variable);
     let name = variable.map_or_else(|| format!("--{long}"), |variable| format!("{variable} (--{long})"));
-    let text = error.to_string();
-    // clap puts the message of our own parsers after the last "': " of the first line. For a fixed list of values the
-    // message is made from that list.
-    let first = text.lines().next().unwrap_or_default();
     let reason = match error.kind() {
         ErrorKind::InvalidValue => format!("must be one of {}", of(ContextKind::ValidValue)),
-        _ => first
-            .rsplit_once(">': ")
-            .or_else(|| first.rsplit_once("': "))
-            .map_or("is invalid", |(_, r)| r)
-            .to_owned(),
+        // The message of the parser, without the value.
+        _ => std::error::Error::source(error).map_or("is invalid".to_owned(), ToString::to_string),
     };
     Some((long, InvalidSetting::new(name, reason)))
 }

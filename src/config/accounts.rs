@@ -18,12 +18,14 @@ use super::args::ServeArgs;
 use super::file::{self, ConfigFile, Defaults};
 use super::invalid::{Faults, InvalidSetting};
 use super::secrets::Secrets;
+use super::text;
 use super::upstream::{self, Upstream};
 
 /// The name of the only account where the settings have one set of credentials.
 const DEFAULT_ACCOUNT: &str = "default";
 
 const CONFIG: &str = "TUNNELGATE_CONFIG (--config)";
+const SECRET_ID: &str = "TENCENTCLOUD_SECRET_ID";
 const FINGERPRINT_KEY: &str = "TUNNELGATE_FINGERPRINT_KEY";
 
 /// The accounts, the issuers, and the key of the fingerprints, which may come from the credentials of the only account.
@@ -55,7 +57,11 @@ impl Source {
     pub fn read(&self) -> Result<Reloadable, Faults> {
         let mut faults = Faults::default();
         let config = self.file(&mut faults);
-        let key = faults.take(self.secrets.read(FINGERPRINT_KEY, given(&self.args.fingerprint_key_file)));
+        let key = self.secrets.read(FINGERPRINT_KEY, given(&self.args.fingerprint_key_file));
+        let key = faults.take(key.and_then(|key| match &key {
+            Some(secret) => self.checked(FINGERPRINT_KEY, secret, text::check).map(|()| key),
+            None => Ok(None),
+        }));
         let Some(config) = config else { return Err(faults) };
         let accounts = if config.accounts.is_empty() {
             self.single(&mut faults).into_iter().collect()
@@ -94,7 +100,15 @@ impl Source {
         let read = std::fs::read_to_string(file).map_err(|error| {
             vec![InvalidSetting::new(CONFIG, format!("can't read {}: {error}", file.display()))]
         });
-        let read = read.and_then(|text| file::read(file, &text, defaults));
+        let read = read.and_then(|text| {
+            let has_accounts = text.contains("[[accounts]]");
+            file::read(file, &text, defaults).map_err(|mut all| {
+                if has_accounts {
+                    all.extend(self.surplus());
+                }
+                all
+            })
+        });
         read.map_err(|all| faults.extend(all)).ok()
     }
 
@@ -123,11 +137,31 @@ impl Source {
         is_set.map(|(name, _)| InvalidSetting::new(name, problem)).collect()
     }
 
+    /// A credential, which is a word. The fault names the variable or its file, whichever is given.
+    fn word(&self, name: &str, value: SecretString) -> Result<SecretString, InvalidSetting> {
+        self.checked(name, &value, text::word).map(|()| value)
+    }
+
+    fn checked(
+        &self,
+        name: &str,
+        value: &SecretString,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<(), InvalidSetting> {
+        let is_variable = self.secrets.has(name) || (name == SECRET_ID && self.args.secret_id.is_some());
+        let given = if is_variable { name.to_owned() } else { format!("{name}_FILE") };
+        check(value.expose_secret()).map_err(|problem| InvalidSetting::new(given, problem))
+    }
+
     /// The account of flags and variables.
     fn single(&self, faults: &mut Faults) -> Option<cloud::Settings> {
         let (args, secrets) = (&self.args, &self.secrets);
         let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let invalid = |name: &str, problem: String| InvalidSetting::new(name, problem);
+        let required = |read, name: &str, hint: &str| match given(&args.config) {
+            Some(file) => required(read, name, &format!("{hint}; {} has no [[accounts]]", file.display())),
+            None => required(read, name, hint),
+        };
         let api = args.upstream.map_or(Api::V2, Upstream::api);
         if api == Api::V3 {
             let of_v2 = [
@@ -140,8 +174,10 @@ impl Source {
             );
         }
         let url = set(&args.upstream_url).map(|url| {
-            Endpoint::parse(&url, args.allow_plain_http)
-                .map_err(|problem| invalid("TUNNELGATE_UPSTREAM_URL (--upstream-url)", problem.to_string()))
+            let parsed = text::word(&url).and_then(|()| {
+                Endpoint::parse(&url, args.allow_plain_http).map_err(|problem| problem.to_string())
+            });
+            parsed.map_err(|problem| invalid("TUNNELGATE_UPSTREAM_URL (--upstream-url)", problem))
         });
         let url = faults.take(url.transpose());
         let secret_key = secrets.read("TENCENTCLOUD_SECRET_KEY", given(&args.secret_key_file));
@@ -150,6 +186,7 @@ impl Source {
             "TENCENTCLOUD_SECRET_KEY",
             "set this variable or TENCENTCLOUD_SECRET_KEY_FILE",
         ));
+        let secret_key = secret_key.and_then(|key| faults.take(self.word("TENCENTCLOUD_SECRET_KEY", key)));
         let secret_id = match set(&args.secret_id) {
             Some(id) => Ok(Some(id.into())),
             None => secrets.read("TENCENTCLOUD_SECRET_ID", given(&args.secret_id_file)),
@@ -159,21 +196,32 @@ impl Source {
             "TENCENTCLOUD_SECRET_ID",
             "set this variable or TENCENTCLOUD_SECRET_ID_FILE",
         ));
+        let secret_id = secret_id.and_then(|id| faults.take(self.word("TENCENTCLOUD_SECRET_ID", id)));
         let region = match set(&args.region) {
             Some(region) => Ok(Some(region.into())),
             None => secrets.read("TENCENTCLOUD_REGION", given(&args.region_file)),
         };
+        let region_name = if set(&args.region).is_some() || given(&args.region_file).is_none() {
+            "TENCENTCLOUD_REGION (--region)"
+        } else {
+            "TENCENTCLOUD_REGION_FILE (--region-file)"
+        };
         let region = required(region, "TENCENTCLOUD_REGION", "for example ap-guangzhou").and_then(|region| {
-            upstream::region(api, region.expose_secret())
-                .map_err(|problem| invalid("TENCENTCLOUD_REGION (--region)", problem))
+            upstream::region(api, region.expose_secret()).map_err(|problem| invalid(region_name, problem))
         });
         let region = faults.take(region);
-        let token = faults.take(secrets.read("TENCENTCLOUD_TOKEN", given(&args.token_file)));
+        let token = secrets.read("TENCENTCLOUD_TOKEN", given(&args.token_file));
+        let token =
+            token.and_then(|token| token.map(|token| self.word("TENCENTCLOUD_TOKEN", token)).transpose());
+        let token = faults.take(token);
         let mut endpoints = Endpoints::default();
-        if let Some(url) = url? {
+        if let Some(url) = url.flatten() {
             *endpoints.of_mut(api) = url;
         }
         if let Some(host) = set(&args.signed_host) {
+            let checked = text::host(&host);
+            faults
+                .take(checked.map_err(|problem| invalid("TUNNELGATE_SIGNED_HOST (--signed-host)", problem)));
             endpoints.of_mut(api).signed_host = host;
         }
         Some(cloud::Settings {

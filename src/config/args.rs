@@ -18,6 +18,7 @@ use crate::service::ReadBefore;
 use super::duration;
 use super::edge::EdgeArgs;
 use super::listen;
+use super::text;
 use super::upstream::Upstream;
 
 /// How a patch that sets some fields of `ike` or `ipsec` is sent.
@@ -40,6 +41,17 @@ pub enum LogFormat {
 
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(text.into())
+}
+
+/// A regular expression. In quotation marks it would match no reason.
+fn pattern(given: &str) -> Result<Regex, String> {
+    text::check(given)?;
+    // The last line says what is wrong; the others show the place.
+    Regex::new(given).map_err(|error| {
+        let text = error.to_string();
+        let cause = text.lines().last().unwrap_or_default();
+        format!("must be a regular expression ({})", cause.trim_start_matches("error: "))
+    })
 }
 
 fn signature_method(text: &str) -> Result<SignatureMethod, String> {
@@ -169,7 +181,7 @@ pub struct ServeArgs {
     pub read_before: ReadBefore,
     /// Regular expression that the `reason` of every change must match, e.g. ^CHG-[0-9]+. Without a match the change is
     /// refused
-    #[arg(long, env = "TUNNELGATE_REQUIRE_REASON", value_name = "REGEX")]
+    #[arg(long, env = "TUNNELGATE_REQUIRE_REASON", value_parser = pattern, value_name = "REGEX")]
     pub require_reason: Option<Regex>,
     /// Time limit of one call to the cloud, including retries; at most 60s
     #[arg(long, env = "TUNNELGATE_UPSTREAM_TIMEOUT", default_value = "10s", value_parser = duration::parse,

@@ -2,6 +2,7 @@
 
 mod accounts;
 pub mod args;
+mod database_url;
 pub mod duration;
 pub mod edge;
 mod file;
@@ -10,6 +11,7 @@ mod limits;
 pub mod listen;
 pub mod secrets;
 mod shown;
+mod text;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -88,13 +90,13 @@ impl Database {
                 .read("DATABASE_URL", args.database_url_file.as_deref())?
                 .unwrap_or_else(|| "sqlite:tunnelgate.db".to_owned().into()),
         };
-        let known = ["postgres://", "postgresql://", "sqlite:"];
-        if !known.iter().any(|scheme| url.expose_secret().starts_with(scheme)) {
-            return Err(InvalidSetting::new(
-                "DATABASE_URL (--database-url)",
-                "must start with postgres:// or sqlite:",
-            ));
-        }
+        let is_given = args.database_url.is_some() || secrets.has("DATABASE_URL");
+        let name = if is_given || (args.database_url_file.is_none() && !secrets.has("DATABASE_URL_FILE")) {
+            "DATABASE_URL (--database-url)"
+        } else {
+            "DATABASE_URL_FILE (--database-url-file)"
+        };
+        database_url::check(url.expose_secret()).map_err(|problem| InvalidSetting::new(name, problem))?;
         if args.database_connections == 0 {
             return Err(InvalidSetting::new(
                 "TUNNELGATE_DATABASE_CONNECTIONS (--database-connections)",

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::cloud;
+use crate::cloud::endpoint::Endpoint;
+use crate::cloud::{self, Endpoints};
 use crate::domain::api::Api;
 use crate::domain::principal::VpcScope;
 use crate::oidc;
@@ -13,14 +14,25 @@ const MASKED: &str = "***";
 #[must_use]
 pub fn section(account: &cloud::Settings) -> String {
     let patterns = patterns(&account.vpcs);
-    let (api, endpoint) = match account.api {
-        Api::V2 => ("v2", &account.endpoints.v2),
-        Api::V3 => ("v3", &account.endpoints.v3),
+    let own = Endpoints::default();
+    let Endpoints { v2, v3 } = &account.endpoints;
+    let (api, endpoint, has_other) = match account.api {
+        Api::V2 => ("v2", v2, *v3 != own.v3),
+        Api::V3 => ("v3", v3, *v2 != own.v2),
     };
+    // An operation ends on the API that it began on, so the other API's endpoint counts too.
+    let shown = |of: fn(&Endpoint) -> &String| {
+        if has_other {
+            format!("{{ v2 = {:?}, v3 = {:?} }}", of(v2), of(v3))
+        } else {
+            format!("{:?}", of(endpoint))
+        }
+    };
+    let (url, signed_host) = (shown(|of| &of.url), shown(|of| &of.signed_host));
     let mut text = format!(
-        "[[accounts]]\nname = {:?}\nvpcs = {patterns:?}\napi = {api:?}\nregion = {:?}\nurl = {:?}\nsigned_host = {:?}\n\
+        "[[accounts]]\nname = {:?}\nvpcs = {patterns:?}\napi = {api:?}\nregion = {:?}\nurl = {url}\nsigned_host = {signed_host}\n\
          secret_id = {MASKED:?}\nsecret_key = {MASKED:?}\n",
-        account.account, account.region, endpoint.url, endpoint.signed_host,
+        account.account, account.region,
     );
     if account.credentials.token.is_some() {
         let _ = writeln!(text, "token = {MASKED:?}");

@@ -4,6 +4,8 @@ use clap::ValueEnum;
 
 use crate::domain::api::Api;
 
+use super::text;
+
 /// The version of the cloud's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Upstream {
@@ -38,6 +40,7 @@ pub fn parse(text: &str) -> Result<Api, String> {
 /// # Errors
 /// If the API does not have regions of this form.
 pub fn region(api: Api, text: &str) -> Result<String, String> {
+    text::region(text)?;
     let is_part =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let is_long = text.contains('-') && text.split('-').all(is_part);

@@ -86,10 +86,13 @@ pub enum OpenError {
         .0.display()
     )]
     Missing(PathBuf),
-    #[error(
-        "can't write to the ledger's file (check DATABASE_URL, and that its folder exists and is writable)"
-    )]
-    File(#[source] sqlx::Error),
+    #[error("DATABASE_URL: {}: {problem}", .file.display())]
+    File {
+        file: PathBuf,
+        problem: &'static str,
+        #[source]
+        source: sqlx::Error,
+    },
     #[error("the ledger's migrations failed (check that the database user may create tables)")]
     Migrate(#[source] sqlx::migrate::MigrateError),
 }

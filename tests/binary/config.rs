@@ -95,8 +95,8 @@ fn a_check_shows_what_it_understood_with_secrets_masked() {
         "rps = 7",
         "timeout = \"3000ms\"",
         "region = \"ap-shanghai\"",
-        "url = \"http://127.0.0.1:9/v2/index.php\"",
-        "signed_host = \"relay.example.com\"",
+        "url = { v2 = \"http://127.0.0.1:9/v2/index.php\", v3 = \"http://127.0.0.1:9/\" }",
+        "signed_host = { v2 = \"relay.example.com\", v3 = \"127.0.0.1:9\" }",
         "rps = 9",
         "timeout = \"10000ms\"",
     ] {
@@ -396,6 +396,36 @@ fn settings_of_a_single_account_beside_accounts_stop_the_start() {
                 .to_owned(),
         ]
     );
+}
+
+#[test]
+fn a_file_without_accounts_is_named_where_a_variable_is_missing() {
+    let told = faults("fingerprint_key_file = \"fingerprint\"\n", &[("TENCENTCLOUD_REGION", "ap-guangzhou")]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (fault, name) in told.iter().zip(["TENCENTCLOUD_SECRET_KEY: ", "TENCENTCLOUD_SECRET_ID: "]) {
+        assert!(fault.starts_with(name) && fault.contains("tunnelgate.toml has no [[accounts]]"), "{fault}");
+    }
+}
+
+#[test]
+fn what_copying_adds_to_a_key_of_the_file_is_refused_with_its_line() {
+    let config = "[[accounts]]\nname = \"a\"\nvpcs = [\"*\"]\napi = \"v2\"\nregion = \"'ap-gz'\"\n\
+                  secret_id = \"canary-0123456789 \"\nsecret_key_file = \"quoted\"\nsigned_host = \"two words\"\n\
+                  url = \"https://a/\\r\"\n";
+    let folder = folder(config);
+    std::fs::write(folder.path().join("quoted"), format!("\"{CANARY}\"")).expect("written");
+    let env = [("TENCENTCLOUD_TOKEN", CANARY)];
+    let told = text(&with_file(folder.path(), &["config", "check"], &env).stderr);
+    for line in [
+        "tunnelgate.toml:5: accounts[0].region: is in quotation marks; remove them",
+        "tunnelgate.toml:6: accounts[0].secret_id: begins or ends with a blank; remove it",
+        "tunnelgate.toml:7: accounts[0].secret_key_file: quoted is in quotation marks; remove them",
+        "tunnelgate.toml:8: accounts[0].signed_host: contains a blank; remove it",
+        "tunnelgate.toml:9: accounts[0].url: contains a carriage return; its source has Windows line ends",
+        "TENCENTCLOUD_TOKEN: is set beside the accounts of the configuration file: remove one of the two",
+    ] {
+        assert!(told.lines().any(|told| told == format!("tunnelgate: {line}")), "{line} is not in:\n{told}");
+    }
 }
 
 #[test]

@@ -91,7 +91,7 @@ async fn the_cause_of_a_missing_connection_is_named_to_operators() {
         );
     }
     std::fs::write(folder.path().join("tunnelgate.toml"), config).expect("written");
-    std::fs::write(folder.path().join("key"), "a key").expect("written");
+    std::fs::write(folder.path().join("key"), "a-key").expect("written");
     let store = Store::sqlite();
     let args = ["keys", "create", "--name", "one", "--scope", "tunnels:read", "--scope", "tunnels:write"];
     let key = run(folder.path(), &args, &[("DATABASE_URL", store.url())]);

@@ -20,6 +20,7 @@ mod installation;
 mod keys;
 mod oidc;
 mod process;
+mod refused;
 mod sandbox;
 mod serve;
 mod tls;

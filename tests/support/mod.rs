@@ -72,10 +72,15 @@ impl Store {
 
     /// A new database on the server of the test run.
     pub async fn postgres() -> Self {
+        Self::postgres_with("").await
+    }
+
+    /// A new database with these options of CREATE DATABASE.
+    pub async fn postgres_with(options: &str) -> Self {
         let admin = postgres::server().await.to_owned();
         let name = format!("test_{}", postgres::digits());
         let mut connection = PgConnection::connect(&admin).await.expect("the test server");
-        let create = format!("CREATE DATABASE {name}");
+        let create = format!("CREATE DATABASE {name} {options}");
         connection.execute(AssertSqlSafe(create)).await.expect("a database");
         let base = admin.rsplit_once('/').map_or(admin.as_str(), |(base, _)| base);
         Self { url: format!("{base}/{name}"), kind: Kind::Postgres { admin: admin.clone(), name } }

@@ -19,7 +19,7 @@ use crate::service::keys;
 use crate::service::ledger::{ApiKey, ApiToken};
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct List {
+pub struct List {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,

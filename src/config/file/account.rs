@@ -12,6 +12,7 @@ use crate::cloud::{Credentials, Endpoints, Settings};
 use crate::config::duration;
 use crate::config::limits::upstream_timeout;
 use crate::config::secrets::secret_of;
+use crate::config::text;
 use crate::config::upstream;
 use crate::domain::api::Api;
 use crate::domain::principal::{VpcPattern, VpcScope};
@@ -36,9 +37,31 @@ pub(super) fn beside(folder: &Path, name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// The key of the fingerprints.
+pub(super) fn fingerprint_key(table: &mut Table<'_, '_>, folder: &Path) -> Option<SecretString> {
+    secret(table, "fingerprint_key_file", folder, text::check)
+}
+
+/// The credential in the file that a key names.
+fn credential(table: &mut Table<'_, '_>, key: &'static str, folder: &Path) -> Option<SecretString> {
+    secret(table, key, folder, text::word)
+}
+
 /// The secret in the file that a key names.
-pub(super) fn secret(table: &mut Table<'_, '_>, key: &'static str, folder: &Path) -> Option<SecretString> {
-    table.parsed(key, |name| secret_of(&beside(folder, name)))
+fn secret(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    folder: &Path,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Option<SecretString> {
+    table.parsed(key, |name| {
+        let file = beside(folder, name);
+        let secret = secret_of(&file)?;
+        match check(secret.expose_secret()) {
+            Ok(()) => Ok(secret),
+            Err(problem) => Err(format!("{} {problem}", file.display())),
+        }
+    })
 }
 
 /// Reads an account, and collects its faults.
@@ -52,8 +75,8 @@ pub(super) fn read(mut table: Table<'_, '_>, folder: &Path, defaults: Defaults) 
     // Checked also where the API is wrong, so that every fault is reported.
     let region = table.parsed("region", |text| upstream::region(api.unwrap_or(Api::V2), text));
     let secret_id = secret_id(&mut table, folder);
-    let secret_key = secret(&mut table, "secret_key_file", folder);
-    let token = secret(&mut table, "token_file", folder);
+    let secret_key = credential(&mut table, "secret_key_file", folder);
+    let token = credential(&mut table, "token_file", folder);
     let signature_method = table.parsed("signature_method", |word| {
         SignatureMethod::from_word(word).ok_or_else(|| one_of(SignatureMethod::WORDS))
     });
@@ -97,8 +120,8 @@ fn name(text: &str) -> Result<String, String> {
 
 /// The SecretId, from the file itself or from a file of its own.
 fn secret_id(table: &mut Table<'_, '_>, folder: &Path) -> Option<String> {
-    let given = table.text("secret_id").map(str::to_owned);
-    let read = secret(table, "secret_id_file", folder).map(|id| id.expose_secret().to_owned());
+    let given = table.parsed("secret_id", |id| text::word(id).map(|()| id.to_owned()));
+    let read = credential(table, "secret_id_file", folder).map(|id| id.expose_secret().to_owned());
     match (table.has("secret_id"), table.has("secret_id_file")) {
         (true, true) => {
             table.fault("secret_id_file", "set either secret_id or secret_id_file, not both");
@@ -115,10 +138,11 @@ fn secret_id(table: &mut Table<'_, '_>, folder: &Path) -> Option<String> {
 /// Where the account's API is. A URL or host as a text belongs to the account's API; a table has one for each version.
 fn endpoints(table: &mut Table<'_, '_>, api: Option<Api>, allow_plain_http: bool) -> Option<Endpoints> {
     let urls = by_version(table, "url", api, |text| {
+        text::word(text)?;
         Endpoint::parse(text, allow_plain_http)
             .map_err(|problem| problem.to_string().replace("--allow-plain-http", "allow_plain_http = true"))
     });
-    let hosts = by_version(table, "signed_host", api, |text| Ok(text.to_owned()));
+    let hosts = by_version(table, "signed_host", api, |text| text::host(text).map(|()| text.to_owned()));
     let (mut endpoints, urls, hosts) = (Endpoints::default(), urls?, hosts?);
     for (version, url) in urls {
         *endpoints.of_mut(version) = url;

@@ -58,7 +58,7 @@ pub fn read(file: &Path, text: &str, defaults: Defaults) -> Result<ConfigFile, V
 }
 
 fn content(mut root: Table<'_, '_>, document: &Document, folder: &Path, defaults: Defaults) -> ConfigFile {
-    let fingerprint_key = account::secret(&mut root, "fingerprint_key_file", folder);
+    let fingerprint_key = account::fingerprint_key(&mut root, folder);
     for key in LATER {
         root.refuse(key, "this version of tunnelgate does not support it");
     }

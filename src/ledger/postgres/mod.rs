@@ -1,6 +1,7 @@
 //! The ledger on PostgreSQL.
 
 mod apply;
+mod assumed;
 mod calls;
 mod chain;
 mod connect;
@@ -60,6 +61,7 @@ impl Postgres {
         let session = Session::new(limit, hosts.only_primary);
         let (search, primary) = Search::begin(hosts, limit).await?;
         pooler::check(&primary.connect(), limit).await?;
+        assumed::check(&primary.connect(), limit, options.migrate).await?;
         if options.migrate {
             migrate::run(&primary.connect(), limit).await?;
         }

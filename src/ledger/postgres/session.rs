@@ -38,6 +38,10 @@ impl Session {
             ("lock_timeout", millis.as_str()),
             ("jit", "off"),
             ("random_page_cost", "1.1"),
+            // Statements rely on it: under `serializable` the server would refuse some of them.
+            ("default_transaction_isolation", "read committed"),
+            // A policy that hides rows then causes an error, not an incomplete list.
+            ("row_security", "off"),
         ])
     }
 

@@ -1,6 +1,7 @@
 //! The ledger on SQLite: one file, one connection for writes, write-ahead log, every commit synced to disk.
 
 mod apply;
+mod assumed;
 mod calls;
 mod chain;
 mod failure;
@@ -76,8 +77,9 @@ impl Sqlite {
         let write_pool = match write_pool.connect_with(connect.clone()).await {
             Ok(pool) => pool,
             Err(_) if !options.migrate && !file.exists() => return Err(OpenError::Missing(file)),
-            Err(error) => return Err(OpenError::File(error)),
+            Err(error) => return Err(assumed::explain(&file, error)),
         };
+        assumed::check(&write_pool, &file).await?;
         if options.migrate {
             migrations::FOR_SQLITE.run(&write_pool).await.map_err(OpenError::Migrate)?;
         }

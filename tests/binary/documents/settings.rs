@@ -15,6 +15,7 @@ const COMMANDS: &[&[&str]] = &[
     &["config", "check"],
     &["keys", "create"],
     &["keys", "list"],
+    &["keys", "rotate"],
     &["keys", "revoke"],
     &["audit", "verify"],
     &["audit", "export"],
