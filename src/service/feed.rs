@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 
 use crate::domain::event::{Event, EventRow};
 use crate::domain::principal::VpcScope;
@@ -12,50 +12,10 @@ use super::Service;
 use super::export::EventView;
 use super::ledger::{EventFilter, LedgerError, Order};
 
+pub use super::followers::{Block, Entry, News};
+
 /// Events per query.
 const BLOCK: u32 = 100;
-/// Blocks that a slow follower may be behind. Then it reads the ledger by itself until it has caught up.
-const KEPT_BLOCKS: usize = 32;
-/// Followers that read the ledger at the same time, so that a thousand that reconnect leave connections for others.
-const READERS: usize = 4;
-
-/// An event with its JSON, which all followers share.
-#[derive(Debug)]
-pub struct Entry {
-    pub event: Event,
-    pub json: String,
-}
-
-/// Events that follow each other in the log.
-#[derive(Debug)]
-pub struct Block {
-    /// Seq of the event before the first of the block.
-    pub after: i64,
-    /// Seq of the last event of the block.
-    pub last: i64,
-    pub entries: Vec<Entry>,
-}
-
-/// What the loop tells the followers.
-#[derive(Debug, Clone)]
-pub enum News {
-    Block(Arc<Block>),
-    /// The log went back: seqs that were published are gone, or are used again.
-    WentBack,
-}
-
-/// The followers, and the permits to read for them.
-#[derive(Debug)]
-pub(super) struct Feed {
-    news: broadcast::Sender<News>,
-    readers: Semaphore,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self { news: broadcast::Sender::new(KEPT_BLOCKS), readers: Semaphore::new(READERS) }
-    }
-}
 
 /// The newest event that was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod dry_run;
 pub mod export;
 pub mod feed;
+mod followers;
 mod forget;
 mod idempotency;
 pub mod identity;
@@ -96,7 +97,7 @@ pub struct Service {
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) rules: Rules,
     watched: Arc<watched::Watched>,
-    feed: Arc<feed::Feed>,
+    feed: Arc<followers::Feed>,
     refusals: Arc<refusal_counts::Refusals>,
     task_times: Arc<task_times::TaskTimes>,
     used_tokens: Arc<used_tokens::UsedTokens>,
