@@ -77,6 +77,8 @@ pub struct App {
     certificates: Option<Arc<Certificates>>,
     reload: Option<Arc<Reload>>,
     supervisor: Supervisor,
+    /// Callers can sign in without an API key.
+    has_issuers: bool,
     shutdown: Shutdown,
     shutdown_delay: Duration,
     shutdown_timeout: Duration,
@@ -127,6 +129,7 @@ impl App {
             Accounts::connect(settings.accounts.clone(), ledger.clone(), &clock, &chance, &metrics)
                 .map_err(|error| StartError::Cloud(Box::new(error)))?;
         let accounts = Arc::new(accounts);
+        let has_issuers = !settings.issuers.is_empty();
         let issuers = Arc::new(Issuers::connect(settings.issuers.clone(), clock.clone(), &metrics)?);
         let reload = settings.source.map(|source| {
             let current = config::Reloadable {
@@ -195,6 +198,7 @@ impl App {
             certificates,
             reload,
             supervisor,
+            has_issuers,
             shutdown,
             shutdown_delay: settings.shutdown_delay,
             shutdown_timeout: settings.shutdown_timeout,
@@ -222,7 +226,9 @@ impl App {
             }));
         }
         info!("listening on {scheme}://{}", self.address);
-        tokio::spawn(warn_without_keys(self.service));
+        if !self.has_issuers {
+            tokio::spawn(warn_without_keys(self.service));
+        }
         let served = self.server.await;
         self.shutdown.request();
         let until = stopper.await.unwrap_or_else(|_| Instant::now()) + self.shutdown_timeout;
@@ -248,8 +254,8 @@ async fn warn_without_keys(service: Service) {
     // Without the tables of the ledger, `/readyz` reports the reason.
     if matches!(service.has_valid_key().await, Ok(false)) {
         warn!(
-            "no caller can sign in: the ledger has no valid API key. Create one with `tunnelgate keys create --name NAME \
-             --scope tunnels:read --scope tunnels:write`, with the same DATABASE_URL"
+            "no caller can sign in: the ledger has no valid API key, and the settings have no OIDC issuer. Create a key with \
+             `tunnelgate keys create --name NAME --scope tunnels:read --scope tunnels:write`, with the same DATABASE_URL"
         );
     }
 }
