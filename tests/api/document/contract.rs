@@ -1,9 +1,11 @@
 //! The service behaves as its OpenAPI document describes: every call, every audited change, every type of problem.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 use tunnelgate::domain::operation::ErrorCode;
+use tunnelgate::domain::principal::Scope;
 
 use super::schema::fits;
 use crate::harness::{Harness, path, ranges};
@@ -43,7 +45,14 @@ async fn made(harness: &Harness, method: &str, path: &str, call: &Value, id: &st
         headers.push(("content-type", media));
         content["example"].to_string()
     });
-    harness.consumer.raw(method, path, &body.unwrap_or_default(), &headers).await
+    let body = body.unwrap_or_default();
+    if (method, path) == ("GET", "/audit-events/stream") {
+        // This stream lasts as long as its caller's key.
+        let grants: [(Scope, &[&str]); 1] = [(Scope::AuditRead, &[])];
+        let caller = harness.consumer_until("short-lived", &grants, Some(Duration::from_secs(3))).await;
+        return caller.raw(method, path, &body, &headers).await;
+    }
+    harness.consumer.raw(method, path, &body, &headers).await
 }
 
 /// The headers of a response that the document must describe.
