@@ -1,13 +1,12 @@
 //! An OIDC issuer in the configuration file of the binary, and what changes about it while the gateway runs.
 
 use std::path::Path;
-use std::time::Instant;
 
 use serde_json::json;
 
 use crate::issuer::{Issuer, SigningKey};
 use crate::process::Process;
-use crate::support::consumer::{Consumer, PATIENCE};
+use crate::support::consumer::Consumer;
 
 /// Writes a configuration with the issuer and one grant.
 fn configure(folder: &Path, issuer: &str, group: &str) {
@@ -19,18 +18,14 @@ fn configure(folder: &Path, issuer: &str, group: &str) {
     std::fs::write(folder.join("tunnelgate.toml"), text).expect("written");
 }
 
-/// Reloads the configuration, and waits for the answer's status.
-async fn reload_until(gateway: &mut Process, caller: &Consumer, status: u16) -> String {
+/// Reloads the configuration; returns the answer to the first call after that.
+async fn reload(gateway: &mut Process, times: usize, caller: &Consumer) -> (u16, String) {
     gateway.hang_up();
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let answer = caller.get("/operations", &[]).await;
-        if answer.status == status {
-            return answer.json()["detail"].as_str().unwrap_or_default().to_owned();
-        }
-        assert!(Instant::now() < until, "{}: {}", answer.status, answer.body);
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    gateway.await_output("reload", |output| {
+        (output.matches("the issuers were reloaded").count() == times).then_some(())
+    });
+    let answer = caller.get("/operations", &[]).await;
+    (answer.status, answer.json()["detail"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,13 +59,11 @@ async fn issuers_and_grants_follow_the_configuration_file() {
 
     // Another grant takes effect although the token is in the cache of valid tokens.
     configure(folder.path(), &issuer.url, "others");
-    let detail = reload_until(&mut gateway, &caller, 403).await;
-    assert_eq!(
-        detail,
-        "the scope tunnels:read is missing; the claim groups of your token gives scopes at this gateway"
-    );
+    let missing =
+        "the scope tunnels:read is missing; the claim groups of your token gives scopes at this gateway";
+    assert_eq!(reload(&mut gateway, 1, &caller).await, (403, missing.to_owned()));
     configure(folder.path(), &issuer.url, "net-admins");
-    reload_until(&mut gateway, &caller, 200).await;
+    assert_eq!(reload(&mut gateway, 2, &caller).await, (200, String::new()));
     // A configuration that is wrong changes nothing.
     configure(folder.path(), "login.example.com", "net-admins");
     gateway.hang_up();
@@ -79,8 +72,8 @@ async fn issuers_and_grants_follow_the_configuration_file() {
     });
     assert_eq!(caller.get("/operations", &[]).await.status, 200);
     std::fs::write(folder.path().join("tunnelgate.toml"), "").expect("written");
-    let detail = reload_until(&mut gateway, &caller, 401).await;
-    assert_eq!(detail, "the token's iss is not an issuer that this gateway accepts");
+    let unknown = "the token's iss is not an issuer that this gateway accepts";
+    assert_eq!(reload(&mut gateway, 3, &caller).await, (401, unknown.to_owned()));
     assert_eq!(anonymous.get("/sign-in", &[]).await.json(), json!({"issuers": []}));
     let log = format!("{}{}", gateway.stdout(), gateway.stderr());
     for part in token.split('.') {
