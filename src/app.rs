@@ -32,7 +32,7 @@ use crate::tls::{Certificates, TlsError};
 /// Time for the tracker to write its results if the requests used the whole shutdown timeout.
 const TRACKER_GRACE: Duration = Duration::from_secs(1);
 
-/// Header of every TLS response: browsers use https for this host for one year (RFC 6797).
+/// Browsers use https for this host for one year (RFC 6797).
 const TLS_ONLY: (header::HeaderName, &str) = (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
 
 /// Why the service did not start.
@@ -161,7 +161,11 @@ impl App {
         ));
         let edge = settings.edge;
         let listen = settings.listen;
-        let is_tls = certificates.is_some();
+        // A host with other paths than the service's belongs to its proxy, which decides.
+        let is_https_host = match &edge.public_url {
+            Some(public) => public.is_https() && public.path().is_empty(),
+            None => certificates.is_some(),
+        };
         let tls = match &certificates {
             Some(certificates) => Some(certificates.server_config()?),
             None => None,
@@ -182,8 +186,9 @@ impl App {
                 .wrap(Condition::new(has_origins, cors))
                 .wrap(from_fn(http::explained))
                 .wrap(from_fn(http::unchunked))
-                .wrap(Condition::new(is_tls, DefaultHeaders::new().add(TLS_ONLY)))
+                .wrap(Condition::new(is_https_host, DefaultHeaders::new().add(TLS_ONLY)))
                 .wrap(crate::observe!())
+                .wrap(from_fn(http::unprefixed))
                 .wrap(from_fn(http::counted))
                 .configure(http::configure)
         })

@@ -16,7 +16,7 @@ use crate::domain::api::Api;
 use crate::domain::event::EventKind;
 use crate::domain::fingerprint::{FingerprintKey, hex};
 use crate::domain::principal::{Grant, Scope, VpcScope};
-use crate::http::edge::Edge;
+use crate::http::edge::{Edge, PublicUrl};
 use crate::ledger::SynchronousCommit;
 use crate::service::keys::{self, NewKey};
 use crate::service::ledger::LedgerError;
@@ -45,6 +45,8 @@ pub struct Sandbox {
     pub simulator: Simulator,
     /// Token of a key with every scope in every VPC.
     pub token: SecretString,
+    /// The address that callers use, if it is not the one of the port.
+    public_url: Option<PublicUrl>,
 }
 
 impl Sandbox {
@@ -54,6 +56,7 @@ impl Sandbox {
     /// If one of them does not start.
     pub async fn start(
         listen: SocketAddr,
+        public_url: Option<PublicUrl>,
         folder: &Path,
         task_duration: Duration,
         shutdown: Shutdown,
@@ -73,7 +76,8 @@ impl Sandbox {
         let simulator = simulator::start(options, world.clock.clone(), world.chance.clone())
             .await
             .map_err(SandboxError::Simulator)?;
-        let settings = settings(listen, folder, simulator.address, secret_key);
+        let edge = Edge { public_url: public_url.clone(), ..Edge::default() };
+        let settings = settings(listen, edge, folder, simulator.address, secret_key);
         let app = App::start(settings, world.clone(), shutdown).await?;
         let scopes = Scope::ALL.iter().map(|scope| Grant { scope: *scope, vpcs: VpcScope::All });
         let now = world.clock.now();
@@ -82,14 +86,17 @@ impl Sandbox {
         let NewKey { key, token } = keys::draw(&*world.chance, &name, scopes.collect(), None, now);
         let event = keys::event(EventKind::KeyCreated, &key, world.chance.id(now), now);
         app.ledger.create_key(&key, event).await.map_err(SandboxError::Key)?;
-        Ok(Self { app, simulator, token })
+        Ok(Self { app, simulator, token, public_url })
     }
 
     /// The text to print at the start. Its curl lines work when pasted into bash, zsh or fish: every URL is quoted, and no
     /// quoted text contains a single quote or a backslash.
     #[must_use]
     pub fn welcome(&self) -> String {
-        let base = format!("http://{}", self.app.address);
+        let base = match &self.public_url {
+            Some(public) => public.to_string(),
+            None => format!("http://{}", self.app.address),
+        };
         let token = self.token.expose_secret();
         let key = simulator::FIRST_KEY;
         format!(
@@ -160,12 +167,18 @@ fn accounts(simulated: SocketAddr, secret_key: SecretString) -> Vec<cloud::Setti
     vec![api_3, api_2]
 }
 
-fn settings(listen: SocketAddr, folder: &Path, simulated: SocketAddr, secret_key: SecretString) -> Settings {
+fn settings(
+    listen: SocketAddr,
+    edge: Edge,
+    folder: &Path,
+    simulated: SocketAddr,
+    secret_key: SecretString,
+) -> Settings {
     let fingerprint_key = FingerprintKey::derive(secret_key.expose_secret().as_bytes());
     Settings {
         listen,
         tls: None,
-        edge: Edge::default(),
+        edge,
         database: Database {
             url: format!("sqlite:{}", folder.join("tunnelgate.db").display()).into(),
             connections: 4,

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use crate::http::edge::limit::Quota;
-use crate::http::edge::{Edge, ForwardedHeader, WebOrigin};
+use crate::http::edge::public_url::InvalidPublicUrl;
+use crate::http::edge::{Edge, ForwardedHeader, PublicUrl, WebOrigin};
 use crate::tls::TlsFiles;
 
 use super::{InvalidSetting, duration};
@@ -28,6 +29,10 @@ pub enum Forwarded {
 /// Flags for rate limits, CORS, TLS and proxies.
 #[derive(Debug, Clone, Args)]
 pub struct EdgeArgs {
+    /// Address that callers use, with the path that a proxy adds, e.g. https://net.example.com/tunnelgate. Location, Link,
+    /// problem types and the OpenAPI document name it [default: answers name paths]
+    #[arg(long, env = "TUNNELGATE_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
     /// Requests that one API key or one subject of an OIDC issuer may send, per process, e.g. 600/1m; 0 = no limit
     #[arg(long, env = "TUNNELGATE_RATE_LIMIT", default_value = "0", value_parser = limit, value_name = "N/DURATION")]
     rate_limit: Limit,
@@ -99,6 +104,7 @@ impl EdgeArgs {
             })
         });
         Ok(Edge {
+            public_url: public_url(self.public_url.as_deref())?,
             rate_limit: self.rate_limit.0,
             sign_in_limit: self.sign_in_limit.0,
             cors_origins: origins.collect::<Result<_, _>>()?,
@@ -130,6 +136,17 @@ impl EdgeArgs {
             )),
         }
     }
+}
+
+/// The checked public URL; empty counts as unset.
+///
+/// # Errors
+/// If it is no URL of a service.
+pub fn public_url(text: Option<&str>) -> Result<Option<PublicUrl>, InvalidSetting> {
+    let given = text.map(str::trim).filter(|text| !text.is_empty());
+    given.map(str::parse).transpose().map_err(|fault: InvalidPublicUrl| {
+        InvalidSetting::new("TUNNELGATE_PUBLIC_URL (--public-url)", fault.to_string())
+    })
 }
 
 /// Parses a network, or a single address as a network of one.

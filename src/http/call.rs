@@ -1,7 +1,6 @@
 //! A call: who makes it, from where, and how long the caller waits for its answer.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
@@ -12,7 +11,7 @@ use crate::domain::event::Origin;
 use crate::domain::principal::Principal;
 
 use super::auth::token;
-use super::input::headers;
+use super::input::headers::Wait;
 use super::input::query::Query;
 use super::problem::Problem;
 use super::request_id::RequestId;
@@ -29,7 +28,7 @@ pub struct Call {
     pub principal: Principal,
     pub origin: Origin,
     /// The wait that the caller asks for (`Prefer: wait=N`).
-    pub wait: Option<Duration>,
+    pub wait: Option<Wait>,
 }
 
 impl FromRequest for Call {
@@ -40,9 +39,9 @@ impl FromRequest for Call {
         let request = request.clone();
         Box::pin(async move {
             let state = request.app_data::<web::Data<HttpState>>().cloned().ok_or_else(Problem::internal)?;
+            let wait = Wait::of(&request, state.edge.longest_wait);
             let origin = origin(&state, &request);
             let principal = token::principal(&state, &request, origin.source_ip).await?;
-            let wait = headers::wait(&request);
             Ok(Self { state, request, principal, origin, wait })
         })
     }

@@ -1,6 +1,7 @@
 //! The HTTP API, arranged by resource.
 
 mod accounts;
+mod address;
 mod asset;
 mod audit;
 mod auth;
@@ -32,7 +33,7 @@ macro_rules! observe {
 }
 
 pub use connection::{Listener, counted, listen};
-pub use edge::{compressed, explained, headed, unchunked};
+pub use edge::{compressed, explained, headed, unchunked, unprefixed};
 pub use observe::observed;
 pub use routes::configure;
 pub use state::HttpState;

@@ -10,6 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::{Instrument, debug, info, info_span};
 
+use super::address::PUBLIC_URL;
 use super::edge::limit::RateLimitStatus;
 use super::request_id::{CURRENT, RequestId, X_REQUEST_ID, valid_id};
 use super::state::HttpState;
@@ -31,7 +32,9 @@ pub async fn observed(
     let span = info_span!("request", request_id = %id, method, route);
     let started = Instant::now();
     let under_way = state.metrics.begin();
-    let answered = CURRENT.scope(id.clone(), next.call(request).instrument(span.clone())).await;
+    let public = state.edge.public_url.clone();
+    let answer = next.call(request).instrument(span.clone());
+    let answered = PUBLIC_URL.scope(public, CURRENT.scope(id.clone(), answer)).await;
     drop(under_way);
     let mut response = answered?;
     let (status, took) = (response.status().as_u16(), started.elapsed());

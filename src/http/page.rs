@@ -10,6 +10,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, T
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::address::address;
 use super::input::query::cursor;
 
 /// One page of a list.
@@ -49,7 +50,10 @@ impl<T> Page<T> {
                 .extend_pairs(others)
                 .append_pair("cursor", cursor)
                 .finish();
-            response.insert_header((header::LINK, format!("<{}?{query}>; rel=\"next\"", request.path())));
+            response.insert_header((
+                header::LINK,
+                format!("<{}?{query}>; rel=\"next\"", address(request.path())),
+            ));
         }
         let items = self.items.iter().map(view).collect();
         response.json(Page { items, next_cursor: self.next_cursor.clone() })

@@ -6,6 +6,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::problem::{Problem, ProblemType, pages};
+use super::state::HttpState;
 use super::{accounts, audit, console, health, openapi, operations, sign_in, tunnels};
 
 const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
@@ -125,12 +126,21 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(nowhere));
 }
 
-async fn nowhere() -> Result<HttpResponse, Problem> {
-    Err(Problem::of(ProblemType::NoSuchPath))
+/// 404, except for the public URL's own path without its last slash, where the console's relative links would miss.
+async fn nowhere(request: HttpRequest, state: web::Data<HttpState>) -> Result<HttpResponse, Problem> {
+    match &state.edge.public_url {
+        Some(public) if request.path() == public.path() => Ok(moved(&public.of("/"))),
+        _ => Err(Problem::of(ProblemType::NoSuchPath)),
+    }
 }
 
+/// Relative, so that it is right behind every proxy.
 async fn to_docs() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+    moved("docs/")
+}
+
+fn moved(address: &str) -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, address)).finish()
 }
 
 #[cfg(test)]
@@ -140,6 +150,15 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::http::edge::public_url::OWN_PATHS;
+
+    #[test]
+    fn a_public_url_can_start_with_no_path_of_the_table() {
+        let first = |endpoint: Endpoint| endpoint.path.split('/').nth(1).map(str::to_owned);
+        let own: BTreeSet<String> = table().into_iter().chain(pages()).filter_map(first).collect();
+        let own: Vec<&str> = own.iter().map(String::as_str).filter(|segment| !segment.is_empty()).collect();
+        assert_eq!(own, OWN_PATHS);
+    }
 
     #[test]
     fn every_route_is_in_the_document_and_the_other_way_round() {

@@ -1,10 +1,10 @@
 //! The state shared by all request handlers.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, Span, error};
 
 use crate::chance::Chance;
@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::shutdown::Shutdown;
 
+use super::asset::Asset;
 use super::auth::cache::TokenCache;
 use super::auth::limits::Limits;
 use super::edge::Edge;
@@ -34,6 +35,8 @@ pub struct HttpState {
     pub(super) tokens: TokenCache,
     pub(super) limits: Limits,
     pub(super) edge: Edge,
+    /// The OpenAPI document, built by the first request for it.
+    pub(super) document: OnceLock<Asset>,
     /// Allows one verification of the chain at a time.
     pub(super) verifying: Arc<Semaphore>,
 }
@@ -51,8 +54,20 @@ impl HttpState {
     ) -> Self {
         let metrics = HttpMetrics::new(&registry);
         let (tokens, limits) = (TokenCache::default(), Limits::new(&edge));
-        let verifying = Arc::new(Semaphore::new(1));
-        Self { service, registry, metrics, clock, chance, shutdown, core, tokens, limits, edge, verifying }
+        Self {
+            service,
+            registry,
+            metrics,
+            clock,
+            chance,
+            shutdown,
+            core,
+            tokens,
+            limits,
+            edge,
+            document: OnceLock::new(),
+            verifying: Arc::new(Semaphore::new(1)),
+        }
     }
 
     /// Runs work on the core runtime. The work continues when the caller disconnects, and a shutdown waits for it.
@@ -85,17 +100,17 @@ impl HttpState {
         self.run(question(self.service.clone())).await?.map_err(Into::into)
     }
 
-    /// Waits for the operation to end, up to `limit` or until a shutdown is requested; then returns its current state.
+    /// Waits for the operation to end, up to `until` or until a shutdown is requested; then returns its current state.
     pub(super) async fn wait(
         &self,
         id: OperationId,
         vpcs: VpcScope,
-        limit: Duration,
+        until: Instant,
     ) -> Result<Option<Operation>, Problem> {
         let shutdown = self.shutdown.clone();
         let enough = async move {
             tokio::select! {
-                () = tokio::time::sleep(limit) => {}
+                () = sleep_until(until) => {}
                 () = shutdown.requested() => {}
             }
         };

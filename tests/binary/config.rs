@@ -474,6 +474,27 @@ fn an_empty_variable_counts_as_unset_whichever_it_is() {
 }
 
 #[test]
+fn a_wrong_public_url_is_told_in_words_and_without_its_password() {
+    let with_password = format!("https://user:{CANARY}@net.example.com");
+    for (url, why) in [
+        ("net.example.com", "must be a URL with a host"),
+        ("https://net.example.com/?a=b", "must not contain a query"),
+        ("https://net.example.com/docs", "the path must not start with /docs"),
+        (with_password.as_str(), "must not contain a user name or a password"),
+    ] {
+        let told = faults(TWO, &[("TUNNELGATE_PUBLIC_URL", url)]);
+        let expected = format!("TUNNELGATE_PUBLIC_URL (--public-url): {why}");
+        assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
+    }
+    let sandbox = run(folder("").path(), &["sandbox", "--public-url", "ftp://a"], &[]);
+    let told = text(&sandbox.stderr);
+    assert!(
+        sandbox.status.code() == Some(2) && told.contains("(--public-url): must start with https://"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_wrong_address_is_told_by_the_variable_of_the_command_that_runs() {
     let folder = folder("");
     for (command, variable) in [

@@ -15,22 +15,26 @@ use crate::support::consumer::Consumer;
 
 #[test]
 fn every_url_in_the_sandbox_s_curl_lines_is_quoted() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let args = ["sandbox", "--listen", "127.0.0.1:0"];
-    let mut sandbox = Process::start(folder.path(), "sandbox", &args, &[]);
-    let welcome =
-        sandbox.await_output("last line", |output| output.find("Ctrl-C").map(|end| output[..end].to_owned()));
-    assert!(sandbox.terminate().success());
-    let commands = &welcome[welcome.find("curl ").expect("a curl line")..];
-    // zsh and fish expand an unquoted `?`; in fish a backslash is special even inside single quotes.
-    for quoted in commands.split('\'').skip(1).step_by(2) {
-        assert!(!quoted.contains('\\'), "{quoted}");
+    for public in [None, Some("https://net.example.com/tunnelgate")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = ["sandbox", "--listen", "127.0.0.1:0"];
+        let env: Vec<_> = public.iter().map(|url| ("TUNNELGATE_PUBLIC_URL", *url)).collect();
+        let mut sandbox = Process::start(folder.path(), "sandbox", &args, &env);
+        let welcome = sandbox
+            .await_output("last line", |output| output.find("Ctrl-C").map(|end| output[..end].to_owned()));
+        assert!(sandbox.terminate().success());
+        let commands = &welcome[welcome.find("curl ").expect("a curl line")..];
+        // zsh and fish expand an unquoted `?`; in fish a backslash is special even inside single quotes.
+        for quoted in commands.split('\'').skip(1).step_by(2) {
+            assert!(!quoted.contains('\\'), "{quoted}");
+        }
+        for plain in commands.split('\'').step_by(2) {
+            assert!(!plain.contains("http") && !plain.contains(['?', '*', '$', '&']), "{plain}");
+        }
+        let base = public.unwrap_or("http://127.0.0.1:");
+        let urls = commands.matches(&format!("'{base}")).count();
+        assert_eq!(urls, commands.matches("curl ").count(), "{commands}");
     }
-    for plain in commands.split('\'').step_by(2) {
-        assert!(!plain.contains("http") && !plain.contains(['?', '*', '$', '&']), "{plain}");
-    }
-    let urls = commands.matches("'http://").count();
-    assert_eq!(urls, commands.matches("curl ").count(), "{commands}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::driver::Browser;
 use crate::process::{Process, run};
 use crate::support::consumer::Consumer;
+use crate::support::nginx::{Front, Nginx};
 
 const GATEWAY: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/";
 
@@ -17,17 +18,31 @@ pub struct Desk {
     /// A consumer with every scope.
     pub consumer: Consumer,
     _sandbox: Process,
+    _nginx: Option<Nginx>,
 }
 
 impl Desk {
     pub async fn new(task_duration: &str) -> Self {
+        Self::at(None, task_duration).await
+    }
+
+    /// The same behind nginx, which strips `/tunnelgate`.
+    pub async fn behind_nginx(task_duration: &str) -> Self {
+        Self::at(Some(Front::new()), task_duration).await
+    }
+
+    async fn at(front: Option<Front>, task_duration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let args = ["sandbox", "--listen", "127.0.0.1:0", "--keep", ".", "--task-duration", task_duration];
-        let mut sandbox = Process::start(folder.path(), "sandbox", &args, &[]);
-        let base = sandbox.address();
+        let public = front.as_ref().map(|front| front.url("/tunnelgate"));
+        let env: Vec<_> = public.iter().map(|url| ("TUNNELGATE_PUBLIC_URL", url.as_str())).collect();
+        let mut sandbox = Process::start(folder.path(), "sandbox", &args, &env);
+        let address = sandbox.address();
+        let nginx = front.map(|front| front.nginx(&address, ""));
+        let base = public.unwrap_or(address);
         let token = key(folder.path(), "netops-ci", &["tunnels:read", "tunnels:write", "audit:read"]);
         let consumer = Consumer::new(base, token);
-        Self { folder, browser: Browser::start().await, consumer, _sandbox: sandbox }
+        Self { folder, browser: Browser::start().await, consumer, _sandbox: sandbox, _nginx: nginx }
     }
 
     pub async fn open(&self, hash: &str) {

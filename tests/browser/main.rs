@@ -12,6 +12,7 @@ mod desk;
 mod driver;
 mod following;
 mod limit;
+mod proxy;
 mod relay;
 mod rollback;
 mod swagger_ui;

@@ -11,15 +11,28 @@ fn token(output: &str) -> Option<String> {
     Some(rest[..end].to_owned())
 }
 
+/// Enters a token.
+pub async fn authorize(browser: &Browser, token: &str) {
+    browser.click(".scheme-container .btn.authorize").await;
+    browser.type_into(".auth-container input", token).await;
+    browser.click(".auth-container button[type=submit].authorize").await;
+    browser.click(".auth-btn-wrapper .btn-done").await;
+}
+
 /// Opens an operation of the page and executes it with its examples.
-async fn try_out(browser: &Browser, operation: &str) {
+pub async fn try_out(browser: &Browser, operation: &str) {
     browser.click(&format!("#{operation} .opblock-summary-control")).await;
     browser.click(&format!("#{operation} .try-out__btn")).await;
     browser.click(&format!("#{operation} .execute")).await;
 }
 
 /// The answer that the page shows.
-async fn answer(browser: &Browser, operation: &str, status: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+pub async fn answer(
+    browser: &Browser,
+    operation: &str,
+    status: &str,
+    is_it: impl Fn(&Value) -> bool,
+) -> Value {
     let live = format!("#{operation} .live-responses-table");
     browser
         .text(&format!("{live} tbody .response-col_status"), |text| text.trim_start().starts_with(status))
@@ -40,10 +53,7 @@ async fn authorize_and_try_it_out_work_with_the_examples_as_they_stand() {
 
     let browser = Browser::start().await;
     browser.open(&format!("{base}/docs/")).await;
-    browser.click(".scheme-container .btn.authorize").await;
-    browser.type_into(".auth-container input", &token).await;
-    browser.click(".auth-container button[type=submit].authorize").await;
-    browser.click(".auth-btn-wrapper .btn-done").await;
+    authorize(&browser, &token).await;
 
     let patch = "operations-tunnels-patch_tunnel";
     try_out(&browser, patch).await;

@@ -67,6 +67,22 @@ impl Consumer {
         self.send(self.client.get(format!("{}{path}", self.base)), headers).await
     }
 
+    /// Reads an address of an answer: a path, or a whole URL.
+    pub async fn follow(&self, address: &str) -> Answer {
+        let url =
+            if address.starts_with('/') { format!("{}{address}", self.base) } else { address.to_owned() };
+        self.send(self.client.get(url), &[]).await
+    }
+
+    /// The status and the `Location` of a redirect, which is not followed.
+    pub async fn redirect(&self, path: &str) -> (u16, String) {
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let client = client.timeout(PATIENCE).build().expect("a client");
+        let answer = client.get(format!("{}{path}", self.base)).send().await.expect("an answer");
+        let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
+        (answer.status().as_u16(), location.unwrap_or_default().to_owned())
+    }
+
     /// Sends these bytes and headers unchanged.
     pub async fn raw(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
         let method = method.parse().expect("a method");

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod consumer;
+pub mod nginx;
 pub mod postgres;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};

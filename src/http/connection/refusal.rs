@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HttpDate;
 use tracing::info;
 
+use crate::http::address::PUBLIC_URL;
 use crate::http::problem::{MEDIA_TYPE, Problem, ProblemType};
 use crate::http::request_id::CURRENT;
 use crate::http::state::HttpState;
@@ -59,7 +60,9 @@ pub fn kind(status: StatusCode, line: usize) -> ProblemType {
 pub fn answer(state: &HttpState, kind: ProblemType) -> Vec<u8> {
     let now = state.clock.now();
     let id = state.chance.id(now).to_string();
-    let response = CURRENT.sync_scope(id.clone(), || Problem::of(kind).error_response());
+    let problem = || Problem::of(kind).error_response();
+    let public = state.edge.public_url.clone();
+    let response = PUBLIC_URL.sync_scope(public, || CURRENT.sync_scope(id.clone(), problem));
     let status = response.status();
     info!(request_id = %id, status = status.as_u16(), code = kind.code(), "refused what is no request");
     state.metrics.answered("other", "unknown", status.as_u16(), Duration::ZERO);

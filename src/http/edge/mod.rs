@@ -5,14 +5,18 @@ mod cors;
 mod head;
 mod http_1_0;
 pub mod limit;
+pub mod public_url;
 mod settings;
 pub mod source;
+mod unprefixed;
 
 pub use compress::compressed;
 pub use cors::{InvalidOrigin, WebOrigin, explained};
 pub use head::headed;
 pub use http_1_0::unchunked;
-pub use settings::{Edge, ForwardedHeader};
+pub use public_url::PublicUrl;
+pub use settings::{Edge, ForwardedHeader, LONGEST_WAIT};
+pub use unprefixed::unprefixed;
 
 impl Edge {
     /// The CORS middleware, and whether it is enabled.

@@ -17,8 +17,8 @@ enum Condition {
     Tags(Vec<ETag>),
 }
 
-/// The precondition in `If-Match`. A weak tag counts like a strong one: the gateway's tags are strong, and a proxy that
-/// compresses an answer makes its tag weak.
+/// The precondition in `If-Match`. A weak tag and a tag with a suffix of a compressing proxy count like the strong one: the
+/// tags stand for the content, whatever its encoding.
 pub fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
     let condition = condition(request, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
     Ok(condition.map(|condition| match condition {
@@ -73,6 +73,15 @@ fn condition(request: &HttpRequest, name: &HeaderName) -> Result<Option<Conditio
     Ok(Some(Condition::Tags(tags(&text)?)))
 }
 
+/// What proxies append to the opaque part of a tag when they compress an answer: Apache, Caddy, Jetty. The service's own tags
+/// end with a hexadecimal digit.
+const COMPRESSED: &[&str] = &["--gzip", "-gzip", ";gzip", "-br", "-zstd", "-deflate"];
+
+/// The opaque part as the service sent it.
+fn uncompressed(opaque: &str) -> &str {
+    COMPRESSED.iter().find_map(|suffix| opaque.strip_suffix(suffix)).unwrap_or(opaque)
+}
+
 /// Parses a list of tags. Tags can contain commas, so the list is not split at commas.
 fn tags(text: &str) -> Result<Vec<ETag>, Malformed> {
     let mut tags = Vec::new();
@@ -86,7 +95,7 @@ fn tags(text: &str) -> Result<Vec<ETag>, Malformed> {
         if !is_opaque || !(after.is_empty() || after.starts_with(',')) || tags.len() == MAX_TAGS {
             return Err(Malformed);
         }
-        tags.push(ETag::new(opaque.to_owned()));
+        tags.push(ETag::new(uncompressed(opaque).to_owned()));
         rest = after.trim_start_matches([' ', '\t', ',']);
     }
     if tags.is_empty() { Err(Malformed) } else { Ok(tags) }
@@ -128,6 +137,16 @@ mod tests {
         };
         assert!(has("W/\"a\"", "a") && has("\"b\", \"a\"", "a") && has("*", "a"));
         assert!(!has("W/\"a\"", "b"));
+    }
+
+    #[test]
+    fn a_tag_that_a_compressing_proxy_marked_is_the_tag() {
+        for marked in
+            ["\"0a-gzip\"", "W/\"0a-gzip\"", "\"0a;gzip\"", "\"0a--gzip\"", "\"0a-br\"", "\"0a-zstd\""]
+        {
+            assert_eq!(of(marked), one_of(&["0a"]), "{marked}");
+        }
+        assert_eq!(of("\"gzip\", \"0a-other\""), one_of(&["gzip", "0a-other"]));
     }
 
     #[test]

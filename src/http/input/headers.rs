@@ -4,29 +4,43 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use tokio::time::Instant;
 
 use crate::domain::fault::Fault;
 
-/// The longest wait that `Prefer: wait=N` can ask for, in seconds. Proxies commonly give up after 60.
-pub const MAX_WAIT_SECONDS: u64 = 55;
 /// The longest `Idempotency-Key`, in characters.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// The header with the granted preference.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// The wait in `Prefer` (RFC 7240); an invalid preference is ignored.
-pub fn wait(request: &HttpRequest) -> Option<Duration> {
+/// How long a caller waits for the end of an operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    pub granted: Duration,
+    /// Counted from the arrival of the request (RFC 7240, section 4.3), as a proxy's time-out is.
+    pub until: Instant,
+}
+
+impl Wait {
+    /// The wait of a request that arrives now; `None` if it asks for none.
+    pub fn of(request: &HttpRequest, longest: Duration) -> Option<Self> {
+        wait(request, longest).map(|granted| Self { granted, until: Instant::now() + granted })
+    }
+}
+
+/// The wait in `Prefer` (RFC 7240), up to the longest one; an invalid preference is ignored.
+fn wait(request: &HttpRequest, longest: Duration) -> Option<Duration> {
     let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
         let (name, value) = preference.split_once('=')?;
         let seconds: u64 = value.trim().trim_matches('"').parse().ok()?;
-        name.trim().eq_ignore_ascii_case("wait").then(|| Duration::from_secs(seconds.min(MAX_WAIT_SECONDS)))
+        name.trim().eq_ignore_ascii_case("wait").then(|| Duration::from_secs(seconds).min(longest))
     })
 }
 
 /// Adds the granted wait to an answer.
-pub fn applied(response: &mut HttpResponse, wait: Duration) {
-    if let Ok(value) = HeaderValue::from_str(&format!("wait={}", wait.as_secs())) {
+pub fn applied(response: &mut HttpResponse, wait: Wait) {
+    if let Ok(value) = HeaderValue::from_str(&format!("wait={}", wait.granted.as_secs())) {
         response.headers_mut().insert(PREFERENCE_APPLIED, value);
     }
 }
@@ -76,14 +90,16 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::http::edge::LONGEST_WAIT;
 
     #[test]
     fn a_wait_is_read_among_other_preferences_and_capped() {
-        let of =
-            |value: &str| wait(&TestRequest::default().insert_header(("prefer", value)).to_http_request());
+        let of = |value: &str| {
+            wait(&TestRequest::default().insert_header(("prefer", value)).to_http_request(), LONGEST_WAIT)
+        };
         assert_eq!(of("wait=10"), Some(Duration::from_secs(10)));
         assert_eq!(of("respond-async, Wait=\"5\""), Some(Duration::from_secs(5)));
-        assert_eq!(of("wait=3600"), Some(Duration::from_secs(MAX_WAIT_SECONDS)));
+        assert_eq!(of("wait=3600"), Some(LONGEST_WAIT));
         for nonsense in ["wait", "wait=", "wait=-1", "waits=3", "wait=1.5"] {
             assert_eq!(of(nonsense), None, "{nonsense}");
         }

@@ -234,7 +234,7 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Location",
             header(
                 text().format(Some(SchemaFormat::Custom("uri-reference".into()))),
-                "The path of the operation.",
+                "The address of the operation: a path, or a URL if the gateway has a public URL.",
                 json!("/operations/0199b3a1-7c1e-7d2f-9c1a-0123456789ab"),
             ),
         ),

@@ -9,7 +9,7 @@ problems!(DocumentProblems: &[], InvalidHeader);
 
 /// Get this document
 ///
-/// The document changes only with the gateway's version.
+/// The document changes only with the gateway's version. `servers` contains the gateway's public URL if it has one.
 #[utoipa::path(get, path = "/openapi.json", tag = "health", operation_id = "openapi_json",
     params(
         ("If-None-Match" = Option<String>, Header, description = "One or more `ETag`s of earlier answers: 304 if the document has not changed.")

@@ -7,14 +7,15 @@ pub(super) mod examples;
 mod nullable;
 pub(super) mod ui;
 
-use std::sync::LazyLock;
-
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use common::Common;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::asset::Asset;
+use super::edge::PublicUrl;
 use super::problem::Problem;
+use super::state::HttpState;
 use super::{accounts, audit, health, operations, problem, sign_in, tunnels};
 
 #[derive(OpenApi)]
@@ -67,16 +68,25 @@ pub fn document_json() -> String {
     text
 }
 
-pub(super) async fn serve(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    static DOCUMENT: LazyLock<Asset> = LazyLock::new(|| Asset::new("application/json", document_json()));
-    DOCUMENT.respond(&request)
+/// The document with the address that callers use.
+fn located(public: &PublicUrl) -> String {
+    let mut document: Value = serde_json::from_str(&document_json()).unwrap_or_default();
+    document["servers"] = json!([{"url": public.to_string()}]);
+    document.to_string()
+}
+
+pub(super) async fn serve(
+    request: HttpRequest,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let text = || state.edge.public_url.as_ref().map_or_else(document_json, located);
+    state.document.get_or_init(|| Asset::new("application/json", text())).respond(&request)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::{Value, json};
     use utoipa::ToSchema;
     use utoipa::openapi::RefOr;
     use utoipa::openapi::schema::Schema;

@@ -38,7 +38,7 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 static FILES: LazyLock<BTreeMap<&str, Asset>> = LazyLock::new(|| {
-    let config = Config::from("/openapi.json")
+    let config = Config::from("../openapi.json")
         .persist_authorization(false)
         .display_request_duration(true)
         .deep_linking(true)

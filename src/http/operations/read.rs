@@ -42,7 +42,7 @@ pub async fn one(call: Call, id: web::Path<String>) -> Result<HttpResponse, Prob
     call.query().finish()?;
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let found = match call.wait {
-        Some(limit) => call.state.wait(id, vpcs, limit).await?,
+        Some(wait) => call.state.wait(id, vpcs, wait.until).await?,
         None => call.state.ask(|service| async move { service.operation(id, &vpcs).await }).await?,
     };
     let operation = found.ok_or_else(Problem::not_found)?;

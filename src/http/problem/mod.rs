@@ -22,6 +22,7 @@ use crate::service::ledger::LedgerError;
 use crate::service::modify::ModifyError;
 use crate::service::tunnels::TunnelError;
 
+use super::address::address;
 use super::request_id;
 
 pub use types::{Description, ProblemType};
@@ -34,7 +35,7 @@ const RETRY_AFTER: u32 = 5;
 /// An error answer (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// The path of the problem type.
+    /// The address of the problem type's page: a path, or a URL if the gateway has a public URL.
     #[serde(rename = "type")]
     #[schema(example = "/problems/operation-in-progress")]
     kind: String,
@@ -72,7 +73,7 @@ impl Problem {
     pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         let Description { status, code, title, .. } = kind.describe();
         Self {
-            kind: kind.path(),
+            kind: address(&kind.path()),
             title,
             status: status.as_u16(),
             detail: detail.into(),

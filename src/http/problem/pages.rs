@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::example::example;
 use super::{Problem, ProblemType};
+use crate::http::address::address;
 use crate::http::input::accept;
 use crate::http::page::Page;
 
@@ -41,7 +42,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProblemType)]
 pub struct TypeView {
-    /// The type's path, as in a problem's `type`.
+    /// The address of the type's page, as in a problem's `type`.
     #[serde(rename = "type")]
     #[schema(example = "/problems/operation-in-progress")]
     kind: String,
@@ -62,7 +63,7 @@ impl From<ProblemType> for TypeView {
     fn from(kind: ProblemType) -> Self {
         let described = kind.describe();
         Self {
-            kind: kind.path(),
+            kind: address(&kind.path()),
             code: described.code,
             status: kind.is_answer().then(|| described.status.as_u16()),
             title: described.title,
@@ -79,11 +80,11 @@ pub async fn list(request: HttpRequest) -> HttpResponse {
     }
     let mut rows = String::new();
     for kind in ProblemType::ALL {
-        let (view, path) = (TypeView::from(*kind), kind.path());
+        let (view, slug) = (TypeView::from(*kind), kind.slug());
         let status = view.status.map_or_else(String::new, |status| status.to_string());
         let _ = write!(
             rows,
-            "<tr><td>{status}</td><td><a href=\"{path}\"><code>{}</code></a></td><td>{}</td></tr>",
+            "<tr><td>{status}</td><td><a href=\"problems/{slug}\"><code>{}</code></a></td><td>{}</td></tr>",
             view.code,
             rich(view.title)
         );
@@ -110,7 +111,7 @@ pub async fn one(request: HttpRequest, slug: web::Path<String>) -> Result<HttpRe
         None => String::new(),
     };
     let body = format!(
-        "<p><a href=\"/problems\">All problems</a></p><h1>{}</h1><p>{status}, code <code>{}</code></p>\
+        "<p><a href=\"../problems\">All problems</a></p><h1>{}</h1><p>{status}, code <code>{}</code></p>\
          <h2>Meaning</h2><p>{}</p><h2>Remedy</h2><p>{}</p>{example}",
         rich(view.title),
         view.code,

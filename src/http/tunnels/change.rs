@@ -16,9 +16,11 @@ use crate::service::modify::{Modified, Modify, ModifyError, Retry};
 
 use super::dry_run;
 use super::path::Path;
+use crate::http::address::address;
 use crate::http::call::Call;
+use crate::http::input::headers::{self, Wait};
 use crate::http::input::query::Query;
-use crate::http::input::{body, conditional, headers};
+use crate::http::input::{body, conditional};
 use crate::http::operations::view::OperationView;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
@@ -112,15 +114,15 @@ pub(in crate::http) async fn earlier(call: &Call, retry: Retry) -> Result<Option
 pub(in crate::http) async fn respond(
     state: &HttpState,
     modified: Modified,
-    wait: Option<Duration>,
+    wait: Option<Wait>,
 ) -> Result<HttpResponse, Problem> {
     let (operation, is_repeated) = match modified {
         Modified::Accepted(operation) | Modified::Rejected(operation) => (operation, false),
         Modified::Repeated(operation) => (operation, true),
     };
     let operation = match wait {
-        Some(limit) if !operation.status().is_final() => {
-            let waited = state.wait(operation.id, VpcScope::All, limit).await;
+        Some(wait) if !operation.status().is_final() => {
+            let waited = state.wait(operation.id, VpcScope::All, wait.until).await;
             // The change is in progress even if the ledger fails now.
             waited.ok().flatten().unwrap_or(operation)
         }
@@ -146,7 +148,7 @@ pub(in crate::http) async fn respond(
 
 /// 200 for an operation that has ended, else 202 with the usual time until its end.
 fn of_operation(operation: &Operation, usual_wait: Duration) -> HttpResponse {
-    let location = (header::LOCATION, format!("/operations/{}", operation.id));
+    let location = (header::LOCATION, address(&format!("/operations/{}", operation.id)));
     let view = OperationView::from(operation);
     if operation.status().is_final() {
         HttpResponse::Ok().insert_header(location).json(view)
