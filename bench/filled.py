@@ -118,7 +118,7 @@ def fill_sqlite(file, count):
     connection.close()
 
 
-def fill_postgres(url, count):
+def fill_postgres(url, count, partition=None):
     def field(value):
         if value is None:
             return "\\N"
@@ -136,6 +136,10 @@ def fill_postgres(url, count):
         if copy.wait() != 0:
             sys.exit("the rows could not be written")
 
+    def sql(text):
+        subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", text], check=True, stdout=subprocess.DEVNULL)
+
+    schema.make_partitions(sql, count, partition)
     newest = fill(count, write)
     head = f"UPDATE chain_head SET seq = {newest['seq']}, hash = '\\x{newest['hash'].hex()}'"
     subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", head], check=True)

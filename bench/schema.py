@@ -33,3 +33,12 @@ def of_postgres(url, name):
              f"WHERE table_schema = 'public' AND table_name = '{name}' ORDER BY ordinal_position")
     text = subprocess.check_output(["psql", "-qAtX", "-F", " ", "-c", query, url], text=True)
     return Table(name, [(column, flag == "t") for column, flag in map(str.split, text.splitlines())])
+
+
+def make_partitions(sql, events, size=None):
+    """Makes partitions for `events` events, in a ledger that is still empty; `size` events each. `sql` runs a statement."""
+    if size:
+        sql(f"CREATE OR REPLACE FUNCTION audit_partition_size() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT bigint '{size}' $$")
+        sql("DO $$ DECLARE name text; BEGIN FOR name IN SELECT p.name FROM audit_partitions() p LOOP "
+            "EXECUTE format('DROP TABLE %I', name); END LOOP; END $$")
+    sql(f"UPDATE chain_head SET seq = {events}; SELECT audit_events_extend(); UPDATE chain_head SET seq = 0")

@@ -41,12 +41,14 @@ class Postgres:
             BEGIN
                 IF pg_trigger_depth() = 1 THEN
                     INSERT INTO recorded (name, new, old)
-                    VALUES (TG_TABLE_NAME, to_jsonb(NEW), CASE TG_OP WHEN 'UPDATE' THEN to_jsonb(OLD) END);
+                    VALUES (coalesce((SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = TG_RELID), TG_TABLE_NAME),
+                            to_jsonb(NEW), CASE TG_OP WHEN 'UPDATE' THEN to_jsonb(OLD) END);
                 END IF;
                 RETURN NULL;
             END $$;
             DO $$ DECLARE t text; BEGIN
-                FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'recorded' LOOP
+                FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+                         AND NOT relispartition AND relname <> 'recorded' LOOP
                     EXECUTE format('CREATE TRIGGER record AFTER INSERT OR UPDATE ON %I FOR EACH ROW
                                     EXECUTE FUNCTION record()', t);
                 END LOOP;

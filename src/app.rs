@@ -74,6 +74,7 @@ pub struct App {
     service: Service,
     ledger_clock: Arc<LedgerClock>,
     holder: String,
+    log_gauges: background::growth::Gauges,
     certificates: Option<Arc<Certificates>>,
     reload: Option<Arc<Reload>>,
     supervisor: Supervisor,
@@ -150,6 +151,7 @@ impl App {
         );
         let holder = format!("{}-{:08x}", std::process::id(), chance.word() >> 32);
         let supervisor = Supervisor::new(&metrics, shutdown.clone());
+        let log_gauges = background::growth::Gauges::new(&metrics);
         let state = web::Data::new(HttpState::new(
             service.clone(),
             metrics,
@@ -200,6 +202,7 @@ impl App {
             service,
             ledger_clock,
             holder,
+            log_gauges,
             certificates,
             reload,
             supervisor,
@@ -221,7 +224,14 @@ impl App {
         let handle = self.server.handle();
         let stopper = tokio::spawn(stop_at(self.shutdown.clone(), self.shutdown_delay, handle));
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
-        for looping in background::loops(&self.service, &self.ledger_clock, &self.holder, self.certificates) {
+        let loops = background::loops(
+            &self.service,
+            &self.ledger_clock,
+            &self.holder,
+            self.log_gauges,
+            self.certificates,
+        );
+        for looping in loops {
             self.supervisor.start(looping);
         }
         if let Some(reload) = self.reload {

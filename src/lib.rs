@@ -6,6 +6,8 @@
 
 /// Builds the service from its parts.
 pub mod app;
+/// Old events and operations, moved to files.
+pub mod archive;
 /// Background loops: tracker, watchers, deletion of expired idempotency keys.
 pub mod background;
 /// Errors with their causes.

@@ -64,7 +64,7 @@ CREATE INDEX operations_by_requester_and_vpc ON operations (requested_by, vpc_id
 CREATE TABLE audit_events (
     seq          bigint PRIMARY KEY,
     format       integer NOT NULL,
-    id           uuid NOT NULL UNIQUE,
+    id           uuid NOT NULL,
     occurred_at  timestamptz NOT NULL,
     event        text NOT NULL,
     operation_id uuid,
@@ -91,7 +91,7 @@ CREATE TABLE audit_events (
     upstream     jsonb,
     prev_hash    bytea NOT NULL CHECK (octet_length(prev_hash) = 32),
     hash         bytea NOT NULL CHECK (octet_length(hash) = 32)
-);
+) PARTITION BY RANGE (seq);
 CREATE INDEX audit_events_by_operation ON audit_events (operation_id, seq);
 CREATE INDEX audit_events_by_event ON audit_events (event, seq) INCLUDE (vpc_id, actor);
 CREATE INDEX audit_events_by_vpc ON audit_events (vpc_id, seq);
@@ -101,7 +101,7 @@ CREATE INDEX audit_events_by_actor ON audit_events (actor, seq) INCLUDE (event);
 CREATE INDEX audit_events_by_actor_and_vpc ON audit_events (actor, vpc_id, seq);
 CREATE INDEX audit_events_by_account ON audit_events (account, seq);
 -- Counting by time reads this index alone, not the rows.
-CREATE INDEX audit_events_by_time ON audit_events (occurred_at, event, vpc_id);
+CREATE INDEX audit_events_by_time ON audit_events (occurred_at, event, vpc_id) INCLUDE (seq);
 
 CREATE FUNCTION audit_events_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -113,6 +113,54 @@ CREATE TRIGGER audit_events_no_change BEFORE UPDATE OR DELETE ON audit_events
 CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON audit_events
     FOR EACH STATEMENT EXECUTE FUNCTION audit_events_are_append_only();
 
+-- Events of one partition: small enough to archive and drop within minutes, large enough that 100 million events are
+-- 20 partitions.
+CREATE FUNCTION audit_partition_size() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT bigint ''5000000''';
+
+-- The partitions of audit_events, oldest first.
+CREATE FUNCTION audit_partitions() RETURNS TABLE (name text, first_seq bigint, last_seq bigint) LANGUAGE sql STABLE AS $$
+    SELECT relname::text, bounds[1]::bigint, bounds[2]::bigint - 1
+    FROM (SELECT c.relname, regexp_match(pg_get_expr(c.relpartbound, c.oid), '([0-9]+)[^0-9]+([0-9]+)') AS bounds
+          FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent = 'audit_events'::regclass) p
+    ORDER BY 2
+$$;
+
+-- Creates partitions until three are empty ahead of the newest event; returns the last seq that has a partition. The
+-- service's role may call it without the right to create tables. ATTACH waits for no reader and no writer.
+CREATE FUNCTION audit_events_extend() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    newest bigint := (SELECT seq FROM chain_head);
+    size   bigint := audit_partition_size();
+    last   bigint := (SELECT max(last_seq) FROM audit_partitions());
+    name   text;
+BEGIN
+    IF last >= newest + 3 * size THEN
+        RETURN last;
+    END IF;
+    -- One session at a time.
+    LOCK TABLE audit_events IN SHARE UPDATE EXCLUSIVE MODE;
+    LOOP
+        last := (SELECT coalesce(max(last_seq), 0) FROM audit_partitions());
+        EXIT WHEN last >= newest + 3 * size;
+        name := 'audit_events_' || last + 1;
+        EXECUTE format('CREATE TABLE %I (LIKE audit_events INCLUDING CONSTRAINTS)', name);
+        EXECUTE format('CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON %I
+                        FOR EACH STATEMENT EXECUTE FUNCTION audit_events_are_append_only()', name);
+        EXECUTE format('ALTER TABLE audit_events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+                       name, last + 1, last + 1 + size);
+    END LOOP;
+    RETURN last;
+END
+$$;
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION audit_partitions() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION audit_events_extend() SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+REVOKE EXECUTE ON FUNCTION audit_events_extend() FROM PUBLIC;
+
 -- Where in the log each hour's events are (UTC). Events are committed nearly, but not exactly, in the order of their
 -- times; this says how far a list by time has to search, whatever the clocks did.
 CREATE TABLE audit_hours (
@@ -120,8 +168,13 @@ CREATE TABLE audit_hours (
     first_seq bigint NOT NULL,
     last_seq  bigint NOT NULL
 );
-CREATE FUNCTION audit_hours_follow() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The VPCs of the log. Finding them in audit_events would search each partition for each VPC.
+CREATE TABLE audit_vpcs (
+    vpc_id text PRIMARY KEY
+);
+CREATE FUNCTION audit_events_follow() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    INSERT INTO audit_vpcs (vpc_id) SELECT DISTINCT vpc_id FROM written WHERE vpc_id IS NOT NULL ON CONFLICT DO NOTHING;
     INSERT INTO audit_hours AS h (hour, first_seq, last_seq)
     SELECT date_trunc('hour', occurred_at, 'UTC'), min(seq), max(seq) FROM written GROUP BY 1
     ON CONFLICT (hour) DO UPDATE SET first_seq = least(h.first_seq, excluded.first_seq),
@@ -129,8 +182,20 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER audit_events_hours AFTER INSERT ON audit_events REFERENCING NEW TABLE AS written
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_hours_follow();
+CREATE TRIGGER audit_events_follow AFTER INSERT ON audit_events REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_events_follow();
+
+-- The segments of the log that are in files and no longer here. An event log_archived says the same of each.
+CREATE TABLE archived_segments (
+    first_seq         bigint PRIMARY KEY,
+    last_seq          bigint NOT NULL UNIQUE,
+    last_hash         bytea NOT NULL CHECK (octet_length(last_hash) = 32),
+    last_at           timestamptz NOT NULL,
+    events_sha256     bytea NOT NULL CHECK (octet_length(events_sha256) = 32),
+    -- Operations that ended in the segment.
+    operations        bigint NOT NULL,
+    operations_sha256 bytea NOT NULL CHECK (octet_length(operations_sha256) = 32)
+);
 
 -- The newest event's place in the chain. A process that writes steps holds this row.
 CREATE TABLE chain_head (
@@ -139,6 +204,7 @@ CREATE TABLE chain_head (
     hash bytea NOT NULL
 );
 INSERT INTO chain_head (seq, hash) VALUES (0, decode(repeat('00', 32), 'hex'));
+SELECT audit_events_extend();
 
 -- The newest events that were lost when the log went back to an older state. Writing stops while a row has no acceptance.
 CREATE TABLE lost_heads (
@@ -195,6 +261,8 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (principal_id, key)
 );
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
+-- For the foreign key, when archived operations are deleted.
+CREATE INDEX idempotency_keys_by_operation ON idempotency_keys (operation_id);
 
 CREATE TABLE api_keys (
     id         uuid PRIMARY KEY,

@@ -128,6 +128,17 @@ BEGIN
                                      last_seq = max(last_seq, excluded.last_seq);
 END;
 
+-- Empty: only a ledger on PostgreSQL can move old events to files.
+CREATE TABLE archived_segments (
+    first_seq         INTEGER PRIMARY KEY,
+    last_seq          INTEGER NOT NULL UNIQUE,
+    last_hash         BLOB NOT NULL CHECK (length(last_hash) = 32),
+    last_at           TEXT NOT NULL,
+    events_sha256     BLOB NOT NULL CHECK (length(events_sha256) = 32),
+    operations        INTEGER NOT NULL,
+    operations_sha256 BLOB NOT NULL CHECK (length(operations_sha256) = 32)
+);
+
 -- The newest event's place in the chain. A process that writes steps holds this row.
 CREATE TABLE chain_head (
     one  INTEGER PRIMARY KEY DEFAULT 1 CHECK (one = 1),

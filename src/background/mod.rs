@@ -8,6 +8,7 @@
 pub mod clock;
 mod feed;
 mod forget;
+pub mod growth;
 mod refusals;
 pub mod supervisor;
 mod tracker;
@@ -28,6 +29,7 @@ pub fn loops(
     service: &Service,
     clock: &Arc<LedgerClock>,
     holder: &str,
+    gauges: growth::Gauges,
     certificates: Option<Arc<Certificates>>,
 ) -> Vec<Loop> {
     let (ledger, clock) = (service.ledger.clone(), clock.clone());
@@ -61,6 +63,10 @@ pub fn loops(
             used_tokens::run(using.clone(), shutdown)
         }),
     ];
+    let growing = ledger.clone();
+    loops.push(Loop::new("growth", "creates the log's next partitions", Stop::AtOnce, move |_| {
+        growth::run(growing.clone(), gauges.clone())
+    }));
     loops.push(Loop::new("clock", "measures the ledger's clock", Stop::AtOnce, move |_| {
         clock::run(ledger.clone(), clock.clone())
     }));

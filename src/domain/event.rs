@@ -45,6 +45,8 @@ words! {
         KeyRevoked = "key_revoked",
         /// An operator accepted that the newest events of the log were lost.
         LogRewound = "log_rewound",
+        /// Old events were moved to files; `changes.archived` says which and where the chain continues.
+        LogArchived = "log_archived",
     }
 }
 
@@ -61,7 +63,12 @@ impl EventKind {
             Self::Diverged => Some(Status::Diverged),
             Self::Failed => Some(Status::Failed),
             Self::TimedOut => Some(Status::TimedOut),
-            Self::Denied | Self::KeyCreated | Self::KeyRotated | Self::KeyRevoked | Self::LogRewound => None,
+            Self::Denied
+            | Self::KeyCreated
+            | Self::KeyRotated
+            | Self::KeyRevoked
+            | Self::LogRewound
+            | Self::LogArchived => None,
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct StoredEvent<'a> {
     pub hash: [u8; 32],
 }
 
-/// A row of `operations`, without the columns that no event has.
+/// A row of `operations`, without `lock_id`, which no event has.
 #[derive(Debug, Clone)]
 pub struct StoredOperation<'a> {
     pub id: Uuid,
@@ -60,6 +60,8 @@ pub struct StoredOperation<'a> {
     pub before: Option<&'a str>,
     pub reason: Option<&'a str>,
     pub rollback_of: Option<Uuid>,
+    /// The key of the fingerprints. No event has it.
+    pub fingerprint_key_id: Option<&'a str>,
     pub requested_by: &'a str,
     pub actor_id: Option<&'a str>,
     pub actor_kind: &'a str,
@@ -133,6 +135,12 @@ impl CanonicalEvent {
         sha.update(prev_hash);
         sha.update(&self.writer.out);
         sha.finalize().into()
+    }
+
+    /// The event that was written last: one object.
+    #[must_use]
+    pub fn object(&self) -> &[u8] {
+        &self.writer.out
     }
 
     /// The canonical JSON of its `changes`; `null` if there are none.

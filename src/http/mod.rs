@@ -12,6 +12,7 @@ pub mod edge;
 mod health;
 mod input;
 mod metrics;
+mod missing;
 mod observe;
 pub mod openapi;
 mod operations;

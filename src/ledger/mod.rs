@@ -1,6 +1,7 @@
 //! The store of operations and audit events, on PostgreSQL and SQLite. Implements [`crate::service::ledger::Ledger`]. The
 //! stores share everything but SQL: the decisions of a batch, the writer, the texts of lists, the columns.
 
+mod archive;
 mod batch;
 mod call_budgets;
 mod columns;

@@ -19,10 +19,11 @@ use super::batch::Head;
 use super::columns::StoredRow;
 use super::witness::{Remembered, Witness};
 
-/// Reads the chain head, whether the remembered event (`$1`, `$2`) exists, and the lost heads that were accepted after the
+/// Reads the chain head, whether the remembered event (`$1`, `$2`) exists or is archived, and the lost heads that were accepted after the
 /// remembered acceptance (`$3`).
 pub(super) const READ_CHAIN: &str = "SELECT h.seq, h.hash,
-        (SELECT count(*) FROM audit_events e WHERE e.seq = $1 AND e.hash = $2) AS remembered,
+        (SELECT count(*) FROM audit_events e WHERE e.seq = $1 AND e.hash = $2)
+            + (SELECT count(*) FROM archived_segments a WHERE a.first_seq <= $1 AND a.last_seq >= $1) AS remembered,
         (SELECT max(l.acceptance) FROM lost_heads l) AS acceptance,
         (SELECT max(l.seq) FROM lost_heads l WHERE l.acceptance > $3) AS accepted_to,
         (SELECT max(l.seq) FROM lost_heads l WHERE l.acceptance IS NULL) AS noted

@@ -10,7 +10,9 @@ use crate::domain::principal::VpcScope;
 
 use super::Service;
 use super::audit::{self, Checked, Segment};
-use super::ledger::{Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order};
+use super::ledger::{
+    ArchivedSegment, Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order,
+};
 use super::watched::Snapshot;
 
 /// The unfinished work, for metrics.
@@ -118,6 +120,11 @@ impl Service {
     /// Position and hash of the newest event.
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {
         self.ledger.checkpoint().await
+    }
+
+    /// The archived segment with the greatest `seq`.
+    pub async fn newest_archived(&self) -> Result<Option<ArchivedSegment>, LedgerError> {
+        self.ledger.newest_archived().await
     }
 
     /// The unfinished work of all replicas.

@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["domain", "clock", "chance", "failpoint", "causes"]),
     ("cloud", &["service", "domain", "clock", "chance", "metrics", "failpoint", "causes"]),
     ("ledger", &["service", "domain", "metrics", "failpoint", "causes"]),
+    ("archive", &["service", "domain", "clock", "chance", "failpoint"]),
     ("background", &["service", "domain", "clock", "metrics", "shutdown", "tls", "failpoint", "causes"]),
     ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown", "causes"]),
     ("simulator", &["domain", "clock", "chance"]),
@@ -52,6 +53,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "app",
+            "archive",
             "causes",
             "chance",
             "clock",

@@ -15,6 +15,7 @@ const LOOPS: &[(&str, &str)] = &[
     ("watchers.loop", "watchers"),
     ("forget.loop", "forget"),
     ("feed.loop", "feed"),
+    ("growth.loop", "growth"),
 ];
 /// The failpoints of the tasks in the ledger and in the call budget.
 const TASKS: &[&str] = &["listen.connected", "pace.loop"];

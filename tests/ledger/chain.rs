@@ -48,6 +48,13 @@ async fn the_database_itself_refuses_changes(harness: Harness) {
     ];
     if harness.store.is_postgres() {
         statements.extend(["TRUNCATE audit_events", "TRUNCATE audit_events CASCADE"]);
+        // Each partition refuses changes too.
+        statements.extend([
+            "UPDATE audit_events_1 SET actor = 'nobody' WHERE seq = 2",
+            "DELETE FROM audit_events_1 WHERE seq = 7",
+            "TRUNCATE audit_events_1",
+            "TRUNCATE audit_events_5000001",
+        ]);
     } else {
         statements.push("INSERT OR REPLACE INTO audit_events SELECT * FROM audit_events WHERE seq = 3");
     }

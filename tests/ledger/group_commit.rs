@@ -46,12 +46,13 @@ async fn a_batch_sees_its_own_steps(harness: Harness) {
 }
 
 async fn a_step_that_the_database_refuses_fails_alone(harness: Harness) {
-    let taken = denied(at(0), "first");
-    harness.ledger.write(Step::Record(Box::new(taken.clone()))).await.expect("written");
+    let taken = harness.opened(opening("vpnx-taken", at(0))).await;
     let mut steps: Vec<Step> =
         (0..8).map(|number| Step::Open(Box::new(opening(&format!("vpnx-{number}"), at(0))))).collect();
-    // Event ids are unique.
-    steps.insert(4, Step::Record(Box::new(taken)));
+    // Ids of operations are unique.
+    let mut again = opening("vpnx-again", at(0));
+    again.operation.id = taken.id;
+    steps.insert(4, Step::Open(Box::new(again)));
     let writes = steps.into_iter().map(|step| {
         let ledger = harness.ledger.clone();
         async move { ledger.write(step).await }

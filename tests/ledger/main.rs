@@ -6,10 +6,12 @@
 #[macro_use]
 mod support;
 
+mod archive;
 mod calls;
 mod chain;
 mod durability;
 mod group_commit;
+mod growth;
 mod harness;
 mod idempotency;
 mod keys;

@@ -8,6 +8,18 @@ pub mod postgres;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
+/// The failpoints of `tunnelgate audit archive`, which `tests/ledger/archive.rs` tests.
+pub const ARCHIVE_POINTS: &[&str] = &[
+    "archive.events-written",
+    "archive.operations-written",
+    "archive.manifest-written",
+    "archive.compared",
+    "archive.before-drop",
+    "archive.before-commit",
+    "archive.after-commit",
+    "archive.operations-removed",
+];
+
 /// An empty ledger, deleted on drop.
 pub struct Store {
     url: String,
@@ -54,6 +66,8 @@ const TABLES: &[&str] = &[
     "operations",
     "audit_events",
     "audit_hours",
+    "audit_vpcs",
+    "archived_segments",
     "chain_head",
     "lost_heads",
     "tracking",
@@ -107,6 +121,21 @@ impl Store {
                 Ok(connection.execute(AssertSqlSafe(sql.to_owned())).await?.rows_affected())
             }
         }
+    }
+
+    /// Gives the log's future partitions room for `size` events each. The log must be empty, and has no partition after
+    /// this call.
+    pub async fn small_partitions(&self, size: u32) {
+        let sql = format!(
+            "CREATE OR REPLACE FUNCTION audit_partition_size() RETURNS bigint LANGUAGE sql IMMUTABLE
+                 AS $$ SELECT bigint '{size}' $$;
+             DO $$ DECLARE name text; BEGIN
+                 FOR name IN SELECT p.name FROM audit_partitions() p LOOP
+                     EXECUTE format('DROP TABLE %I', name);
+                 END LOOP;
+             END $$"
+        );
+        self.execute(&sql).await.expect("small partitions");
     }
 
     /// The audit log, read with plain SQL: every column as text, in the order of the table.

@@ -13,6 +13,7 @@ use crate::service::audit::{Checked, Segment};
 
 use super::checkpoint::Checkpoint;
 use crate::http::call::Call;
+use crate::http::missing;
 use crate::http::problem::{Problem, ProblemType};
 
 /// The default of `max_events`.
@@ -47,13 +48,16 @@ pub enum VerificationView {
     },
 }
 
-impl From<Checked> for VerificationView {
-    fn from(checked: Checked) -> Self {
+impl TryFrom<Checked> for VerificationView {
+    type Error = Problem;
+
+    fn try_from(checked: Checked) -> Result<Self, Problem> {
         match checked {
             Checked::Whole { events, last, is_end } => {
-                Self::Whole { events, last: last.map(Checkpoint::from), complete: is_end }
+                Ok(Self::Whole { events, last: last.map(Checkpoint::from), complete: is_end })
             }
-            Checked::Broken { seq, why } => Self::Broken { seq, why: why.to_string() },
+            Checked::Broken { seq, why } => Ok(Self::Broken { seq, why: why.to_string() }),
+            Checked::Archived { to } => Err(missing::up_to(to)),
         }
     }
 }
@@ -90,5 +94,5 @@ pub async fn verify(call: Call) -> Result<HttpResponse, Problem> {
         service.verify_segment(segment).await
     };
     let checked = call.state.ask(check).await?;
-    Ok(HttpResponse::Ok().json(VerificationView::from(checked)))
+    Ok(HttpResponse::Ok().json(VerificationView::try_from(checked)?))
 }

@@ -21,14 +21,16 @@ type AuditEventPage = Page<EventSchema>;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
 problems!(CountProblems: CALLER, InvalidQuery);
-problems!(VerifyProblems: CALLER, InvalidQuery, VerificationInProgress);
-problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader);
-problems!(OneProblems: CALLER, InvalidQuery, NotFound);
+problems!(VerifyProblems: CALLER, InvalidQuery, Archived, VerificationInProgress);
+problems!(CheckpointProblems: CALLER, InvalidQuery, NotFound);
+problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, Archived);
+problems!(OneProblems: CALLER, InvalidQuery, NotFound, Archived);
 
 /// Read the audit log
 ///
 /// JSON returns one page, newest first. `Accept: application/x-ndjson` or `text/csv` streams all matching events, oldest
-/// first. In CSV a value that a spreadsheet would read as a formula begins with `'`, and invisible controls are written `\u202e`;
+/// first; where old events are archived, the header `Log-Begins` of a stream has the `seq` of the first event that the gateway
+/// has. In CSV a value that a spreadsheet would read as a formula begins with `'`, and invisible controls are written `\u202e`;
 /// `raw=true` returns the values unchanged.
 #[utoipa::path(get, path = "/audit-events", tag = "audit", operation_id = "list_audit_events",
     security(("bearer" = ["audit:read"])),
@@ -109,7 +111,7 @@ pub fn get_audit_event() {}
     security(("bearer" = ["audit:read"])),
     responses(
         (status = 200, description = "The checkpoint", body = Checkpoint, example = json!(checkpoint())),
-        OneProblems
+        CheckpointProblems
     ))]
 pub fn get_checkpoint() {}
 
@@ -138,7 +140,7 @@ pub fn count_audit_events() {}
 
 /// Verify the hash chain
 ///
-/// Recomputes a segment of the chain, from the first event or after the event in `after_seq` and `after_hash`, for up to 5
+/// Recomputes a segment of the chain, from the first event (that is not archived) or after the event in `after_seq` and `after_hash`, for up to 5
 /// seconds or `max_events` events. While `complete` is `false`, continue with `last.seq` and `last.hash`: short calls
 /// verify a log of any length. Start at a kept checkpoint to detect a log that was truncated before the checkpoint or
 /// rewritten: it is `broken` too. Requires `audit:read` for all VPCs, because the chain contains all of them. A process

@@ -32,6 +32,9 @@ impl Form {
     }
 }
 
+/// The `seq` of the first event in the ledger, where older events are archived.
+const LOG_BEGINS: &str = "log-begins";
+
 const fn media_type(format: Format) -> &'static str {
     match format {
         Format::Ndjson => "application/x-ndjson",
@@ -46,6 +49,7 @@ pub async fn export(
     filter: EventFilter,
     format: Format,
 ) -> Result<HttpResponse, Problem> {
+    let archived = state.ask(|service| async move { service.newest_archived().await }).await?;
     let export = state.ask(|service| async move { service.export(vpcs, filter, format).await }).await?;
     let blocks = stream::try_unfold((state, export), |(state, mut export)| async move {
         let read = |_| async move { Ok::<_, LedgerError>((export.next().await?, export)) };
@@ -53,5 +57,10 @@ pub async fn export(
         let (block, export) = state.ask(read).await?;
         Ok::<_, Problem>(block.map(|bytes| (Bytes::from(bytes), (state, export))))
     });
-    Ok(HttpResponse::Ok().content_type(media_type(format)).streaming(blocks))
+    let mut response = HttpResponse::Ok();
+    response.content_type(media_type(format));
+    if let Some(archived) = archived {
+        response.insert_header((LOG_BEGINS, archived.last_seq.saturating_add(1)));
+    }
+    Ok(response.streaming(blocks))
 }

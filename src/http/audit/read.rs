@@ -11,6 +11,7 @@ use super::export::{self, Form};
 use super::filter::filter;
 use crate::http::call::Call;
 use crate::http::input::query::Query;
+use crate::http::missing;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 
@@ -59,6 +60,6 @@ pub async fn one(call: Call, seq: web::Path<String>) -> Result<HttpResponse, Pro
     call.query().finish()?;
     let seq: i64 = seq.parse().map_err(|_| Problem::not_found())?;
     let event = call.state.ask(|service| async move { service.event(seq, &vpcs).await }).await?;
-    let event = event.ok_or_else(Problem::not_found)?;
+    let Some(event) = event else { return Err(missing::no_event(&call.state, seq).await) };
     Ok(HttpResponse::Ok().json(EventView::from(&event)))
 }

@@ -17,6 +17,7 @@ use super::filter::filter;
 use crate::http::call::Call;
 use crate::http::input::query::Query;
 use crate::http::metrics::InFlight;
+use crate::http::missing;
 use crate::http::problem::Problem;
 use crate::http::sse::{self, LAST_EVENT_ID, Lasting};
 
@@ -143,6 +144,9 @@ pub async fn stream(call: Call) -> Result<HttpResponse, Problem> {
     let filter = filter(&mut query);
     let position = position(&call, &mut query, newest);
     query.finish()?;
+    if let Some(after) = position {
+        missing::check_after(&call.state, after).await?;
+    }
     let Lasting { retry, until, heartbeats } = Lasting::of(&call);
     let feed = Feed {
         news,

@@ -14,8 +14,8 @@ use crate::http::page::Page;
 type OperationPage = Page<OperationView<'static>>;
 
 problems!(ListProblems: CALLER, InvalidQuery, InvalidCursor);
-problems!(OneProblems: CALLER, InvalidQuery, NotFound);
-problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound);
+problems!(OneProblems: CALLER, InvalidQuery, NotFound, MaybeArchived);
+problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound, MaybeArchived);
 
 /// List operations
 ///

@@ -9,6 +9,7 @@ use crate::service::ledger::OperationFilter;
 use super::view::OperationView;
 use crate::http::call::Call;
 use crate::http::input::headers;
+use crate::http::missing;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 
@@ -45,7 +46,7 @@ pub async fn one(call: Call, id: web::Path<String>) -> Result<HttpResponse, Prob
         Some(wait) => call.state.wait(id, vpcs, wait.until).await?,
         None => call.state.ask(|service| async move { service.operation(id, &vpcs).await }).await?,
     };
-    let operation = found.ok_or_else(Problem::not_found)?;
+    let Some(operation) = found else { return Err(missing::no_operation(&call.state, id).await) };
     let mut response = HttpResponse::Ok().json(OperationView::from(&operation));
     if let Some(wait) = call.wait {
         headers::applied(&mut response, wait);

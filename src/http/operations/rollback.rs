@@ -13,6 +13,7 @@ use crate::service::modify::{Modify, ModifyError, Retry, Rollback};
 
 use crate::http::call::Call;
 use crate::http::input::body;
+use crate::http::missing;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::tunnels::change::{Options, earlier, require_change, respond};
 use crate::http::tunnels::dry_run;
@@ -87,5 +88,8 @@ async fn operation(call: &Call, id: &str) -> Result<Operation, Problem> {
         let vpc = operation.tunnel.vpc_id.as_str();
         call.may_read(vpc) || call.may_change(vpc)
     };
-    found.filter(is_visible).ok_or_else(Problem::not_found)
+    match found.filter(is_visible) {
+        Some(operation) => Ok(operation),
+        None => Err(missing::no_operation(&call.state, id).await),
+    }
 }

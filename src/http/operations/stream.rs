@@ -23,6 +23,7 @@ use super::last_event_id::{self, END, LastEventId};
 use super::view::OperationView;
 use crate::http::call::Call;
 use crate::http::metrics::InFlight;
+use crate::http::missing;
 use crate::http::problem::Problem;
 use crate::http::sse::{self, Lasting};
 
@@ -159,7 +160,7 @@ pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, P
     let id: OperationId = id.parse().map_err(|_| Problem::not_found())?;
     let watcher = call.state.service.watch(id);
     let snapshot = call.state.ask(|service| async move { service.snapshot(id, &vpcs).await }).await?;
-    let snapshot = snapshot.ok_or_else(Problem::not_found)?;
+    let Some(snapshot) = snapshot else { return Err(missing::no_operation(&call.state, id).await) };
     if last_id == LastEventId::End && snapshot.operation.status().is_final() {
         // After a 204, EventSource does not reconnect.
         return Ok(HttpResponse::NoContent().finish());

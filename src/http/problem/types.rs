@@ -151,6 +151,16 @@ problem_types! {
         detail: "nothing here that your token may read",
         meaning: "The resource does not exist, or it belongs to a VPC that your token may not read. Both look the same on purpose.",
         remedy: "Check the id. If the id is right, ask the gateway's operators for a token that may read its VPC.";
+    Archived = "archived", GONE,
+        title: "Archived",
+        detail: "the events up to seq 5000000 are archived; the log begins at seq 5000001",
+        meaning: "The event was moved to files, and the gateway no longer has it. `detail` says where the log begins.",
+        remedy: "Ask the gateway's operators for the archived segment that contains the event.";
+    MaybeArchived = "maybe_archived", NOT_FOUND,
+        title: "Not found, or archived",
+        detail: "operations that ended up to 2026-01-31T09:30:00.123456Z are archived",
+        meaning: "No operation with this id exists any more, if it ever did: the gateway's operators moved operations of that time to files.",
+        remedy: "Check the id. If the id is right, ask the gateway's operators for the archived segment of that time.";
 
     // The caller.
     Unauthorized = "unauthorized", UNAUTHORIZED,

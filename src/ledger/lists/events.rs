@@ -40,7 +40,10 @@ pub(super) async fn events<S: ListStore>(
 }
 
 /// Range of `seq` that contains every event of the filter's time; `None` if there is none.
-async fn seq_range<S: ListStore>(store: &S, filter: &EventFilter) -> Result<Option<(i64, i64)>, LedgerError> {
+pub(super) async fn seq_range<S: ListStore>(
+    store: &S,
+    filter: &EventFilter,
+) -> Result<Option<(i64, i64)>, LedgerError> {
     let (after, before) = (filter.created_after, filter.created_before);
     if after.is_none() && before.is_none() {
         return Ok(Some((0, i64::MAX)));

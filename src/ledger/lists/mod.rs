@@ -79,7 +79,6 @@ impl<S: ListStore> Lists for S {
         filter: &EventFilter,
         bucket: Bucket,
     ) -> Result<Vec<EventCount>, LedgerError> {
-        let select = sql::event_counts(S::DIALECT, vpcs, filter, bucket);
         let count = |row: &S::Row| -> Result<EventCount, LedgerError> {
             Ok(EventCount {
                 from: S::bucket_start(row, bucket)?,
@@ -87,7 +86,12 @@ impl<S: ListStore> Lists for S {
                 count: row.number("events")?.unwrap_or_default().unsigned_abs(),
             })
         };
-        limited(self.limit(), self.fetch(select)).await?.iter().map(count).collect()
+        limited(self.limit(), async {
+            let Some(seqs) = events::seq_range(self, filter).await? else { return Ok(Vec::new()) };
+            let select = sql::event_counts(S::DIALECT, vpcs, filter, seqs, bucket);
+            self.fetch(select).await?.iter().map(count).collect()
+        })
+        .await
     }
 
     async fn checkpoint(&self) -> Result<Option<Checkpoint>, LedgerError> {

@@ -194,10 +194,11 @@ pub(super) fn event_counts(
     dialect: Dialect,
     vpcs: &VpcScope,
     filter: &EventFilter,
+    seqs: (i64, i64),
     bucket: Bucket,
 ) -> Statement {
     let seconds = i64::try_from(bucket.length().as_secs()).unwrap_or(i64::MAX);
-    let mut sql = Statement::new(dialect, "");
+    let mut sql = Statement::new(dialect, "").planned_each_time();
     match dialect {
         // One subquery for each bucket: PostgreSQL can't estimate how few buckets there are, and would sort all events
         // to group them.
@@ -215,6 +216,8 @@ pub(super) fn event_counts(
                      CROSS JOIN LATERAL (SELECT e.event, count(*) AS events FROM audit_events e
                          WHERE e.occurred_at >= bucket AND e.occurred_at < bucket + length",
                 );
+            // Each bucket searches only the partitions of this range.
+            sql.push(" AND e.seq BETWEEN ").bind(seqs.0).push(" AND ").bind(seqs.1);
         }
         Dialect::Sqlite => {
             sql.push("SELECT unixepoch(e.occurred_at) / ").bind(seconds);
@@ -278,15 +281,21 @@ impl Page<'_> {
             sql.push("page AS MATERIALIZED (");
             return;
         };
-        // The recursion finds each VPC with one index lookup.
-        sql.push(&format!(
-            "RECURSIVE known (vpc_id) AS (
-                SELECT min(vpc_id) FROM {table}
-                UNION ALL
-                SELECT (SELECT min(t.vpc_id) FROM {table} t WHERE t.vpc_id > known.vpc_id)
-                FROM known WHERE known.vpc_id IS NOT NULL
-             ), vpcs AS MATERIALIZED (SELECT known.vpc_id FROM known WHERE true"
-        ));
+        match (*table, sql.dialect) {
+            // The recursion below would search every partition for each VPC.
+            ("audit_events", Dialect::Postgres) => {
+                sql.push("vpcs AS MATERIALIZED (SELECT known.vpc_id FROM audit_vpcs known WHERE true")
+            }
+            // The recursion finds each VPC with one index lookup.
+            _ => sql.push(&format!(
+                "RECURSIVE known (vpc_id) AS (
+                    SELECT min(vpc_id) FROM {table}
+                    UNION ALL
+                    SELECT (SELECT min(t.vpc_id) FROM {table} t WHERE t.vpc_id > known.vpc_id)
+                    FROM known WHERE known.vpc_id IS NOT NULL
+                 ), vpcs AS MATERIALIZED (SELECT known.vpc_id FROM known WHERE true"
+            )),
+        };
         sql.and_matches("known.vpc_id", patterns).push("), page AS MATERIALIZED (");
         sql.push(&match sql.dialect {
             Dialect::Postgres => "SELECT found.* FROM vpcs v CROSS JOIN LATERAL (".to_owned(),

@@ -12,9 +12,8 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgPool};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
-use uuid::Uuid;
 
-use crate::domain::event::NewEvent;
+use crate::domain::event::{Event, NewEvent};
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Writes};
@@ -184,7 +183,7 @@ impl Store {
         let deadline = Instant::now() + self.limit * 2;
         let mut failed = lost;
         while Instant::now() < deadline {
-            match timeout_at(deadline, self.is_committed(last.row.id)).await {
+            match timeout_at(deadline, self.is_committed(last)).await {
                 Ok(Ok(true)) => return Ok(()),
                 Ok(Ok(false)) => return Err(Failure::Transient(failed)),
                 Ok(Err(error)) => failed = error,
@@ -196,12 +195,14 @@ impl Store {
         Err(Failure::Other(failed.into()))
     }
 
-    async fn is_committed(&self, event: Uuid) -> Result<bool, sqlx::Error> {
+    async fn is_committed(&self, event: &Event) -> Result<bool, sqlx::Error> {
         // Detached: if this connection is dead too, it must not occupy a place in the pool.
         let mut connection = self.primary.acquire(&self.pool).await?.detach();
         let mut transaction = connection.begin().await?;
         sqlx::query("SELECT seq FROM chain_head FOR UPDATE").execute(&mut *transaction).await?;
-        let found = sqlx::query("SELECT 1 FROM audit_events WHERE id = $1").bind(event);
+        // By seq, which names the partition.
+        let find = sqlx::query("SELECT 1 FROM audit_events WHERE seq = $1 AND id = $2");
+        let found = find.bind(event.row.seq).bind(event.row.id);
         let found = found.fetch_optional(&mut *transaction).await?.is_some();
         transaction.rollback().await?;
         Ok(found)

@@ -74,6 +74,10 @@ impl Copied {
         Some(Self { bytes, rows, buffers })
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
     fn row(&self, index: usize) -> Reader<'_> {
         Reader { bytes: &self.bytes[self.rows[index]..] }
     }
@@ -81,7 +85,7 @@ impl Copied {
 
 impl EventBlock for Events {
     fn count(&self) -> usize {
-        self.0.rows.len()
+        self.0.count()
     }
 
     fn event(&self, index: usize) -> Result<StoredEvent<'_>, i64> {
@@ -93,7 +97,7 @@ impl EventBlock for Events {
 
 impl OperationBlock for Operations {
     fn count(&self) -> usize {
-        self.0.rows.len()
+        self.0.count()
     }
 
     fn operation(&self, index: usize) -> Result<StoredOperation<'_>, String> {
@@ -153,10 +157,8 @@ fn operation(mut row: Reader<'_>, id: Uuid) -> Option<StoredOperation<'_>> {
         before: row.json()?,
         reason: row.text()?,
         rollback_of: row.uuid()?,
-        requested_by: {
-            let _fingerprint_key_id = row.field()?;
-            row.text()??
-        },
+        fingerprint_key_id: row.text()?,
+        requested_by: row.text()??,
         actor_id: row.text()?,
         actor_kind: row.text()??,
         request_id: row.text()?,

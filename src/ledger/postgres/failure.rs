@@ -1,5 +1,6 @@
 //! Why an attempt at a batch failed.
 
+use sqlx::error::DatabaseError;
 use tokio::time::error::Elapsed;
 
 use crate::ledger::writer::BatchError;
@@ -16,9 +17,20 @@ pub(super) enum Failure {
     Other(LedgerError),
 }
 
+const FULL: &str = "the log has no partition for its next event; run `tunnelgate migrate` as the owner of the tables, and \
+     let the service's role call audit_events_extend()";
+
+/// True if no partition takes the row. PostgreSQL reports a violated CHECK, but names no constraint.
+fn is_full(refusal: &dyn DatabaseError) -> bool {
+    refusal.code().is_some_and(|code| code == "23514") && refusal.constraint().is_none()
+}
+
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         match &error {
+            sqlx::Error::Database(refusal) if is_full(&**refusal) => {
+                Self::Other(LedgerError::Unavailable(FULL.into()))
+            }
             sqlx::Error::Database(refusal) => match refusal.code().map(|code| fault(&code)) {
                 Some(Fault::Row) => Self::Refused(error),
                 Some(Fault::Transient) => Self::Transient(error),

@@ -19,6 +19,9 @@ const SETTINGS: &str = "SET lock_timeout = '3s'; SET statement_timeout = 0";
 /// Pause between two attempts, in which the blocked statements run.
 const PAUSE: Duration = Duration::from_secs(3);
 
+/// Creates the log's next partitions. A function of the owner, because the service's role may not create tables.
+pub(super) const EXTEND: &str = "SELECT audit_events_extend()";
+
 /// Applies the migrations on a separate connection without a statement timeout. Retries while another transaction holds
 /// a lock.
 pub(super) async fn run(connect: &PgConnectOptions, limit: Duration) -> Result<(), OpenError> {

@@ -1,12 +1,14 @@
 //! The ledger on PostgreSQL.
 
 mod apply;
+mod archive;
 mod assumed;
 mod calls;
 mod chain;
 mod connect;
 mod copied;
 mod failure;
+mod growth;
 mod hosts;
 mod key_change;
 mod keys;
@@ -29,6 +31,7 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgPool;
 
 use crate::metrics::Metrics;
@@ -77,7 +80,13 @@ impl Postgres {
         tokio::spawn(listen::run(primary, limit, writer.steps()));
         let ledger = Self { pool, core_pool, store, writer, limit, _follower: follower };
         match tokio::time::timeout(limit, ledger.pool.acquire()).await {
-            Ok(Ok(_)) => Ok(ledger),
+            Ok(Ok(mut connection)) => {
+                if options.migrate {
+                    let extended = sqlx::query(migrate::EXTEND).execute(&mut *connection).await;
+                    extended.map_err(|error| OpenError::Migrate(MigrateError::Execute(error)))?;
+                }
+                Ok(ledger)
+            }
             Ok(Err(error)) => Err(OpenError::Connect(error)),
             Err(_) => Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
         }

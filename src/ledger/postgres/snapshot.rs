@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{Executor, Postgres as Database, Row};
+use sqlx::{AssertSqlSafe, Executor, Postgres as Database, Row};
 
 use crate::domain::operation::OperationId;
+use crate::ledger::archive::{SEGMENT, segment_of};
 use crate::ledger::columns::{EVENT, OPERATION, StoredRow};
 use crate::ledger::limited;
 use crate::service::ledger::{
-    EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour,
+    ArchivedSegment, EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour,
 };
 
 use super::Postgres;
@@ -109,10 +110,28 @@ impl Snapshot for PgSnapshot {
         Ok(rows.iter().filter_map(hour).collect())
     }
 
+    async fn vpcs(&mut self) -> Result<Option<Vec<String>>, LedgerError> {
+        let limit = self.limit;
+        let select = sqlx::query("SELECT vpc_id FROM audit_vpcs");
+        let rows = limited(limit, select.fetch_all(&mut **self.connection()?)).await?;
+        Ok(Some(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?))
+    }
+
+    async fn archived(&mut self) -> Result<Vec<ArchivedSegment>, LedgerError> {
+        let limit = self.limit;
+        let select = AssertSqlSafe(format!("SELECT {SEGMENT} FROM archived_segments ORDER BY first_seq"));
+        let rows = limited(limit, sqlx::query(select).fetch_all(&mut **self.connection()?)).await?;
+        rows.iter().map(segment_of).collect()
+    }
+
     async fn events(&mut self, after: i64, limit: u32) -> Result<Box<dyn EventBlock>, LedgerError> {
-        let select =
-            format!("SELECT {EVENT} FROM audit_events e WHERE e.seq > {after} ORDER BY e.seq LIMIT {limit}");
-        Ok(Box::new(Events(self.copy(&select).await?)))
+        // With an upper bound the planner looks at one or two partitions. A block without events may be a gap.
+        let last = after.saturating_add(limit.into());
+        let block = self.copy(&events(&format!("e.seq > {after} AND e.seq <= {last}"), limit)).await?;
+        if block.count() > 0 {
+            return Ok(Box::new(Events(block)));
+        }
+        Ok(Box::new(Events(self.copy(&events(&format!("e.seq > {after}"), limit)).await?)))
     }
 
     async fn events_of(&mut self, ids: &[OperationId]) -> Result<Box<dyn EventBlock>, LedgerError> {
@@ -139,6 +158,10 @@ impl Snapshot for PgSnapshot {
             format!("SELECT {OPERATION}, o.last_seq FROM operations o WHERE o.id = ANY({ids}) ORDER BY o.id");
         Ok(Box::new(Operations(self.copy(&select).await?)))
     }
+}
+
+fn events(condition: &str, limit: u32) -> String {
+    format!("SELECT {EVENT} FROM audit_events e WHERE {condition} ORDER BY e.seq LIMIT {limit}")
 }
 
 /// COPY has no parameters. The text of a UUID needs no quoting.

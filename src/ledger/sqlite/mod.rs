@@ -1,10 +1,12 @@
 //! The ledger on SQLite: one file, one connection for writes, write-ahead log, every commit synced to disk.
 
 mod apply;
+mod archive;
 mod assumed;
 mod calls;
 mod chain;
 mod failure;
+mod growth;
 mod key_change;
 mod keys;
 mod leases;

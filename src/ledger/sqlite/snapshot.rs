@@ -16,7 +16,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{EVENT, OPERATION};
 use crate::ledger::limited;
 use crate::service::ledger::{
-    EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour,
+    ArchivedSegment, EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour,
 };
 
 use super::Sqlite;
@@ -72,6 +72,15 @@ impl Snapshot for SqliteSnapshot {
             })
         };
         Ok(rows.iter().filter_map(hour).collect())
+    }
+
+    async fn vpcs(&mut self) -> Result<Option<Vec<String>>, LedgerError> {
+        Ok(None)
+    }
+
+    /// This store does not archive.
+    async fn archived(&mut self) -> Result<Vec<ArchivedSegment>, LedgerError> {
+        Ok(Vec::new())
     }
 
     async fn events(&mut self, after: i64, limit: u32) -> Result<Box<dyn EventBlock>, LedgerError> {
@@ -184,10 +193,8 @@ fn operation(mut row: Columns<'_>) -> Option<StoredOperation<'_>> {
         before: row.text()?,
         reason: row.text()?,
         rollback_of: row.parsed()?,
-        requested_by: {
-            let _fingerprint_key_id = row.text()?;
-            row.text()??
-        },
+        fingerprint_key_id: row.text()?,
+        requested_by: row.text()??,
         actor_id: row.text()?,
         actor_kind: row.text()??,
         request_id: row.text()?,

@@ -12,30 +12,36 @@ use super::verdict::Break;
 pub(super) const BLOCK: u32 = 2000;
 
 /// Runs `work` on a thread of its own.
-pub(super) async fn computed<T: Send + 'static>(
+///
+/// # Errors
+/// If the work panicked.
+pub async fn computed<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, LedgerError> {
     spawn_blocking(work).await.map_err(|failed| LedgerError::Unavailable(Box::new(failed)))
 }
 
 /// What follows events one by one.
-pub(super) trait Follow: Send + 'static {
+pub trait Follow: Send + 'static {
     /// Follows the next event.
+    ///
+    /// # Errors
+    /// If the event is not what must follow.
     fn follow(&mut self, event: &StoredEvent<'_>) -> Result<(), Break>;
 }
 
 /// Which events are followed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stretch {
+pub struct Stretch {
     /// Starts after this `seq`.
-    pub(super) after: i64,
-    pub(super) limit: u64,
+    pub after: i64,
+    pub limit: u64,
     /// After this time the stretch ends with the current block.
-    pub(super) deadline: Option<Instant>,
+    pub deadline: Option<Instant>,
 }
 
 /// The end of a stretch.
-pub(super) enum Followed<F> {
+pub enum Followed<F> {
     /// No event is left.
     ToTheEnd(F),
     /// The limit or the deadline ended the stretch.
@@ -45,7 +51,10 @@ pub(super) enum Followed<F> {
 }
 
 /// Follows the events of a stretch block by block.
-pub(super) async fn follow<F: Follow>(
+///
+/// # Errors
+/// If the ledger could not be read.
+pub async fn follow<F: Follow>(
     snapshot: &mut dyn Snapshot,
     stretch: Stretch,
     mut follower: F,
@@ -77,7 +86,7 @@ pub(super) async fn follow<F: Follow>(
 }
 
 /// Follows a block of events up to the first bad row.
-fn through<F: Follow>(mut follower: F, block: &dyn EventBlock) -> Result<F, (i64, Break)> {
+pub(super) fn through<F: Follow>(mut follower: F, block: &dyn EventBlock) -> Result<F, (i64, Break)> {
     for index in 0..block.count() {
         let event = block.event(index).map_err(|seq| (seq, Break::Unreadable))?;
         follower.follow(&event).map_err(|why| (event.seq, why))?;

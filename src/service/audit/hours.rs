@@ -1,6 +1,7 @@
-//! `audit_hours`, the table in which lists by time find where in the log an hour's events are.
+//! The tables by which lists find events: `audit_hours`, where in the log an hour's events are, and `audit_vpcs`, the VPCs
+//! that the log has.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::stored::StoredEvent;
 use crate::domain::timestamp::Timestamp;
@@ -32,5 +33,24 @@ impl Hours {
             self.last = row.map(|&(first_seq, last_seq)| StoredHour { start, first_seq, last_seq });
         }
         self.last.is_some_and(|row| (row.first_seq..=row.last_seq).contains(&event.seq))
+    }
+}
+
+/// The VPCs of the log.
+#[derive(Debug)]
+pub(super) struct Vpcs(Option<HashSet<String>>);
+
+impl Vpcs {
+    /// `None` if the store has no such table.
+    pub(super) fn new(rows: Option<Vec<String>>) -> Self {
+        Self(rows.map(|rows| rows.into_iter().collect()))
+    }
+
+    /// True if a list limited to VPCs finds the event.
+    pub(super) fn cover(&self, event: &StoredEvent<'_>) -> bool {
+        match (&self.0, event.vpc_id) {
+            (Some(vpcs), Some(vpc)) => vpcs.contains(vpc),
+            _ => true,
+        }
     }
 }

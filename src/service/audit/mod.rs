@@ -1,5 +1,6 @@
 //! Verification of the audit log: the chain, and whether the other tables fit the log.
 
+mod archived;
 mod blocks;
 mod hours;
 mod operations;
@@ -13,63 +14,208 @@ use std::hash::RandomState;
 use crate::domain::chain::BEFORE_FIRST;
 use crate::domain::stored::StoredEvent;
 
-use super::ledger::{Checkpoint, Ledger, LedgerError, Snapshot, StoredHead};
+use super::ledger::{ArchivedSegment, Checkpoint, Ledger, LedgerError, Snapshot, StoredHead};
 
-use blocks::{BLOCK, Follow, Followed, Stretch, computed, follow};
-use hours::Hours;
+use archived::Boundaries;
+pub use archived::{Archived, Boundary, SegmentFault};
+use blocks::{BLOCK, through};
+pub use blocks::{Follow, Followed, Stretch, computed, follow};
+use hours::{Hours, Vpcs};
+pub use operations::status_after;
 use operations::{FromEvents, FromRows};
 pub use segment::{Checked, Segment, verify_segment};
-pub use verdict::{Break, Row, Verdict};
-use walk::Walk;
+pub use verdict::{Break, NotVerified, Report, Row, Verdict, VerifyError};
+pub use walk::Walk;
 
 /// Follows the chain, and notes what the other tables must contain.
 struct Log {
     walk: Walk,
-    hours: Hours,
+    /// `None` in the archived part, which no list reads.
+    hours: Option<(Hours, Vpcs)>,
     operations: FromEvents,
+    boundaries: Boundaries,
 }
 
 impl Follow for Log {
     fn follow(&mut self, event: &StoredEvent<'_>) -> Result<(), Break> {
         let canonical = self.walk.step(event)?;
-        if !self.hours.cover(event) {
-            return Err(Break::Hours);
+        if let Some((hours, vpcs)) = &mut self.hours {
+            if !hours.cover(event) {
+                return Err(Break::Hours);
+            }
+            if !vpcs.cover(event) {
+                return Err(Break::Vpcs);
+            }
         }
+        self.boundaries.step(event);
         self.operations.step(event, canonical)
     }
 }
 
-/// Verifies the whole ledger in one snapshot: every event's hash and position, the checkpoint, `chain_head`, `audit_hours`,
-/// and every operation against its events.
+/// Why the verification ends before its end.
+enum Ended {
+    Broken(Row, Break),
+    Failed(VerifyError),
+}
+
+impl<E: Into<VerifyError>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Verifies the whole ledger as [`verify_with`] does, without the files of archived segments.
 ///
 /// # Errors
 /// If the ledger could not be read.
 pub async fn verify(ledger: &dyn Ledger, checkpoint: Option<Checkpoint>) -> Result<Verdict, LedgerError> {
+    match verify_with(ledger, checkpoint, None).await {
+        Ok(report) => Ok(report.verdict),
+        Err(VerifyError::Ledger(error)) => Err(error),
+        Err(error @ VerifyError::File { .. }) => Err(LedgerError::Unavailable(Box::new(error))),
+    }
+}
+
+/// Verifies the whole ledger in one snapshot: every event's hash and position, the checkpoint, `chain_head`, `audit_hours`, `audit_vpcs`,
+/// `archived_segments`, and every operation against its events. With `archive` the log begins with event 1, else with the
+/// first event that is not archived.
+///
+/// # Errors
+/// If the ledger or a file could not be read.
+pub async fn verify_with(
+    ledger: &dyn Ledger,
+    checkpoint: Option<Checkpoint>,
+    archive: Option<&mut dyn Archived>,
+) -> Result<Report, VerifyError> {
+    let mut not_verified = NotVerified::default();
+    let verdict = match verified(ledger, checkpoint, archive, &mut not_verified).await {
+        Ok(verdict) => verdict,
+        Err(Ended::Broken(row, why)) => Verdict::Broken { row, why },
+        Err(Ended::Failed(error)) => return Err(error),
+    };
+    Ok(Report { verdict, not_verified })
+}
+
+async fn verified(
+    ledger: &dyn Ledger,
+    checkpoint: Option<Checkpoint>,
+    archive: Option<&mut dyn Archived>,
+    not_verified: &mut NotVerified,
+) -> Result<Verdict, Ended> {
     let mut snapshot = ledger.snapshot().await?;
     let head = snapshot.head().await?;
+    let segments = snapshot.archived().await?;
+    if let Some((row, why)) = out_of_order(&segments) {
+        return Err(Ended::Broken(row, why));
+    }
+    let boundary = segments.last().map(ArchivedSegment::end);
+    let archived_to = boundary.map_or(0, |boundary| boundary.seq);
+    let has_files = archive.is_some();
+    let start = boundary.filter(|_| !has_files);
+    if let Some(start) = start {
+        not_verified.archived_to = start.seq;
+        not_verified.segments = segments.len() as u64;
+        not_verified.is_checkpoint_archived = checkpoint.is_some_and(|kept| kept.seq < start.seq);
+        if checkpoint.is_some_and(|kept| kept.seq == start.seq && kept.hash != start.hash) {
+            return Err(Ended::Broken(Row::Event(start.seq), Break::Checkpoint));
+        }
+    }
     let key = RandomState::new();
-    let log = Log {
-        walk: Walk::new(None, checkpoint),
-        hours: Hours::new(snapshot.hours().await?),
-        operations: FromEvents::new(key.clone()),
+    let mut log = Log {
+        walk: Walk::new(start, checkpoint),
+        hours: None,
+        operations: FromEvents::new(key.clone(), start.is_some()),
+        boundaries: Boundaries::default(),
     };
-    let everything = Stretch { after: i64::MIN, limit: u64::MAX, deadline: None };
-    let log = match follow(&mut *snapshot, everything, log).await? {
-        Followed::Broken { seq, why } => return Ok(Verdict::Broken { row: Row::Event(seq), why }),
+    let mut rows = FromRows::new(key);
+    if let Some(archive) = archive {
+        for segment in &segments {
+            (log, rows) = follow_segment(archive, segment, log, rows).await?;
+        }
+    }
+    log.hours = Some((Hours::new(snapshot.hours().await?), Vpcs::new(snapshot.vpcs().await?)));
+    let rest =
+        Stretch { after: if has_files { archived_to } else { i64::MIN }, limit: u64::MAX, deadline: None };
+    let mut log = match follow(&mut *snapshot, rest, log).await? {
+        Followed::Broken { seq, why } => return Err(Ended::Broken(Row::Event(seq), why)),
         Followed::ToTheEnd(log) | Followed::ToTheLimit(log) => log,
     };
     if let Some((row, why)) = end(&log.walk, head.as_ref()) {
-        return Ok(Verdict::Broken { row, why });
+        return Err(Ended::Broken(row, why));
+    }
+    if let Some(wrong) = log.boundaries.first_wrong(&segments, has_files) {
+        return Err(Ended::Broken(Row::Segment(wrong.first_seq, wrong.last_seq), Break::Boundary));
     }
     let (events, newest) = (log.walk.events, log.walk.newest);
+    let partly = log.operations.take_partly();
+    not_verified.partly_archived = partly.len() as u64;
     let sum = log.operations.sum();
-    match sum_of_rows(&mut *snapshot, key).await? {
-        Ok(rows) if rows == sum => Ok(Verdict::Whole { events, newest }),
-        Ok(_) => match search::first_bad_row(&mut *snapshot).await? {
-            Some((row, why)) => Ok(Verdict::Broken { row, why }),
-            None => Err(LedgerError::Corrupt("operations and audit_events differ".into())),
+    match add_rows(&mut *snapshot, rows.after(archived_to, partly)).await? {
+        Ok(rows) if rows.sum() == sum => {
+            not_verified.leftover = rows.leftover();
+            Ok(Verdict::Whole { events, newest })
+        }
+        Ok(_) => match (search::first_bad_row(&mut *snapshot, archived_to).await?, segments.first()) {
+            (Some((row, why)), _) => Err(Ended::Broken(row, why)),
+            (None, Some(first)) if has_files => {
+                Err(Ended::Broken(Row::Segment(first.first_seq, archived_to), Break::SegmentOperations))
+            }
+            (None, _) => Err(LedgerError::Corrupt("operations and audit_events differ".into()).into()),
         },
-        Err(id) => Ok(Verdict::Broken { row: Row::Operation(id), why: Break::Unreadable }),
+        Err(id) => Err(Ended::Broken(Row::Operation(id), Break::Unreadable)),
+    }
+}
+
+/// The first segment that does not begin where the one before it ends.
+fn out_of_order(segments: &[ArchivedSegment]) -> Option<(Row, Break)> {
+    let mut next = 1;
+    for segment in segments {
+        if segment.first_seq != next || segment.last_seq < next {
+            return Some((Row::Segment(segment.first_seq, segment.last_seq), Break::SegmentOrder));
+        }
+        next = segment.last_seq.saturating_add(1);
+    }
+    None
+}
+
+/// Follows a segment's events, and adds up its operations.
+async fn follow_segment(
+    archive: &mut dyn Archived,
+    segment: &ArchivedSegment,
+    mut log: Log,
+    mut rows: FromRows,
+) -> Result<(Log, FromRows), Ended> {
+    let row = Row::Segment(segment.first_seq, segment.last_seq);
+    let fault = |fault: SegmentFault| match fault {
+        SegmentFault::Changed(kind) => Ended::Broken(row.clone(), Break::SegmentFile(kind)),
+        SegmentFault::File { file, problem } => Ended::Failed(VerifyError::File {
+            first: segment.first_seq,
+            last: segment.last_seq,
+            file,
+            problem,
+        }),
+        SegmentFault::Ledger(error) => error.into(),
+    };
+    archive.open(segment).await.map_err(fault)?;
+    loop {
+        let block = archive.events(BLOCK).await.map_err(fault)?;
+        if block.count() == 0 {
+            break;
+        }
+        let followed = computed(move || through(log, &*block)).await?;
+        log = followed.map_err(|(seq, why)| Ended::Broken(Row::Event(seq), why))?;
+    }
+    let end = log.walk.newest.map(|newest| (newest.seq, newest.hash));
+    if end != Some((segment.last_seq, segment.last_hash)) {
+        return Err(Ended::Broken(row, Break::SegmentEvents));
+    }
+    loop {
+        let block = archive.operations(BLOCK).await.map_err(fault)?;
+        if block.count() == 0 {
+            return Ok((log, rows));
+        }
+        let added = computed(move || rows.add_all(&*block)).await?;
+        rows = added.map_err(|id| Ended::Broken(Row::Operation(id), Break::Unreadable))?;
     }
 }
 
@@ -87,12 +233,11 @@ fn end(walk: &Walk, head: Option<&StoredHead>) -> Option<(Row, Break)> {
     }
 }
 
-/// Adds up the rows of `operations`. The error is the id of an unreadable row.
-async fn sum_of_rows(
+/// Adds the rows of `operations`. The error is the id of an unreadable row.
+async fn add_rows(
     snapshot: &mut dyn Snapshot,
-    key: RandomState,
-) -> Result<Result<u64, String>, LedgerError> {
-    let mut rows = FromRows::new(key);
+    mut rows: FromRows,
+) -> Result<Result<FromRows, String>, LedgerError> {
     let mut block = snapshot.operations(None, BLOCK).await?;
     while block.count() > 0 {
         // `None` only if the last row is unreadable, which ends the loop below.
@@ -105,5 +250,5 @@ async fn sum_of_rows(
         }
         block = next?;
     }
-    Ok(Ok(rows.sum()))
+    Ok(Ok(rows))
 }

@@ -5,7 +5,7 @@
 //! Memory grows with the operations that are unfinished at the same time, not with the log. If the sums differ,
 //! [`super::search`] finds the row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use crate::domain::canonical::NotCanonical;
@@ -49,7 +49,8 @@ pub(super) struct Latest<'a> {
 }
 
 /// The status after an event; `None` if the event is not a step of an operation.
-pub(super) fn status_after(event: &StoredEvent<'_>) -> Option<Status> {
+#[must_use]
+pub fn status_after(event: &StoredEvent<'_>) -> Option<Status> {
     EventKind::from_word(event.event)?.status_after()
 }
 
@@ -123,12 +124,24 @@ pub(super) struct FromEvents {
     key: RandomState,
     /// Operations that are not final yet, with the hashes of their request and of their newest event.
     unfinished: HashMap<OperationId, (u64, u64)>,
+    /// True if the events before the first are archived: operations may have begun there.
+    is_cut: bool,
+    /// Operations that began in the archived part.
+    partly: HashSet<OperationId>,
     sum: u64,
 }
 
+/// In the place of the request's hash, for an operation whose `requested` event is archived.
+const ARCHIVED: u64 = 0;
+
 impl FromEvents {
-    pub(super) fn new(key: RandomState) -> Self {
-        Self { key, unfinished: HashMap::new(), sum: 0 }
+    pub(super) fn new(key: RandomState, is_cut: bool) -> Self {
+        Self { key, unfinished: HashMap::new(), is_cut, partly: HashSet::new(), sum: 0 }
+    }
+
+    /// The operations whose first events are archived.
+    pub(super) fn take_partly(&mut self) -> HashSet<OperationId> {
+        std::mem::take(&mut self.partly)
     }
 
     /// Follows an event.
@@ -145,6 +158,10 @@ impl FromEvents {
                 None => Ok(()),
             };
         }
+        if self.is_cut && !self.unfinished.contains_key(&id) {
+            self.partly.insert(id);
+            self.unfinished.insert(id, (ARCHIVED, latest));
+        }
         if status.is_final() {
             let (request, _) = self.unfinished.remove(&id).ok_or(Break::Step)?;
             self.sum = self.sum.wrapping_add(self.key.hash_one((id, request, latest)));
@@ -156,7 +173,7 @@ impl FromEvents {
 
     /// The sum, after the last event.
     pub(super) fn sum(self) -> u64 {
-        let Self { key, unfinished, sum } = self;
+        let Self { key, unfinished, sum, .. } = self;
         unfinished
             .into_iter()
             .fold(sum, |sum, (id, (request, latest))| sum.wrapping_add(key.hash_one((id, request, latest))))
@@ -168,12 +185,34 @@ impl FromEvents {
 pub(super) struct FromRows {
     key: RandomState,
     canonical: CanonicalOperation,
+    /// Operations of which only the newest event is compared.
+    partly: HashSet<OperationId>,
+    /// The last archived event. Rows whose last event is not newer are not added.
+    archived_to: i64,
+    leftover: u64,
     sum: u64,
 }
 
 impl FromRows {
     pub(super) fn new(key: RandomState) -> Self {
-        Self { key, canonical: CanonicalOperation::default(), sum: 0 }
+        Self {
+            key,
+            canonical: CanonicalOperation::default(),
+            partly: HashSet::new(),
+            archived_to: 0,
+            leftover: 0,
+            sum: 0,
+        }
+    }
+
+    /// From here on the rows are those of the ledger, where the events up to `archived_to` are archived.
+    pub(super) fn after(self, archived_to: i64, partly: HashSet<OperationId>) -> Self {
+        Self { archived_to, partly, ..self }
+    }
+
+    /// Rows whose events are all archived.
+    pub(super) const fn leftover(&self) -> u64 {
+        self.leftover
     }
 
     /// Adds the rows of a block. The error is the id of an unreadable row.
@@ -186,8 +225,15 @@ impl FromRows {
     }
 
     fn add(&mut self, operation: &StoredOperation<'_>) -> Result<(), NotCanonical> {
+        if operation.last_seq <= self.archived_to {
+            self.leftover += 1;
+            return Ok(());
+        }
         self.canonical.write(operation)?;
-        let request = self.key.hash_one(Request::of_operation(operation, &self.canonical));
+        let request = match self.partly.contains(&operation.id) {
+            true => ARCHIVED,
+            false => self.key.hash_one(Request::of_operation(operation, &self.canonical)),
+        };
         let latest = self.key.hash_one(Latest::of_operation(operation, &self.canonical));
         self.sum = self.sum.wrapping_add(self.key.hash_one((operation.id, request, latest)));
         Ok(())

@@ -16,7 +16,12 @@ use super::verdict::{Break, Row};
 const OPERATIONS: u32 = 500;
 
 /// Finds the first bad row: of the operations in order of their ids, then of the events.
-pub(super) async fn first_bad_row(snapshot: &mut dyn Snapshot) -> Result<Option<(Row, Break)>, LedgerError> {
+///
+/// The events up to `archived_to` are archived.
+pub(super) async fn first_bad_row(
+    snapshot: &mut dyn Snapshot,
+    archived_to: i64,
+) -> Result<Option<(Row, Break)>, LedgerError> {
     let mut after = None;
     loop {
         let rows = snapshot.operations(after, OPERATIONS).await?;
@@ -27,16 +32,19 @@ pub(super) async fn first_bad_row(snapshot: &mut dyn Snapshot) -> Result<Option<
             (0..rows.count()).filter_map(|index| rows.operation(index).ok()).map(|row| row.id).collect();
         after = ids.last().copied();
         let events = snapshot.events_of(&ids).await?;
-        let found = computed(move || first_bad_operation(&*rows, &*events)).await?;
+        let found = computed(move || first_bad_operation(&*rows, &*events, archived_to)).await?;
         if found.is_some() {
             return Ok(found);
         }
     }
-    event_without_operation(snapshot).await
+    event_without_operation(snapshot, archived_to > 0).await
 }
 
-/// Finds the first `requested` event whose operation is missing.
-async fn event_without_operation(snapshot: &mut dyn Snapshot) -> Result<Option<(Row, Break)>, LedgerError> {
+/// Finds the first step whose operation is missing: a `requested` event, or any step if `requested` may be archived.
+async fn event_without_operation(
+    snapshot: &mut dyn Snapshot,
+    is_cut: bool,
+) -> Result<Option<(Row, Break)>, LedgerError> {
     let mut after = i64::MIN;
     loop {
         let events = snapshot.events(after, BLOCK).await?;
@@ -47,7 +55,7 @@ async fn event_without_operation(snapshot: &mut dyn Snapshot) -> Result<Option<(
                 Err(seq) => return Ok(Some((Row::Event(seq), Break::Unreadable))),
             };
             after = event.seq;
-            if status_after(&event) == Some(Status::Pending)
+            if status_after(&event).is_some_and(|status| is_cut || status == Status::Pending)
                 && let Some(id) = event.operation_id
             {
                 requests.push((id, event.seq));
@@ -68,7 +76,11 @@ async fn event_without_operation(snapshot: &mut dyn Snapshot) -> Result<Option<(
 }
 
 /// Compares operations with their events.
-fn first_bad_operation(rows: &dyn OperationBlock, events: &dyn EventBlock) -> Option<(Row, Break)> {
+fn first_bad_operation(
+    rows: &dyn OperationBlock,
+    events: &dyn EventBlock,
+    archived_to: i64,
+) -> Option<(Row, Break)> {
     let mut steps: HashMap<OperationId, Vec<StoredEvent<'_>>> = HashMap::new();
     for index in 0..events.count() {
         match events.event(index) {
@@ -86,23 +98,28 @@ fn first_bad_operation(rows: &dyn OperationBlock, events: &dyn EventBlock) -> Op
             Err(id) => return Some((Row::Operation(id), Break::Unreadable)),
         };
         let steps = steps.get(&row.id).map_or(&[][..], Vec::as_slice);
-        if let Some(seq) = illegal_step(steps) {
+        if steps.is_empty() && row.last_seq <= archived_to {
+            continue;
+        }
+        let is_cut = archived_to > 0 && steps.first().and_then(status_after) != Some(Status::Pending);
+        if let Some(seq) = illegal_step(steps, is_cut) {
             return Some((Row::Event(seq), Break::Step));
         }
-        if let Some(why) = difference(&row, steps) {
+        if let Some(why) = difference(&row, steps, is_cut) {
             return Some((Row::Operation(row.id.to_string()), why));
         }
     }
     None
 }
 
-/// The `seq` of the first event that its operation can't take. `requested` comes first, and nothing after a final status.
-fn illegal_step(steps: &[StoredEvent<'_>]) -> Option<i64> {
+/// The `seq` of the first event that its operation can't take. `requested` comes first, unless the first steps are
+/// archived, and nothing after a final status.
+fn illegal_step(steps: &[StoredEvent<'_>], is_cut: bool) -> Option<i64> {
     let mut before = None;
     for step in steps {
         let status = status_after(step)?;
         let is_legal = match before {
-            None => status == Status::Pending,
+            None => is_cut || status == Status::Pending,
             Some(before) => status != Status::Pending && !Status::is_final(before),
         };
         if !is_legal {
@@ -114,7 +131,7 @@ fn illegal_step(steps: &[StoredEvent<'_>]) -> Option<i64> {
 }
 
 /// The first column of an operation that is not what its events say.
-fn difference(row: &StoredOperation<'_>, steps: &[StoredEvent<'_>]) -> Option<Break> {
+fn difference(row: &StoredOperation<'_>, steps: &[StoredEvent<'_>], is_cut: bool) -> Option<Break> {
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Some(Break::NoEvents) };
     let (mut requested, mut newest) = (CanonicalEvent::default(), CanonicalEvent::default());
     let mut canonical = CanonicalOperation::default();
@@ -125,7 +142,7 @@ fn difference(row: &StoredOperation<'_>, steps: &[StoredEvent<'_>]) -> Option<Br
     let status = status_after(last)?;
     let latest = (Latest::of_operation(row, &canonical), Latest::of_event(last, status, &newest));
     let column = outcome_column(latest.0.outcome, latest.1.outcome)
-        .or_else(|| request_column(&asked.0, &asked.1))
+        .or_else(|| if is_cut { None } else { request_column(&asked.0, &asked.1) })
         .or_else(|| latest_column(&latest.0, &latest.1))?;
     Some(Break::Operation { column })
 }

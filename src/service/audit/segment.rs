@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::stored::StoredEvent;
-use crate::service::ledger::{Checkpoint, Ledger, LedgerError, Snapshot};
+use crate::service::ledger::{ArchivedSegment, Checkpoint, Ledger, LedgerError, Snapshot};
 
 use super::blocks::{Follow, Followed, Stretch, follow};
 use super::verdict::Break;
@@ -15,7 +15,8 @@ use super::walk::Walk;
 /// A stretch of the chain.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment {
-    /// `seq` and hash of the event before the stretch, which is compared too; `None` starts before the first event.
+    /// `seq` and hash of the event before the stretch, which is compared too; `None` starts before the first event that is
+    /// not archived.
     pub after: Option<(i64, [u8; 32])>,
     /// Maximum number of events.
     pub limit: u32,
@@ -28,6 +29,8 @@ pub struct Segment {
 pub enum Checked {
     /// Whole up to `last`, which is the event before the stretch if the stretch is empty.
     Whole { events: u64, last: Option<Checkpoint>, is_end: bool },
+    /// The stretch begins in the archived part, which ends with this `seq`.
+    Archived { to: i64 },
     /// The first bad row.
     Broken { seq: i64, why: Break },
 }
@@ -45,9 +48,19 @@ impl Follow for Walk {
 pub async fn verify_segment(ledger: &dyn Ledger, segment: Segment) -> Result<Checked, LedgerError> {
     let deadline = Some(Instant::now() + segment.time_limit);
     let mut snapshot = ledger.snapshot().await?;
-    let before = match segment.after {
-        None => None,
-        Some((seq, hash)) => match find(ledger, &mut *snapshot, seq, hash).await? {
+    let archived = snapshot.archived().await?.last().map(ArchivedSegment::end);
+    let before = match (segment.after, archived) {
+        (None, archived) => archived,
+        (Some((seq, hash)), Some(archived)) if seq <= archived.seq => {
+            if seq < archived.seq {
+                return Ok(Checked::Archived { to: archived.seq });
+            }
+            if hash != archived.hash {
+                return Ok(Checked::Broken { seq, why: Break::Checkpoint });
+            }
+            Some(archived)
+        }
+        (Some((seq, hash)), _) => match find(ledger, &mut *snapshot, seq, hash).await? {
             Ok(before) => Some(before),
             Err((seq, why)) => return Ok(Checked::Broken { seq, why }),
         },

@@ -1,8 +1,9 @@
 //! The result of a verification.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use crate::service::ledger::Checkpoint;
+use crate::service::ledger::{Checkpoint, LedgerError};
 
 /// A row of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Row {
     Operation(String),
     /// The row of `chain_head`.
     Head,
+    /// An archived segment, by its first and last `seq`.
+    Segment(i64, i64),
 }
 
 impl fmt::Display for Row {
@@ -21,6 +24,7 @@ impl fmt::Display for Row {
             Self::Event(seq) => write!(f, "seq {seq}"),
             Self::Operation(id) => write!(f, "operation {id}"),
             Self::Head => f.write_str("chain_head"),
+            Self::Segment(first, last) => write!(f, "segment {first} to {last}"),
         }
     }
 }
@@ -48,6 +52,8 @@ pub enum Break {
     Head,
     #[error("audit_hours does not cover it: lists by time leave it out")]
     Hours,
+    #[error("audit_vpcs does not contain its VPC: lists limited to some VPCs leave it out")]
+    Vpcs,
     #[error("its operation has no `requested` event before it, or was final already: the event was forged")]
     Step,
     #[error("its operation is missing: the row of `operations` was removed")]
@@ -56,6 +62,49 @@ pub enum Break {
     NoEvents,
     #[error("its {column} is not what its events say: the row was changed")]
     Operation { column: &'static str },
+    #[error("no event log_archived says what archived_segments says of it: the row was inserted or changed")]
+    Boundary,
+    #[error(
+        "archived_segments does not continue where the segment before it ends: a row was changed or removed"
+    )]
+    SegmentOrder,
+    #[error("its file of {0} is not the one that was archived: its SHA-256 is another one")]
+    SegmentFile(&'static str),
+    #[error("its file does not contain exactly its events")]
+    SegmentEvents,
+    #[error("its operations are not what its events say")]
+    SegmentOperations,
+}
+
+/// What was not verified, because it is archived and the files were not given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NotVerified {
+    /// The last archived event; 0 if all events were verified.
+    pub archived_to: i64,
+    pub segments: u64,
+    /// Operations of which some events are archived: only their newest event was compared.
+    pub partly_archived: u64,
+    /// Operations whose events are all archived, and which are not deleted yet.
+    pub leftover: u64,
+    /// The checkpoint's event is archived.
+    pub is_checkpoint_archived: bool,
+}
+
+/// A verdict, with what it does not cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub verdict: Verdict,
+    pub not_verified: NotVerified,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A file of an archived segment is missing, or not the one that was archived.
+    #[error("segment {first} to {last}: {}: {problem}", .file.display())]
+    File { first: i64, last: i64, file: PathBuf, problem: String },
 }
 
 /// What verification of the whole ledger showed.

@@ -20,8 +20,15 @@ pub struct Walk {
 
 impl Walk {
     /// Starts after `newest`; `None` starts before the first event.
-    pub(super) fn new(newest: Option<Checkpoint>, checkpoint: Option<Checkpoint>) -> Self {
+    #[must_use]
+    pub fn new(newest: Option<Checkpoint>, checkpoint: Option<Checkpoint>) -> Self {
         Self { events: 0, newest, checkpoint, canonical: CanonicalEvent::default() }
+    }
+
+    /// The event that was followed last.
+    #[must_use]
+    pub const fn newest(&self) -> Option<Checkpoint> {
+        self.newest
     }
 
     /// The `seq` of the event that was followed last.

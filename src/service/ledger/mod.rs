@@ -1,15 +1,19 @@
 //! What the service needs from the ledger, the store of operations and audit events.
 
+mod archive;
 mod calls;
 mod error;
+mod growth;
 mod keys;
 mod leases;
 mod lists;
 mod snapshot;
 mod steps;
 
+pub use archive::{Archive, ArchivedSegment, Range, Removal};
 pub use calls::{Calls, Reserved, Slowed};
 pub use error::{LedgerError, Rewound};
+pub use growth::{Growth, LogSize};
 pub use keys::{ApiKey, ApiToken, Keys, Rotation};
 pub use leases::{Backlog, Claim, Leases, Places, Read, Reads};
 pub use lists::{Checkpoint, EventCount, EventFilter, Lists, OperationFilter, Order};
@@ -20,6 +24,6 @@ pub use steps::{
 };
 
 /// The store of operations and audit events. Every method has a time limit.
-pub trait Ledger: Steps + Leases + Calls + Lists + Keys + Snapshots {}
+pub trait Ledger: Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive {}
 
-impl<T: Steps + Leases + Calls + Lists + Keys + Snapshots> Ledger for T {}
+impl<T: Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive> Ledger for T {}

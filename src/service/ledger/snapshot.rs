@@ -6,6 +6,7 @@ use crate::domain::operation::OperationId;
 use crate::domain::stored::{StoredEvent, StoredOperation};
 use crate::domain::timestamp::Timestamp;
 
+use super::archive::ArchivedSegment;
 use super::error::LedgerError;
 
 /// The row of `chain_head`: position and hash of the newest event. The hash is as stored, whatever its length.
@@ -46,6 +47,12 @@ pub trait Snapshot: Send {
     async fn head(&mut self) -> Result<Option<StoredHead>, LedgerError>;
 
     async fn hours(&mut self) -> Result<Vec<StoredHour>, LedgerError>;
+
+    /// The VPCs that lists limited to VPCs look for; `None` if the store finds them in the log.
+    async fn vpcs(&mut self) -> Result<Option<Vec<String>>, LedgerError>;
+
+    /// The archived segments, oldest first.
+    async fn archived(&mut self) -> Result<Vec<ArchivedSegment>, LedgerError>;
 
     /// Up to `limit` events after `after`.
     async fn events(&mut self, after: i64, limit: u32) -> Result<Box<dyn EventBlock>, LedgerError>;

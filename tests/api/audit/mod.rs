@@ -1,5 +1,6 @@
 //! `/audit-events`.
 
+mod archived;
 mod chain;
 mod counts;
 mod export;

@@ -93,6 +93,10 @@ async fn the_document_and_the_service_name_the_same_figures(harness: Harness) {
     let text = harness.consumer.get("/metrics", &[]).await.body;
     let (found, mut named) = (read(&text), documented());
     named.retain(|name, _| !ABSENT.contains(&name.as_str()));
+    if !harness.store.is_postgres() {
+        // A file has no partitions.
+        named.remove("tunnelgate_log_room_events");
+    }
     let missing: Vec<_> = named.keys().filter(|name| !found.contains_key(*name)).collect();
     let unnamed: Vec<_> = found.keys().filter(|name| !named.contains_key(*name)).collect();
     assert!(

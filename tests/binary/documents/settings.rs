@@ -19,6 +19,7 @@ const COMMANDS: &[&[&str]] = &[
     &["keys", "revoke"],
     &["audit", "verify"],
     &["audit", "export"],
+    &["audit", "archive"],
     &["audit", "accept-loss"],
     &["migrate"],
     &["openapi"],
@@ -28,6 +29,7 @@ const COMMANDS: &[&[&str]] = &[
 const KINDS: &[(&str, &str)] = &[
     ("ADDRESS", "address"),
     ("CIDR", "networks"),
+    ("DATE", "time"),
     ("DURATION", "duration"),
     ("FILE", "file"),
     ("FILTER", "filter"),

@@ -15,7 +15,7 @@ use crate::http::operations::view::OperationView;
 use crate::http::tunnels::document::{PatchAnswer, dry_run};
 
 problems!(RollbackProblems: CALLER, InvalidJson, IncompleteBody, InvalidQuery, InvalidHeader,
-    PreconditionFailed, NotFound, NotReversible, ChangedSince,
+    PreconditionFailed, NotFound, MaybeArchived, NotReversible, ChangedSince,
     TunnelNotFound, VpcNotServed, OperationInProgress, IdempotencyKeyInFlight, IdempotencyKeyUnverifiable, TunnelStateConflict, BodyTooLarge,
     UnsupportedMediaType, InvalidPatch, ReasonRequired, IdempotencyKeyReused, UpstreamInvalidParameter, UpstreamRateLimited,
     CallBudget, UpstreamCredentials, UpstreamReplay, UpstreamFailed, UpstreamUnreachable, UpstreamUnavailable,

@@ -9,11 +9,16 @@ CROSS JOIN LATERAL (SELECT e.event, count(*) AS events
 FROM audit_events e
 WHERE e.occurred_at >= bucket
 AND e.occurred_at < bucket + length
+AND e.seq BETWEEN $4
+AND $5
 GROUP BY e.event) counted
 ORDER BY 1, 2
 -- $1 = Number(3600)
 -- $2 = Time(None)
 -- $3 = Time(None)
+-- $4 = Number(7)
+-- $5 = Number(90)
+-- planned each time
 
 -- SQLite
 SELECT unixepoch(e.occurred_at) / $1 AS bucket, e.event, count(*) AS events
@@ -22,3 +27,4 @@ WHERE true
 GROUP BY 1, 2
 ORDER BY 1, 2
 -- $1 = Number(3600)
+-- planned each time

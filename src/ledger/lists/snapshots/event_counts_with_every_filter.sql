@@ -9,34 +9,39 @@ CROSS JOIN LATERAL (SELECT e.event, count(*) AS events
 FROM audit_events e
 WHERE e.occurred_at >= bucket
 AND e.occurred_at < bucket + length
-AND e.vpc_id LIKE ANY ($4)
-AND e.operation_id = $5
-AND e.event = $6
-AND e.vpc_id = $7
-AND e.tunnel_id = $8
-AND e.actor = $9
-AND e.account = $10
-AND e.occurred_at >= $11
-AND e.occurred_at < $12
+AND e.seq BETWEEN $4
+AND $5
+AND e.vpc_id LIKE ANY ($6)
+AND e.operation_id = $7
+AND e.event = $8
+AND e.vpc_id = $9
+AND e.tunnel_id = $10
+AND e.actor = $11
+AND e.account = $12
+AND e.occurred_at >= $13
+AND e.occurred_at < $14
 AND EXISTS (SELECT 1
 FROM operations o
 WHERE o.id = e.operation_id
-AND o.status = $13)
+AND o.status = $15)
 GROUP BY e.event) counted
 ORDER BY 1, 2
 -- $1 = Number(86400)
 -- $2 = Time(Some(Timestamp(1700000000000000)))
 -- $3 = Time(Some(Timestamp(1700000000000500)))
--- $4 = Texts(["vpc-prod-%", "vpc\\_1"])
--- $5 = Id(00000000-1234-0000-0000-000000000001)
--- $6 = Text("requested")
--- $7 = Text("vpc-1")
--- $8 = Text("vpnx-1")
--- $9 = Text("alice")
--- $10 = Text("prod-gz")
--- $11 = Time(Some(Timestamp(1700000000000000)))
--- $12 = Time(Some(Timestamp(1700000000000500)))
--- $13 = Text("running")
+-- $4 = Number(7)
+-- $5 = Number(90)
+-- $6 = Texts(["vpc-prod-%", "vpc\\_1"])
+-- $7 = Id(00000000-1234-0000-0000-000000000001)
+-- $8 = Text("requested")
+-- $9 = Text("vpc-1")
+-- $10 = Text("vpnx-1")
+-- $11 = Text("alice")
+-- $12 = Text("prod-gz")
+-- $13 = Time(Some(Timestamp(1700000000000000)))
+-- $14 = Time(Some(Timestamp(1700000000000500)))
+-- $15 = Text("running")
+-- planned each time
 
 -- SQLite
 SELECT unixepoch(e.occurred_at) / $1 AS bucket, e.event, count(*) AS events
@@ -69,3 +74,4 @@ ORDER BY 1, 2
 -- $10 = Time(Some(Timestamp(1700000000000000)))
 -- $11 = Time(Some(Timestamp(1700000000000500)))
 -- $12 = Text("running")
+-- planned each time

@@ -1,13 +1,6 @@
 -- PostgreSQL
-WITH RECURSIVE known (vpc_id) AS ( SELECT min(vpc_id)
-FROM audit_events
-UNION ALL SELECT (SELECT min(t.vpc_id)
-FROM audit_events t
-WHERE t.vpc_id > known.vpc_id)
-FROM known
-WHERE known.vpc_id IS NOT NULL ),
-vpcs AS MATERIALIZED (SELECT known.vpc_id
-FROM known
+WITH vpcs AS MATERIALIZED (SELECT known.vpc_id
+FROM audit_vpcs known
 WHERE true
 AND known.vpc_id LIKE ANY ($1)),
 page AS MATERIALIZED (SELECT found.*

@@ -161,7 +161,7 @@ fn searches_for_events_keep_their_text() {
 fn counts_keep_their_text() {
     let vpcs = VpcScope::Matching(patterns());
     compare("event_counts", |dialect| {
-        event_counts(dialect, &VpcScope::All, &EventFilter::default(), Bucket::Hour)
+        event_counts(dialect, &VpcScope::All, &EventFilter::default(), (7, 90), Bucket::Hour)
     });
     let filter = EventFilter {
         operation_id: Some(id(1)),
@@ -174,5 +174,7 @@ fn counts_keep_their_text() {
         created_after: Some(at(0)),
         created_before: Some(at(500)),
     };
-    compare("event_counts_with_every_filter", |dialect| event_counts(dialect, &vpcs, &filter, Bucket::Day));
+    compare("event_counts_with_every_filter", |dialect| {
+        event_counts(dialect, &vpcs, &filter, (7, 90), Bucket::Day)
+    });
 }

@@ -1,5 +1,7 @@
 //! `tunnelgate audit`.
 
+mod archive;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use crate::app::open_ledger;
+use crate::archive::Folder;
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::args::DatabaseArgs;
@@ -18,12 +21,13 @@ use crate::domain::event::{Actor, EventKind, NewEvent};
 use crate::domain::fingerprint::{from_hex, hex};
 use crate::domain::timestamp::Timestamp;
 use crate::metrics::Metrics;
-use crate::service::audit::{self, Verdict};
+use crate::service::audit::{self, NotVerified, Verdict};
 use crate::service::cells::Cells;
 use crate::service::export;
 use crate::service::ledger::{AcceptedLoss, Checkpoint};
 
 use super::{Failure, failure};
+use archive::Archive;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,6 +36,9 @@ pub(super) enum Command {
     Verify(Verify),
     /// Write all events, oldest first
     Export(Export),
+    /// Write old events and their operations to files, whole partitions of a ledger on PostgreSQL; with --drop remove them from
+    /// the ledger. An interrupted command continues when it is repeated. Exit code 0: done, or nothing to do; 2: not done
+    Archive(Archive),
     /// Accept that the newest events of the log are lost, so that the gateway works again. Writes the event log_rewound. Exit
     /// code 0: accepted; 2: refused, nothing was written
     AcceptLoss(AcceptLoss),
@@ -52,6 +59,10 @@ pub(super) struct Verify {
     /// and a rewritten log
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Folder with the archived segments, which are verified too. Without it, verification begins with the first event in
+    /// the ledger
+    #[arg(long, value_name = "FOLDER")]
+    archive: Option<PathBuf>,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -87,6 +98,7 @@ pub(super) async fn run(command: Command, secrets: &Secrets) -> Result<ExitCode,
     match command {
         Command::Verify(args) => verify(&args, secrets).await,
         Command::Export(args) => export(&args, secrets).await,
+        Command::Archive(args) => archive::run(&args, secrets).await,
         Command::AcceptLoss(args) => accept_loss(&args, secrets).await,
     }
 }
@@ -113,11 +125,15 @@ async fn verify(args: &Verify, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let checkpoint = args.checkpoint.as_ref().map(kept).transpose()?;
     let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
-    match audit::verify(&*ledger, checkpoint).await? {
+    let mut folder = args.archive.clone().map(Folder::new);
+    let files = folder.as_mut().map(|folder| folder as &mut dyn audit::Archived);
+    let report = audit::verify_with(&*ledger, checkpoint, files).await?;
+    match report.verdict {
         Verdict::Whole { events, newest } => {
             let newest =
                 newest.map(|newest| format!(", newest seq {} hash {}", newest.seq, hex(&newest.hash)));
             failure::print(&format!("whole: {events} events{}\n", newest.unwrap_or_default()))?;
+            failure::print(&gaps(&report.not_verified))?;
             Ok(ExitCode::SUCCESS)
         }
         Verdict::Broken { row, why } => {
@@ -125,6 +141,33 @@ async fn verify(args: &Verify, secrets: &Secrets) -> Result<ExitCode, Failure> {
             Ok(ExitCode::from(1))
         }
     }
+}
+
+/// What a verdict does not cover, a line each.
+fn gaps(not_verified: &NotVerified) -> String {
+    let NotVerified { archived_to, segments, partly_archived, leftover, is_checkpoint_archived } =
+        not_verified;
+    let mut text = String::new();
+    if *archived_to > 0 {
+        text += &format!(
+            "not verified: events 1 to {archived_to}, which are archived in {segments} segments; --archive FOLDER verifies them \
+             too\n"
+        );
+    }
+    if *partly_archived > 0 {
+        text += &format!(
+            "not verified: the request of {partly_archived} operations, whose first events are archived\n"
+        );
+    }
+    if *is_checkpoint_archived {
+        text += "not verified: the checkpoint, whose event is archived\n";
+    }
+    if *leftover > 0 {
+        text += &format!(
+            "not verified: {leftover} operations whose events are archived; `tunnelgate audit archive --drop` removes them\n"
+        );
+    }
+    text
 }
 
 async fn accept_loss(args: &AcceptLoss, secrets: &Secrets) -> Result<ExitCode, Failure> {
@@ -167,6 +210,12 @@ async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
         )),
         None => Box::new(BufWriter::new(std::io::stdout())),
     };
+    if let Some(archived) = ledger.newest_archived().await? {
+        let first = archived.last_seq.saturating_add(1);
+        let said =
+            format!("events 1 to {} are archived; the export begins with event {first}", archived.last_seq);
+        let _ = writeln!(std::io::stderr(), "tunnelgate: {said}");
+    }
     let mut export = export::Export::all(ledger, format);
     while let Some(block) = export.next().await? {
         output.write_all(&block)?;
