@@ -22,6 +22,9 @@ pub mod clock;
 pub mod cloud;
 /// Settings: flags, environment variables, files.
 pub mod config;
+/// The fuzzer's inputs, as tests.
+#[cfg(test)]
+mod corpus;
 /// What a tunnel change is; no I/O.
 pub mod domain;
 /// Named places where a test can abort the process.

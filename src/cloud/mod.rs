@@ -12,6 +12,8 @@ mod connect;
 mod credentials;
 pub mod endpoint;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod health;
 mod hidden;
 mod line;

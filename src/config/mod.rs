@@ -6,6 +6,8 @@ mod database_url;
 pub mod duration;
 pub mod edge;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod invalid;
 mod limits;
 pub mod listen;

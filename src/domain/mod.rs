@@ -15,6 +15,8 @@ pub mod etag;
 pub mod event;
 pub mod fault;
 pub mod fingerprint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod group_views;
 pub mod health_check;
 pub mod ids;

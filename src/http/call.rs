@@ -84,7 +84,7 @@ fn source(state: &HttpState, request: &HttpRequest) -> Option<IpAddr> {
 }
 
 /// The trace id of a W3C `traceparent`.
-fn trace_id(value: &HeaderValue) -> Option<String> {
+pub(super) fn trace_id(value: &HeaderValue) -> Option<String> {
     let mut parts = value.to_str().ok()?.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
     let is_hex = |text: &str, length| {

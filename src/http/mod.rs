@@ -9,6 +9,8 @@ mod call;
 mod connection;
 mod console;
 pub mod edge;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod health;
 mod input;
 mod metrics;

@@ -3,6 +3,8 @@
 
 mod claims;
 mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod issuers;
 mod key_set;
 mod keys;

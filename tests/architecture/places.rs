@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["cloud", "http", "ledger", "oidc", "service", "domain", "tls"]),
     ("reload", &["config", "cloud", "oidc", "clock", "metrics", "shutdown", "causes"]),
     ("telemetry", &["config", "domain"]),
+    ("corpus", &["cloud", "config", "domain", "http", "oidc"]),
     (
         "app",
         &[

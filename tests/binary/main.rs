@@ -15,6 +15,7 @@ mod audit;
 mod config;
 mod connections;
 mod documents;
+mod flood;
 mod health;
 mod installation;
 mod keys;

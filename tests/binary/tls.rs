@@ -17,7 +17,7 @@ use crate::support::Store;
 use crate::support::consumer::PATIENCE;
 
 /// A certificate authority for tests, and the files that the gateway reads.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
     root_file: PathBuf,
@@ -26,7 +26,7 @@ struct Authority {
 }
 
 impl Authority {
-    fn new(folder: &Path) -> Self {
+    pub fn new(folder: &Path) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.distinguished_name.push(DnType::CommonName, "a test's authority");
@@ -40,7 +40,7 @@ impl Authority {
     }
 
     /// Writes a new certificate and key to the gateway's files.
-    fn issue(&self) -> CertificateDer<'static> {
+    pub fn issue(&self) -> CertificateDer<'static> {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).expect("names");
         params.distinguished_name.push(DnType::CommonName, "localhost");
@@ -50,7 +50,7 @@ impl Authority {
         certificate.der().clone()
     }
 
-    fn flags(&self) -> Vec<String> {
+    pub fn flags(&self) -> Vec<String> {
         let file = |path: &Path| path.display().to_string();
         vec![
             "serve".into(),
@@ -66,7 +66,7 @@ impl Authority {
         installation.serve_with("gateway", &flags.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn connect(&self, address: &str, protocols: &[&str]) -> Connection {
+    pub fn connect(&self, address: &str, protocols: &[&str]) -> Connection {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).expect("a root");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -86,7 +86,7 @@ impl Authority {
     }
 
     /// Runs curl, which supports HTTP/2.
-    fn curl(&self, args: &[&str]) -> (bool, String) {
+    pub fn curl(&self, args: &[&str]) -> (bool, String) {
         let output = Command::new("curl")
             .args(["-sS", "--noproxy", "*", "--cacert"])
             .arg(&self.root_file)
@@ -99,9 +99,16 @@ impl Authority {
     }
 }
 
-struct Connection(BufReader<StreamOwned<ClientConnection, TcpStream>>);
+/// A TLS session on a socket.
+pub type Tls = StreamOwned<ClientConnection, TcpStream>;
+
+pub struct Connection(BufReader<Tls>);
 
 impl Connection {
+    pub fn into_inner(self) -> Tls {
+        self.0.into_inner()
+    }
+
     fn tls(&self) -> &ClientConnection {
         &self.0.get_ref().conn
     }

@@ -29,7 +29,7 @@ const MASKED: &str = "***";
 const DRAWN: &str = "(drawn for each call)";
 
 /// API 2.0 with its credentials.
-pub(super) struct ApiV2 {
+pub(in crate::cloud) struct ApiV2 {
     pub(super) credentials: Credentials,
     pub(super) region: String,
     pub(super) signature_method: SignatureMethod,

@@ -6,4 +6,6 @@ pub mod sign;
 mod tunnel;
 pub mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use api::ApiV2 as Api;
 pub(super) use client::connect;

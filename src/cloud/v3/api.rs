@@ -38,7 +38,7 @@ const DRAWN: &str = "(drawn for each call)";
 const MAX_REQUEST_ID: usize = 64;
 
 /// The parameters of one call.
-pub(super) struct Params {
+pub(in crate::cloud) struct Params {
     action: &'static str,
     /// The bytes that are signed and sent.
     body: Hidden,
@@ -51,7 +51,7 @@ impl Params {
 }
 
 /// API 3.0 with its credentials.
-pub(super) struct ApiV3 {
+pub(in crate::cloud) struct ApiV3 {
     pub(super) credentials: Credentials,
     pub(super) region: String,
     /// The host that is signed.

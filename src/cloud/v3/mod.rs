@@ -7,4 +7,6 @@ pub mod sign;
 mod tunnel;
 mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use api::ApiV3 as Api;
 pub(super) use client::connect;

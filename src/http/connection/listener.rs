@@ -9,9 +9,9 @@ use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol, Request, Response};
 use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_tls::accept::TlsError;
 use actix_tls::accept::rustls_0_23::reexports::ServerConfig;
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_tls::accept::{TlsError, max_concurrent_tls_connect};
 use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
 use actix_web::{Error, web};
@@ -21,15 +21,15 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::http::state::HttpState;
 
 use super::descriptors;
-use super::stream::{HEAD_LIMIT, Stream};
+use super::stream::{HEAD_LIMIT, KEEP_ALIVE, Stream};
 
-/// Limit of idle connections. Load balancers usually close idle connections after 60 s: with a longer limit here, the
-/// service never closes a connection on which a load balancer is sending a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Limit of the TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a connection that the service closes is still read.
 const DISCONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// Bytes of a body that an HTTP/2 caller may send ahead: on a stream (bodies have up to 64 KiB), and on a connection.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -94,6 +94,8 @@ where
             plain.and_then(http(application(), stopping.clone()))
         })?,
         Some(mut config) => {
+            // Otherwise 256 callers that never finish their handshake would keep all others waiting.
+            max_concurrent_tls_connect(max_connections);
             config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
             server.listen("https", socket, move || {
                 let state = state.clone();
@@ -147,6 +149,8 @@ where
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_LIMIT)
         .client_disconnect_timeout(DISCONNECT_LIMIT)
+        .h2_initial_window_size(STREAM_WINDOW)
+        .h2_initial_connection_window_size(CONNECTION_WINDOW)
         .on_connect_ext(|stream: &Stream<T>, extensions| {
             extensions.insert(stream.requests().clone());
         })

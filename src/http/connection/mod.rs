@@ -2,12 +2,16 @@
 //! this layer gives them a limit and an answer.
 //!
 //! - `stream` wraps the socket of a connection: time limits, and what is read and written.
+//! - `frames` follows what HTTP/2 callers send.
 //! - `refusal` writes the problem for what is no request.
 //! - `requests` counts the requests of a connection that are in progress.
 //! - `descriptors` keeps connections within the limit of open files.
 //! - `listener` opens the port and builds the server.
 
 mod descriptors;
+mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod listener;
 mod refusal;
 mod requests;

@@ -9,17 +9,24 @@ use actix_web::web;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
+use tracing::info;
 
 use crate::http::problem::ProblemType;
 use crate::http::state::HttpState;
 
+use super::frames::{self, Excess, Frames};
 use super::refusal;
 use super::requests::Requests;
 
 /// Limit for receiving the head of a request, from its first byte.
 pub const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// Limit of idle connections. Load balancers usually close idle connections after 60 s: with a longer limit here, the
+/// service never closes a connection on which a load balancer is sending a request.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Limit for a caller to take the next bytes of its answer.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
+/// The most requests in progress on a connection: HTTP/2 callers may send any number before they take an answer.
+const MAX_REQUESTS: u32 = 256;
 /// How long a refused connection is still read. A socket that is closed with unread bytes is reset, and the caller then
 /// loses the answer.
 const LINGER: Duration = Duration::from_secs(2);
@@ -40,6 +47,8 @@ struct Head {
     line: usize,
     is_line_whole: bool,
     timer: Timer,
+    /// The time limit of its first byte.
+    idle: Timer,
     /// The number of requests before this one.
     after: u64,
 }
@@ -55,14 +64,33 @@ impl Head {
     }
 }
 
+/// What the protocol of a connection needs.
+enum Protocol {
+    Http1(Head),
+    Http2 {
+        frames: Frames,
+        /// The time limit of an open header block.
+        timer: Timer,
+        /// The server's settings have been sent.
+        is_greeted: bool,
+        /// The rest of the server's settings.
+        greeting: Vec<u8>,
+    },
+}
+
+impl Protocol {
+    fn http_2() -> Self {
+        Self::Http2 { frames: Frames::default(), timer: None, is_greeted: false, greeting: Vec::new() }
+    }
+}
+
 /// A connection: a socket, or a TLS session on one.
 pub struct Stream<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     /// `None` once the connection is refused and left to [`end`].
     io: Option<T>,
-    is_http_1: bool,
+    protocol: Protocol,
     state: web::Data<HttpState>,
     requests: Requests,
-    head: Head,
     stalled: Timer,
     /// The answer of a refused connection that is not written yet.
     refused: Option<Vec<u8>>,
@@ -72,10 +100,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
     pub fn new(io: T, is_http_1: bool, state: web::Data<HttpState>) -> Self {
         Self {
             io: Some(io),
-            is_http_1,
+            protocol: if is_http_1 { Protocol::Http1(Head::default()) } else { Protocol::http_2() },
             state,
             requests: Requests::default(),
-            head: Head::default(),
             stalled: None,
             refused: None,
         }
@@ -88,14 +115,79 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
 
     /// Ends the connection with this problem, after bytes that are still to be written.
     fn refuse(&mut self, kind: ProblemType, before: &[u8]) {
-        let answer = refusal::answer(&self.state, kind);
+        let answer = match self.protocol {
+            Protocol::Http1(_) => refusal::answer(&self.state, kind),
+            Protocol::Http2 { .. } => frames::goodbye(kind.code()),
+        };
         self.refused = Some([before, &answer].concat());
+    }
+
+    /// Looks at what the caller sent. Returns why it is more than a caller may send (HTTP/2).
+    fn received(&mut self, bytes: &[u8]) -> Option<&'static str> {
+        let in_progress = self.requests.in_progress();
+        match &mut self.protocol {
+            Protocol::Http1(head) => {
+                if in_progress == 0 {
+                    head.received(bytes);
+                }
+                None
+            }
+            Protocol::Http2 { frames, timer, .. } => {
+                let followed = frames.received(bytes);
+                if !frames.is_block_open() {
+                    *timer = None;
+                }
+                match followed {
+                    Err(Excess::Headers) => Some("headers too large"),
+                    Err(Excess::SmallFrames) => Some("too many small frames of bodies"),
+                    Ok(()) if in_progress > MAX_REQUESTS => Some("too many streams"),
+                    Ok(()) => None,
+                }
+            }
+        }
     }
 
     /// True if part of a head has come and the rest is late.
     fn is_head_late(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_waiting = self.is_http_1 && self.requests.in_progress() == 0 && self.head.line > 0;
-        is_waiting && is_over(&mut self.head.timer, HEAD_LIMIT, cx)
+        match &mut self.protocol {
+            Protocol::Http1(head) => {
+                self.requests.in_progress() == 0 && head.line > 0 && is_over(&mut head.timer, HEAD_LIMIT, cx)
+            }
+            Protocol::Http2 { frames, timer, .. } => frames.is_block_open() && is_over(timer, HEAD_LIMIT, cx),
+        }
+    }
+
+    /// True if nothing has come since the last answer. The server itself waits without a limit for the rest of a body that
+    /// it has refused.
+    fn is_idle(&mut self, cx: &mut Context<'_>) -> bool {
+        let Protocol::Http1(head) = &mut self.protocol else { return false };
+        self.requests.in_progress() == 0
+            && head.line == 0
+            && is_over(&mut head.idle, KEEP_ALIVE + Duration::from_secs(5), cx)
+    }
+
+    /// Writes what is left of the server's settings, before anything else.
+    fn poll_greet(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Protocol::Http2 { greeting, .. } = &mut self.protocol else { return Poll::Ready(Ok(())) };
+        let Some(io) = self.io.as_mut() else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
+        while !greeting.is_empty() {
+            match ready!(Pin::new(&mut *io).poll_write(cx, greeting))? {
+                0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                written => drop(greeting.drain(..written)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes the server's settings out of the first bytes that it writes, to add our limits; returns how many bytes.
+    fn greet(&mut self, written: &[u8]) -> Option<usize> {
+        let Protocol::Http2 { is_greeted: is_greeted @ false, greeting, .. } = &mut self.protocol else {
+            return None;
+        };
+        *is_greeted = true;
+        let (length, settings) = frames::with_limits(written, MAX_REQUESTS)?;
+        *greeting = settings;
+        Some(length)
     }
 
     /// The result of a write, or an error if the caller takes nothing for too long.
@@ -120,16 +212,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Stream<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let Some(io) = this.io.as_mut() else { return Poll::Ready(Ok(())) };
-        if this.head.after != this.requests.started() {
-            this.head = Head { after: this.requests.started(), ..Head::default() };
+        let started = this.requests.started();
+        if let Protocol::Http1(head) = &mut this.protocol
+            && head.after != started
+        {
+            *head = Head { after: started, ..Head::default() };
         }
         let before = buf.filled().len();
+        let Some(io) = this.io.as_mut() else { return Poll::Ready(Ok(())) };
         if Pin::new(io).poll_read(cx, buf)?.is_ready() {
-            if this.requests.in_progress() == 0 {
-                this.head.received(buf.filled().get(before..).unwrap_or_default());
+            if let Some(reason) = this.received(buf.filled().get(before..).unwrap_or_default()) {
+                info!(reason, "closing an HTTP/2 connection");
+                this.refused = Some(frames::goodbye(reason));
+                return Poll::Ready(Err(ErrorKind::InvalidData.into()));
             }
             return Poll::Ready(Ok(()));
+        }
+        if this.is_idle(cx) {
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
         if this.is_head_late(cx) {
             this.refuse(ProblemType::RequestTimeout, &[]);
@@ -145,13 +245,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Stream<T
         if this.refused.is_some() {
             return Poll::Ready(Ok(buf.len()));
         }
-        if this.is_http_1
+        if let Protocol::Http1(head) = &this.protocol
             && let Some((at, status)) = refusal::bare(buf)
         {
-            let kind = refusal::kind(status, this.head.line);
+            let kind = refusal::kind(status, head.line);
             this.refuse(kind, buf.get(..at).unwrap_or_default());
             return Poll::Ready(Ok(buf.len()));
         }
+        if let Some(length) = this.greet(buf) {
+            return Poll::Ready(Ok(length));
+        }
+        let greeted = this.poll_greet(cx);
+        ready!(this.unless_stalled(greeted, cx))?;
         let Some(io) = this.io.as_mut() else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
         let written = Pin::new(io).poll_write(cx, buf);
         this.unless_stalled(written, cx)
@@ -163,6 +268,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Stream<T
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.refused.is_some() {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
+        if let Some(length) = bufs.first().and_then(|first| this.greet(first)) {
+            return Poll::Ready(Ok(length));
+        }
+        let greeted = this.poll_greet(cx);
+        ready!(this.unless_stalled(greeted, cx))?;
         let Some(io) = this.io.as_mut() else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
         let written = Pin::new(io).poll_write_vectored(cx, bufs);
         this.unless_stalled(written, cx)
@@ -170,7 +283,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Stream<T
 
     fn is_write_vectored(&self) -> bool {
         // HTTP/1 answers are searched for the server's own, so each is written from one buffer.
-        !self.is_http_1 && self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+        matches!(self.protocol, Protocol::Http2 { .. })
+            && self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -179,6 +293,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Stream<T
             // Written by `end`.
             return Poll::Ready(Ok(()));
         }
+        let greeted = this.poll_greet(cx);
+        ready!(this.unless_stalled(greeted, cx))?;
         let Some(io) = this.io.as_mut() else { return Poll::Ready(Err(ErrorKind::NotConnected.into())) };
         let flushed = Pin::new(io).poll_flush(cx);
         this.unless_stalled(flushed, cx)

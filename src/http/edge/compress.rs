@@ -1,5 +1,9 @@
 //! Compression of answers with gzip.
 
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
 use actix_http::encoding::Encoder;
 use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
@@ -8,9 +12,57 @@ use actix_web::http::header::{
     self, AcceptEncoding, ContentEncoding, Encoding, Header, HeaderMap, HeaderValue,
 };
 use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use pin_project_lite::pin_project;
+
+use super::pieces::Pieces;
 
 /// The smallest answer that is compressed, in bytes.
 const MIN_BYTES: u64 = 1024;
+
+/// The most answers that are compressed at the same time: each holds some 300 kB until its caller has taken it. More are sent
+/// uncompressed.
+const MAX_COMPRESSIONS: usize = 256;
+static COMPRESSIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// One of the compressions, until it is dropped.
+struct Compression;
+
+impl Compression {
+    fn begin() -> Option<Self> {
+        let taken = COMPRESSIONS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
+            (open < MAX_COMPRESSIONS).then_some(open + 1)
+        });
+        taken.is_ok().then_some(Self)
+    }
+}
+
+impl Drop for Compression {
+    fn drop(&mut self) {
+        COMPRESSIONS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    /// A body that counts as a compression until it is dropped.
+    struct Compressed<B> {
+        #[pin]
+        body: B,
+        _compression: Option<Compression>,
+    }
+}
+
+impl<B: MessageBody> MessageBody for Compressed<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
+        self.project().body.poll_next(cx)
+    }
+}
 
 /// The media types that are compressed.
 const COMPRESSIBLE: &[&str] = &[
@@ -36,8 +88,12 @@ pub async fn compressed(
     let wanted = wants_gzip(&request);
     let response = next.call(request).await?;
     let is_worth_it = is_compressible(response.headers(), response.response().body().size());
-    let encoding = if wanted && is_worth_it { ContentEncoding::Gzip } else { ContentEncoding::Identity };
-    let mut response = response.map_body(|head, body| Encoder::response(encoding, head, body));
+    let compression = if wanted && is_worth_it { Compression::begin() } else { None };
+    let encoding = if compression.is_some() { ContentEncoding::Gzip } else { ContentEncoding::Identity };
+    let mut response = response.map_body(|head, body| {
+        let body = Encoder::response(encoding, head, Pieces::of(body));
+        Compressed { body, _compression: compression }
+    });
     if is_worth_it {
         // Caches must store both encodings separately.
         vary_by_encoding(response.headers_mut());

@@ -5,6 +5,7 @@ mod cors;
 mod head;
 mod http_1_0;
 pub mod limit;
+mod pieces;
 pub mod public_url;
 mod settings;
 pub mod source;

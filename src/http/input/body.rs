@@ -139,7 +139,7 @@ fn has_type(request: &HttpRequest, types: &[&str]) -> bool {
 }
 
 /// JSON without duplicate members: parsers disagree on which duplicate counts.
-struct Strict(Value);
+pub struct Strict(pub Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -100,9 +100,11 @@ impl Query {
     }
 
     /// The end of the previous page.
-    pub fn cursor<T: std::str::FromStr>(&mut self) -> Option<T> {
+    pub fn cursor<T: std::str::FromStr + std::fmt::Display>(&mut self) -> Option<T> {
         let text = self.text("cursor")?;
         let place = read_cursor(&text).and_then(|place| place.parse().ok());
+        // Parsers accept more spellings of a value than the one that the gateway writes.
+        let place = place.filter(|place| cursor(place) == text);
         if place.is_none() {
             let described = ProblemType::InvalidCursor.describe();
             self.fault("cursor", described.code, described.detail);

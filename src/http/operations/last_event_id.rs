@@ -24,7 +24,7 @@ pub enum LastEventId {
 }
 
 impl LastEventId {
-    fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         if text == END {
             return Some(Self::End);
         }
