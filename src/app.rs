@@ -70,6 +70,7 @@ pub struct App {
     /// The address that the service listens on.
     pub address: SocketAddr,
     pub ledger: Arc<dyn Ledger>,
+    pub metrics: Arc<Metrics>,
     server: Server,
     service: Service,
     ledger_clock: Arc<LedgerClock>,
@@ -154,7 +155,7 @@ impl App {
         let log_gauges = background::growth::Gauges::new(&metrics);
         let state = web::Data::new(HttpState::new(
             service.clone(),
-            metrics,
+            metrics.clone(),
             clock,
             chance,
             shutdown.clone(),
@@ -198,6 +199,7 @@ impl App {
         Ok(Self {
             address,
             ledger,
+            metrics,
             server,
             service,
             ledger_clock,

@@ -49,7 +49,9 @@ pub mod service;
 pub mod shutdown;
 /// A simulated cloud, as strict as the real one.
 pub mod simulator;
-/// Logs.
+/// Logs, and the export of traces.
 pub mod telemetry;
 /// TLS certificates, reloaded when their files change.
 pub mod tls;
+/// Spans of OpenTelemetry.
+pub mod trace;

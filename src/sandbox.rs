@@ -204,6 +204,7 @@ fn settings(
         fingerprint_key,
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(10),
+        tracing: None,
         workers: Some(1),
         max_connections: 1000,
     }

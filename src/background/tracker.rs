@@ -13,6 +13,7 @@ use crate::failpoint;
 use crate::service::Service;
 use crate::service::ledger::{Claim, LedgerError, Places};
 use crate::shutdown::Shutdown;
+use crate::trace::Span;
 
 /// Operations of one account that one process polls at the same time. The call budget limits the calls per second. Half of
 /// them are as many as one read of a gateway shows. Each account has places of its own: calls to a cloud that does not answer
@@ -180,9 +181,16 @@ impl Tracker {
         let Some(poll) = self.polls.begin(&operation.route.account) else { return Some(claim) };
         let span =
             info_span!("track", operation_id = %operation.id, request_id = operation.request_id.as_deref());
+        let look = Span::look(operation.id, operation.trace_id.as_deref());
+        look.set("tunnelgate.operation_id", operation.id.to_string());
         let work = async move {
             let _poll = poll;
-            if let Err(error) = service.track(claim).await {
+            let tracked = look.around(service.track(claim)).await;
+            if let Ok(tracked) = &tracked {
+                look.set("tunnelgate.outcome", tracked.as_str());
+            }
+            if let Err(error) = tracked {
+                look.fail("ledger");
                 error!(error = chain(&error), "the result of a poll could not be written");
             }
         };

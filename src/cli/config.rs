@@ -70,6 +70,9 @@ fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) 
         let url = without_password(settings.database.url.expose_secret());
         let _ = writeln!(text, "DATABASE_URL={url} (default or file)");
     }
+    if let Some(tracing) = &settings.tracing {
+        let _ = writeln!(text, "\n{}", tracing.shown());
+    }
     for account in &settings.accounts {
         let _ = write!(text, "\n{}", section(account));
     }

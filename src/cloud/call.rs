@@ -13,6 +13,7 @@ use crate::domain::connection_fault::ConnectionFault;
 use crate::domain::event::Upstream;
 use crate::domain::timestamp::Timestamp;
 use crate::service::cloud::{NoSlot, Permit, Priority, ReadError, ReadFailure, Refusal, Slot as HeldSlot};
+use crate::trace::{self, Span};
 
 use super::budget::{Need, Slot};
 use super::endpoint::Endpoint;
@@ -66,6 +67,20 @@ pub(super) enum End<T> {
     TooLate,
     /// The call may have been carried out.
     Doubt,
+}
+
+impl<T> End<T> {
+    /// Why the call failed, for traces.
+    fn error(&self) -> Option<&'static str> {
+        match self {
+            Self::Success(_) => None,
+            Self::Refused(_) => Some("refused"),
+            Self::Unreachable => Some("unreachable"),
+            Self::NoSlot(_) => Some("no_slot"),
+            Self::TooLate => Some("too_late"),
+            Self::Doubt => Some("no_answer"),
+        }
+    }
 }
 
 /// What one attempt showed.
@@ -153,12 +168,38 @@ impl<A: Api> Caller<A> {
         let started = Instant::now();
         let mut upstream = Upstream { action: Some(call.action.to_owned()), ..Upstream::default() };
         let mut attempts = 0;
-        let end = self.attempts(call, mode, end, &mut upstream, &mut attempts).await;
+        let span = self.span(call.action);
+        let end = span.around(self.attempts(call, mode, end, &mut upstream, &mut attempts)).await;
         upstream.attempts = Some(attempts);
         upstream.latency_ms = u64::try_from(started.elapsed().as_millis()).ok();
         let code = upstream.code.as_deref();
+        span.set("tunnelgate.cloud.attempts", i64::from(attempts));
+        if let Some(code) = code {
+            span.set("tunnelgate.cloud.code", code.to_owned());
+        }
+        if let Some(kind) = end.error() {
+            span.fail(kind);
+        }
         info!(action = call.action, code, attempts, latency_ms = upstream.latency_ms, "called the cloud");
         (end, upstream)
+    }
+
+    /// The span of a call: its action and where it goes, never its parameters.
+    fn span(&self, action: &'static str) -> Span {
+        let span = Span::call(action);
+        if !trace::is_on() {
+            return span;
+        }
+        span.set("tunnelgate.cloud.action", action);
+        span.set("tunnelgate.account", self.line.metrics.account().to_owned());
+        span.set("http.request.method", "POST");
+        if let Some(host) = self.url.host_str() {
+            span.set("server.address", host.to_owned());
+        }
+        if let Some(port) = self.url.port_or_known_default() {
+            span.set("server.port", i64::from(port));
+        }
+        span
     }
 
     /// Attempts until one of them is the end.

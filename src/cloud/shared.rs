@@ -3,11 +3,13 @@
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use crate::domain::event::Upstream;
 use crate::domain::ids::TunnelPath;
 use crate::domain::tunnel::Tunnel;
 use crate::service::cloud::{Priority, ReadError, ReadFailure};
+use crate::trace::carried;
 
 use super::actions::Actions;
 use super::budget::Need;
@@ -28,7 +30,8 @@ impl<A: Actions> Client<A> {
         let (answer, answered) = oneshot::channel();
         if let Some(task) = self.waiting.add(&group, Waiter { path: path.clone(), answer }) {
             // A task of its own: the other reads must not depend on this caller.
-            tokio::spawn(self.clone().serve(group, task, end));
+            let work = self.clone().serve(group, task, end).instrument(Span::current());
+            tokio::spawn(carried(work));
         }
         let lost = |_| Err(ReadError { failure: ReadFailure::NoAnswer, upstream: Upstream::default() });
         match answered.await.unwrap_or_else(lost)? {

@@ -11,6 +11,7 @@ pub mod fuzz;
 mod invalid;
 mod limits;
 pub mod listen;
+pub mod otel;
 pub mod secrets;
 mod shown;
 mod text;
@@ -35,6 +36,7 @@ pub use invalid::{Faults, InvalidSetting};
 pub use shown::{issuer_section, section};
 
 use args::{DatabaseArgs, PartialGroups, ServeArgs};
+use otel::Tracing;
 use secrets::Secrets;
 
 /// Connection to the ledger's database.
@@ -74,6 +76,8 @@ pub struct Settings {
     pub shutdown_delay: Duration,
     /// After this time a shutdown ends even if work is in progress.
     pub shutdown_timeout: Duration,
+    /// `None` = no traces.
+    pub tracing: Option<Tracing>,
     /// HTTP worker threads; `None` = one per core.
     pub workers: Option<usize>,
     /// Open connections of callers.
@@ -129,6 +133,7 @@ impl Settings {
         let tls = faults.take(args.edge.tls());
         let edge = faults.take(args.edge.edge());
         let database = faults.take(Database::from_args(&args.database, secrets));
+        let tracing = Tracing::read(secrets).map_err(|all| faults.extend(all)).ok().flatten();
         match (reloadable, tls, edge, database, faults.is_empty()) {
             (Some(reloadable), Some(tls), Some(edge), Some(database), true) => Ok(Self {
                 listen: args.listen,
@@ -146,6 +151,7 @@ impl Settings {
                 fingerprint_key: reloadable.fingerprint_key,
                 shutdown_delay: args.shutdown_delay,
                 shutdown_timeout: args.shutdown_timeout,
+                tracing,
                 workers: args.workers.map(|workers| usize::from(workers.get())),
                 max_connections: usize::try_from(args.max_connections.get()).unwrap_or(usize::MAX),
             }),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
@@ -14,7 +14,7 @@ use super::auth::token;
 use super::input::headers::Wait;
 use super::input::query::Query;
 use super::problem::Problem;
-use super::request_id::RequestId;
+use super::request_id::{RequestId, TraceId};
 use super::state::HttpState;
 
 /// The longest user agent that the audit log keeps, in characters.
@@ -74,45 +74,11 @@ fn origin(state: &HttpState, request: &HttpRequest) -> Origin {
         source_ip: source(state, request),
         user_agent,
         request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()),
-        trace_id: headers.get("traceparent").and_then(trace_id),
+        trace_id: request.extensions().get::<TraceId>().and_then(|id| id.0.clone()),
     }
 }
 
 /// The request's address: the peer's, or the one that a trusted proxy names.
 fn source(state: &HttpState, request: &HttpRequest) -> Option<IpAddr> {
     Some(state.edge.source(request.peer_addr()?.ip(), request.headers()))
-}
-
-/// The trace id of a W3C `traceparent`.
-pub(super) fn trace_id(value: &HeaderValue) -> Option<String> {
-    let mut parts = value.to_str().ok()?.split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
-    let is_hex = |text: &str, length| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let is_valid =
-        is_hex(version, 2) && version != "ff" && is_hex(trace, 32) && trace.bytes().any(|b| b != b'0');
-    is_valid.then(|| trace.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(text: &str) -> HeaderValue {
-        HeaderValue::from_str(text).expect("a header value")
-    }
-
-    #[test]
-    fn the_trace_id_is_read_from_a_valid_traceparent_only() {
-        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(trace_id(&value(valid)), Some("0af7651916cd43dd8448eb211c80319c".into()));
-        for text in [
-            "00-0-0-0",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "ff-0af7651916cd43dd8448eb211c80319c-b-01",
-        ] {
-            assert_eq!(trace_id(&value(text)), None, "{text}");
-        }
-    }
 }

@@ -11,13 +11,15 @@ use actix_web::test::TestRequest;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::trace::Parent;
+
 use super::connection::fuzz as connection;
 use super::edge::{Edge, ForwardedHeader};
 use super::input::body::Strict;
 use super::input::query::{Query, cursor};
 use super::input::{accept, conditional, headers};
 use super::operations::last_event_id::LastEventId;
-use super::{call, request_id};
+use super::request_id;
 
 /// The bytes as the value of each header that the gateway reads.
 pub fn header_values(bytes: &[u8]) {
@@ -42,8 +44,8 @@ pub fn header_values(bytes: &[u8]) {
     if let Some(id) = request_id::valid_id(&value) {
         assert!(id.bytes().all(|byte| byte.is_ascii_graphic()) && id.len() <= request_id::MAX_REQUEST_ID);
     }
-    if let Some(trace) = call::trace_id(&value) {
-        assert!(trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if let Ok(text) = value.to_str() {
+        let _ = Parent::read(text, Some(text));
     }
     if let Some(place) = value.to_str().ok().and_then(LastEventId::parse) {
         assert!(!matches!(place, LastEventId::Step(seq) if seq < 0));

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::exponential_buckets;
 
 use crate::domain::operation::Status;
 use crate::metrics::Metrics;
@@ -19,6 +20,12 @@ struct Answer {
     method: &'static str,
     route: String,
     status: u16,
+}
+
+/// The trace of one request in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Exemplar {
+    trace_id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,7 +60,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub struct HttpMetrics {
     requests: Family<Answer, Counter>,
-    seconds: Family<Answer, Histogram>,
+    seconds: Family<Answer, HistogramWithExemplars<Exemplar>>,
     in_flight: Gauge,
     waiting: Family<Waiting, Gauge>,
     refused: Family<Refusal, Counter>,
@@ -75,8 +82,8 @@ impl Drop for InFlight {
     }
 }
 
-fn histogram() -> Histogram {
-    Histogram::new(exponential_buckets(0.000_5, 2.0, 17))
+fn histogram() -> HistogramWithExemplars<Exemplar> {
+    HistogramWithExemplars::new(exponential_buckets(0.000_5, 2.0, 17))
 }
 
 impl HttpMetrics {
@@ -98,7 +105,7 @@ impl HttpMetrics {
             seconds: metrics.register(
                 "http_request_duration_seconds",
                 "Seconds from the end of a request's head to the start of its answer",
-                Family::new_with_constructor(histogram as fn() -> Histogram),
+                Family::new_with_constructor(histogram as fn() -> HistogramWithExemplars<Exemplar>),
             ),
             in_flight: metrics.register("http_requests_in_flight", "Requests in flight", Gauge::default()),
             waiting: metrics.register(
@@ -161,10 +168,19 @@ impl HttpMetrics {
         InFlight(waiting)
     }
 
-    pub fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+    /// Counts a request. `trace_id` is the id of its trace if that is exported.
+    pub fn answered(
+        &self,
+        method: &'static str,
+        route: &str,
+        status: u16,
+        took: Duration,
+        trace_id: Option<String>,
+    ) {
         let labels = Answer { method, route: route.to_owned(), status };
         self.requests.get_or_create(&labels).inc();
-        self.seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        let exemplar = trace_id.map(|trace_id| Exemplar { trace_id });
+        self.seconds.get_or_create(&labels).observe(took.as_secs_f64(), exemplar, None);
     }
 
     /// Sets the gauges of unfinished operations.

@@ -5,15 +5,20 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::{Instrument, debug, info, info_span};
 
+use crate::trace::{self, Parent};
+
 use super::address::PUBLIC_URL;
 use super::edge::limit::RateLimitStatus;
-use super::request_id::{CURRENT, RequestId, X_REQUEST_ID, valid_id};
+use super::request_id::{CURRENT, RequestId, TraceId, X_REQUEST_ID, valid_id};
 use super::state::HttpState;
+
+/// What stands for methods that are not of HTTP.
+const OTHER: &str = "other";
 
 /// Middleware around every request.
 pub async fn observed(
@@ -30,23 +35,32 @@ pub async fn observed(
     let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
     let is_quiet = matches!(route.as_str(), "/livez" | "/readyz" | "/metrics");
     let span = info_span!("request", request_id = %id, method, route);
+    let traced = if is_quiet { trace::Span::NONE } else { traced(&request, method, &route, &id) };
+    request.extensions_mut().insert(TraceId(traced.trace_id()));
     let started = Instant::now();
     let under_way = state.metrics.begin();
     let public = state.edge.public_url.clone();
     let answer = next.call(request).instrument(span.clone());
-    let answered = PUBLIC_URL.scope(public, CURRENT.scope(id.clone(), answer)).await;
+    let work = PUBLIC_URL.scope(public, CURRENT.scope(id.clone(), answer));
+    let answered = traced.around(work).await;
     drop(under_way);
     let mut response = answered?;
     let (status, took) = (response.status().as_u16(), started.elapsed());
     let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| {
+    let log = async {
         if is_quiet {
             debug!(status, latency_ms, "answered");
         } else {
             info!(status, latency_ms, "answered");
         }
-    });
-    state.metrics.answered(method, &route, status, took);
+    };
+    traced.around(log.instrument(span)).await;
+    traced.set("http.response.status_code", i64::from(status));
+    if status >= 500 {
+        traced.fail(status.to_string());
+    }
+    state.metrics.answered(method, &route, status, took, traced.sampled_trace_id());
+    drop(traced);
     let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
     if state.shutdown.is_requested() {
         // The caller's next request must reach another process.
@@ -66,8 +80,32 @@ pub async fn observed(
     Ok(response)
 }
 
+/// The caller's span, if it sent one valid `traceparent`.
+fn parent(headers: &HeaderMap) -> Option<Parent> {
+    let mut parents = headers.get_all("traceparent");
+    let (first, None) = (parents.next()?, parents.next()) else { return None };
+    let state = headers.get("tracestate").and_then(|state| state.to_str().ok());
+    Parent::read(first.to_str().ok()?, state)
+}
+
+/// The span of a request. Without its query, which may contain a reason.
+fn traced(request: &ServiceRequest, method: &str, route: &str, id: &str) -> trace::Span {
+    let parent = parent(request.headers());
+    if !trace::is_on() {
+        return trace::Span::of_caller(parent);
+    }
+    let (name, method) = if method == OTHER { ("HTTP", "_OTHER") } else { (method, method) };
+    let span = trace::Span::request(format!("{name} {route}"), parent);
+    span.set("http.request.method", method.to_owned());
+    span.set("http.route", route.to_owned());
+    span.set("url.path", request.path().to_owned());
+    span.set("url.scheme", request.connection_info().scheme().to_owned());
+    span.set("tunnelgate.request_id", id.to_owned());
+    span
+}
+
 /// The method for logs and metrics, which must stay bounded: callers can send arbitrary and long ones.
 fn known(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or(OTHER)
 }

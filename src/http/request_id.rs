@@ -1,4 +1,4 @@
-//! Request ids.
+//! The ids of requests and of their traces.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
@@ -18,6 +18,11 @@ pub fn current_id() -> String {
 /// A request's id, in its extensions.
 #[derive(Clone)]
 pub struct RequestId(pub String);
+
+/// The id of a request's trace, in its extensions: the trace of the caller's `traceparent`, or with traces one that begins
+/// here.
+#[derive(Clone)]
+pub struct TraceId(pub Option<String>);
 
 /// The caller's id, if its characters are safe for logs, headers and the ledger.
 pub fn valid_id(value: &HeaderValue) -> Option<String> {

@@ -14,6 +14,7 @@ use crate::domain::principal::VpcScope;
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::shutdown::Shutdown;
+use crate::trace;
 
 use super::asset::Asset;
 use super::auth::cache::TokenCache;
@@ -82,7 +83,7 @@ impl HttpState {
             drop(under_way);
             result
         });
-        let task = self.core.spawn(work.instrument(Span::current()));
+        let task = self.core.spawn(trace::carried(work.instrument(Span::current())));
         task.await.map_err(|failed| {
             // The join error repeats the panic's message, which could contain a secret.
             error!(is_panic = failed.is_panic(), "the work of a request was aborted");

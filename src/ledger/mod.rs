@@ -15,6 +15,7 @@ mod pools;
 mod postgres;
 mod rewound;
 mod sqlite;
+mod traced;
 mod unfinished;
 mod witness;
 mod writer;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crate::metrics::Metrics;
 use crate::service::ledger::Ledger;
+use crate::trace;
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
+use super::traced::Traced;
 use super::{OpenError, Options};
 
 /// Opens the ledger at a URL (`postgres://…`, `sqlite:…`).
@@ -14,9 +16,10 @@ use super::{OpenError, Options};
 /// # Errors
 /// If the database is unreachable within the time limit, or a migration fails.
 pub async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Arc<dyn Ledger>, OpenError> {
-    if url.starts_with("sqlite:") {
-        Ok(Arc::new(Sqlite::open(url, options, metrics).await?))
+    let (store, system): (Arc<dyn Ledger>, _) = if url.starts_with("sqlite:") {
+        (Arc::new(Sqlite::open(url, options, metrics).await?), "sqlite")
     } else {
-        Ok(Arc::new(Postgres::open(url, options, metrics).await?))
-    }
+        (Arc::new(Postgres::open(url, options, metrics).await?), "postgresql")
+    };
+    Ok(if trace::is_on() { Arc::new(Traced { store, system }) } else { store })
 }

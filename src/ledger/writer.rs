@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::service::ledger::{LedgerError, Step, Written};
+use crate::trace::{Here, Span};
 
 use super::metrics::WriterMetrics;
 
@@ -45,6 +46,7 @@ struct Queued {
     step: Step,
     answer: Answer,
     since: Instant,
+    here: Here,
 }
 
 /// The queue of the writing task.
@@ -72,7 +74,7 @@ impl Writer {
         let gone = || LedgerError::Unavailable("the writer stopped without an answer".into());
         // Only waiting for the queue has a time limit: such a step was not written. Whether a queued step was committed,
         // only the writer knows, so the caller waits for its answer.
-        let queued = Queued { step, answer, since: Instant::now() };
+        let queued = Queued { step, answer, since: Instant::now(), here: Here::now() };
         match tokio::time::timeout(self.limit, self.queue.send(queued)).await {
             Ok(Ok(())) => answered.await.unwrap_or_else(|_| Err(gone())),
             Ok(Err(_)) => Err(gone()),
@@ -130,9 +132,13 @@ impl Task {
         if in_time.is_empty() {
             return;
         }
+        let span = Span::shared("ledger batch", in_time.iter().map(|queued| &queued.here));
+        span.set("tunnelgate.steps", i64::try_from(in_time.len()).unwrap_or(i64::MAX));
         let (steps, answers): (Vec<Step>, Vec<Answer>) =
             in_time.into_iter().map(|queued| (queued.step, queued.answer)).unzip();
-        match self.apply(&steps).await {
+        let applied = span.around(self.apply(&steps)).await;
+        drop(span);
+        match applied {
             Ok(written) => {
                 for (answer, written) in answers.into_iter().zip(written) {
                     // The caller may be gone.

@@ -35,6 +35,18 @@ pub enum Tracked {
     LeaseLost,
 }
 
+impl Tracked {
+    /// The word of this outcome in traces.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Advanced => "advanced",
+            Self::Snoozed => "snoozed",
+            Self::LeaseLost => "lease_lost",
+        }
+    }
+}
+
 impl Service {
     /// How long a tracker may hold an operation.
     fn lease(&self) -> Duration {

@@ -347,6 +347,7 @@ fn settings(store: &Store, api: Api, simulated: SocketAddr) -> Settings {
         fingerprint_key: FingerprintKey::derive(SECRET_KEY.as_bytes()),
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(5),
+        tracing: None,
         workers: Some(1),
         max_connections: 1000,
     }

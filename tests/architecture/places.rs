@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("causes", &["domain"]),
     ("metrics", &[]),
+    ("trace", &[]),
     ("failpoint", &[]),
     ("health", &["causes"]),
     ("chance", &["domain"]),
@@ -20,16 +21,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("tls", &["shutdown", "causes"]),
     ("service", &["domain", "clock", "chance", "failpoint", "causes"]),
-    ("cloud", &["service", "domain", "clock", "chance", "metrics", "failpoint", "causes"]),
-    ("ledger", &["service", "domain", "metrics", "failpoint", "causes"]),
+    ("cloud", &["service", "domain", "clock", "chance", "metrics", "failpoint", "causes", "trace"]),
+    ("ledger", &["service", "domain", "metrics", "failpoint", "causes", "trace"]),
     ("archive", &["service", "domain", "clock", "chance", "failpoint"]),
-    ("background", &["service", "domain", "clock", "metrics", "shutdown", "tls", "failpoint", "causes"]),
-    ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown", "causes"]),
+    (
+        "background",
+        &["service", "domain", "clock", "metrics", "shutdown", "tls", "failpoint", "causes", "trace"],
+    ),
+    ("http", &["service", "domain", "clock", "chance", "metrics", "shutdown", "causes", "trace"]),
     ("simulator", &["domain", "clock", "chance"]),
     ("oidc", &["service", "domain", "clock", "metrics", "causes"]),
     ("config", &["cloud", "http", "ledger", "oidc", "service", "domain", "tls"]),
     ("reload", &["config", "cloud", "oidc", "clock", "metrics", "shutdown", "causes"]),
-    ("telemetry", &["config", "domain"]),
+    ("telemetry", &["config", "causes", "domain", "metrics", "trace"]),
     ("corpus", &["cloud", "config", "domain", "http", "oidc"]),
     (
         "app",
@@ -75,7 +79,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Where each library may be named.
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["ledger"]),
-    ("reqwest", &["cloud", "health", "oidc"]),
+    ("reqwest", &["cloud", "health", "oidc", "telemetry"]),
     ("jsonwebtoken", &["oidc"]),
     ("actix_web", &["http", "app", "simulator"]),
     ("actix_cors", &["http"]),
@@ -83,13 +87,19 @@ const PLACES: &[(&str, &[&str])] = &[
     ("actix_server", &["http"]),
     ("actix_service", &["http"]),
     ("actix_tls", &["http"]),
-    ("rustls", &["tls", "cloud", "health", "oidc", "causes"]),
+    ("rustls", &["tls", "cloud", "health", "oidc", "causes", "telemetry"]),
     ("utoipa", &["http", "domain"]),
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),
     ("clap", &["cli", "config"]),
+    ("opentelemetry", &["trace", "telemetry"]),
+    ("opentelemetry_sdk", &["trace", "telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
     ("sd_notify", &["cli"]),
-    ("prometheus_client", &["metrics", "http", "cloud", "ledger", "background", "oidc", "reload"]),
+    (
+        "prometheus_client",
+        &["metrics", "http", "cloud", "ledger", "background", "oidc", "reload", "telemetry"],
+    ),
 ];
 
 fn path(module: &Module) -> String {

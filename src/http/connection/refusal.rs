@@ -65,7 +65,7 @@ pub fn answer(state: &HttpState, kind: ProblemType) -> Vec<u8> {
     let response = PUBLIC_URL.sync_scope(public, || CURRENT.sync_scope(id.clone(), problem));
     let status = response.status();
     info!(request_id = %id, status = status.as_u16(), code = kind.code(), "refused what is no request");
-    state.metrics.answered("other", "unknown", status.as_u16(), Duration::ZERO);
+    state.metrics.answered("other", "unknown", status.as_u16(), Duration::ZERO, None);
     let body = response.into_body();
     let body = MessageBody::try_into_bytes(body).unwrap_or_else(|_: body::BoxBody| "{}".into());
     let since_epoch = Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or_default());

@@ -1,17 +1,21 @@
-//! Logs on stderr, as readable lines or as JSON.
+//! Logs on stderr, as readable lines or as JSON, and the export of traces.
 
-use std::io::Write;
+mod collector;
+mod export;
+mod line;
+
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use crate::config::InvalidSetting;
 use crate::config::args::{LogArgs, LogFormat};
-use crate::domain::text::escaped;
+
+pub use export::Export;
+use line::{Human, Json, SpanFields};
 
 /// Highest log level of libraries, whatever the filter says. At trace level some libraries log the bytes that they send
 /// and receive, which can contain secrets; sqlx logs SQL statements.
@@ -35,39 +39,17 @@ const CAPS: &[(&str, LevelFilter)] = &[
 pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| InvalidSetting::new("TUNNELGATE_LOG (--log)", error.to_string()))?;
-    let lines = fmt::layer().with_span_events(FmtSpan::NONE).with_writer(|| Visible(std::io::stderr()));
+    let lines = fmt::layer().with_writer(std::io::stderr).fmt_fields(SpanFields);
     // An error means that a program that embeds this library has set up logging.
     let _ = match args.log_format {
         LogFormat::Human => {
             let lines = lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-            registry().with(filter).with(caps()).with(lines).try_init()
+            registry().with(filter).with(caps()).with(lines.event_format(Human)).try_init()
         }
-        LogFormat::Json => {
-            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
-            registry().with(filter).with(caps()).with(lines).try_init()
-        }
+        LogFormat::Json => registry().with(filter).with(caps()).with(lines.event_format(Json)).try_init(),
     };
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
-}
-
-/// Writes log lines with hidden controls as `\u202e`, which is the form of JSON too: values of callers and of the cloud can
-/// neither break a line nor turn it around.
-struct Visible<W>(W);
-
-impl<W: Write> Write for Visible<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        // The subscriber writes whole lines.
-        match std::str::from_utf8(bytes) {
-            Ok(line) => self.0.write_all(escaped(line).as_bytes())?,
-            Err(_) => self.0.write_all(bytes)?,
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
-    }
 }
 
 /// A second filter after the operator's, so that a more specific directive can't raise a library above its cap.
@@ -83,6 +65,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -104,14 +87,15 @@ mod tests {
     fn a_log_line_stays_one_line_and_reads_from_left_to_right() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let as_json = fmt::layer().json().with_writer(move || Visible(writer.clone()));
+        let as_json =
+            fmt::layer().with_writer(move || writer.clone()).fmt_fields(SpanFields).event_format(Json);
         tracing::subscriber::with_default(registry().with(as_json), || {
-            tracing::info!(name = "a\u{202e}b\u{2028}c\u{85}d\nü");
+            tracing::info!(name = "a\u{202e}b\u{2028}c\u{85}d\nü", "text");
         });
         let text = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
         assert!(text.contains(r"a\u202eb\u2028c\u0085d\nü"), "{text}");
         let line: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(line["fields"]["name"], "a\u{202e}b\u{2028}c\u{85}d\nü");
+        assert_eq!(line["name"], "a\u{202e}b\u{2028}c\u{85}d\nü");
     }
 
     #[test]
