@@ -14,9 +14,9 @@ use crate::domain::operation::{Operation, OperationId};
 use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::{
-    AcceptedLoss, ApiKey, Backlog, Calls, Checkpoint, Claim, EventCount, EventFilter, FirstRequest, Keys,
-    Leases, Ledger, LedgerError, Lists, OperationFilter, Order, Places, Read, Reserved, Rotation, Snapshot,
-    Snapshots, Step, Steps, Written,
+    AcceptedLoss, ApiKey, Archive, ArchivedSegment, Backlog, Calls, Checkpoint, Claim, EventCount,
+    EventFilter, FirstRequest, Growth, Keys, Leases, Ledger, LedgerError, Lists, LogSize, OperationFilter,
+    Order, Places, Range, Read, Removal, Reserved, Rotation, Snapshot, Snapshots, Step, Steps, Written,
 };
 use crate::trace::Span;
 
@@ -238,5 +238,39 @@ impl Keys for Traced {
 impl Snapshots for Traced {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, LedgerError> {
         traced!(self.snapshot())
+    }
+}
+
+#[async_trait]
+impl Growth for Traced {
+    async fn extend_log(&self) -> Result<(), LedgerError> {
+        traced!(self.extend_log())
+    }
+
+    async fn log_size(&self) -> Result<LogSize, LedgerError> {
+        traced!(self.log_size())
+    }
+}
+
+#[async_trait]
+impl Archive for Traced {
+    async fn archivable(&self, before: Timestamp) -> Result<Option<Vec<Range>>, LedgerError> {
+        traced!(self.archivable(before))
+    }
+
+    async fn newest_archived(&self) -> Result<Option<ArchivedSegment>, LedgerError> {
+        traced!(self.newest_archived())
+    }
+
+    async fn remove_events(
+        &self,
+        segment: &ArchivedSegment,
+        event: NewEvent,
+    ) -> Result<Removal, LedgerError> {
+        traced!(self.remove_events(segment, event))
+    }
+
+    async fn remove_operations(&self, limit: u32) -> Result<u64, LedgerError> {
+        traced!(self.remove_operations(limit))
     }
 }
