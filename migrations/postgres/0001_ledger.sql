@@ -201,7 +201,10 @@ CREATE TABLE archived_segments (
 CREATE TABLE chain_head (
     one  boolean PRIMARY KEY DEFAULT true CHECK (one),
     seq  bigint NOT NULL,
-    hash bytea NOT NULL
+    hash bytea NOT NULL,
+    -- A row of lost_heads has no acceptance. A batch that waited for this row sees its newest version, but an older state of
+    -- lost_heads.
+    rewound boolean NOT NULL DEFAULT false
 );
 INSERT INTO chain_head (seq, hash) VALUES (0, decode(repeat('00', 32), 'hex'));
 SELECT audit_events_extend();

@@ -10,7 +10,10 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use crate::service::ledger::LedgerError;
 
 /// Number, description, SQL.
-type Source = (i64, &'static str, &'static str);
+pub type Source = (i64, &'static str, &'static str);
+
+/// The first line of a migration that runs outside of a transaction, for `CREATE INDEX CONCURRENTLY`. It is one statement.
+const NO_TRANSACTION: &str = "-- no-transaction\n";
 
 macro_rules! sources {
     ($store:literal, $($number:literal $name:literal $file:literal),* $(,)?) => {
@@ -22,15 +25,24 @@ const POSTGRES: &[Source] = sources!("postgres", 1 "ledger" "0001_ledger.sql");
 
 const SQLITE: &[Source] = sources!("sqlite", 1 "ledger" "0001_ledger.sql");
 
-pub(super) static FOR_POSTGRES: LazyLock<Migrator> = LazyLock::new(|| migrator(POSTGRES));
+pub(super) static FOR_POSTGRES: LazyLock<Migrator> = LazyLock::new(|| for_postgres(&[]));
 pub(super) static FOR_SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(SQLITE));
+
+/// The migrations of this version, and those of a later one.
+pub(super) fn for_postgres(later: &[Source]) -> Migrator {
+    let mut migrator = migrator(&[POSTGRES, later].concat());
+    // The process that migrates has a lock of its own.
+    migrator.set_locking(false);
+    migrator
+}
 
 /// Ignores applied migrations that this version does not know: old replicas keep running during a rolling upgrade.
 fn migrator(sources: &[Source]) -> Migrator {
     let migrations = sources
         .iter()
         .map(|&(number, name, sql)| {
-            Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+            let no_transaction = sql.starts_with(NO_TRANSACTION);
+            Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), no_transaction)
         })
         .collect();
     let mut migrator = Migrator::with_migrations(migrations);
@@ -65,6 +77,15 @@ mod tests {
             files.sort();
             embedded.sort();
             assert_eq!(files, embedded, "{store}");
+        }
+    }
+
+    /// A process may end between the statement and the note that it ran.
+    #[test]
+    fn a_migration_without_a_transaction_is_one_statement_that_can_run_again() {
+        for (_, name, sql) in POSTGRES.iter().filter(|(_, _, sql)| sql.starts_with(NO_TRANSACTION)) {
+            let statement = sql.trim_end().trim_end_matches(';');
+            assert!(!statement.contains(';') && statement.contains("IF NOT EXISTS"), "{name}");
         }
     }
 }

@@ -27,7 +27,8 @@ use std::time::Duration;
 use crate::domain::words::words;
 use crate::service::ledger::LedgerError;
 
-pub use open::open;
+pub use migrations::Source;
+pub use open::{open, upgrade};
 
 words! {
     /// When PostgreSQL confirms a commit.
@@ -97,6 +98,8 @@ pub enum OpenError {
     },
     #[error("the ledger's migrations failed (check that the database user may create tables)")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    #[error("the ledger's migrations did not end in time (pg_stat_activity shows what they wait for)")]
+    MigrateTime,
 }
 
 /// Runs `work` under a time limit.

@@ -9,7 +9,7 @@ use crate::trace;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::traced::Traced;
-use super::{OpenError, Options};
+use super::{OpenError, Options, Source};
 
 /// Opens the ledger at a URL (`postgres://…`, `sqlite:…`).
 ///
@@ -22,4 +22,13 @@ pub async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Arc<
         (Arc::new(Postgres::open(url, options, metrics).await?), "postgresql")
     };
     Ok(if trace::is_on() { Arc::new(Traced { store, system }) } else { store })
+}
+
+/// Applies the migrations of this version to a PostgreSQL database, and those of a later version, as that version does:
+/// for tests of upgrades.
+///
+/// # Errors
+/// If the database is unreachable within the time limit, or a migration fails.
+pub async fn upgrade(url: &str, options: &Options, later: &[Source]) -> Result<(), OpenError> {
+    Postgres::migrate(url, options, later).await
 }

@@ -61,6 +61,11 @@ impl Chain {
         })
     }
 
+    /// True if a lost head has no acceptance.
+    pub(super) fn is_noted(&self) -> bool {
+        self.noted.is_some()
+    }
+
     fn contains(&self, remembered: Head) -> bool {
         remembered.seq == 0 || (self.head.seq >= remembered.seq && self.contains_remembered)
     }

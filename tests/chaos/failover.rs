@@ -14,7 +14,7 @@ async fn newest(url: &str) -> i64 {
 }
 
 /// Waits until a standby has everything that the primary has.
-async fn in_sync(primary: &Server, standby: &Server) {
+pub async fn in_sync(primary: &Server, standby: &Server) {
     until("replication", async || (newest(&primary.url).await == newest(&standby.url).await).then_some(()))
         .await;
 }

@@ -1,6 +1,7 @@
 //! Several hosts in DATABASE_URL, and an address that leads to another server: the service follows the primary.
 
 use crate::cluster::{Cluster, Server, ranges, server_address, tunnel, until};
+use crate::failover::in_sync;
 use crate::load::Load;
 use crate::proxy::Proxy;
 
@@ -46,6 +47,27 @@ async fn a_service_with_both_hosts_follows_the_primary_there_and_back() {
     let log = gateways[0].process.stderr();
     assert_eq!(log.matches("the ledger's primary is on another host now").count(), 2, "{log}");
     assert!(!log.contains("went back"), "{log}");
+}
+
+/// The machine of the primary is lost: it answers nothing, and closes no connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_answers_nothing_is_left() {
+    let primary = Server::start();
+    let standby = primary.standby();
+    let mut cluster = Cluster::on_url(&primary.url).await;
+    let proxy = Proxy::to(server_address(&primary.url)).await;
+    let hosts = format!("{},{}", proxy.address, server_address(&standby.url));
+    let url = primary.url.replace(&server_address(&primary.url).to_string(), &hosts);
+    let gateway = cluster.gateway("gateway", &[("DATABASE_URL", url)]);
+    let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
+    gateway.consumer.ended(&accepted[0]).await;
+    in_sync(&primary, &standby).await;
+    proxy.freeze();
+    standby.promote().await;
+    accepted.push(gateway.accepts_again(2..1000).await);
+    until("readiness", async || (gateway.ready().await == 200).then_some(())).await;
+    cluster.url.clone_from(&standby.url);
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
 /// A server that is a standby now keeps its connections open.

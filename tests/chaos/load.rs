@@ -61,6 +61,11 @@ impl Load {
         .await;
     }
 
+    /// The number of changes that were refused so far.
+    pub fn refused(&self) -> usize {
+        self.counts.borrow().1
+    }
+
     pub async fn stop(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         let mut accepted = Vec::new();

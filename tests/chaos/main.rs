@@ -25,3 +25,4 @@ mod refusals;
 mod replicas;
 mod rolling;
 mod sqlite;
+mod upgrade;

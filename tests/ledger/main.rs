@@ -17,6 +17,7 @@ mod idempotency;
 mod keys;
 mod leases;
 mod lists;
+mod losses;
 mod ready;
 mod replicas;
 mod steps;

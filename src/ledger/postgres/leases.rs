@@ -92,7 +92,7 @@ impl Leases for Postgres {
         let sql = format!(
             "{CLAIM} SELECT c.due_at, c.fence, c.polls, c.reads_different, c.reads_open, c.reads_failed,
                     {OPERATION}
-             FROM claimed c JOIN operations o ON o.id = c.operation_id ORDER BY c.due_at"
+             FROM claimed c JOIN operations o ON o.id = c.operation_id ORDER BY c.due_at, o.id"
         );
         let claimed = sqlx::query(AssertSqlSafe(sql))
             .bind(now.to_offset())

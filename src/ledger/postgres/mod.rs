@@ -38,10 +38,11 @@ use crate::metrics::Metrics;
 use crate::service::ledger::LedgerError;
 
 use super::metrics::WriterMetrics;
+use super::migrations::{self, FOR_POSTGRES};
 use super::pools::Pools;
 use super::rewound::Memory;
 use super::writer::Writer;
-use super::{OpenError, Options, limited};
+use super::{OpenError, Options, Source, limited};
 use primary::{Follower, Search};
 use session::Session;
 
@@ -66,7 +67,7 @@ impl Postgres {
         pooler::check(&primary.connect(), limit).await?;
         assumed::check(&primary.connect(), limit, options.migrate).await?;
         if options.migrate {
-            migrate::run(&primary.connect(), limit).await?;
+            migrate::run(&primary.connect(), limit, &FOR_POSTGRES).await?;
         }
         let memory = Arc::new(Memory::new(options.witness, metrics)?);
         let pool = pool::lists(&primary, session.clone(), options.connections, limit);
@@ -90,6 +91,13 @@ impl Postgres {
             Ok(Err(error)) => Err(OpenError::Connect(error)),
             Err(_) => Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
         }
+    }
+
+    /// Applies the migrations, and those of a later version.
+    pub(super) async fn migrate(url: &str, options: &Options, later: &[Source]) -> Result<(), OpenError> {
+        let hosts = connect::hosts(url, options.allow_plain)?;
+        let (_, primary) = Search::begin(hosts, options.timeout).await?;
+        migrate::run(&primary.connect(), options.timeout, &migrations::for_postgres(later)).await
     }
 
     /// Runs `work` under the ledger's time limit.

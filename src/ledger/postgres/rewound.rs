@@ -10,7 +10,7 @@ use crate::ledger::rewound::{ACCEPT, Chain, Comparison, Memory, NOTE, NOTED, REA
 use crate::service::ledger::{AcceptedLoss, LedgerError, Step};
 
 use super::apply::Store;
-use super::chain::lock_chain;
+use super::chain::{MARK, lock_chain};
 use super::failure::Failure;
 use super::write::{Path, write};
 
@@ -43,6 +43,7 @@ impl Store {
             if let Comparison::WentBack { unnoted: Some(head), .. } = comparison {
                 let note = sqlx::query(NOTE).bind(head.seq).bind(head.hash.to_vec());
                 note.execute(&mut *transaction).await?;
+                sqlx::query(MARK).execute(&mut *transaction).await?;
                 transaction.commit().await?;
             }
             Ok::<_, Failure>(())
@@ -69,6 +70,7 @@ impl Store {
             let writes = batch::decide(&[Step::Record(Box::new(event))], Context::at(head))?;
             write(&mut transaction, head, &writes, Path::Locked).await?;
             sqlx::query(ACCEPT).execute(&mut *transaction).await?;
+            sqlx::query(MARK).execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok::<_, Failure>(AcceptedLoss::Accepted)
         });

@@ -89,7 +89,7 @@ fn head(query: &mut Query, before: Head, writes: &Writes, path: Path, has_keys: 
         query.push_bind(i64::try_from(writes.moved.len()).unwrap_or(i64::MAX));
     }
     if path == Path::Optimistic {
-        query.push(" AND NOT EXISTS (SELECT FROM lost_heads WHERE acceptance IS NULL)");
+        query.push(" AND NOT rewound");
     }
     if path == Path::Optimistic && !writes.opened.is_empty() {
         // LATERAL looks up each row. With a plain join the planner may read all unfinished operations.

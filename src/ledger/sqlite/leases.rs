@@ -101,7 +101,9 @@ impl Leases for Sqlite {
             transaction.commit().await?;
             Ok::<_, sqlx::Error>(rows)
         });
-        Ok(rows.await?.iter().map(claim_of).filter_map(readable).collect())
+        let mut claims: Vec<Claim> = rows.await?.iter().map(claim_of).filter_map(readable).collect();
+        claims.sort_by_key(|claim| (claim.due_at, claim.operation.id));
+        Ok(claims)
     }
 
     async fn snooze(

@@ -4,7 +4,7 @@ FROM audit_events)) AS first, coalesce($3, (SELECT max(occurred_at)
 FROM audit_events)) AS last)
 SELECT bucket, counted.event, counted.events
 FROM span
-CROSS JOIN generate_series(date_bin(length, first, 'epoch'), last, length) bucket
+CROSS JOIN generate_series('epoch'::timestamptz + length * floor(date_part('epoch', first) / date_part('epoch', length)), last, length) bucket
 CROSS JOIN LATERAL (SELECT e.event, count(*) AS events
 FROM audit_events e
 WHERE e.occurred_at >= bucket
