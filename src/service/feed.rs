@@ -2,6 +2,7 @@
 //! needs no queries and holds no database connection.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::broadcast;
 
@@ -91,7 +92,9 @@ impl Service {
     /// # Errors
     /// If the ledger could not be read.
     pub async fn newest_seq(&self) -> Result<i64, LedgerError> {
-        Ok(self.ledger.checkpoint().await?.map_or(0, |newest| newest.seq))
+        let newest = self.ledger.checkpoint().await?.map_or(0, |newest| newest.seq);
+        self.feed.newest.fetch_max(newest, Ordering::Relaxed);
+        Ok(newest)
     }
 
     /// Begins to publish after the newest event. Followers that have not seen it read the ledger.
@@ -99,7 +102,12 @@ impl Service {
     /// # Errors
     /// If the ledger could not be read.
     pub async fn begin_to_publish(&self) -> Result<Published, LedgerError> {
+        // Before the read: an event that a follower sees meanwhile is no sign of a log that went back.
+        let seen = self.feed.newest.load(Ordering::Relaxed);
         let newest = self.newest_published().await?;
+        if newest.seq < seen {
+            return Ok(self.went_back(newest));
+        }
         let block = Block { after: newest.seq, last: newest.seq, entries: Vec::new() };
         let _ = self.feed.news.send(News::Block(Arc::new(block)));
         Ok(newest)
@@ -133,12 +141,14 @@ impl Service {
         }
         let entries = events.into_iter().map(Entry::from).collect();
         let block = Block { after: published.seq, last: newest.seq, entries };
+        self.feed.newest.fetch_max(newest.seq, Ordering::Relaxed);
         // There may be no follower left.
         let _ = self.feed.news.send(News::Block(Arc::new(block)));
         Ok(Some(newest))
     }
 
     fn went_back(&self, newest: Published) -> Published {
+        self.feed.newest.store(newest.seq, Ordering::Relaxed);
         let _ = self.feed.news.send(News::WentBack);
         newest
     }

@@ -1,6 +1,7 @@
 //! What the feed shares with its followers.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use tokio::sync::{Semaphore, broadcast};
 
@@ -41,10 +42,16 @@ pub enum News {
 pub(super) struct Feed {
     pub(super) news: broadcast::Sender<News>,
     pub(super) readers: Semaphore,
+    /// The newest seq that a follower or the loop has seen.
+    pub(super) newest: AtomicI64,
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { news: broadcast::Sender::new(KEPT_BLOCKS), readers: Semaphore::new(READERS) }
+        Self {
+            news: broadcast::Sender::new(KEPT_BLOCKS),
+            readers: Semaphore::new(READERS),
+            newest: AtomicI64::default(),
+        }
     }
 }
