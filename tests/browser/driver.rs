@@ -176,6 +176,41 @@ impl Browser {
             .collect()
     }
 
+    /// The handle of the current window.
+    pub async fn window(&self) -> String {
+        let url = format!("{}/window", self.session);
+        let handle = send(self.client.get(url), None).await.expect("a window");
+        handle.as_str().expect("a handle").to_owned()
+    }
+
+    pub async fn switch_to(&self, window: &str) {
+        self.command("window", &json!({"handle": window})).await.expect("the window");
+    }
+
+    /// Waits for a window besides this one, and switches to it.
+    pub async fn switch_to_other(&self, window: &str) {
+        self.until("other window", || async move {
+            let other = self.windows().await.into_iter().find(|handle| handle != window)?;
+            self.command("window", &json!({"handle": other})).await.ok()
+        })
+        .await;
+    }
+
+    /// Waits until only one window is left.
+    pub async fn until_closed(&self) {
+        let limit = Instant::now() + PATIENCE;
+        while self.windows().await.len() > 1 {
+            assert!(Instant::now() < limit, "the window does not close");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn windows(&self) -> Vec<String> {
+        let url = format!("{}/window/handles", self.session);
+        let handles = send(self.client.get(url), None).await.expect("windows");
+        serde_json::from_value(handles).expect("handles")
+    }
+
     async fn devtools(&self, command: &str, params: &Value) {
         self.command("goog/cdp/execute", &json!({"cmd": command, "params": params})).await.expect(command);
     }

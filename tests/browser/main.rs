@@ -15,4 +15,5 @@ mod limit;
 mod proxy;
 mod relay;
 mod rollback;
+mod sign_in;
 mod swagger_ui;

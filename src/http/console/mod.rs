@@ -8,11 +8,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::asset::Asset;
 use super::problem::{Problem, ProblemType};
+use super::sign_in::policy;
+use super::state::HttpState;
 
-/// The page may load files from, and send requests to, this host only.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+/// The page may load files from, and send requests to, this host only; and call the token endpoints of the issuers, which are
+/// added at the end.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
+     require-trusted-types-for 'script'; trusted-types 'none'; connect-src 'self'";
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -48,32 +51,39 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         "audit.js": JAVASCRIPT,
         "chart.js": JAVASCRIPT,
         "chain.js": JAVASCRIPT,
+        "oidc.js": JAVASCRIPT,
+        "person.js": JAVASCRIPT,
+        "docs-sign-in.js": JAVASCRIPT,
+        "signed-in.html": HTML,
+        "signed-in.js": JAVASCRIPT,
     ]
 });
 
-pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    serve(PAGE, &request).await
+pub(super) async fn page(request: HttpRequest, state: web::Data<HttpState>) -> Result<HttpResponse, Problem> {
+    serve(PAGE, &request, &policy::token_endpoints(&state).await?).await
 }
 
 pub(super) async fn asset(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     if *name == PAGE {
         return Err(Problem::of(ProblemType::NoSuchPath));
     }
-    serve(&name, &request).await
+    serve(&name, &request, "").await
 }
 
-async fn serve(name: &str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+async fn serve(name: &str, request: &HttpRequest, endpoints: &str) -> Result<HttpResponse, Problem> {
     let found = ASSETS.iter().find(|(known, _)| *known == name);
     let (_, asset) = found.ok_or_else(|| Problem::of(ProblemType::NoSuchPath))?;
     let mut response = asset.respond(request)?;
     let policies = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
         (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     ];
     for (name, value) in policies {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(value) = HeaderValue::from_str(&format!("{POLICY}{endpoints}")) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, value);
     }
     Ok(response)
 }

@@ -2,7 +2,9 @@
 // it.
 
 let token = null;
-let whenRefused = () => {};
+let whenRefused = () => false;
+/** While set, requests wait: the session has ended, and may be renewed. */
+let waiting = null;
 let skew = 0;
 let pace = 0;
 
@@ -21,11 +23,33 @@ export class Failure extends Error {
 export function signIn(secret) {
   if (/[^\x21-\x7e]/.test(secret)) throw new Failure("This is not a token: it contains invalid characters.");
   token = secret;
+  goOn();
 }
-export function signOut() { token = null; }
+export function signOut() { token = null; goOn(); }
 export function isSignedIn() { return token !== null; }
 
-/** Calls back when the token is no longer valid. */
+/** Lets requests wait for the next token. */
+export function suspend() {
+  if (waiting) return;
+  let open;
+  waiting = new Promise((resolve) => { open = resolve; });
+  waiting.open = open;
+}
+
+function goOn() {
+  waiting?.open();
+  waiting = null;
+}
+
+/** Waits while requests are suspended; an abort signal ends the wait with its reason. */
+async function unsuspended(signal) {
+  while (waiting) {
+    await Promise.race([waiting, new Promise((resolve) => signal?.addEventListener("abort", resolve, { once: true }))]);
+    signal?.throwIfAborted();
+  }
+}
+
+/** Calls back when the token is no longer valid. The callback returns true if the request shall wait for another one. */
 export function onRefused(callback) { whenRefused = callback; }
 
 /** The current time of the service's clock, so that a wrong clock on this machine does not shift "3 min ago". */
@@ -70,7 +94,9 @@ export async function ask(path, parameters = {}, { signal, accept = "application
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined && value !== null && value !== "") address.searchParams.set(name, value);
   }
+  await unsuspended(signal);
   const used = token;
+  if (used === null) throw new Failure("You are signed out.");
   let response;
   try {
     const method = body === undefined ? "GET" : "POST";
@@ -85,7 +111,10 @@ export async function ask(path, parameters = {}, { signal, accept = "application
   if (response.ok) return response;
   const failure = await failureOf(response);
   // Only a 401 for the current token ends the session: a late answer for an earlier token does not.
-  if (response.status === 401 && used === token && used !== null) whenRefused(failure);
+  if (response.status === 401 && used === token && whenRefused(failure)) {
+    // Nothing was done without a valid token, so the request can be sent again with the next one.
+    return ask(path, parameters, { signal, accept, headers, body });
+  }
   throw failure;
 }
 

@@ -6,6 +6,7 @@ import { chain } from "./chain.js";
 import { h, put } from "./dom.js";
 import { operation } from "./operation.js";
 import { operations } from "./operations.js";
+import * as person from "./person.js";
 import { forget } from "./rollback.js";
 
 const main = document.getElementById("main");
@@ -39,7 +40,7 @@ function refusal(view, route) {
   view.root.append(h("div", { class: "head" }, h("h1", { tabindex: "-1" }, route.title)),
     h("div", { class: "notice", role: "alert" },
       h("p", {}, "Your token lacks the scope ", h("code", {}, SCOPES[route.needs]), `: ${missing[route.needs].message}`),
-      h("p", { class: "muted" }, "The gateway's operators choose a key's scopes when they create it: ", h("code", {}, `tunnelgate keys create --scope ${SCOPES[route.needs]} …`))));
+      !person.isPerson() && h("p", { class: "muted" }, "The gateway's operators choose a key's scopes when they create it: ", h("code", {}, `tunnelgate keys create --scope ${SCOPES[route.needs]} …`))));
 }
 
 function show(isNavigation) {
@@ -86,11 +87,13 @@ async function enter(secret) {
 
 /** Asks for the token; `reason` explains why the page asks again. */
 function askForToken(reason) {
+  const elsewhere = person.leave();
   api.signOut();
   forget();
   sections.hidden = signOut.hidden = true;
   const view = fresh("Sign in");
   const said = h("div", { role: "alert" }, reason && h("p", { class: "notice warn" }, reason));
+  const people = h("div", { class: "people" });
   const input = h("input", { id: "token", type: "password", autocomplete: "off", spellcheck: "false", autocapitalize: "off", required: true, placeholder: "tg_…", "aria-describedby": "kept-where" });
   const button = h("button", { type: "submit", class: "primary" }, "Sign in");
   async function submit(event) {
@@ -111,9 +114,13 @@ function askForToken(reason) {
   view.root.append(h("form", { class: "sign-in", onsubmit: submit },
     h("h1", {}, "Sign in"),
     h("p", {}, "Follow operations live, read the audit log, and verify its hash chain."), said,
+    elsewhere && h("p", { class: "notice" }, `You are signed out here. At ${elsewhere.name} you may still be signed in: `,
+      h("a", { href: elsewhere.address, target: "_blank", rel: "noreferrer" }, "sign out there too"), "."),
+    people,
     h("label", { for: "token" }, "API token"), input, button,
     h("p", { id: "kept-where", class: "muted" }, "The token stays in this page's memory only: a reload or signing out removes it. The page changes a tunnel only if you roll an operation back and confirm it.")));
   input.focus();
+  person.offer(people, said, enter);
 }
 
 const THEMES = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" };
@@ -130,9 +137,16 @@ theme.addEventListener("click", () => {
 
 document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 signOut.addEventListener("click", () => askForToken(null));
+person.onChange({ left: () => askForToken(null), entered: (token) => enter(token).catch((error) => askForToken(error.message)) });
 api.onRefused(() => {
   // The sign-in form shows its own error.
-  if (!sections.hidden) askForToken("Your token is no longer valid: it has expired or was revoked. Sign in again to continue here.");
+  if (sections.hidden) return false;
+  if (person.isPerson()) {
+    person.ended();
+    return true;
+  }
+  askForToken("Your token is no longer valid: it has expired or was revoked. Sign in again to continue here.");
+  return false;
 });
 window.addEventListener("hashchange", () => show(true));
 dress("");

@@ -1,0 +1,48 @@
+//! The places outside the gateway that its pages may call.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use url::Url;
+
+use crate::http::problem::Problem;
+use crate::http::state::HttpState;
+
+/// How long a page waits for the issuers' discovery documents. Without them it can be used with an API key.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// The token endpoints of the issuers that people sign in at, as sources of a Content-Security-Policy, each after a blank.
+pub async fn token_endpoints(state: &HttpState) -> Result<String, Problem> {
+    let service = state.service.clone();
+    let asked = state.run(async move { service.sign_ins().await });
+    let Ok(found) = timeout(LIMIT, asked).await else { return Ok(String::new()) };
+    let endpoints = found?.into_iter().filter_map(|sign_in| sign_in.endpoints?.token);
+    Ok(endpoints.filter_map(|endpoint| source(&endpoint)).collect())
+}
+
+/// An address as a source: without a query, and without characters that would end the source or the directive.
+fn source(endpoint: &str) -> Option<String> {
+    let mut url = Url::parse(endpoint).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    let text = String::from(url).replace(';', "%3B").replace(',', "%2C").replace('\'', "%27");
+    Some(format!(" {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_adds_one_source_and_nothing_else() {
+        for (endpoint, expected) in [
+            ("https://a.example/token", " https://a.example/token"),
+            ("https://a.example/token?tenant=1#x", " https://a.example/token"),
+            ("https://a.example/t;script-src *", " https://a.example/t%3Bscript-src%20*"),
+            ("https://a.example/t,'unsafe-inline'", " https://a.example/t%2C%27unsafe-inline%27"),
+        ] {
+            assert_eq!(source(endpoint).as_deref(), Some(expected));
+        }
+        assert_eq!(source("no address"), None);
+    }
+}

