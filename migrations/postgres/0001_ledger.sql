@@ -138,16 +138,17 @@ BEGIN
     IF last >= newest + 3 * size THEN
         RETURN last;
     END IF;
-    -- One session at a time.
-    LOCK TABLE audit_events IN SHARE UPDATE EXCLUSIVE MODE;
+    -- One session at a time. Only the parent: the partitions' locks would wait for every VACUUM.
+    LOCK TABLE ONLY audit_events IN SHARE UPDATE EXCLUSIVE MODE;
     LOOP
         last := (SELECT coalesce(max(last_seq), 0) FROM audit_partitions());
         EXIT WHEN last >= newest + 3 * size;
-        name := 'audit_events_' || last + 1;
-        EXECUTE format('CREATE TABLE %I (LIKE audit_events INCLUDING CONSTRAINTS)', name);
-        EXECUTE format('CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON %I
+        -- With the schema's name: a function of another role must not run with the owner's rights.
+        name := pg_catalog.format('audit_events_%s', last + 1);
+        EXECUTE pg_catalog.format('CREATE TABLE %I (LIKE audit_events INCLUDING CONSTRAINTS)', name);
+        EXECUTE pg_catalog.format('CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON %I
                         FOR EACH STATEMENT EXECUTE FUNCTION audit_events_are_append_only()', name);
-        EXECUTE format('ALTER TABLE audit_events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+        EXECUTE pg_catalog.format('ALTER TABLE audit_events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
                        name, last + 1, last + 1 + size);
     END LOOP;
     RETURN last;

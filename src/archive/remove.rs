@@ -39,9 +39,9 @@ pub async fn remove_events(
         return refused("it has no manifest in the folder".into());
     };
     let Some(segment) = manifest.segment() else { return refused("its manifest is not valid".into()) };
-    let checked = folder.to_owned();
-    computed(move || check_files(&checked, &manifest)).await??;
-    compare(ledger, folder, range).await?;
+    let (checked, of_files) = (folder.to_owned(), manifest.clone());
+    computed(move || check_files(&checked, &of_files)).await??;
+    compare(ledger, folder, range, &manifest).await?;
     failpoint::at!("archive.compared");
     let now = clock.now();
     let event = NewEvent {

@@ -104,7 +104,7 @@ pub async fn write(ledger: &Arc<dyn Ledger>, folder: &Path, range: Range) -> Res
     Ok(Written::New(manifest))
 }
 
-/// Compares a segment's files, line by line, with the ledger.
+/// Compares a segment's files, line by line, and its manifest with the ledger.
 ///
 /// # Errors
 /// If they differ.
@@ -112,11 +112,23 @@ pub(super) async fn compare(
     ledger: &Arc<dyn Ledger>,
     folder: &Path,
     range: Range,
+    manifest: &Manifest,
 ) -> Result<(), ArchiveError> {
     let mut snapshot = ledger.snapshot().await?;
     let file = folder.join(events_name(range));
     let recorded = record(&mut *snapshot, range, Expected::open(file.clone())?, &file).await?;
     recorded.sink.finish()?;
+    // The ledger and the log will contain these values when the events are gone.
+    let is_same = manifest.format == FORMAT
+        && (&manifest.events.name, &manifest.operations.name)
+            == (&events_name(range), &operations_name(range))
+        && (manifest.first_at, manifest.last_at) == (recorded.first_at, recorded.last.at)
+        && manifest.prev_hash == hex(&recorded.before)
+        && manifest.last_hash == hex(&recorded.last.hash);
+    if !is_same {
+        let problem = "differs from the ledger".to_owned();
+        return Err(ArchiveError::File { file: folder.join(manifest_name(range)), problem });
+    }
     let file = folder.join(operations_name(range));
     let expected = Expected::open(file.clone())?;
     record_operations(&mut *snapshot, &recorded.ended, expected, &file).await?.finish()

@@ -152,9 +152,19 @@ impl Cluster {
         Gateway { process, consumer }
     }
 
-    /// Runs a statement without the gateway.
+    /// Runs a statement without the gateway. A change of the log's definition can deadlock with the gateway's writes.
     pub async fn execute(&self, sql: &str) {
-        self.store.as_ref().expect("a store").execute(sql).await.expect(sql);
+        let store = self.store.as_ref().expect("a store");
+        let is_deadlock = |error: &sqlx::Error| {
+            error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("40P01"))
+        };
+        let mut result = store.execute(sql).await;
+        for _ in 0..10 {
+            if result.as_ref().is_err_and(is_deadlock) {
+                result = store.execute(sql).await;
+            }
+        }
+        result.expect(sql);
     }
 
     pub fn is_postgres(&self) -> bool {

@@ -1,7 +1,7 @@
 //! `GET /audit-events/stream`: every event as it is committed, as server-sent events.
 
+use actix_web::HttpResponse;
 use actix_web::web::Bytes;
-use actix_web::{HttpResponse, ResponseError};
 use futures_util::stream;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -97,8 +97,8 @@ impl Feed {
         }
     }
 
-    /// True while the caller may read events. An unavailable ledger does not end the stream; the next heartbeat checks
-    /// again.
+    /// True while the caller may read events. An unavailable ledger does not end the stream, an issuer that can't confirm the
+    /// token does.
     async fn may_still_read(&mut self) -> bool {
         let authenticated = self.call.authenticate_again().await;
         match authenticated.and_then(|()| self.call.vpcs(Scope::AuditRead)) {
@@ -106,7 +106,7 @@ impl Feed {
                 self.vpcs = vpcs;
                 true
             }
-            Err(problem) => problem.status_code().is_server_error(),
+            Err(problem) => problem.is_passing(),
         }
     }
 }

@@ -6,6 +6,7 @@ use actix_web::http::Uri;
 use actix_web::http::uri::PathAndQuery;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
+use percent_encoding::percent_decode_str;
 
 use super::public_url::PublicUrl;
 use crate::http::state::HttpState;
@@ -34,7 +35,8 @@ fn inner(public: &PublicUrl, uri: &Uri) -> Option<Uri> {
         return None;
     }
     let rest = uri.path().strip_prefix(public.path()).filter(|rest| rest.starts_with('/'))?;
-    if OPERATORS_PATHS.contains(&rest) {
+    // The router decodes the path.
+    if OPERATORS_PATHS.contains(&&*percent_decode_str(rest).decode_utf8_lossy()) {
         return None;
     }
     let target = match uri.query() {
@@ -58,9 +60,16 @@ mod tests {
         assert_eq!(of("/a/b/"), Some("/".into()));
         assert_eq!(of("/a/b/a/b/operations"), Some("/a/b/operations".into()));
         assert_eq!(of("http://host/a/b/vpcs/x"), Some("http://host/vpcs/x".into()));
-        for target in
-            ["/a/b", "/a/bc/operations", "/operations", "/a", "/a/b/metrics", "/a/b/readyz", "/a/b/livez"]
-        {
+        for target in [
+            "/a/b",
+            "/a/bc/operations",
+            "/operations",
+            "/a",
+            "/a/b/metrics",
+            "/a/b/readyz",
+            "/a/b/livez",
+            "/a/b/%6Detrics",
+        ] {
             assert_eq!(of(target), None, "{target}");
         }
         let whole_host: PublicUrl = "https://net.example.com".parse().expect("a URL");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::Bytes;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, web};
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::Value;
@@ -86,13 +86,13 @@ struct Caller {
 }
 
 impl Caller {
-    /// True while the caller may read the operation. An unavailable ledger does not end the stream; the next heartbeat checks
-    /// again.
+    /// True while the caller may read the operation. An unavailable ledger does not end the stream, an issuer that can't confirm the
+    /// token does.
     async fn may_still_read(&mut self) -> bool {
         let authenticated = self.call.authenticate_again().await;
         match authenticated.and_then(|()| self.call.vpcs(Scope::TunnelsRead)) {
             Ok(vpcs) => vpcs.allows(self.vpc.as_str()),
-            Err(problem) => problem.status_code().is_server_error(),
+            Err(problem) => problem.is_passing(),
         }
     }
 }

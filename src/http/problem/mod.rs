@@ -69,6 +69,12 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// True if a caller who was let in before may stay: the ledger can't confirm the caller right now, and shows nothing
+    /// either.
+    pub fn is_passing(&self) -> bool {
+        self.status >= 500 && self.code != ProblemType::IssuerUnavailable.code()
+    }
+
     /// A problem with the fault of this request as its detail.
     pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         let Description { status, code, title, .. } = kind.describe();

@@ -19,9 +19,11 @@ use crate::service::ledger::{
 use super::Postgres;
 use super::copied::{Buffers, Copied, Events, Operations};
 
-/// Every statement sees the same rows, and follows an index: the server sorts nothing.
+/// Every statement sees the same rows, and follows an index: the server sorts nothing. The lock comes first: a partition that
+/// is dropped after the snapshot was taken is gone for it too.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
-                     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off";
+                     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;
+                     LOCK TABLE ONLY audit_events IN ACCESS SHARE MODE";
 
 struct PgSnapshot {
     /// `None` while the snapshot is dropped.
