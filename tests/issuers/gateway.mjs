@@ -20,7 +20,7 @@ export async function start(program, issuers) {
         cwd: folder,
         stdio: ['ignore', output, output],
         env: {
-            PATH: process.env.PATH, TENCENTCLOUD_SECRET_ID: 'AKIDEXAMPLE', TENCENTCLOUD_SECRET_KEY: 'a key of the test',
+            PATH: process.env.PATH, TENCENTCLOUD_SECRET_ID: 'AKIDEXAMPLE', TENCENTCLOUD_SECRET_KEY: 'simulated-secret-key',
             TENCENTCLOUD_REGION: 'ap-guangzhou', TUNNELGATE_UPSTREAM_URL: 'http://127.0.0.1:9/',
         },
     });
