@@ -17,7 +17,7 @@ use super::edge::limit::RateLimitStatus;
 use super::request_id::{CURRENT, RequestId, TraceId, X_REQUEST_ID, valid_id};
 use super::state::HttpState;
 
-/// What stands for methods that are not of HTTP.
+/// Replaces methods that HTTP does not define.
 const OTHER: &str = "other";
 
 /// Middleware around every request.

@@ -60,7 +60,7 @@ pub(super) async fn run(args: &Archive, secrets: &Secrets) -> Result<ExitCode, F
     };
     if args.drop {
         // What an interrupted command left.
-        told_operations(archive::remove_operations(&ledger).await?)?;
+        report_operations(archive::remove_operations(&ledger).await?)?;
     }
     if due.is_empty() {
         failure::print("nothing to archive: no partition has only older events\n")?;
@@ -77,25 +77,25 @@ async fn write(ledger: &Arc<dyn Ledger>, args: &Archive, range: Range) -> Result
         Written::New(manifest) => ("written", manifest),
         Written::Before(manifest) => ("already written", manifest),
     };
-    told(&format!(
+    report(&format!(
         "segment {first_seq} to {last_seq}: {what}, {} events in {} bytes, {} operations in {} bytes\n",
         manifest.events.lines, manifest.events.bytes, manifest.operations.lines, manifest.operations.bytes
     ))?;
     if args.drop {
         archive::remove_events(ledger, &args.output, range, &SystemClock, &SystemChance).await?;
-        told(&format!("segment {first_seq} to {last_seq}: removed from the ledger\n"))?;
-        told_operations(archive::remove_operations(ledger).await?)?;
+        report(&format!("segment {first_seq} to {last_seq}: removed from the ledger\n"))?;
+        report_operations(archive::remove_operations(ledger).await?)?;
     }
     Ok(())
 }
 
-fn told(text: &str) -> Result<(), ArchiveError> {
+fn report(text: &str) -> Result<(), ArchiveError> {
     failure::print(text).map_err(|source| ArchiveError::Io { file: "stdout".into(), source })
 }
 
-fn told_operations(operations: u64) -> Result<(), ArchiveError> {
+fn report_operations(operations: u64) -> Result<(), ArchiveError> {
     if operations > 0 {
-        told(&format!("{operations} operations removed from the ledger\n"))?;
+        report(&format!("{operations} operations removed from the ledger\n"))?;
     }
     Ok(())
 }

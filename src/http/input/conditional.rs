@@ -18,7 +18,7 @@ enum Condition {
 }
 
 /// The precondition in `If-Match`. A weak tag and a tag with a suffix of a compressing proxy count like the strong one: the
-/// tags stand for the content, whatever its encoding.
+/// tags identify the content in any encoding.
 pub fn if_match(request: &HttpRequest) -> Result<Option<Precondition>, Fault> {
     let condition = condition(request, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
     Ok(condition.map(|condition| match condition {
