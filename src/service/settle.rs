@@ -10,6 +10,9 @@ use crate::domain::verification::Verification;
 use super::outcome;
 use super::read_back::{self, Comparison, Telling};
 
+/// The cloud's code for a change that waits for an approval.
+const AWAITS_APPROVAL: &str = "InvalidParameterValue.MemberApprovalApplicationStarted";
+
 /// What the reads so far allow.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
@@ -37,6 +40,14 @@ pub(super) fn settle(
     comparison: Comparison,
     progress: Progress,
 ) -> Settled {
+    match by_tunnel(operation, tunnel, comparison, progress) {
+        // The change may still be approved.
+        Settled::Ended(Transition::Fail { .. }) if awaits_approval(operation) => Settled::Open,
+        settled => settled,
+    }
+}
+
+fn by_tunnel(operation: &Operation, tunnel: &Tunnel, comparison: Comparison, progress: Progress) -> Settled {
     debug_assert!(tunnel.is_at_rest(), "a tunnel that is being changed shows half of it");
     let telling = match &operation.before {
         Some(before) => read_back::telling(&operation.changes, before),
@@ -115,6 +126,15 @@ fn answer_of(operation: &Operation) -> Option<&OperationError> {
         }
         _ => None,
     }
+}
+
+/// True if the cloud's answer says that the change waits for an approval, which may come at any time (API 3.0, error codes of
+/// ModifyVpnConnectionAttribute). Such an operation ends `timed_out`.
+fn awaits_approval(operation: &Operation) -> bool {
+    let words = answer_of(operation).and_then(|reason| reason.upstream.as_ref());
+    words.is_some_and(|words| {
+        [&words.code, &words.code_desc].into_iter().flatten().any(|code| code == AWAITS_APPROVAL)
+    })
 }
 
 fn not_applied(operation: &Operation) -> OperationError {

@@ -77,10 +77,14 @@ fn an_accepted_change_that_had_nothing_to_change_does_not_wait_for_its_begin() -
 
 /// What the third read says of a change with an answer of doubt, if the tunnel shows none of it.
 fn after_doubt(api: Api, is_over: bool) -> Result<Settled, Box<dyn std::error::Error>> {
+    after_answer("InternalError", api, is_over)
+}
+
+fn after_answer(code: &str, api: Api, is_over: bool) -> Result<Settled, Box<dyn std::error::Error>> {
     let changes = asked(&json!({"name": "new"})).map_err(|_| "an invalid patch")?;
     let status = Some(Reported::Known(TunnelStatus::Running));
     let shown = Tunnel { status, ..tunnel("old", "cgw-old") };
-    let answer = UpstreamError { code: Some("InternalError".into()), ..UpstreamError::default() };
+    let answer = UpstreamError { code: Some(code.into()), ..UpstreamError::default() };
     let reason = OperationError { upstream: Some(answer), ..outcome::error(ErrorCode::AnswerLost) };
     let now = Timestamp::from_micros(0);
     let operation = Operation {
@@ -116,5 +120,14 @@ fn a_doubtful_answer_of_api_3_leaves_the_change_open_until_the_window_is_over()
     assert!(is_failed(&after_doubt(Api::V2, false)?));
     assert_eq!(after_doubt(Api::V3, false)?, Settled::Open);
     assert!(is_failed(&after_doubt(Api::V3, true)?));
+    Ok(())
+}
+
+#[test]
+fn a_change_that_waits_for_an_approval_never_fails() -> Result<(), Box<dyn std::error::Error>> {
+    let code = "InvalidParameterValue.MemberApprovalApplicationStarted";
+    for (api, is_over) in [(Api::V2, false), (Api::V2, true), (Api::V3, false), (Api::V3, true)] {
+        assert_eq!(after_answer(code, api, is_over)?, Settled::Open);
+    }
     Ok(())
 }
