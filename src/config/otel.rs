@@ -128,25 +128,23 @@ impl Sampler {
 
 impl Variables<'_> {
     fn all(&mut self) -> Option<Tracing> {
+        // Every variable is checked, also while no traces are exported: otherwise a wrong one would stop a later start.
         let is_disabled = match self.text("OTEL_SDK_DISABLED") {
             Some(text) if text.eq_ignore_ascii_case("true") => true,
             Some(text) if !text.eq_ignore_ascii_case("false") => {
-                self.wrong("OTEL_SDK_DISABLED", "must be true or false")?
+                self.wrong::<()>("OTEL_SDK_DISABLED", "must be true or false");
+                true
             }
             _ => false,
         };
         let exporter = self.text("OTEL_TRACES_EXPORTER");
         let is_asked = match exporter.as_deref() {
-            None => false,
-            Some("otlp") => true,
-            Some("none") => return None,
-            Some(_) => self.wrong("OTEL_TRACES_EXPORTER", "must be otlp or none")?,
+            None => Some(false),
+            Some("otlp") => Some(true),
+            Some("none") => None,
+            Some(_) => self.wrong("OTEL_TRACES_EXPORTER", "must be otlp or none"),
         };
-        let endpoint = self.endpoint(is_asked);
-        if is_disabled {
-            return None;
-        }
-        let (endpoint, is_loopback) = endpoint?;
+        let endpoint = self.endpoint(is_asked == Some(true));
         for name in UNSUPPORTED {
             if self.secrets.has(name) {
                 self.wrong::<()>(name, "is not supported; add the collector's CA to the CAs of the machine");
@@ -165,6 +163,10 @@ impl Variables<'_> {
         let resource = self.resource();
         let queue = self.number("OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE", 2048, LARGEST_QUEUE);
         let delay = self.number("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_SCHEDULE_DELAY", 5000, LONGEST_TIMEOUT);
+        if is_disabled || is_asked.is_none() {
+            return None;
+        }
+        let (endpoint, is_loopback) = endpoint?;
         Some(Tracing {
             endpoint,
             is_loopback,
@@ -288,7 +290,11 @@ impl Variables<'_> {
 
     fn sampler(&mut self) -> Option<Sampler> {
         let word = self.text("OTEL_TRACES_SAMPLER").unwrap_or_else(|| Sampler::WORDS[0].to_owned());
-        let part = self.text("OTEL_TRACES_SAMPLER_ARG");
+        let part = self.text("OTEL_TRACES_SAMPLER_ARG").map_or(Some(1.0), |text| text.parse().ok());
+        let part = match part.filter(|part| (0.0..=1.0).contains(part)) {
+            Some(part) => Some(part),
+            None => self.wrong("OTEL_TRACES_SAMPLER_ARG", "must be a number from 0 to 1"),
+        };
         if !Sampler::WORDS.contains(&word.as_str()) {
             return self
                 .wrong("OTEL_TRACES_SAMPLER", format!("must be one of {}", Sampler::WORDS.join(", ")));
@@ -296,13 +302,7 @@ impl Variables<'_> {
         let root = match word.trim_start_matches("parentbased_") {
             "always_on" => Sample::All,
             "always_off" => Sample::Nothing,
-            _ => {
-                let number = part.map_or(Some(1.0), |text| text.parse().ok());
-                match number.filter(|number| (0.0..=1.0).contains(number)) {
-                    Some(number) => Sample::Part(number),
-                    None => self.wrong("OTEL_TRACES_SAMPLER_ARG", "must be a number from 0 to 1")?,
-                }
-            }
+            _ => Sample::Part(part?),
         };
         Some(Sampler { root, follows_parent: word.starts_with("parentbased_") })
     }

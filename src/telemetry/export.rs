@@ -26,6 +26,7 @@ use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use crate::config::otel::{Sample, Sampler, Tracing};
+use crate::domain::connection_fault::ConnectionFault;
 use crate::metrics::Metrics;
 use crate::trace;
 
@@ -219,11 +220,10 @@ impl Counted {
         let spans = std::mem::take(&mut logged.spans);
         (logged.at, logged.is_failing) = (Some(Instant::now()), true);
         drop(logged);
-        // The exporter's own error has no cause.
-        match self.collector.cause() {
-            Some((cause, error)) => warn!(cause = cause.as_str(), error, spans, "spans can't be exported"),
-            None => warn!(%error, spans, "spans can't be exported"),
-        }
+        // The exporter's own error has no cause: that of a connection comes from below, and an answer has none.
+        let cause = self.collector.cause();
+        let (cause, error) = cause.unwrap_or_else(|| (ConnectionFault::Other, error.to_string()));
+        warn!(cause = cause.as_str(), error, spans, "spans can't be exported");
     }
 
     fn succeeded(&self) {

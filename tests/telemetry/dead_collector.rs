@@ -1,5 +1,6 @@
 //! A collector that is gone, or takes connections and never answers: requests do not notice.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -75,4 +76,33 @@ async fn a_collector_that_hangs_delays_no_request_and_no_shutdown() {
         slowest < Duration::from_secs(2) && shutdown < Duration::from_secs(10),
         "{slowest:?} {shutdown:?}"
     );
+}
+
+/// Answers each request on a connection of its own.
+fn refuse_all(collector: &TcpListener) {
+    for connection in collector.incoming() {
+        let Ok(mut connection) = connection.map(BufReader::new) else { continue };
+        let (mut length, mut line) = (0, String::new());
+        while connection.read_line(&mut line).is_ok_and(|read| read > 2) {
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().expect("a length");
+            }
+            line.clear();
+        }
+        let _ = connection.read_exact(&mut vec![0; length]);
+        let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        let _ = connection.get_mut().write_all(answer.as_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_refuses_spans_is_another_cause() {
+    let collector = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = collector.local_addr().expect("an address").port();
+    std::thread::spawn(move || refuse_all(&collector));
+    let (_, log, _) = against(port, "failed").await;
+    let line = log.lines().find(|line| line.contains("spans can't be exported")).expect("a line");
+    assert!(line.contains("\"cause\":\"other\"") && line.contains("400"), "{line}");
 }

@@ -94,6 +94,7 @@ fn every_fault_names_its_variable_and_shows_no_value() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "a=canary%0a"),
         ("OTEL_RESOURCE_ATTRIBUTES", "canary"),
         ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_TRACES_SAMPLER_ARG", "most"),
         ("OTEL_TRACES_EXPORTER", "console"),
         ("OTEL_SDK_DISABLED", "yes"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "canary.pem"),
@@ -106,6 +107,12 @@ fn every_fault_names_its_variable_and_shows_no_value() {
             "{}",
             faults[0]
         );
+        // Also while no traces are exported.
+        for off in [("", ""), ("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")] {
+            if off.0 != name {
+                assert_eq!(read(&[off, (name, value)]).err().as_ref(), Some(&faults), "{off:?}");
+            }
+        }
     }
     let both = [address, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")];
     assert_eq!(
