@@ -295,6 +295,75 @@ async fn a_forged_boundary_is_noticed() {
     );
 }
 
+/// What `audit archive --drop` leaves if it dies before it deletes the operations.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leftover_operations_must_be_those_of_the_files() {
+    let archive = Archive::with(8).await;
+    let args = ["audit", "archive", "--before", "2021-01-01", "--output", archive.dir(), "--drop"];
+    let died = archive.command(&args, &[("TUNNELGATE_FAILPOINTS", "archive.after-commit=abort")]);
+    assert_eq!(died.status.signal(), Some(SIGABRT), "{died:?}");
+    is(&archive.verify(), 0, &["not verified: 3 operations whose events are archived"]);
+    let whole = archive.verify_all();
+    is(&whole, 0, &["whole: "]);
+    assert!(!whole.1.contains("not verified"), "{}", whole.1);
+
+    let execute = async |sql: &str| archive.harness.store.execute(sql).await.expect(sql);
+    execute("CREATE TABLE kept AS SELECT * FROM operations").await;
+    for (forged, part) in [
+        (
+            "UPDATE operations SET reason = 'x' WHERE last_seq = 3",
+            "it is not what the file of its segment says",
+        ),
+        ("UPDATE operations SET fingerprint_key_id = 'x' WHERE last_seq = 3", "it is not what the file"),
+        ("UPDATE operations SET last_seq = 4 WHERE last_seq = 3", "it is not what the file"),
+        (&invented(2), "all of its events are archived, but no file contains it"),
+    ] {
+        execute(forged).await;
+        is(&archive.verify_all(), 1, &["broken at operation ", part]);
+        execute("DELETE FROM operations; INSERT INTO operations SELECT * FROM kept").await;
+    }
+    is(&archive.verify_all(), 0, &["whole: "]);
+
+    // A position that no event has is no archived one.
+    for seq in [0, -3] {
+        execute(&invented(seq)).await;
+        is(&archive.verify(), 1, &["broken at operation ", "it has no events"]);
+        is(&archive.verify_all(), 1, &["broken at operation ", "it has no events"]);
+        execute("DELETE FROM operations; INSERT INTO operations SELECT * FROM kept").await;
+    }
+}
+
+/// A statement that inserts an operation that never was.
+fn invented(last_seq: i64) -> String {
+    format!(
+        "CREATE TEMPORARY TABLE invented AS SELECT * FROM operations WHERE last_seq = 3;
+         UPDATE invented SET id = '01900000-0000-7000-8000-000000000000', last_seq = {last_seq};
+         INSERT INTO operations SELECT * FROM invented"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_were_put_back_below_the_boundary_are_noticed() {
+    let archive = Archive::with(8).await;
+    let execute = async |sql: &str| archive.harness.store.execute(sql).await.expect(sql);
+    execute("CREATE TABLE kept AS SELECT * FROM audit_events").await;
+    is(&archive.archive(&["--drop"]), 0, &["segment 11 to 20: removed"]);
+    is(&archive.verify_all(), 0, &["whole: "]);
+
+    execute("CREATE TABLE back PARTITION OF audit_events FOR VALUES FROM (-20) TO (21)").await;
+    for seq in [7, 20, 0, -9] {
+        let number = if seq < 1 { 7 } else { seq };
+        execute(&format!("INSERT INTO back SELECT * FROM kept WHERE seq = {number}")).await;
+        execute(&format!("ALTER TABLE back DISABLE TRIGGER USER; UPDATE back SET seq = {seq}")).await;
+        for found in [archive.verify(), archive.verify_all()] {
+            is(&found, 1, &[&format!("broken at seq {seq}: ")]);
+            assert!(seq < 1 || found.1.contains("events up to 20 are archived"), "{}", found.1);
+        }
+        execute("TRUNCATE back").await;
+    }
+    is(&archive.verify_all(), 0, &["whole: "]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_removed_that_must_stay() {
     let archive = Archive::with(9).await;

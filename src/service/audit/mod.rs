@@ -2,13 +2,16 @@
 
 mod archived;
 mod blocks;
+mod columns;
 mod hours;
+mod leftovers;
 mod operations;
 mod search;
 mod segment;
 mod verdict;
 mod walk;
 
+use std::collections::HashSet;
 use std::hash::RandomState;
 
 use crate::domain::chain::BEFORE_FIRST;
@@ -20,8 +23,8 @@ use archived::Boundaries;
 pub use archived::{Archived, Boundary, SegmentFault};
 use blocks::{BLOCK, through};
 pub use blocks::{Follow, Followed, Stretch, computed, follow};
+pub use columns::status_after;
 use hours::{Hours, Vpcs};
-pub use operations::status_after;
 use operations::{FromEvents, FromRows};
 pub use segment::{Checked, Segment, verify_segment};
 pub use verdict::{Break, NotVerified, Report, Row, Verdict, VerifyError};
@@ -32,12 +35,17 @@ struct Log {
     walk: Walk,
     /// `None` in the archived part, which no list reads.
     hours: Option<(Hours, Vpcs)>,
+    /// The last archived event.
+    archived_to: i64,
     operations: FromEvents,
     boundaries: Boundaries,
 }
 
 impl Follow for Log {
     fn follow(&mut self, event: &StoredEvent<'_>) -> Result<(), Break> {
+        if self.hours.is_some() && (1..=self.archived_to).contains(&event.seq) {
+            return Err(Break::Archived { to: self.archived_to });
+        }
         let canonical = self.walk.step(event)?;
         if let Some((hours, vpcs)) = &mut self.hours {
             if !hours.cover(event) {
@@ -124,18 +132,23 @@ async fn verified(
     let mut log = Log {
         walk: Walk::new(start, checkpoint),
         hours: None,
+        archived_to,
         operations: FromEvents::new(key.clone(), start.is_some()),
         boundaries: Boundaries::default(),
     };
-    let mut rows = FromRows::new(key);
+    let mut compared = None;
     if let Some(archive) = archive {
+        // Before the files, so that only leftover rows are in memory.
+        let rows = FromRows::new(key.clone(), archived_to, HashSet::new()).before_files();
+        let mut rows = add_rows(&mut *snapshot, rows).await?.map_err(unreadable)?.of_files();
         for segment in &segments {
             (log, rows) = follow_segment(archive, segment, log, rows).await?;
         }
+        compared = Some(rows);
     }
     log.hours = Some((Hours::new(snapshot.hours().await?), Vpcs::new(snapshot.vpcs().await?)));
-    let rest =
-        Stretch { after: if has_files { archived_to } else { i64::MIN }, limit: u64::MAX, deadline: None };
+    // From the lowest row on: an event of the archived part must not be there.
+    let rest = Stretch { after: i64::MIN, limit: u64::MAX, deadline: None };
     let mut log = match follow(&mut *snapshot, rest, log).await? {
         Followed::Broken { seq, why } => return Err(Ended::Broken(Row::Event(seq), why)),
         Followed::ToTheEnd(log) | Followed::ToTheLimit(log) => log,
@@ -150,20 +163,31 @@ async fn verified(
     let partly = log.operations.take_partly();
     not_verified.partly_archived = partly.len() as u64;
     let sum = log.operations.sum();
-    match add_rows(&mut *snapshot, rows.after(archived_to, partly)).await? {
-        Ok(rows) if rows.sum() == sum => {
-            not_verified.leftover = rows.leftover();
-            Ok(Verdict::Whole { events, newest })
+    let rows = match compared {
+        Some(rows) => rows,
+        None => {
+            let rows = FromRows::new(key, archived_to, partly);
+            add_rows(&mut *snapshot, rows).await?.map_err(unreadable)?
         }
-        Ok(_) => match (search::first_bad_row(&mut *snapshot, archived_to).await?, segments.first()) {
-            (Some((row, why)), _) => Err(Ended::Broken(row, why)),
-            (None, Some(first)) if has_files => {
-                Err(Ended::Broken(Row::Segment(first.first_seq, archived_to), Break::SegmentOperations))
-            }
-            (None, _) => Err(LedgerError::Corrupt("operations and audit_events differ".into()).into()),
-        },
-        Err(id) => Err(Ended::Broken(Row::Operation(id), Break::Unreadable)),
+    };
+    let leftover = rows.wrong_leftover();
+    if rows.sum() == sum && leftover.is_none() {
+        not_verified.leftover = rows.not_compared();
+        return Ok(Verdict::Whole { events, newest });
     }
+    let found =
+        if rows.sum() == sum { None } else { search::first_bad_row(&mut *snapshot, archived_to).await? };
+    match (found.or(leftover), segments.first()) {
+        (Some((row, why)), _) => Err(Ended::Broken(row, why)),
+        (None, Some(first)) if has_files => {
+            Err(Ended::Broken(Row::Segment(first.first_seq, archived_to), Break::SegmentOperations))
+        }
+        (None, _) => Err(LedgerError::Corrupt("operations and audit_events differ".into()).into()),
+    }
+}
+
+fn unreadable(id: String) -> Ended {
+    Ended::Broken(Row::Operation(id), Break::Unreadable)
 }
 
 /// The first segment that does not begin where the one before it ends.
@@ -215,7 +239,7 @@ async fn follow_segment(
             return Ok((log, rows));
         }
         let added = computed(move || rows.add_all(&*block)).await?;
-        rows = added.map_err(|id| Ended::Broken(Row::Operation(id), Break::Unreadable))?;
+        rows = added.map_err(unreadable)?;
     }
 }
 

@@ -9,114 +9,13 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use crate::domain::canonical::NotCanonical;
-use crate::domain::event::EventKind;
 use crate::domain::operation::{OperationId, Status};
 use crate::domain::stored::{CanonicalEvent, CanonicalOperation, StoredEvent, StoredOperation};
-use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::OperationBlock;
 
-use super::verdict::Break;
-
-/// The columns that an operation has from its `requested` event. JSON is canonical.
-#[derive(Hash, PartialEq, Eq)]
-pub(super) struct Request<'a> {
-    pub(super) vpc_id: Option<&'a str>,
-    pub(super) gateway_id: Option<&'a str>,
-    pub(super) tunnel_id: Option<&'a str>,
-    pub(super) account: Option<&'a str>,
-    pub(super) region: Option<&'a str>,
-    pub(super) api: Option<&'a str>,
-    pub(super) changes: &'a [u8],
-    pub(super) before: &'a [u8],
-    pub(super) reason: Option<&'a str>,
-    pub(super) rollback_of: Option<OperationId>,
-    pub(super) requested_by: &'a str,
-    pub(super) actor_id: Option<&'a str>,
-    pub(super) actor_kind: &'a str,
-    pub(super) request_id: Option<&'a str>,
-    pub(super) trace_id: Option<&'a str>,
-    pub(super) created_at: Timestamp,
-}
-
-/// The columns that an operation has from its newest event. JSON is canonical.
-#[derive(Hash, PartialEq, Eq)]
-pub(super) struct Latest<'a> {
-    /// `status`, `task_id`, `error` and `verification`.
-    pub(super) outcome: &'a [u8],
-    pub(super) updated_at: Timestamp,
-    pub(super) finished_at: Option<Timestamp>,
-    pub(super) last_seq: i64,
-}
-
-/// The status after an event; `None` if the event is not a step of an operation.
-#[must_use]
-pub fn status_after(event: &StoredEvent<'_>) -> Option<Status> {
-    EventKind::from_word(event.event)?.status_after()
-}
-
-impl<'a> Request<'a> {
-    pub(super) fn of_event(event: &StoredEvent<'a>, canonical: &'a CanonicalEvent) -> Self {
-        Self {
-            vpc_id: event.vpc_id,
-            gateway_id: event.gateway_id,
-            tunnel_id: event.tunnel_id,
-            account: event.account,
-            region: event.region,
-            api: event.api,
-            changes: canonical.changes(),
-            before: canonical.before(),
-            reason: event.reason,
-            rollback_of: event.rollback_of,
-            requested_by: event.actor,
-            actor_id: event.actor_id,
-            actor_kind: event.actor_kind,
-            request_id: event.request_id,
-            trace_id: event.trace_id,
-            created_at: event.occurred_at,
-        }
-    }
-
-    pub(super) fn of_operation(operation: &StoredOperation<'a>, canonical: &'a CanonicalOperation) -> Self {
-        Self {
-            vpc_id: Some(operation.vpc_id),
-            gateway_id: Some(operation.gateway_id),
-            tunnel_id: Some(operation.tunnel_id),
-            account: Some(operation.account),
-            region: Some(operation.region),
-            api: Some(operation.api),
-            changes: canonical.changes(),
-            before: canonical.before(),
-            reason: operation.reason,
-            rollback_of: operation.rollback_of,
-            requested_by: operation.requested_by,
-            actor_id: operation.actor_id,
-            actor_kind: operation.actor_kind,
-            request_id: operation.request_id,
-            trace_id: operation.trace_id,
-            created_at: operation.created_at,
-        }
-    }
-}
-
-impl<'a> Latest<'a> {
-    pub(super) fn of_event(event: &StoredEvent<'a>, status: Status, canonical: &'a CanonicalEvent) -> Self {
-        Self {
-            outcome: canonical.outcome(),
-            updated_at: event.occurred_at,
-            finished_at: status.is_final().then_some(event.occurred_at),
-            last_seq: event.seq,
-        }
-    }
-
-    pub(super) fn of_operation(operation: &StoredOperation<'a>, canonical: &'a CanonicalOperation) -> Self {
-        Self {
-            outcome: canonical.outcome(),
-            updated_at: operation.updated_at,
-            finished_at: operation.finished_at,
-            last_seq: operation.last_seq,
-        }
-    }
-}
+use super::columns::{Latest, Request, status_after};
+use super::leftovers::{Leftovers, is_leftover};
+use super::verdict::{Break, Row};
 
 /// The sum over the operations that the events describe.
 #[derive(Debug)]
@@ -180,39 +79,63 @@ impl FromEvents {
     }
 }
 
+/// Where rows of operations come from.
+#[derive(Debug)]
+enum Source {
+    Files,
+    /// With the last archived event.
+    Ledger {
+        archived_to: i64,
+    },
+}
+
 /// The sum over the rows of `operations`.
 #[derive(Debug)]
 pub(super) struct FromRows {
     key: RandomState,
     canonical: CanonicalOperation,
+    source: Source,
     /// Operations of which only the newest event is compared.
     partly: HashSet<OperationId>,
-    /// The last archived event. Rows whose last event is not newer are not added.
-    archived_to: i64,
+    /// Rows of the ledger whose events are all archived: how many, and with files which.
     leftover: u64,
+    leftovers: Option<Leftovers>,
     sum: u64,
 }
 
 impl FromRows {
-    pub(super) fn new(key: RandomState) -> Self {
+    /// For the rows of the ledger, where the events up to `archived_to` are archived. Of operations in `partly` only the
+    /// newest event is compared.
+    pub(super) fn new(key: RandomState, archived_to: i64, partly: HashSet<OperationId>) -> Self {
         Self {
             key,
             canonical: CanonicalOperation::default(),
-            partly: HashSet::new(),
-            archived_to: 0,
+            source: Source::Ledger { archived_to },
+            partly,
             leftover: 0,
+            leftovers: None,
             sum: 0,
         }
     }
 
-    /// From here on the rows are those of the ledger, where the events up to `archived_to` are archived.
-    pub(super) fn after(self, archived_to: i64, partly: HashSet<OperationId>) -> Self {
-        Self { archived_to, partly, ..self }
+    /// Keeps the leftover rows, to compare them with those of the files.
+    pub(super) fn before_files(self) -> Self {
+        Self { leftovers: Some(Leftovers::new(self.key.clone())), ..self }
     }
 
-    /// Rows whose events are all archived.
-    pub(super) const fn leftover(&self) -> u64 {
-        self.leftover
+    /// From here on the rows are those of the files.
+    pub(super) fn of_files(self) -> Self {
+        Self { source: Source::Files, ..self }
+    }
+
+    /// Rows whose events are all archived, and which were compared with nothing.
+    pub(super) const fn not_compared(&self) -> u64 {
+        if self.leftovers.is_some() { 0 } else { self.leftover }
+    }
+
+    /// A leftover row that is not what the files say.
+    pub(super) fn wrong_leftover(&self) -> Option<(Row, Break)> {
+        self.leftovers.as_ref()?.wrong()
     }
 
     /// Adds the rows of a block. The error is the id of an unreadable row.
@@ -225,11 +148,18 @@ impl FromRows {
     }
 
     fn add(&mut self, operation: &StoredOperation<'_>) -> Result<(), NotCanonical> {
-        if operation.last_seq <= self.archived_to {
-            self.leftover += 1;
-            return Ok(());
-        }
         self.canonical.write(operation)?;
+        match (&self.source, &mut self.leftovers) {
+            (Source::Ledger { archived_to }, leftovers) if is_leftover(operation.last_seq, *archived_to) => {
+                self.leftover += 1;
+                if let Some(leftovers) = leftovers {
+                    leftovers.note(operation, &self.canonical);
+                }
+                return Ok(());
+            }
+            (Source::Files, Some(leftovers)) => leftovers.compare(operation, &self.canonical),
+            _ => {}
+        }
         let request = match self.partly.contains(&operation.id) {
             true => ARCHIVED,
             false => self.key.hash_one(Request::of_operation(operation, &self.canonical)),

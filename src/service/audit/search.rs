@@ -9,7 +9,8 @@ use crate::domain::stored::{CanonicalEvent, CanonicalOperation, StoredEvent, Sto
 use crate::service::ledger::{EventBlock, LedgerError, OperationBlock, Snapshot};
 
 use super::blocks::{BLOCK, computed};
-use super::operations::{Latest, Request, status_after};
+use super::columns::{Latest, Request, status_after};
+use super::leftovers::is_leftover;
 use super::verdict::{Break, Row};
 
 /// Operations that are compared at a time, each with a few events.
@@ -98,7 +99,7 @@ fn first_bad_operation(
             Err(id) => return Some((Row::Operation(id), Break::Unreadable)),
         };
         let steps = steps.get(&row.id).map_or(&[][..], Vec::as_slice);
-        if steps.is_empty() && row.last_seq <= archived_to {
+        if steps.is_empty() && is_leftover(row.last_seq, archived_to) {
             continue;
         }
         let is_cut = archived_to > 0 && steps.first().and_then(status_after) != Some(Status::Pending);

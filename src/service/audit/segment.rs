@@ -65,7 +65,8 @@ pub async fn verify_segment(ledger: &dyn Ledger, segment: Segment) -> Result<Che
             Err((seq, why)) => return Ok(Checked::Broken { seq, why }),
         },
     };
-    let after = before.map_or(i64::MIN, |before| before.seq);
+    // From the lowest row on: an event of the archived part must not be there.
+    let after = if segment.after.is_some() { before.map_or(i64::MIN, |before| before.seq) } else { i64::MIN };
     let stretch = Stretch { after, limit: segment.limit.into(), deadline };
     let whole = |walk: Walk, is_end| Checked::Whole { events: walk.events, last: walk.newest, is_end };
     Ok(match follow(&mut *snapshot, stretch, Walk::new(before, None)).await? {

@@ -60,6 +60,12 @@ pub enum Break {
     OperationMissing,
     #[error("it has no events: the row was inserted, or its id was changed")]
     NoEvents,
+    #[error("all of its events are archived, but no file contains it: the row was inserted, or changed")]
+    OperationInNoFile,
+    #[error("it is not what the file of its segment says: the row was changed")]
+    OperationArchived,
+    #[error("events up to {to} are archived, but it is in audit_events: the row was inserted")]
+    Archived { to: i64 },
     #[error("its {column} is not what its events say: the row was changed")]
     Operation { column: &'static str },
     #[error("no event log_archived says what archived_segments says of it: the row was inserted or changed")]
@@ -84,7 +90,7 @@ pub struct NotVerified {
     pub segments: u64,
     /// Operations of which some events are archived: only their newest event was compared.
     pub partly_archived: u64,
-    /// Operations whose events are all archived, and which are not deleted yet.
+    /// Operations whose events are all archived, and which are not deleted yet: only the files say what they must be.
     pub leftover: u64,
     /// The checkpoint's event is archived.
     pub is_checkpoint_archived: bool,
