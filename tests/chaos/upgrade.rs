@@ -1,10 +1,13 @@
 //! An upgrade: the migrations of a later version run beside this version's processes, under load.
 
+use std::time::Duration;
+
 use sqlx::{Connection, Executor, PgConnection, Row};
 use tunnelgate::ledger::{self, Options, Source};
 
-use crate::cluster::{Cluster, ranges, tunnel, until};
+use crate::cluster::{Cluster, ranges, server_address, tunnel, until};
 use crate::load::Load;
+use crate::proxy::Proxy;
 
 /// A later version: a column, and an index that is built while writers continue.
 const LATER: &[Source] = &[
@@ -50,6 +53,32 @@ async fn an_upgrade_beside_the_running_version_fails_no_request() {
         accepted.push(again.accepted(&tunnel(number), &ranges(number)).await);
     }
     cluster.all_is_well(&gateway.consumer, &accepted).await;
+}
+
+/// The network to the database is lost while another process migrates.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_another_process_ends_when_the_connection_is_dead() {
+    let cluster = Cluster::on_postgres().await;
+    let proxy = Proxy::to(server_address(&cluster.url)).await;
+    let through = cluster.url.replace(&server_address(&cluster.url).to_string(), &proxy.address.to_string());
+    let mut other = PgConnection::connect(&cluster.url).await.expect("the database");
+    other.execute("SELECT pg_advisory_lock(x'74756e6e656c6761'::bigint)").await.expect("the turn");
+    let options = Options { timeout: Duration::from_secs(1), ..Options::DEFAULT };
+    let cut = async {
+        until("the wait", async || {
+            let select = "SELECT pid FROM pg_stat_activity
+                 WHERE query LIKE 'SELECT pg_try_advisory_lock%' AND datname = current_database()";
+            other.fetch_optional(select).await.expect("the activity")
+        })
+        .await;
+        proxy.freeze();
+    };
+    let upgraded = async {
+        let upgraded = ledger::upgrade(&through, &options, LATER);
+        tokio::time::timeout(Duration::from_secs(30), upgraded).await.expect("it ends").expect_err("cut off")
+    };
+    let (error, ()) = tokio::join!(upgraded, cut);
+    assert!(matches!(error, ledger::OpenError::Connect(_)), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Applies the migrations.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, Migrator};
@@ -29,7 +30,7 @@ pub(super) const EXTEND: &str = "SELECT audit_events_extend()";
 const TURN: i64 = 0x7475_6e6e_656c_6761;
 
 /// Applies missing migrations on a separate connection without a statement timeout. One process of many migrates at a
-/// time. Retries while another transaction holds a lock.
+/// time. Retries while another transaction holds a lock. Without missing migrations it only reads.
 pub(super) async fn run(
     connect: &PgConnectOptions,
     limit: Duration,
@@ -40,31 +41,76 @@ pub(super) async fn run(
         let connected = timeout(limit, connect.connect());
         let mut connection =
             connected.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(OpenError::Connect)?;
-        let migrated = apply(&mut connection, migrations, deadline).await;
+        let migrated = match is_pending(&mut connection, limit, migrations).await {
+            Ok(true) => apply(&mut connection, limit, migrations, deadline).await,
+            Ok(false) => Ok(()),
+            Err(error) => Err(error),
+        };
         // Ends the advisory lock. An attempt that failed may have left a statement running.
         let _ = timeout(limit, connection.close()).await;
         match migrated {
-            Err(OpenError::Migrate(error)) if is_locked(&error) && Instant::now() < deadline => {
+            Err(OpenError::Migrate(error)) if has_code(&error, LOCKED) && Instant::now() < deadline => {
                 warn!(
                     "a migration waited {LOCK_TIMEOUT} for a lock that another transaction holds; retrying. \
                      pg_stat_activity shows open transactions"
                 );
                 sleep(PAUSE).await;
             }
+            Err(OpenError::Migrate(error)) if has_code(&error, NO_RIGHT) => {
+                return Err(OpenError::MayNotMigrate);
+            }
             migrated => return migrated,
         }
     }
 }
 
+/// Runs one statement of the migrator itself.
+async fn short<T>(
+    limit: Duration,
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, OpenError> {
+    timeout(limit, statement).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(OpenError::Connect)
+}
+
+/// True unless every migration is applied as this version has it. Then a role that may not create tables needs no flag.
+async fn is_pending(
+    connection: &mut PgConnection,
+    limit: Duration,
+    migrations: &Migrator,
+) -> Result<bool, OpenError> {
+    // A table that is missing, or that the role may not read: the migrator says what is wrong.
+    let readable = "SELECT coalesce(has_table_privilege(to_regclass('_sqlx_migrations'), 'SELECT'), false)";
+    let row = short(limit, sqlx::query(readable).fetch_one(&mut *connection)).await?;
+    if !row.try_get::<bool, _>(0).map_err(OpenError::Connect)? {
+        return Ok(true);
+    }
+    let select = sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations");
+    let rows = short(limit, select.fetch_all(&mut *connection)).await?;
+    let mut applied = HashMap::new();
+    for row in &rows {
+        let column = || Ok((row.try_get("version")?, row.try_get("checksum")?, row.try_get("success")?));
+        let (version, checksum, success): (i64, Vec<u8>, bool) = column().map_err(OpenError::Connect)?;
+        if !success {
+            return Ok(true);
+        }
+        applied.insert(version, checksum);
+    }
+    let is_applied = |migration: &Migration| {
+        applied.get(&migration.version).is_some_and(|checksum| *checksum == *migration.checksum)
+    };
+    Ok(!migrations.iter().all(is_applied))
+}
+
 async fn apply(
     connection: &mut PgConnection,
+    limit: Duration,
     migrations: &Migrator,
     deadline: Instant,
 ) -> Result<(), OpenError> {
     // A statement timeout of the server or the role would end the build of an index.
     let settings = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
-    connection.execute(settings).await.map_err(OpenError::Connect)?;
-    wait_for_turn(connection).await?;
+    short(limit, connection.execute(settings)).await?;
+    wait_for_turn(connection, limit).await?;
     for migration in migrations.iter() {
         let (lock_timeout, deadline) = if migration.no_tx {
             // Such a statement waits for old transactions to end, and nothing waits for it.
@@ -73,7 +119,7 @@ async fn apply(
             (LOCK_TIMEOUT, deadline)
         };
         let set = format!("SET lock_timeout = '{lock_timeout}'");
-        connection.execute(AssertSqlSafe(set)).await.map_err(OpenError::Connect)?;
+        short(limit, connection.execute(AssertSqlSafe(set))).await?;
         let migrated = timeout_at(deadline, async {
             if migration.no_tx {
                 drop_invalid_indexes(connection, migration).await?;
@@ -90,12 +136,12 @@ async fn apply(
 
 /// Waits until no other process migrates. A statement that waits for the lock would hold a snapshot, and an index that is
 /// built concurrently waits for every older snapshot: both would wait for ever.
-async fn wait_for_turn(connection: &mut PgConnection) -> Result<(), OpenError> {
+async fn wait_for_turn(connection: &mut PgConnection, limit: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + LONG_LIMIT;
     let mut is_told = false;
     loop {
         let select = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(TURN);
-        let row = select.fetch_one(&mut *connection).await.map_err(OpenError::Connect)?;
+        let row = short(limit, select.fetch_one(&mut *connection)).await?;
         if row.try_get(0).map_err(OpenError::Connect)? {
             return Ok(());
         }
@@ -131,12 +177,16 @@ async fn drop_invalid_indexes(
     Ok(())
 }
 
-/// True for lock_not_available.
-fn is_locked(error: &MigrateError) -> bool {
+/// lock_not_available
+const LOCKED: &str = "55P03";
+/// insufficient_privilege
+const NO_RIGHT: &str = "42501";
+
+fn has_code(error: &MigrateError, code: &str) -> bool {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error
             .as_database_error()
-            .is_some_and(|refusal| refusal.code().is_some_and(|code| code == "55P03")),
+            .is_some_and(|refusal| refusal.code().is_some_and(|refused| refused == code)),
         _ => false,
     }
 }
