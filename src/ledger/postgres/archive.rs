@@ -18,7 +18,7 @@ use crate::ledger::rewound::Comparison;
 use crate::service::ledger::{Archive, ArchivedSegment, LedgerError, Range, Removal, Step};
 
 use super::Postgres;
-use super::chain::lock_chain;
+use super::chain::{changed_under_lock, lock_chain};
 use super::failure::Failure;
 use super::write::{Path, write};
 
@@ -159,7 +159,7 @@ async fn remove(
     }
     let writes = batch::decide(&[Step::Record(Box::new(event))], Context::at(head))?;
     if !write(&mut transaction, head, &writes, Path::Locked).await? {
-        return Err(LedgerError::Corrupt("chain_head changed under its lock".into()).into());
+        return Err(changed_under_lock().into());
     }
     let insert = AssertSqlSafe(format!(
         "INSERT INTO archived_segments ({SEGMENT}) VALUES ($1, $2, $3, $4, $5, $6, $7)"

@@ -6,6 +6,8 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::ledger::batch::Head;
 use crate::ledger::rewound::{Chain, Comparison, Memory, READ_CHAIN};
 
+use crate::service::ledger::LedgerError;
+
 use super::failure::Failure;
 
 /// Marks the chain head when a loss is noted or accepted.
@@ -30,4 +32,9 @@ pub(super) async fn lock_chain(
         chain = Chain::of(&row)?;
     }
     Ok((chain.head, memory.compare(remembered, &chain)))
+}
+
+/// For a write under the lock that found another chain head than the lock did.
+pub(super) fn changed_under_lock() -> LedgerError {
+    LedgerError::Corrupt("chain_head changed under its lock".into())
 }

@@ -10,7 +10,7 @@ use crate::ledger::rewound::{ACCEPT, Chain, Comparison, Memory, NOTE, NOTED, REA
 use crate::service::ledger::{AcceptedLoss, LedgerError, Step};
 
 use super::apply::Store;
-use super::chain::{MARK, lock_chain};
+use super::chain::{MARK, changed_under_lock, lock_chain};
 use super::failure::Failure;
 use super::write::{Path, write};
 
@@ -68,7 +68,9 @@ impl Store {
             }
             let event = NewEvent { changes: Some(changes(after, &lost)), ..event };
             let writes = batch::decide(&[Step::Record(Box::new(event))], Context::at(head))?;
-            write(&mut transaction, head, &writes, Path::Locked).await?;
+            if !write(&mut transaction, head, &writes, Path::Locked).await? {
+                return Err(changed_under_lock().into());
+            }
             sqlx::query(ACCEPT).execute(&mut *transaction).await?;
             sqlx::query(MARK).execute(&mut *transaction).await?;
             transaction.commit().await?;
