@@ -145,7 +145,15 @@ BEGIN
         EXIT WHEN last >= newest + 3 * size;
         -- With the schema's name: a function of another role must not run with the owner's rights.
         name := pg_catalog.format('audit_events_%s', last + 1);
-        EXECUTE pg_catalog.format('CREATE TABLE %I (LIKE audit_events INCLUDING CONSTRAINTS)', name);
+        LOOP
+            BEGIN
+                EXECUTE pg_catalog.format('CREATE TABLE %I (LIKE audit_events INCLUDING CONSTRAINTS)', name);
+                EXIT;
+            EXCEPTION WHEN duplicate_table OR duplicate_object THEN
+                -- A role with CREATE on the schema took the name. It can't take all names.
+                name := pg_catalog.format('audit_events_%s_%s', last + 1, pg_catalog.md5(pg_catalog.random()::text));
+            END;
+        END LOOP;
         EXECUTE pg_catalog.format('CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON %I
                         FOR EACH STATEMENT EXECUTE FUNCTION audit_events_are_append_only()', name);
         EXECUTE pg_catalog.format('ALTER TABLE audit_events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',

@@ -247,18 +247,43 @@ async fn a_restored_copy_of_the_file_stops_the_service_until_the_loss_is_accepte
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_not_too_many() {
     let installation = Installation::new(Store::postgres().await).await;
+    let mut owner = PgConnection::connect(installation.store.url()).await.expect("the database");
+    let name: String =
+        sqlx::query_scalar("SELECT current_database()").fetch_one(&mut owner).await.expect("a name");
+    let (role, keys) = (format!("service_{name}"), format!("keys_{name}"));
+    let url = installation.store.url().replace("postgres@", &format!("{role}@"));
+    let keys_url = installation.store.url().replace("postgres@", &format!("{keys}@"));
+    let document = include_str!("../../docs/postgres-roles.md");
+    let blocks = blocks(document, "sql");
+    let rights = blocks[1].replace("TO tunnelgate_owner;", "TO CURRENT_USER;");
+    let create = format!("CREATE ROLE {role} LOGIN; CREATE ROLE {keys} LOGIN; {rights}");
+    owner.execute(AssertSqlSafe(create)).await.expect("the documented statements");
+    let make = ["keys", "create", "--name", "made", "--scope", "tunnels:read", "--database-url", &keys_url];
+    for args in [&["migrate", "--database-url", &keys_url][..], &make] {
+        let refused = installation.run(args);
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(told.lines().count() == 1 && told.contains("run `tunnelgate migrate` as the role"), "{told}");
+    }
+
     assert!(installation.run(&["migrate"]).status.success());
     let token = installation.token();
-    let mut owner = PgConnection::connect(installation.store.url()).await.expect("the database");
-    let role = format!("service_{}", &token[3..15]);
-    let document = include_str!("../../docs/postgres-roles.md");
-    let grants = blocks(document, "sql")[1].replace("TO tunnelgate;", &format!("TO {role};"));
-    let create = format!("CREATE ROLE {role} LOGIN; {grants}");
-    owner.execute(AssertSqlSafe(create)).await.expect("the documented statements");
+    let (_, of_keys) = blocks[4].split_once("LOGIN PASSWORD '…';").expect("the role for keys");
+    let grants = blocks[2].replace("TO tunnelgate;", &format!("TO {role};"))
+        + &of_keys.replace("TO tunnelgate_keys;", &format!("TO {keys};"));
+    owner.execute(AssertSqlSafe(grants)).await.expect("the documented statements");
+    for args in [
+        &make[..],
+        &["keys", "rotate", "made", "--database-url", &keys_url],
+        &["keys", "revoke", "made", "--database-url", &keys_url],
+        &["migrate", "--database-url", &keys_url],
+    ] {
+        let done = installation.run(args);
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
 
-    let url = installation.store.url().replace("postgres@", &format!("{role}@"));
     // With a call budget, which has a table of its own.
-    let args = ["serve", "--no-migrate", "--upstream-rps", "20", "--database-url", &url];
+    let args = ["serve", "--upstream-rps", "20", "--database-url", &url];
     let mut gateway = installation.serve_with("gateway", &args);
     let consumer = Consumer::new(gateway.address(), token);
     assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
@@ -267,6 +292,7 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
     assert_eq!(answer.status, 202, "{}", answer.body);
     let ended = consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
+    assert!(!gateway.stderr().contains("may create objects"), "{}", gateway.stderr());
     assert!(gateway.terminate().success());
     let used = "SELECT count(*) FROM api_key_tokens WHERE last_used_on IS NOT NULL";
     let used: i64 = sqlx::query_scalar(used).fetch_one(&mut owner).await.expect("a number");
@@ -294,5 +320,13 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
         let refused = service.execute(forbidden).await.expect_err(forbidden).to_string();
         assert!(refused.contains("permission denied") || refused.contains("must be owner"), "{refused}");
     }
-    owner.execute(AssertSqlSafe(format!("DROP OWNED BY {role}; DROP ROLE {role}"))).await.expect("dropped");
+
+    // A role that may create objects is told so.
+    owner.execute(AssertSqlSafe(format!("GRANT CREATE ON SCHEMA public TO {role}"))).await.expect("granted");
+    let mut gateway = installation.serve_with("creating", &args);
+    gateway.address();
+    assert!(gateway.stderr().contains("may create objects in the ledger's schema"), "{}", gateway.stderr());
+    assert!(gateway.terminate().success());
+    let drop = format!("DROP OWNED BY {role}, {keys}; DROP ROLE {role}, {keys}");
+    owner.execute(AssertSqlSafe(drop)).await.expect("dropped");
 }

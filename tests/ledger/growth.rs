@@ -99,6 +99,75 @@ async fn a_log_without_a_partition_refuses_steps_until_there_is_one() {
     assert!(matches!(verdict, Verdict::Whole { events: 7, .. }), "{verdict:?}");
 }
 
+/// A service's role with CREATE on the schema tries to run its own code with the owner's rights, and to take the names of the
+/// next partitions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_of_another_role_neither_run_with_the_owners_rights_nor_stop_the_log() {
+    use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+    let harness = partitioned(5).await;
+    let role = format!("creator_{}", crate::support::postgres::digits());
+    let grant = format!(
+        "CREATE ROLE {role} LOGIN; GRANT CREATE, USAGE ON SCHEMA public TO {role};
+         GRANT EXECUTE ON FUNCTION audit_events_extend() TO {role}"
+    );
+    harness.store.execute(&grant).await.expect(&grant);
+    let url = harness.store.url().replace("postgres@", &format!("{role}@"));
+    let mut service = PgConnection::connect(&url).await.expect("the role may log in");
+    service.execute("CREATE TABLE ran (who text); GRANT INSERT ON ran TO PUBLIC").await.expect("a table");
+    // An exact match of the arguments comes before the variadic function of pg_catalog, whatever the search path says.
+    let mut objects = vec![
+        ("format", "a text, b text", "a"),
+        ("format", "a text, b bigint", "a || b"),
+        ("format", "a text, b text, c bigint", "a || b || c"),
+        ("format", "a text, b bigint, c bigint", "a || b || c"),
+        ("format", "a text, b text, c bigint, d bigint", "a || b || c || d"),
+        ("regexp_match", "a text, b varchar", "ARRAY[a]"),
+        ("pg_get_expr", "a text, b oid", "a"),
+        ("md5", "a varchar", "a"),
+    ];
+    for (index, (name, arguments, value)) in objects.drain(..).enumerate() {
+        let returns = if value.starts_with("ARRAY") { "text[]" } else { "text" };
+        let create = format!(
+            "CREATE FUNCTION public.{name}({arguments}) RETURNS {returns} LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO public.ran VALUES ({index} || CURRENT_USER); RETURN {value}; END $$"
+        );
+        service.execute(AssertSqlSafe(create)).await.expect(name);
+    }
+    for (operator, right) in
+        [("+", "numeric"), ("*", "numeric"), (">=", "numeric"), ("=", "numeric"), ("-", "numeric")]
+    {
+        let returns = if matches!(operator, ">=" | "=") { "boolean" } else { "bigint" };
+        let create = format!(
+            "CREATE OR REPLACE FUNCTION public.op_{returns}(a bigint, b {right}) RETURNS {returns} LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO public.ran VALUES (CURRENT_USER); RETURN 1; END $$;
+             CREATE OPERATOR public.{operator} (LEFTARG = bigint, RIGHTARG = {right}, FUNCTION = public.op_{returns})"
+        );
+        service.execute(AssertSqlSafe(create)).await.expect(operator);
+    }
+    service
+        .execute(
+            "CREATE TABLE audit_events_16 (x int); CREATE VIEW audit_events_21 AS SELECT 1 AS x;
+             CREATE TYPE audit_events_26 AS ENUM ('x'); CREATE SEQUENCE audit_events_31;
+             CREATE TEMPORARY TABLE chain_head AS SELECT 1000 AS seq; CREATE TEMPORARY TABLE audit_events (seq bigint)",
+        )
+        .await
+        .expect("objects");
+    for number in 0..10 {
+        finished(&harness, "vpnx-1", number * 10).await;
+        service.execute("SELECT audit_events_extend()").await.expect("extended");
+        harness.ledger.extend_log().await.expect("extended");
+    }
+    let size = harness.ledger.log_size().await.expect("a size");
+    assert_eq!((size.newest_seq, size.room), (30, Some(15)));
+    let nothing_ran = "UPDATE chain_head SET seq = seq WHERE NOT EXISTS (SELECT FROM ran)";
+    assert_eq!(harness.store.execute(nothing_ran).await.expect("counted"), 1, "a function of the role ran");
+    let verdict = verify(&*harness.ledger, None).await.expect("verified");
+    assert!(matches!(verdict, Verdict::Whole { events: 30, .. }), "{verdict:?}");
+    drop(service);
+    let drop = format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}");
+    harness.store.execute(&drop).await.expect(&drop);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_create_partitions_at_the_same_time() {
     let harness = partitioned(5).await;

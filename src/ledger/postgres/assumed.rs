@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions, Connection, Row, raw_sql};
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::ledger::OpenError;
 
@@ -17,7 +18,13 @@ const FACTS: &str = "SELECT current_setting('server_version_num') AS version,
         current_setting('server_encoding') AS encoding,
         CAST(current_schema() IS NULL AS text) AS has_no_schema,
         current_setting('transaction_read_only') AS read_only,
-        CAST(EXISTS (SELECT FROM pg_language WHERE lanname = 'plpgsql') AS text) AS has_plpgsql";
+        CAST(EXISTS (SELECT FROM pg_language WHERE lanname = 'plpgsql') AS text) AS has_plpgsql,
+        CAST(coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AND EXISTS (
+            SELECT FROM pg_class WHERE oid = to_regclass('audit_events') AND NOT pg_has_role(relowner, 'USAGE')
+        ) AS text) AS may_create";
+
+const MAY_CREATE: &str = "the database role may create objects in the ledger's schema although another role owns the tables; \
+     REVOKE CREATE ON SCHEMA … FROM PUBLIC, or from the role";
 
 /// What the database says about itself.
 struct Facts {
@@ -26,6 +33,8 @@ struct Facts {
     has_no_schema: bool,
     is_read_only: bool,
     has_plpgsql: bool,
+    /// A role that is not the owner may create objects in the schema.
+    may_create: bool,
 }
 
 impl Facts {
@@ -38,6 +47,7 @@ impl Facts {
             has_no_schema: text("has_no_schema")? == "true",
             is_read_only: text("read_only")? == "on",
             has_plpgsql: text("has_plpgsql")? == "true",
+            may_create: text("may_create")? == "true",
         })
     }
 
@@ -95,6 +105,9 @@ pub(super) async fn check(
         Ok::<_, sqlx::Error>(facts)
     });
     let facts = facts.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(OpenError::Connect)?;
+    if facts.may_create {
+        warn!("{MAY_CREATE}");
+    }
     facts.refusal(writes).map_or(Ok(()), |refusal| Err(OpenError::Refused(refusal.into())))
 }
 
@@ -110,6 +123,7 @@ mod tests {
             has_no_schema: false,
             is_read_only: false,
             has_plpgsql: true,
+            may_create: false,
         };
         let refusal = facts(OLDEST_VERSION - 1).refusal(false).expect("a refusal");
         assert!(refusal.contains("PostgreSQL 12") && refusal.contains("13"), "{refusal}");
