@@ -4,8 +4,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection, Row};
+use tunnelgate::chance::{Chance, SystemChance};
+use tunnelgate::domain::event::{Actor, EventKind, NewEvent};
+use tunnelgate::domain::principal::VpcScope;
+use tunnelgate::domain::timestamp::Timestamp;
+use tunnelgate::ledger::{self, Options};
+use tunnelgate::metrics::Metrics;
+use tunnelgate::service::ledger::{EventFilter, Order, Step};
 
-use crate::cluster::{Cluster, Gateway, Server, ranges, tunnel, until};
+use crate::cluster::{Cluster, Gateway, Server, ranges, server_address, tunnel, until};
+use crate::process::run;
+use crate::support::Store;
 
 async fn newest(url: &str) -> i64 {
     let mut connection = PgConnection::connect(url).await.expect("the server");
@@ -111,6 +120,48 @@ async fn the_witness_file_shows_a_restarted_process_what_was_lost() {
     standby.replace(&primary).await;
     let gateway = cluster.gateway("after", &witness);
     assert!(stopped(&gateway).await.contains(&format!("to {lost} are missing")));
+}
+
+/// A query on a standby delays there what drops a partition, by up to half a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_partition_does_not_lock_the_log_until_a_standby_has_applied_it() {
+    let primary = Server::start();
+    let standby = primary.standby();
+    primary.commit_synchronously().await;
+    let store = Store::on_server(&primary.url, "").await;
+    let ledger = ledger::open(store.url(), Options::DEFAULT, &Metrics::default()).await.expect("a ledger");
+    store.small_partitions(10).await;
+    ledger.extend_log().await.expect("extended");
+    let old = Timestamp::parse("2020-01-01T00:00:00Z").expect("a moment");
+    for _ in 0..10 {
+        let event = NewEvent::new(SystemChance.id(old), EventKind::Denied, Actor::command_line(), old);
+        ledger.write(Step::Record(Box::new(event))).await.expect("written");
+    }
+    let there = store
+        .url()
+        .replace(&server_address(&primary.url).to_string(), &server_address(&standby.url).to_string());
+    let mut reader = until("the log on the standby", async || {
+        let mut reader = PgConnection::connect(&there).await.ok()?;
+        reader.execute("BEGIN").await.ok()?;
+        let events = reader.fetch_one("SELECT count(*) FROM audit_events").await.ok()?;
+        (events.get::<i64, _>(0) == 10).then_some(reader)
+    })
+    .await;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = ["audit", "archive", "--before", "2021-01-01", "--output", ".", "--drop"];
+    let env = [
+        ("DATABASE_URL", store.url()),
+        ("TUNNELGATE_SYNCHRONOUS_COMMIT", "remote_apply"),
+        ("TUNNELGATE_DATABASE_TIMEOUT", "3s"),
+    ];
+    let archived = run(folder.path(), &args, &env);
+    let told = String::from_utf8_lossy(&archived.stderr);
+    assert!(archived.status.success(), "{told}");
+    let filter = EventFilter::default();
+    let left = ledger.events(&VpcScope::All, &filter, Order::OldestFirst, None, 10).await.expect("events");
+    assert_eq!(left.len(), 1, "the drop's own event");
+    reader.execute("SELECT count(*) FROM audit_events").await.expect("the standby has the log as it was");
 }
 
 #[tokio::test(flavor = "multi_thread")]

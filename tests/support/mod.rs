@@ -92,13 +92,17 @@ impl Store {
 
     /// A new database with these options of CREATE DATABASE.
     pub async fn postgres_with(options: &str) -> Self {
-        let admin = postgres::server().await.to_owned();
+        Self::on_server(postgres::server().await, options).await
+    }
+
+    /// A new database on a server of PostgreSQL, by the URL of another database there.
+    pub async fn on_server(admin: &str, options: &str) -> Self {
         let name = format!("test_{}", postgres::digits());
-        let mut connection = PgConnection::connect(&admin).await.expect("the test server");
+        let mut connection = PgConnection::connect(admin).await.expect("the test server");
         let create = format!("CREATE DATABASE {name} {options}");
         connection.execute(AssertSqlSafe(create)).await.expect("a database");
-        let base = admin.rsplit_once('/').map_or(admin.as_str(), |(base, _)| base);
-        Self { url: format!("{base}/{name}"), kind: Kind::Postgres { admin: admin.clone(), name } }
+        let base = admin.rsplit_once('/').map_or(admin, |(base, _)| base);
+        Self { url: format!("{base}/{name}"), kind: Kind::Postgres { admin: admin.to_owned(), name } }
     }
 
     pub fn url(&self) -> &str {

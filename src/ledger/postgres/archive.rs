@@ -24,6 +24,10 @@ use super::write::{Path, write};
 
 /// How long an attempt waits for the readers and writers of the log. Others wait behind it.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
+/// A standby applies a dropped partition when no query there reads the log any more. A commit that waits for that would hold
+/// its locks on the primary. With `on` it waits until the standby's disk has it.
+const COMMIT: &str = "SELECT set_config('synchronous_commit', 'on', true)
+     WHERE current_setting('synchronous_commit') = 'remote_apply'";
 /// Pause between two attempts, in which the others run.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Time for all attempts together.
@@ -103,6 +107,7 @@ impl Archive for Postgres {
         let before = Uuid::from_u128(u128::try_from(before).unwrap_or_default() << 80);
         self.limited(async {
             let mut transaction = self.store.pool.begin().await?;
+            sqlx::query(COMMIT).execute(&mut *transaction).await?;
             let gone =
                 sqlx::query(REMOVE_OPERATIONS).bind(newest.last_seq).bind(before).bind(i64::from(limit));
             let gone = gone.fetch_all(&mut *transaction).await?;
@@ -139,6 +144,7 @@ async fn remove(
 ) -> Result<Removal, Failure> {
     let mut transaction = connection.begin().await?;
     sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;
+    sqlx::query(COMMIT).execute(&mut *transaction).await?;
     // Before the lock of the chain head: a writer that waits for the head has a lock on the table already.
     sqlx::query("LOCK TABLE ONLY audit_events IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await?;
     let (head, comparison) = lock_chain(&mut transaction, &ledger.store.memory).await?;
