@@ -70,6 +70,37 @@ async fn a_primary_that_answers_nothing_is_left() {
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 
+/// Without `target_session_attrs`. A standby may have old rows, in which a revoked key works.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_answers_late_is_not_left_for_a_standby() {
+    let primary = Server::start();
+    let standby = primary.standby();
+    let cluster = Cluster::on_url(&primary.url).await;
+    let proxy = Proxy::to(server_address(&primary.url)).await;
+    let hosts = format!("{},{}", server_address(&standby.url), proxy.address);
+    let url = primary.url.replace(&server_address(&primary.url).to_string(), &hosts);
+    let gateway = cluster.gateway("gateway", &[("DATABASE_URL", url.clone())]);
+    let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
+    proxy.freeze();
+    let patient = [
+        ("DATABASE_URL", url),
+        ("TUNNELGATE_NO_MIGRATE", "true".into()),
+        ("TUNNELGATE_DATABASE_TIMEOUT", "20s".into()),
+    ];
+    let mut late = cluster.serve("late", &patient);
+    until("a search", async || {
+        gateway.process.stderr().contains("no host in DATABASE_URL accepts writes").then_some(())
+    })
+    .await;
+    proxy.thaw();
+    accepted.push(gateway.accepts_again(2..1000).await);
+    late.address();
+    cluster.all_is_well(&gateway.consumer, &accepted).await;
+    for log in [gateway.process.stderr(), late.stderr()] {
+        assert!(!log.contains("is on another host now"), "{log}");
+    }
+}
+
 /// A server that is a standby now keeps its connections open.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_a_server_that_accepts_no_writes_are_not_kept() {

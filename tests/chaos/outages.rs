@@ -12,7 +12,9 @@ async fn nothing_is_sent(cluster: &Cluster, gateway: &Gateway, load: &Load) {
     // Requests that were in flight at the start of the outage have their responses by then.
     load.more(0, 2 * CALLERS).await;
     let before = cluster.received();
-    assert_eq!(gateway.ready().await, 503);
+    let unready = gateway.consumer.get("/readyz", &[]).await;
+    assert_eq!(unready.problem(), (503, "ledger_unavailable".into()));
+    assert!(unready.body.contains("Connection refused"), "{}", unready.body);
     load.more(0, 2 * CALLERS).await;
     assert_eq!(cluster.received(), before, "no change was sent meanwhile");
 }

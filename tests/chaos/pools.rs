@@ -72,7 +72,11 @@ async fn a_server_without_a_free_connection_is_lived_with() {
     // A gateway that starts now gets no connection; it exits with an error instead of hanging.
     let mut late = cluster.serve("late", &[("TUNNELGATE_NO_MIGRATE", "true".into())]);
     assert!(!late.wait().success());
-    assert!(late.stderr().contains("the ledger could not be reached"), "{}", late.stderr());
+    let told = late.stderr();
+    assert!(
+        told.contains("the ledger could not be reached") && told.contains("too many connections"),
+        "{told}"
+    );
     for connection in held {
         connection.close().await.expect("closed");
     }

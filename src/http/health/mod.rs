@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::causes::chain;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 use crate::service::MAX_SKEW;
@@ -56,10 +57,15 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
         return Err(Problem::of(ProblemType::ShuttingDown));
     }
     let ready = state.ask(|service| async move { Ok::<_, LedgerError>(service.ready().await) }).await?;
-    if let Err(LedgerError::Rewound(rewound)) = ready {
-        return Err(Problem::from(LedgerError::Rewound(rewound)).with_detail(rewound.to_string()));
+    if let Err(error) = ready {
+        let detail =
+            matches!(error, LedgerError::Rewound(_) | LedgerError::Unavailable(_)).then(|| chain(&error));
+        let problem = Problem::from(error);
+        return Err(match detail {
+            Some(detail) => problem.with_detail(detail),
+            None => problem,
+        });
     }
-    ready?;
     let skew = state.clock.skew();
     if skew.abs() > MAX_SKEW {
         let detail = format!(

@@ -10,6 +10,8 @@ use tracing::warn;
 
 use crate::ledger::OpenError;
 
+use super::late::no_answer;
+
 /// The oldest supported version of PostgreSQL.
 const OLDEST_VERSION: i32 = 13;
 
@@ -104,7 +106,7 @@ pub(super) async fn check(
         let _ = connection.close().await;
         Ok::<_, sqlx::Error>(facts)
     });
-    let facts = facts.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(OpenError::Connect)?;
+    let facts = facts.await.unwrap_or_else(|_| Err(no_answer(limit))).map_err(OpenError::Connect)?;
     if facts.may_create {
         warn!("{MAY_CREATE}");
     }

@@ -12,6 +12,7 @@ use tracing::{debug, error, warn};
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 
+use super::late::no_answer;
 use super::primary::Primary;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -89,5 +90,5 @@ async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
-    timeout(limit, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer(limit)))
 }

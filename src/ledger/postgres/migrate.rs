@@ -11,6 +11,8 @@ use tracing::{info, warn};
 
 use crate::ledger::OpenError;
 
+use super::late::no_answer;
+
 /// Time limit of all migrations together that run in a transaction.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Time limit of a migration that runs outside of a transaction, such as an index on a table with hundreds of millions of
@@ -40,7 +42,7 @@ pub(super) async fn run(
     loop {
         let connected = timeout(limit, connect.connect());
         let mut connection =
-            connected.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(OpenError::Connect)?;
+            connected.await.unwrap_or_else(|_| Err(no_answer(limit))).map_err(OpenError::Connect)?;
         let migrated = match is_pending(&mut connection, limit, migrations).await {
             Ok(true) => apply(&mut connection, limit, migrations, deadline).await,
             Ok(false) => Ok(()),
@@ -69,7 +71,7 @@ async fn short<T>(
     limit: Duration,
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, OpenError> {
-    timeout(limit, statement).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(OpenError::Connect)
+    timeout(limit, statement).await.unwrap_or_else(|_| Err(no_answer(limit))).map_err(OpenError::Connect)
 }
 
 /// True unless every migration is applied as this version has it. Then a role that may not create tables needs no flag.

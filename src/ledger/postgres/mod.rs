@@ -12,6 +12,7 @@ mod growth;
 mod hosts;
 mod key_change;
 mod keys;
+mod late;
 mod leases;
 mod listen;
 mod lists;
@@ -20,6 +21,7 @@ mod migrate;
 mod pool;
 mod pooler;
 mod primary;
+mod reachable;
 mod rewound;
 mod rows;
 mod session;
@@ -44,6 +46,7 @@ use super::rewound::Memory;
 use super::writer::Writer;
 use super::{OpenError, Options, Source, limited};
 use primary::{Follower, Search};
+use reachable::Direct;
 use session::Session;
 
 /// The ledger on PostgreSQL.
@@ -55,6 +58,7 @@ pub(super) struct Postgres {
     store: Arc<apply::Store>,
     writer: Writer,
     limit: Duration,
+    direct: Direct,
     _follower: Option<Follower>,
 }
 
@@ -72,6 +76,7 @@ impl Postgres {
         let memory = Arc::new(Memory::new(options.witness, metrics)?);
         let pool = pool::lists(&primary, session.clone(), options.connections, limit);
         let core_pool = pool::core(&primary, session.clone(), limit);
+        let direct = Direct { primary: primary.clone(), session: session.clone() };
         let write_pool = pool::writes(&primary, session.writing(options.synchronous_commit), limit);
         let pools = Pools::default().with("read", &pool).with("core", &core_pool).with("write", &write_pool);
         pools.register(metrics);
@@ -79,7 +84,7 @@ impl Postgres {
         let store = Arc::new(apply::Store::new(write_pool, primary.clone(), limit, memory));
         let writer = Writer::start(store.clone(), limit, WriterMetrics::new(metrics));
         tokio::spawn(listen::run(primary, limit, writer.steps()));
-        let ledger = Self { pool, core_pool, store, writer, limit, _follower: follower };
+        let ledger = Self { pool, core_pool, store, writer, limit, direct, _follower: follower };
         match tokio::time::timeout(limit, ledger.pool.acquire()).await {
             Ok(Ok(mut connection)) => {
                 if options.migrate {
@@ -88,8 +93,8 @@ impl Postgres {
                 }
                 Ok(ledger)
             }
-            Ok(Err(error)) => Err(OpenError::Connect(error)),
-            Err(_) => Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
+            Ok(Err(error)) => Err(OpenError::Connect(ledger.direct.reason(error).await)),
+            Err(_) => Err(OpenError::Connect(ledger.direct.reason(sqlx::Error::PoolTimedOut).await)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::Connection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
+use super::late::no_answer;
 use super::primary::Primary;
 use super::session::Session;
 
@@ -78,7 +79,7 @@ fn reading(primary: &Primary, session: Session, connections: u32, limit: Duratio
                     return Ok(false);
                 }
                 let answered = tokio::time::timeout(limit, connection.ping()).await;
-                answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+                answered.unwrap_or_else(|_| Err(no_answer(limit))).map(|()| true)
             })
         })
         .after_release(move |connection, used| {

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 
 use crate::ledger::OpenError;
 
+use super::late::no_answer;
+
 const NO_SESSIONS: &str = "leads to a connection pooler that changes the server process between transactions, such as \
      PgBouncer in transaction mode, which tunnelgate does not support; use pool_mode=session for this database, or \
      connect to PostgreSQL directly";
@@ -39,7 +41,7 @@ pub(super) async fn check(connect: &PgConnectOptions, limit: Duration) -> Result
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err(OpenError::Refused(NO_SESSIONS.into())),
         Ok(Err(error)) => Err(OpenError::Connect(error)),
-        Err(_) => Err(OpenError::Connect(sqlx::Error::PoolTimedOut)),
+        Err(_) => Err(OpenError::Connect(no_answer(limit))),
     }
 }
 

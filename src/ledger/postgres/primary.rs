@@ -1,7 +1,8 @@
 //! The server that new connections go to: with several hosts in DATABASE_URL the one that accepts writes.
 //!
 //! A task asks this server twice a second, and looks for the new primary when it is gone or accepts no writes. A pool
-//! then opens new connections there, and drops those that are older than the change.
+//! then opens new connections there, and drops those that are older than the change. The task leaves a server only for one
+//! that accepts writes: a primary may answer late, and a standby may have old rows.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::ledger::OpenError;
 
+use super::late::no_answer;
 use super::session::is_read_only;
 
 /// Pause between two questions to the server.
@@ -73,7 +75,7 @@ impl Primary {
 /// The hosts of DATABASE_URL.
 pub(super) struct Hosts {
     pub(super) each: Vec<PgConnectOptions>,
-    /// Use no host that refuses writes. Otherwise reads go to one while no host accepts writes.
+    /// Use no host that refuses writes. Otherwise a process may begin with one.
     pub(super) only_primary: bool,
 }
 
@@ -103,12 +105,16 @@ impl Search {
             0
         } else {
             loop {
-                match hosts.find().await {
+                let missing = match hosts.find().await {
                     Ok(found) => break found.place,
-                    Err(refusals) if Instant::now() + PAUSE > deadline => {
-                        return Err(OpenError::NoPrimary(refusals.join("; ")));
-                    }
-                    Err(_) => sleep(PAUSE).await,
+                    Err(missing) => missing,
+                };
+                let is_late = Instant::now() + PAUSE > deadline;
+                match missing.read_only.filter(|_| !hosts.only_primary) {
+                    // A host that did not answer may be the primary.
+                    Some(place) if missing.all_answered || is_late => break place,
+                    None if is_late => return Err(OpenError::NoPrimary(missing.refusals.join("; "))),
+                    _ => sleep(PAUSE).await,
                 }
             }
         };
@@ -145,24 +151,18 @@ impl Search {
             return;
         }
         *connection = None;
-        let current = self.target.borrow().place;
         match self.hosts.find().await {
-            Ok(found)
-                if found.is_read_only
-                    && found.place != current
-                    && is_usable(&self.hosts.each[current]).await => {}
             Ok(found) => {
-                if found.place != current {
+                if found.place != self.target.borrow().place {
                     self.go_to(found.place, pools);
                 }
-                if !found.is_read_only {
-                    *is_lost = false;
-                    *connection = Some(found.connection);
-                }
+                *is_lost = false;
+                *connection = Some(found.connection);
             }
-            Err(refusals) if !*is_lost => {
+            Err(missing) if !*is_lost => {
                 *is_lost = true;
-                warn!(hosts = refusals.join("; "), "no host in DATABASE_URL accepts writes; trying again");
+                let hosts = missing.refusals.join("; ");
+                warn!(hosts, "no host in DATABASE_URL accepts writes; trying again");
             }
             Err(_) => {}
         }
@@ -179,35 +179,40 @@ impl Search {
     }
 }
 
-/// A host that answers.
+/// A host that accepts writes.
 struct Found {
     place: usize,
-    is_read_only: bool,
     connection: PgConnection,
 }
 
+/// No host accepts writes.
+struct Missing {
+    /// What each host said.
+    refusals: Vec<String>,
+    /// The first host that accepts reads.
+    read_only: Option<usize>,
+    all_answered: bool,
+}
+
 impl Hosts {
-    /// The first host that accepts writes; if none does and none has to, the first that answers.
-    ///
-    /// # Errors
-    /// With what each host said.
-    async fn find(&self) -> Result<Found, Vec<String>> {
-        let mut read_only = None;
-        let mut refusals = Vec::new();
+    /// The first host that accepts writes.
+    async fn find(&self) -> Result<Found, Missing> {
+        let mut missing = Missing { refusals: Vec::new(), read_only: None, all_answered: true };
         for (place, connect) in self.each.iter().enumerate() {
-            match ask(connect).await {
-                Ok((connection, is_read_only)) => {
-                    let found = Found { place, is_read_only, connection };
-                    if !is_read_only {
-                        return Ok(found);
-                    }
-                    refusals.push(format!("{}: accepts no writes", name(connect)));
-                    read_only = read_only.or(Some(found));
+            let refusal = match ask(connect).await {
+                Ok((connection, false)) => return Ok(Found { place, connection }),
+                Ok((_, true)) => {
+                    missing.read_only = missing.read_only.or(Some(place));
+                    "accepts no writes".to_owned()
                 }
-                Err(error) => refusals.push(format!("{}: {}", name(connect), crate::causes::chain(&error))),
-            }
+                Err(error) => {
+                    missing.all_answered = false;
+                    crate::causes::chain(&error)
+                }
+            };
+            missing.refusals.push(format!("{}: {refusal}", name(connect)));
         }
-        read_only.filter(|_| !self.only_primary).ok_or(refusals)
+        Err(missing)
     }
 }
 
@@ -217,11 +222,7 @@ async fn ask(connect: &PgConnectOptions) -> Result<(PgConnection, bool), sqlx::E
         let is_read_only = is_read_only(&mut connection).await?;
         Ok((connection, is_read_only))
     });
-    asked.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-}
-
-async fn is_usable(connect: &PgConnectOptions) -> bool {
-    ask(connect).await.is_ok()
+    asked.await.unwrap_or_else(|_| Err(no_answer(HOST_LIMIT)))
 }
 
 /// Host and port, or the socket.

@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 use crate::ledger::SynchronousCommit;
 
+use super::late::no_answer;
+
 /// How long a connection to a server that accepts no writes is used. The address may lead to another server by then.
 const READ_ONLY_AGE: Duration = Duration::from_secs(1);
 
@@ -103,7 +105,7 @@ impl Session {
         age: Duration,
     ) -> Result<bool, sqlx::Error> {
         let asked = timeout(self.limit, is_read_only(connection));
-        let is_read_only = asked.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        let is_read_only = asked.await.unwrap_or_else(|_| Err(no_answer(self.limit)))?;
         Ok(!is_read_only || (!self.only_primary && age < READ_ONLY_AGE))
     }
 }

@@ -71,7 +71,7 @@ impl Steps for Postgres {
     }
 
     async fn ready(&self) -> Result<(), LedgerError> {
-        self.limited(async {
+        let checked = self.limited(async {
             let sql = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
             let version: i64 = sqlx::query(sql).fetch_one(&self.pool).await?.try_get(0)?;
             migrations::check(&migrations::FOR_POSTGRES, version)?;
@@ -80,7 +80,10 @@ impl Steps for Postgres {
             // Fails on a read-only server. Matches no row, so it waits for no lock.
             sqlx::query("UPDATE chain_head SET seq = seq WHERE false").execute(&self.pool).await?;
             Ok::<_, LedgerError>(())
-        })
-        .await
+        });
+        match checked.await {
+            Err(error) => Err(self.direct.reason_of(error).await),
+            checked => checked,
+        }
     }
 }
