@@ -71,6 +71,7 @@ pub fn rotate(
         token_sha256: sha256(&token),
         now,
         overlap_until: key.expires_at.map_or(until, |expires_at| until.min(expires_at)),
+        expired_at: key.expires_at,
         expires_at: expires_in.map(|lifetime| now.plus(lifetime)).or(key.expires_at),
     };
     NewToken { rotation, token }

@@ -151,6 +151,18 @@ async fn a_rotation_revives_no_expired_token(harness: Harness) {
     assert_eq!(ends(&rotated), [Some(at(60)), None]);
 }
 
+async fn a_rotation_does_not_undo_the_new_lifetime_of_another_one(harness: Harness) {
+    let first = key("netops", 0).key;
+    assert!(create(&harness, &first, 0).await);
+    let longer = rotate(&harness, &first, 30, Some(7200), 10).await;
+    // Read before the other rotation, and written after it.
+    let NewToken { rotation, .. } = keys::rotate(&SystemChance, &first, Duration::ZERO, None, at(11));
+    let event = keys::rotation_event(&first, &rotation, SystemChance.id(at(11)));
+    assert!(!harness.ledger.rotate_key(&rotation, event).await.expect("read"), "the key changed meanwhile");
+    let left = harness.ledger.keys().await.expect("read");
+    assert_eq!(left, [longer], "nothing of it is written");
+}
+
 async fn the_last_use_is_a_day_of_each_token(harness: Harness) {
     let ledger = &harness.ledger;
     let first = key("netops", 0).key;
@@ -171,5 +183,6 @@ on_each_ledger!(
     a_key_s_life_is_in_the_log_without_its_token,
     a_rotated_key_has_both_tokens_and_the_older_one_ends,
     a_rotation_revives_no_expired_token,
+    a_rotation_does_not_undo_the_new_lifetime_of_another_one,
     the_last_use_is_a_day_of_each_token,
 );

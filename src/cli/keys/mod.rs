@@ -160,7 +160,13 @@ async fn rotate(args: &Rotate, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let NewToken { rotation, token } = keys::rotate(&SystemChance, &key, args.overlap, args.expires_in, now);
     let event = keys::rotation_event(&key, &rotation, SystemChance.id(now));
     if !ledger.rotate_key(&rotation, event).await? {
-        return Err(no_key().into());
+        // Revoked meanwhile, or rotated with another lifetime.
+        find(&*ledger, &args.name).await?;
+        return Err(InvalidSetting::new(
+            "NAME",
+            "another command has changed the expiry of the key; nothing was changed; run the command again",
+        )
+        .into());
     }
     failure::print(&format!("{}\n", token.expose_secret()))?;
     Ok(ExitCode::SUCCESS)

@@ -37,10 +37,13 @@ impl KeyChange<'_> {
                 Ok(true)
             }
             Self::Rotate(rotation) => {
-                let expire =
-                    sqlx::query("UPDATE api_keys SET expires_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-                        .bind(rotation.key_id.to_string())
-                        .bind(rotation.expires_at.map(|at| at.to_string()));
+                let expire = sqlx::query(
+                    "UPDATE api_keys SET expires_at = $2
+                         WHERE id = $1 AND revoked_at IS NULL AND expires_at IS $3",
+                )
+                .bind(rotation.key_id.to_string())
+                .bind(rotation.expires_at.map(|at| at.to_string()))
+                .bind(rotation.expired_at.map(|at| at.to_string()));
                 if expire.execute(&mut *connection).await?.rows_affected() == 0 {
                     return Ok(false);
                 }

@@ -42,6 +42,8 @@ pub struct Rotation {
     pub now: Timestamp,
     /// When the older tokens end, unless they end earlier.
     pub overlap_until: Timestamp,
+    /// When the key expired before. The rotation is refused if another one has changed that since it was read.
+    pub expired_at: Option<Timestamp>,
     /// When the key expires from now on.
     pub expires_at: Option<Timestamp>,
 }
@@ -58,7 +60,8 @@ pub trait Keys: Send + Sync + 'static {
     /// All keys, oldest first.
     async fn keys(&self) -> Result<Vec<ApiKey>, LedgerError>;
 
-    /// Gives a key another token, with its event; false if the key is revoked.
+    /// Gives a key another token, with its event; false if the key is revoked, or expires at another time than
+    /// the rotation says.
     async fn rotate_key(&self, rotation: &Rotation, event: NewEvent) -> Result<bool, LedgerError>;
 
     /// Revokes a key with its event; false if it is revoked already.
