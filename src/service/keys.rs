@@ -169,11 +169,10 @@ impl Service {
     /// # Errors
     /// If the ledger does not store it. The next use of the tokens counts.
     pub async fn record_used_tokens(&self) -> Result<(), LedgerError> {
-        let tokens = self.used_tokens.take();
-        if tokens.is_empty() {
-            return Ok(());
+        for (day, tokens) in self.used_tokens.take() {
+            self.ledger.mark_used(&tokens, &day).await?;
         }
-        self.ledger.mark_used(&tokens, &Day::of(self.clock.now())).await
+        Ok(())
     }
 
     /// True if some API key is valid.
