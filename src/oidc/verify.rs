@@ -75,6 +75,10 @@ pub(super) fn principal(
     if claims.contains_key("iat") && moment(claims, "iat").is_none_or(|at| latest < at) {
         return Err(InvalidToken::IssuedInFuture);
     }
+    // OpenID Connect Back-Channel Logout 1.0, 2.4: an issuer may give a logout token any `typ`.
+    if claims.contains_key("events") {
+        return Err(InvalidToken::Logout);
+    }
     // RFC 7800: without a proof of possession such a token is a stolen one.
     if claims.contains_key("cnf") {
         return Err(InvalidToken::Bound);
@@ -246,6 +250,8 @@ mod tests {
         assert!(verified(&json!({"sub": "CN=Zoë, O=Net Ops"})).is_ok());
         assert!(verified(&json!({"sub": "x".repeat(255)})).is_ok());
         assert_eq!(verified(&json!({"cnf": {"jkt": "a"}})), Err(InvalidToken::Bound));
+        let logout = json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}});
+        assert_eq!(verified(&logout), Err(InvalidToken::Logout));
         assert_eq!(verified(&json!({"iss": "https://other"})), Err(InvalidToken::UnknownIssuer));
     }
 }

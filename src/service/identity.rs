@@ -53,6 +53,7 @@ reasons! {
     IssuedInFuture = "issued_in_future", "the token was issued in the future (iat)";
     NoSubject = "no_sub", "the token has no sub";
     Subject = "sub", "the token's sub is longer than 255 characters or has control characters";
+    Logout = "logout_token", "the token has events: it is a logout token, which signs nobody in";
     Bound = "bound", "the token is bound to a key (cnf), and this gateway accepts bearer tokens only";
 }
 

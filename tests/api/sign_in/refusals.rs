@@ -101,6 +101,10 @@ fn refused(issuer: &Issuer, key: &SigningKey, rsa: &SigningKey) -> Vec<(&'static
         ("issued_in_future", with_claims(json!({"iat": now() + 90}))),
         ("no_sub", with_claims(json!({"sub": null}))),
         ("sub", with_claims(json!({"sub": "a\u{0}b"}))),
+        (
+            "logout_token",
+            with_claims(json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}})),
+        ),
         ("bound", with_claims(json!({"cnf": {"jkt": "x"}}))),
     ]
 }
