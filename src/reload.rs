@@ -202,26 +202,30 @@ impl Reload {
     }
 
     fn adopt(&self, state: &mut State, settings: Used, key_id: Option<String>, is_asked: bool) {
-        if settings.issuers != state.current.issuers {
-            if let Err(error) = self.issuers.replace(settings.issuers.clone()) {
+        // Both are set up before either is replaced: settings that are refused change no rights.
+        let issuers = (settings.issuers != state.current.issuers)
+            .then(|| self.issuers.prepare(settings.issuers.clone()))
+            .transpose();
+        let accounts = (settings.accounts != state.current.accounts)
+            .then(|| self.accounts.prepare(settings.accounts.clone()))
+            .transpose();
+        let (issuers, accounts) = match (issuers, accounts) {
+            (Ok(issuers), Ok(accounts)) => (issuers, accounts),
+            (Err(error), _) => {
                 return self.refuse(state, InvalidSetting::new("oidc", chain(&error)).into(), is_asked);
             }
-            let issuers: Vec<&str> =
-                settings.issuers.iter().map(|settings| settings.issuer.as_str()).collect();
-            info!(issuers = issuers.join(", "), "the issuers were reloaded");
-            state.current.issuers.clone_from(&settings.issuers);
-        }
-        if settings.accounts != state.current.accounts {
-            match self.accounts.replace(settings.accounts.clone()) {
-                Ok(names) => info!(accounts = names.join(", "), "the accounts were reloaded"),
-                Err(error) => {
-                    return self.refuse(
-                        state,
-                        InvalidSetting::new("accounts", chain(&error)).into(),
-                        is_asked,
-                    );
-                }
+            (_, Err(error)) => {
+                return self.refuse(state, InvalidSetting::new("accounts", chain(&error)).into(), is_asked);
             }
+        };
+        if let Some(prepared) = issuers {
+            self.issuers.adopt(prepared);
+            let names: Vec<&str> = settings.issuers.iter().map(|settings| settings.issuer.as_str()).collect();
+            info!(issuers = names.join(", "), "the issuers were reloaded");
+        }
+        if let Some(prepared) = accounts {
+            let names = self.accounts.adopt(prepared);
+            info!(accounts = names.join(", "), "the accounts were reloaded");
         }
         state.current = settings;
         state.reported = None;

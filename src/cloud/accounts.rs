@@ -29,6 +29,13 @@ pub struct Accounts {
     metrics: CloudMetrics,
 }
 
+/// Accounts that are set up, and not in use yet.
+pub struct Prepared {
+    accounts: Vec<Arc<Account>>,
+    /// Those that differ from the accounts in use.
+    names: Vec<String>,
+}
+
 struct Account {
     settings: Settings,
     line: Line,
@@ -79,6 +86,14 @@ impl Accounts {
     /// # Errors
     /// If a client can't be set up.
     pub fn replace(&self, settings: Vec<Settings>) -> Result<Vec<String>, NoClient> {
+        Ok(self.adopt(self.prepare(settings)?))
+    }
+
+    /// Sets up other accounts, without a change of the current ones.
+    ///
+    /// # Errors
+    /// If a client can't be set up.
+    pub fn prepare(&self, settings: Vec<Settings>) -> Result<Prepared, NoClient> {
         let before = self.current();
         let mut names = Vec::new();
         let mut after = Vec::with_capacity(settings.len());
@@ -104,8 +119,13 @@ impl Accounts {
         let is_there = |name: &str| after.iter().any(|account| account.settings.account == name);
         let gone = before.iter().map(|account| &account.settings.account).filter(|name| !is_there(name));
         names.extend(gone.cloned());
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
-        Ok(names)
+        Ok(Prepared { accounts: after, names })
+    }
+
+    /// Replaces the accounts by those that were prepared last; returns the names of those that were added, changed or removed.
+    pub fn adopt(&self, Prepared { accounts, names }: Prepared) -> Vec<String> {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(accounts);
+        names
     }
 
     fn current(&self) -> Arc<Vec<Arc<Account>>> {

@@ -35,6 +35,9 @@ struct Issuer {
     keys: Arc<IssuerKeys>,
 }
 
+/// Issuers that are set up, and not in use yet.
+pub struct Prepared(Vec<Issuer>);
+
 impl Issuers {
     /// Sets up the issuers, and fetches their keys in the background: an issuer that can't be reached delays no start.
     ///
@@ -61,6 +64,15 @@ impl Issuers {
     /// # Errors
     /// If no HTTP client can be set up; then nothing changes.
     pub fn replace(&self, settings: Vec<Settings>) -> Result<(), NoClient> {
+        self.adopt(self.prepare(settings)?);
+        Ok(())
+    }
+
+    /// Sets up other issuers, without a change of the current ones.
+    ///
+    /// # Errors
+    /// If no HTTP client can be set up.
+    pub fn prepare(&self, settings: Vec<Settings>) -> Result<Prepared, NoClient> {
         let old = self.current();
         let mut issuers = Vec::with_capacity(settings.len());
         for settings in settings {
@@ -76,6 +88,12 @@ impl Issuers {
             };
             issuers.push(Issuer { settings, keys });
         }
+        Ok(Prepared(issuers))
+    }
+
+    /// Replaces the issuers by those that were prepared last.
+    pub fn adopt(&self, Prepared(issuers): Prepared) {
+        let old = self.current();
         for gone in old.iter().filter(|old| issuers.iter().all(|new| !Arc::ptr_eq(&new.keys, &old.keys))) {
             self.metrics.forget(gone.settings.issuer.as_str());
         }
@@ -84,7 +102,6 @@ impl Issuers {
         }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(issuers);
         self.version.fetch_add(1, Ordering::Release);
-        Ok(())
     }
 
     fn current(&self) -> Arc<Vec<Issuer>> {
