@@ -50,7 +50,8 @@ async fn look_up(
     let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
     // Before the look-up: settings that change meanwhile make the entry stale.
     let version = state.service.identity_version();
-    let was_valid = match state.tokens.get(&digest, version) {
+    let is_jwt = is_jwt(&token);
+    let was_valid = match state.tokens.get(&digest, is_jwt, version) {
         Cached::Fresh(principal) => return Ok(principal),
         Cached::Stale => true,
         Cached::Missing => false,
@@ -58,7 +59,7 @@ async fn look_up(
     let address = source.map(client_network);
     // The limit saves the ledger from look-ups of unknown keys. A JWT needs none, and one job with an old token must not lock
     // out the new tokens of all callers behind its address.
-    let sign_ins = state.limits.sign_ins.as_ref().filter(|_| !is_jwt(&token)).zip(address);
+    let sign_ins = state.limits.sign_ins.as_ref().filter(|_| !is_jwt).zip(address);
     if let Some((limiter, address)) = sign_ins
         && !was_valid
     {
@@ -70,7 +71,7 @@ async fn look_up(
     let service = state.service.clone();
     let error = match state.run(async move { service.principal_of_token(&token).await }).await? {
         Ok(principal) => {
-            state.tokens.put(digest, version, principal.clone());
+            state.tokens.put(digest, is_jwt, version, principal.clone(), state.clock.now());
             return Ok(principal);
         }
         Err(error) => error,
@@ -85,7 +86,7 @@ async fn look_up(
         }
         SignInError::Ledger(error) => return Err(error.into()),
     };
-    state.tokens.remove(&digest);
+    state.tokens.remove(&digest, is_jwt);
     if let Some((limiter, address)) = sign_ins {
         limiter.take(address, state.clock.now());
     }
