@@ -200,4 +200,10 @@ impl Identity for Issuers {
         let issuers = self.current();
         join_all(issuers.iter().map(Issuer::sign_in)).await.into_iter().flatten().collect()
     }
+
+    fn token_endpoints(&self) -> Vec<String> {
+        let issuers = self.current();
+        let with_client = issuers.iter().filter(|issuer| issuer.settings.client.is_some());
+        with_client.filter_map(|issuer| issuer.keys.last()?.published.endpoints.token.clone()).collect()
+    }
 }

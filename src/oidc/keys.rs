@@ -116,6 +116,11 @@ impl IssuerKeys {
         Some(snapshot)
     }
 
+    /// What the issuer published last, however long ago. Its keys must not verify a token.
+    pub(super) fn last(&self) -> Option<Arc<Snapshot>> {
+        self.state().snapshot.clone()
+    }
+
     /// Fetches the keys in the background, if there are none yet.
     pub(super) fn warm_up(self: &Arc<Self>) {
         if self.cached().is_none() {

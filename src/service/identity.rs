@@ -104,6 +104,9 @@ pub trait Identity: Send + Sync + 'static {
 
     /// The issuers with a client, in the order of the settings.
     async fn sign_ins(&self) -> Vec<SignIn>;
+
+    /// The token endpoints of the issuers with a client, as they were last read, however long ago; without a fetch.
+    fn token_endpoints(&self) -> Vec<String>;
 }
 
 #[cfg(test)]

@@ -57,4 +57,10 @@ impl Service {
     pub async fn sign_ins(&self) -> Vec<SignIn> {
         self.identity.sign_ins().await
     }
+
+    /// The token endpoints of these issuers, as they were last read, however long ago.
+    #[must_use]
+    pub fn token_endpoints(&self) -> Vec<String> {
+        self.identity.token_endpoints()
+    }
 }

@@ -37,15 +37,15 @@ impl Clock for Moved {
 }
 
 /// The issuers as the gateway has them, with the test's clock.
-struct Checked {
-    issuers: Issuers,
-    clock: Arc<Moved>,
+pub struct Checked {
+    pub issuers: Issuers,
+    pub clock: Arc<Moved>,
     metrics: Metrics,
 }
 
 impl Checked {
     /// Accepts tokens of these issuers, and waits for the first fetch of each.
-    async fn with(all: &[&Issuer]) -> Self {
+    pub async fn with(all: &[&Issuer]) -> Self {
         let (clock, metrics) = (Arc::new(Moved::default()), Metrics::default());
         let settings = all.iter().map(|issuer| settings(issuer)).collect();
         let issuers = Issuers::connect(settings, clock.clone(), &metrics).expect("issuers");

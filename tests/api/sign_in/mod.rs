@@ -1,6 +1,7 @@
 //! Callers with tokens of OIDC issuers.
 
 mod actor;
+mod browser;
 mod issuer_fails;
 mod keys;
 mod refusals;

@@ -72,12 +72,20 @@ function refusal(issuer, { error, error_description: description }, status) {
 /** Asks the token endpoint. */
 async function exchange(issuer, parameters) {
   let response;
+  let isForbidden = false;
+  const forbidden = () => { isForbidden = true; };
+  document.addEventListener("securitypolicyviolation", forbidden);
   try {
     response = await fetch(issuer.token_endpoint, {
       method: "POST", body: new URLSearchParams({ client_id: issuer.client_id, ...parameters }), cache: "no-store",
       credentials: "omit", redirect: "error", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(LIMIT) });
   } catch {
+    // The browser tells of the page's policy after the fetch has failed.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (isForbidden) throw new Failure(`This page was loaded before the gateway knew the token endpoint of ${nameOf(issuer)}. Reload the page, and sign in again.`);
     throw new Failure(`The token endpoint of ${nameOf(issuer)} is unreachable from this page. The issuer must allow calls of the origin ${location.origin} (CORS).`);
+  } finally {
+    document.removeEventListener("securitypolicyviolation", forbidden);
   }
   const body = await response.json().catch(() => ({}));
   if (!response.ok || body.error) throw refusal(issuer, body, response.status);
@@ -126,6 +134,9 @@ function answerTo(state, signal) {
 export function signIn(issuer, signal) {
   if (!issuer.authorization_endpoint || !issuer.token_endpoint) {
     throw new Failure(`The gateway can't reach ${nameOf(issuer)} at the moment. Reload this page later.`);
+  }
+  if (new URL(issuer.token_endpoint).hostname.startsWith("[")) {
+    throw new Failure(`The token endpoint of ${nameOf(issuer)} is an IPv6 address, which no policy of a page can allow. The issuer needs a host name.`);
   }
   if (!window.isSecureContext) throw new Failure("Signing in with an issuer needs https: open this page at an address with https.");
   const other = window.open("", "_blank", "popup,width=520,height=700");
