@@ -104,6 +104,8 @@ pub(super) async fn published(client: &reqwest::Client, issuer: &IssuerUrl) -> R
         authorization: endpoint("authorization_endpoint"),
         token: endpoint("token_endpoint"),
         end_session: endpoint("end_session_endpoint"),
+        names_issuer: document.get("authorization_response_iss_parameter_supported")
+            == Some(&Value::Bool(true)),
     };
     let place = keys.to_string();
     let keys = KeySet::parse(&self::document(client, keys).await?);

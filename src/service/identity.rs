@@ -88,6 +88,8 @@ pub struct SignInEndpoints {
     pub authorization: Option<String>,
     pub token: Option<String>,
     pub end_session: Option<String>,
+    /// Answers of the authorization endpoint name the issuer in `iss` (RFC 9207).
+    pub names_issuer: bool,
 }
 
 /// Verifies tokens of OIDC issuers.

@@ -276,3 +276,37 @@ async fn the_swagger_ui_calls_as_the_person() {
     browser.click(&format!("#{patch} .execute")).await;
     answer(browser, patch, "401", |body| body["code"] == "unauthorized").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_another_issuer_is_refused() {
+    let office = Office::new(300, false).await;
+    let browser = &office.browser;
+    office.open("/").await;
+    let pages = "return import('./console/oidc.js').then(({ withPages, check }) => { \
+         const named = (issuer) => ({ issuer, authorization_response_iss_parameter_supported: true }); \
+         const unnamed = (issuer) => ({ issuer, authorization_response_iss_parameter_supported: false }); \
+         const accepts = (found, answer) => { try { check(withPages(found)[0], answer); return true; } catch { return false; } }; \
+         const [a, b] = ['https://a.example/realms/x', 'https://b.example']; \
+         const shared = 'signed-in.html', own = 'signed-in-a.example_realms_x.html'; \
+         return [ \
+           accepts([unnamed(a)], { page: shared }), \
+           accepts([unnamed(a)], { page: shared, iss: b }), \
+           accepts([named(a)], { page: shared }), \
+           accepts([named(a)], { page: shared, iss: a }), \
+           accepts([unnamed(a), named(b)], { page: shared }), \
+           accepts([unnamed(a), named(b)], { page: shared, iss: a }), \
+           accepts([unnamed(a), named(b)], { page: own }), \
+           accepts([unnamed(a), named(b)], { page: own, iss: b }), \
+           accepts([unnamed(a), unnamed(b)], { page: 'signed-in-b.example.html' }), \
+           accepts([named(a), unnamed(b)], { page: shared }), \
+           accepts([unnamed(a), unnamed(`${a}/`)], { page: shared }), \
+           accepts([unnamed(a), unnamed(`${a}/`)], { page: own }), \
+           accepts([unnamed(a), unnamed(`${a}/`)], { page: shared, iss: a }), \
+         ]; })";
+    let accepted =
+        json!([true, false, false, true, false, false, true, false, false, false, false, false, true]);
+    assert_eq!(browser.script(pages).await, accepted);
+    // Each issuer's page is served.
+    office.open("/console/signed-in-a.example_realms_x.html?code=forged&state=forged").await;
+    browser.text("#said", |text| text.starts_with("No page waits for this sign-in")).await;
+}

@@ -22,6 +22,11 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+/// The page to which an issuer returns. With several issuers each returns to a name of its own, `signed-in-….html`, so that
+/// the answers of one can't be taken for those of another.
+const RETURN_PAGE: &str = "signed-in.html";
+const RETURN_PAGES: (&str, &str) = ("signed-in-", ".html");
+
 /// The page itself, which is served only at `/`.
 const PAGE: &str = "index.html";
 
@@ -67,7 +72,9 @@ pub(super) async fn asset(request: HttpRequest, name: web::Path<String>) -> Resu
     if *name == PAGE {
         return Err(Problem::of(ProblemType::NoSuchPath));
     }
-    serve(&name, &request, "").await
+    let (start, end) = RETURN_PAGES;
+    let is_return_page = name.starts_with(start) && name.ends_with(end);
+    serve(if is_return_page { RETURN_PAGE } else { &name }, &request, "").await
 }
 
 async fn serve(name: &str, request: &HttpRequest, endpoints: &str) -> Result<HttpResponse, Problem> {

@@ -25,6 +25,7 @@ fn sign_in() -> Value {
         "scopes": ["openid", "profile"], "audiences": ["tunnelgate"],
         "authorization_endpoint": "https://login.example.com/realms/corp/protocol/openid-connect/auth",
         "token_endpoint": "https://login.example.com/realms/corp/protocol/openid-connect/token",
-        "end_session_endpoint": "https://login.example.com/realms/corp/protocol/openid-connect/logout"
+        "end_session_endpoint": "https://login.example.com/realms/corp/protocol/openid-connect/logout",
+        "authorization_response_iss_parameter_supported": true
     }]})
 }

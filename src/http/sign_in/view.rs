@@ -38,6 +38,9 @@ pub struct SignInIssuerView {
     /// From the issuer's discovery document; `null` if it has none.
     #[schema(example = "https://login.example.com/realms/corp/protocol/openid-connect/logout")]
     end_session_endpoint: Option<String>,
+    /// From the issuer's discovery document: the answer of its authorization endpoint must have `iss` (RFC 9207).
+    #[schema(example = true)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 impl SignInView {
@@ -48,8 +51,9 @@ impl SignInView {
 
 impl From<SignIn> for SignInIssuerView {
     fn from(SignIn { issuer, client_id, scopes, audiences, endpoints }: SignIn) -> Self {
-        let none = SignInEndpoints { authorization: None, token: None, end_session: None };
-        let SignInEndpoints { authorization, token, end_session } = endpoints.unwrap_or(none);
+        let none =
+            SignInEndpoints { authorization: None, token: None, end_session: None, names_issuer: false };
+        let SignInEndpoints { authorization, token, end_session, names_issuer } = endpoints.unwrap_or(none);
         Self {
             issuer,
             client_id,
@@ -58,6 +62,7 @@ impl From<SignIn> for SignInIssuerView {
             authorization_endpoint: authorization,
             token_endpoint: token,
             end_session_endpoint: end_session,
+            authorization_response_iss_parameter_supported: names_issuer,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use tunnelgate::clock::{Clock, SystemClock};
 use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::metrics::Metrics;
@@ -318,25 +318,4 @@ async fn other_settings_take_effect_at_once_and_keep_the_keys() {
     let gone = gateway.check(token()).await;
     assert_eq!(gone, Err(TokenError::Invalid(InvalidToken::UnknownIssuer)));
     assert!(!gateway.metrics.render().contains("tunnelgate_oidc_issuer_reachable{"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sign_in_has_the_addresses_of_the_discovery_document() {
-    let key = SigningKey::generate("k", "EdDSA");
-    let (issuer, down) = (Issuer::start(&[&key]).await, Issuer::stopped(&[]).await);
-    let gateway = Checked::with(&[&issuer, &down]).await;
-    let sign_ins = gateway.issuers.sign_ins().await;
-    let found: Vec<Value> = sign_ins
-        .iter()
-        .map(|sign_in| {
-            let endpoints = sign_in.endpoints.as_ref();
-            let authorization = endpoints.and_then(|all| all.authorization.clone());
-            json!([sign_in.issuer, sign_in.client_id, authorization])
-        })
-        .collect();
-    let expected = [
-        json!([issuer.url, "console", format!("{}/authorize", issuer.url)]),
-        json!([down.url, "console", null]),
-    ];
-    assert_eq!(found, expected);
 }

@@ -17,7 +17,7 @@ export async function issuers() {
   try {
     const options = { cache: "no-store", credentials: "omit", redirect: "error", signal: AbortSignal.timeout(LIMIT) };
     const response = await fetch(new URL("../sign-in", import.meta.url), options);
-    return response.ok ? (await response.json()).issuers : [];
+    return response.ok ? withPages((await response.json()).issuers) : [];
   } catch {
     return [];
   }
@@ -27,6 +27,25 @@ export async function issuers() {
 export function nameOf({ issuer }) {
   const { host, pathname } = new URL(issuer);
   return host + pathname.replace(/\/$/, "");
+}
+
+/** Gives each issuer the page to which it returns. Where several issuers have a client, one of them may pass another one's answer
+ *  off as its own. So an answer must name its issuer, or arrive at a page that is registered at this issuer only. */
+export function withPages(found) {
+  const own = found.map((issuer) => `signed-in-${nameOf(issuer).replace(/[^\w.-]+/g, "_")}.html`);
+  return found.map((issuer, index) => {
+    const promises = issuer.authorization_response_iss_parameter_supported === true;
+    const isAlone = own.indexOf(own[index]) === own.lastIndexOf(own[index]);
+    const hasPage = !promises && found.length > 1 && isAlone;
+    return { ...issuer, page: hasPage ? own[index] : "signed-in.html", mustBeNamed: promises || (found.length > 1 && !hasPage) };
+  });
+}
+
+/** Refuses the answer of another issuer (RFC 9207): its code must not be sent to this one. */
+export function check({ issuer, page, mustBeNamed }, answer) {
+  const isNamed = answer.iss === undefined ? !mustBeNamed : answer.iss === issuer;
+  if (isNamed && answer.page === page) return;
+  throw new Failure("The answer is of another issuer, or does not name its issuer. Nothing of it is used.");
 }
 
 function base64url(bytes) {
@@ -147,7 +166,7 @@ export function signIn(issuer, signal) {
 
 async function inWindow(other, issuer, signal) {
   const [state, nonce, verifier] = [random(), random(), random()];
-  const callback = new URL("signed-in.html", import.meta.url).href;
+  const callback = new URL(issuer.page, import.meta.url).href;
   const address = new URL(issuer.authorization_endpoint);
   const parameters = { response_type: "code", client_id: issuer.client_id, redirect_uri: callback, scope: issuer.scopes.join(" "),
     state, nonce, code_challenge: await challengeOf(verifier), code_challenge_method: "S256" };
@@ -155,8 +174,7 @@ async function inWindow(other, issuer, signal) {
   const answered = answerTo(state, signal);
   other.location.replace(address.href);
   const answer = await answered;
-  // RFC 9207: another issuer's answer must not be exchanged here.
-  if (answer.iss !== undefined && answer.iss !== issuer.issuer) throw new Failure("The answer is of another issuer. Nothing of it is used.");
+  check(issuer, answer);
   if (!answer.code) throw refusal(issuer, answer);
   const tokens = await exchange(issuer, { grant_type: "authorization_code", code: answer.code, redirect_uri: callback, code_verifier: verifier });
   return sessionOf(issuer, tokens, { nonce });

@@ -4,7 +4,9 @@
 /** The other page answers at once if it exists, in milliseconds. */
 const LIMIT = 5_000;
 
-const answer = Object.fromEntries(new URLSearchParams(location.search));
+// With several issuers each has a page of its own, which is this file under another name.
+const page = location.pathname.split("/").pop();
+const answer = { ...Object.fromEntries(new URLSearchParams(location.search)), page };
 history.replaceState(null, "", location.pathname);
 const said = document.getElementById("said");
 const channel = new BroadcastChannel(`tunnelgate-sign-in-${answer.state}`);
