@@ -278,7 +278,79 @@ async fn the_swagger_ui_calls_as_the_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_another_issuer_is_refused() {
+async fn a_refused_token_is_renewed_before_the_session_ends() {
+    let office = Office::new(300, true).await;
+    let browser = &office.browser;
+    office.open("/").await;
+    office.sign_in(".people button", Some("zoe")).await;
+    browser.text("h1", |text| text == "Operations").await;
+    // The gateway refuses the next token once, as after a change of the issuer's keys.
+    let refuse = "const real = window.fetch; window.refused = 0; window.fetch = (address, options) => \
+                  window.refused === 0 && String(address).includes('/audit-events') \
+                  ? (window.refused += 1, Promise.resolve(new Response('{}', {status: 401}))) : real(address, options)";
+    browser.script(refuse).await;
+    browser.click("#sections a[href='#/audit']").await;
+    let renewed = format!(
+        "return window.refused === 1 && performance.getEntriesByName('{}/token').length === 2",
+        office.issuer.url
+    );
+    browser.until_true(&renewed).await;
+    browser.text("#main", |text| text.contains("No matching event")).await;
+    assert_eq!(browser.script("return document.querySelector('#ended') === null").await, true);
+    office.kept_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_waits_ends_with_the_next_one() {
+    let office = Office::new(300, false).await;
+    let browser = &office.browser;
+    office.open("/").await;
+    browser.text(".people button", |text| !text.is_empty()).await;
+    // Two clicks before the first window has an address. The windows are not opened.
+    let clicks = "window.places = []; window.open = () => ({ close() {}, location: { replace(address) { window.places.push(address); } } }); \
+                  const button = document.querySelector('.people button'); button.click(); button.click()";
+    browser.script(clicks).await;
+    browser.until_true("return window.places.length === 1").await;
+    browser.text(".sign-in .notice", |text| text.starts_with("Continue in the window of")).await;
+    // The answer to the second one arrives.
+    let answer = |number: u8, answer: &str| {
+        format!(
+            "const asked = new URL(window.places[{number}]); const state = asked.searchParams.get('state'); \
+             new BroadcastChannel(`tunnelgate-sign-in-${{state}}`).postMessage({{ page: 'signed-in.html', {answer} }})"
+        )
+    };
+    browser.script(&answer(0, "error: 'access_denied', iss: asked.origin")).await;
+    browser.text(".sign-in .bad", |text| text.contains("access_denied")).await;
+
+    // A code of another issuer is not sent to this one.
+    browser.script("document.querySelector('.people button').click()").await;
+    browser.until_true("return window.places.length === 2").await;
+    browser.script(&answer(1, "code: 'of another issuer', iss: 'https://other.example'")).await;
+    browser.text(".sign-in .bad", |text| text.contains("of another issuer")).await;
+    let endpoint = format!("return performance.getEntriesByName('{}/token').length", office.issuer.url);
+    assert_eq!(browser.script(&endpoint).await, 0);
+
+    // An API key takes the place of a sign-in that waits; its late answer signs nobody in.
+    browser.script("document.querySelector('.people button').click()").await;
+    browser.until_true("return window.places.length === 3").await;
+    let key = office.consumer.token.clone();
+    browser.type_into("#token", &key).await;
+    browser.click(".sign-in [type=submit]").await;
+    browser.text("h1", |text| text == "Operations").await;
+    // A page that still waits would answer "taken" before the echo.
+    let late = "const asked = new URL(window.places[2]); \
+                const name = `tunnelgate-sign-in-${asked.searchParams.get('state')}`; \
+                const [channel, echo] = [new BroadcastChannel(name), new BroadcastChannel(name)]; \
+                return new Promise((resolve) => { \
+                  channel.onmessage = ({ data }) => resolve(data); \
+                  echo.onmessage = () => { echo.onmessage = null; echo.postMessage('echo'); }; \
+                  channel.postMessage({ code: 'late', iss: asked.origin, page: 'signed-in.html' }); })";
+    assert_eq!(browser.script(late).await, "echo", "nobody listens");
+    browser.text(".live", |text| text.starts_with("Live.")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_another_issuer_is_refused_and_times_go_by_the_shortest() {
     let office = Office::new(300, false).await;
     let browser = &office.browser;
     office.open("/").await;
@@ -306,6 +378,12 @@ async fn an_answer_of_another_issuer_is_refused() {
     let accepted =
         json!([true, false, false, true, false, false, true, false, false, false, false, false, true]);
     assert_eq!(browser.script(pages).await, accepted);
+    // `iat` five minutes back, `expires_in`, a clock of the issuer that is slow, and a token that has ended.
+    let times = "return import('./console/oidc.js').then(({ secondsOf }) => [ \
+         secondsOf({ exp: 4600, iat: 700 }, NaN, 1000), secondsOf({ exp: 4600, iat: 1000 }, 60, 1000), \
+         secondsOf({ exp: 4600, iat: 1000 }, NaN, 4000), secondsOf({ exp: 4600 }, NaN, 5000), \
+         secondsOf({ exp: 9000, iat: 8000 }, NaN, 1000)])";
+    assert_eq!(browser.script(times).await, json!([3600, 60, 600, 0, 1000]));
     // Each issuer's page is served.
     office.open("/console/signed-in-a.example_realms_x.html?code=forged&state=forged").await;
     browser.text("#said", |text| text.starts_with("No page waits for this sign-in")).await;

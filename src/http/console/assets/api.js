@@ -5,6 +5,8 @@ let token = null;
 let whenRefused = () => false;
 /** While set, requests wait: the session has ended, and may be renewed. */
 let waiting = null;
+/** Grows when somebody signs out: requests that waited are not sent for the next person. */
+let departures = 0;
 let skew = 0;
 let pace = 0;
 
@@ -25,7 +27,11 @@ export function signIn(secret) {
   token = secret;
   goOn();
 }
-export function signOut() { token = null; goOn(); }
+export function signOut() {
+  token = null;
+  departures += 1;
+  goOn();
+}
 export function isSignedIn() { return token !== null; }
 
 /** Lets requests wait for the next token. */
@@ -55,7 +61,8 @@ export function onRefused(callback) { whenRefused = callback; }
 /** The current time of the service's clock, so that a wrong clock on this machine does not shift "3 min ago". */
 export function now() { return Date.now() + skew; }
 
-function learnClock(response) {
+/** Learns the service's clock from an answer of it. */
+export function learnClock(response) {
   const theirs = Date.parse(response.headers.get("date") ?? "");
   const difference = theirs - Date.now();
   // The header counts whole seconds.
@@ -89,14 +96,14 @@ async function failureOf(response) {
 }
 
 /** The successful response of a GET, or of a POST if there is a body. */
-export async function ask(path, parameters = {}, { signal, accept = "application/json", headers = {}, body } = {}) {
+export async function ask(path, parameters = {}, { signal, accept = "application/json", headers = {}, body, began = departures } = {}) {
   const address = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined && value !== null && value !== "") address.searchParams.set(name, value);
   }
   await unsuspended(signal);
   const used = token;
-  if (used === null) throw new Failure("You are signed out.");
+  if (used === null || began !== departures) throw new Failure("You are signed out.");
   let response;
   try {
     const method = body === undefined ? "GET" : "POST";
@@ -113,7 +120,7 @@ export async function ask(path, parameters = {}, { signal, accept = "application
   // Only a 401 for the current token ends the session: a late answer for an earlier token does not.
   if (response.status === 401 && used === token && whenRefused(failure)) {
     // Nothing was done without a valid token, so the request can be sent again with the next one.
-    return ask(path, parameters, { signal, accept, headers, body });
+    return ask(path, parameters, { signal, accept, headers, body, began });
   }
   throw failure;
 }

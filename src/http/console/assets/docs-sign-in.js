@@ -31,7 +31,7 @@ export async function offer(ui) {
     ui.preauthorizeApiKey(SCHEME, session.token);
     isIn = true;
     const ended = () => out("Your sign-in has ended. Sign in again to go on; what you typed is kept.");
-    stop = oidc.keep(session, { renewed: take, ended });
+    ({ stop } = oidc.keep(session, { renewed: take, ended }));
     put(said, `Signed in as ${session.name} at ${oidc.nameOf(session.issuer)}.`);
     put(buttons, button("Sign out", () => out("")));
   }
@@ -43,7 +43,8 @@ export async function offer(ui) {
     try {
       const waits = oidc.signIn(issuer, signal);
       put(said, `Continue in the window of ${oidc.nameOf(issuer)}.`);
-      take(await waits);
+      const session = await waits;
+      if (!signal.aborted) take(session);
     } catch (error) {
       // A newer attempt has its own words.
       if (!signal.aborted) out(error.message);

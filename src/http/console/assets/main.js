@@ -73,20 +73,31 @@ async function lacks(path) {
   }
 }
 
+/** The latest sign-in: an earlier one that still waits for the gateway has no effect. */
+let entering = null;
+
+/** Signs in with a token and shows the console. Returns false if another sign-in took its place meanwhile. */
 async function enter(secret) {
   api.signIn(secret);
+  const mine = entering = {};
+  let found;
   try {
-    [missing.operations, missing.audit] = await Promise.all([lacks("operations"), lacks("audit-events")]);
+    found = await Promise.all([lacks("operations"), lacks("audit-events")]);
   } catch (error) {
+    if (entering !== mine) return false;
     api.signOut();
     throw error;
   }
+  if (entering !== mine) return false;
+  [missing.operations, missing.audit] = found;
   sections.hidden = signOut.hidden = false;
   show(true);
+  return true;
 }
 
 /** Asks for the token; `reason` explains why the page asks again. */
 function askForToken(reason) {
+  entering = null;
   const elsewhere = person.leave();
   api.signOut();
   forget();
@@ -100,15 +111,18 @@ function askForToken(reason) {
     event.preventDefault();
     button.disabled = true;
     put(said);
+    person.leave();
     try {
-      await enter(input.value.trim());
+      // A sign-in at an issuer that was begun meanwhile must not replace this one later.
+      if (await enter(input.value.trim())) person.leave();
     } catch (error) {
-      button.disabled = false;
       const unknown = "The gateway does not know this token: it is invalid, expired or revoked.";
       put(said, h("p", { class: "notice bad" }, error.status === 401 ? unknown : error.message));
       input.setAttribute("aria-invalid", "true");
       input.focus();
       input.select();
+    } finally {
+      button.disabled = false;
     }
   }
   view.root.append(h("form", { class: "sign-in", onsubmit: submit },
@@ -142,7 +156,7 @@ api.onRefused(() => {
   // The sign-in form shows its own error.
   if (sections.hidden) return false;
   if (person.isPerson()) {
-    person.ended();
+    person.refused();
     return true;
   }
   askForToken("Your token is no longer valid: it has expired or was revoked. Sign in again to continue here.");

@@ -1,12 +1,14 @@
 // Signing in at an OIDC issuer: an authorization code with PKCE (RFC 7636), in a window of its own. Verifier, state, nonce and
 // tokens are in the memory of this page only: nothing is stored, and no address holds a token.
 
-import { Failure } from "./api.js";
+import { Failure, learnClock, now } from "./api.js";
 
 /** Time limit of a call to the issuer, in milliseconds. */
 const LIMIT = 15_000;
 /** A session is renewed this long before its end, in milliseconds, or after half of its time if that is later. */
 const AHEAD = 60_000;
+/** The shortest time between two renewals, in milliseconds: an issuer whose clock is wrong is not flooded. */
+const PAUSE = 5_000;
 /** The longest text of an issuer that is shown, in characters. */
 const MAX_SHOWN = 300;
 /** The longest timer of browsers, in milliseconds. */
@@ -17,7 +19,9 @@ export async function issuers() {
   try {
     const options = { cache: "no-store", credentials: "omit", redirect: "error", signal: AbortSignal.timeout(LIMIT) };
     const response = await fetch(new URL("../sign-in", import.meta.url), options);
-    return response.ok ? withPages((await response.json()).issuers) : [];
+    if (!response.ok) return [];
+    learnClock(response);
+    return withPages((await response.json()).issuers);
   } catch {
     return [];
   }
@@ -115,6 +119,12 @@ function isFor(claims, audiences) {
   return [claims.aud].flat().some((audience) => audiences.includes(audience));
 }
 
+/** The seconds that a token is valid for, at `time` in seconds since 1970. Some issuers date `iat` back. */
+export function secondsOf(claims, expiresIn, time) {
+  const lifetimes = [expiresIn, claims.exp - (claims.iat ?? claims.nbf ?? time), claims.exp - time];
+  return Math.max(0, Math.min(...lifetimes.filter(Number.isFinite)));
+}
+
 /** The session of the issuer's tokens. The gateway gets the access token if it is a JWT for the gateway, else the ID token. */
 function sessionOf(issuer, tokens, { nonce, refresh = null } = {}) {
   const isOurs = (claims) => claims?.iss === issuer.issuer;
@@ -127,14 +137,16 @@ function sessionOf(issuer, tokens, { nonce, refresh = null } = {}) {
   if (!isAccess && !isForClient) throw new Failure(`${nameOf(issuer)} gave no token for the gateway.`);
   const [token, claims] = isAccess ? [tokens.access_token, access] : [tokens.id_token, identity];
   const { preferred_username: username, name, email, sub } = { ...claims, ...identity };
-  // By this machine's clock, whatever the issuer's clock says.
-  const seconds = claims.exp - (claims.iat ?? claims.nbf ?? Date.now() / 1000);
+  // `expires_in` is the lifetime of the access token. The gateway's clock decides, whatever this machine's clock says.
+  const seconds = secondsOf(claims, isAccess ? Number(tokens.expires_in ?? NaN) : NaN, now() / 1000);
   return { issuer, token, refresh: tokens.refresh_token ?? refresh, subject: claims.sub,
     name: shown(username ?? name ?? email ?? sub), endsAt: Date.now() + 1000 * seconds };
 }
 
 /** The issuer's answer, which the page signed-in.html passes on. Nobody listens to an answer with another state. */
 function answerTo(state, signal) {
+  const cancelled = () => new Failure("The sign-in was cancelled.");
+  if (signal.aborted) return Promise.reject(cancelled());
   return new Promise((resolve, reject) => {
     const channel = new BroadcastChannel(`tunnelgate-sign-in-${state}`);
     channel.onmessage = ({ data }) => {
@@ -144,7 +156,7 @@ function answerTo(state, signal) {
     };
     signal.addEventListener("abort", () => {
       channel.close();
-      reject(new Failure("The sign-in was cancelled."));
+      reject(cancelled());
     }, { once: true });
   });
 }
@@ -171,8 +183,9 @@ async function inWindow(other, issuer, signal) {
   const parameters = { response_type: "code", client_id: issuer.client_id, redirect_uri: callback, scope: issuer.scopes.join(" "),
     state, nonce, code_challenge: await challengeOf(verifier), code_challenge_method: "S256" };
   for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+  if (signal.aborted) other.close();
   const answered = answerTo(state, signal);
-  other.location.replace(address.href);
+  if (!signal.aborted) other.location.replace(address.href);
   const answer = await answered;
   check(issuer, answer);
   if (!answer.code) throw refusal(issuer, answer);
@@ -187,21 +200,43 @@ async function renew({ issuer, refresh, subject }) {
   return session;
 }
 
-/** Renews a session before its end if the issuer allows it, and tells its end. Returns what stops that. */
+/** Renews a session before its end if the issuer allows it, and tells its end. `stop` ends that; `refused` renews at once,
+ *  because the gateway refuses the token. */
 export function keep(session, { renewed, ended }) {
   const left = () => Math.max(0, session.endsAt - Date.now());
+  const since = Date.now();
   let timer;
-  let isStopped = false;
-  const after = (milliseconds, callback) => { timer = setTimeout(callback, Math.min(milliseconds, LONGEST_TIMER)); };
+  let [isStopped, isRefused, isRenewing] = [false, false, false];
+  const after = (milliseconds, callback) => {
+    clearTimeout(timer);
+    timer = setTimeout(callback, Math.min(milliseconds, LONGEST_TIMER));
+  };
   const atEnd = () => after(left(), () => ended());
-  if (session.refresh === null) atEnd();
-  else {
-    after(Math.max(left() / 2, left() - AHEAD), async () => {
-      const next = await renew(session).catch(() => null);
-      if (isStopped) return;
-      if (next) renewed(next);
-      else atEnd();
-    });
+  // One renewal at a time: many issuers accept a refresh token once.
+  async function next() {
+    clearTimeout(timer);
+    if (isRenewing) return;
+    isRenewing = true;
+    const newer = await renew(session).catch(() => null);
+    isRenewing = false;
+    if (isStopped) return;
+    if (newer) renewed({ ...newer, wasRefused: isRefused });
+    else if (isRefused) ended();
+    else atEnd();
   }
-  return () => { isStopped = true; clearTimeout(timer); };
+  if (session.refresh === null) atEnd();
+  else after(Math.max(PAUSE, left() / 2, left() - AHEAD), next);
+  return {
+    stop: () => { isStopped = true; clearTimeout(timer); },
+    refused: () => {
+      if (isStopped) return;
+      // A token that is refused right after its renewal ends the session: no renewal helps.
+      const isNew = Date.now() - since < PAUSE;
+      if (session.refresh === null || (session.wasRefused && isNew)) ended();
+      else {
+        isRefused = true;
+        next();
+      }
+    },
+  };
 }

@@ -5,7 +5,7 @@ import { h, put } from "./dom.js";
 import * as oidc from "./oidc.js";
 
 let session = null;
-let stop = () => {};
+let kept = null;
 let dialog = null;
 /** Ends a sign-in that waits for the other window. */
 let attempt = new AbortController();
@@ -14,37 +14,55 @@ export function isPerson() { return session !== null; }
 
 /** Takes a session over: its token is used from now on. */
 function take(next) {
-  stop();
+  kept?.stop();
+  close();
   session = next;
   api.signIn(next.token);
-  stop = oidc.keep(next, { renewed: take, ended });
+  kept = oidc.keep(next, { renewed: take, ended });
+}
+
+/** Removes the dialog at the session's end. */
+function close() {
+  const shown = dialog;
+  dialog = null;
+  shown?.remove();
+}
+
+/** Ends a sign-in that waits. What began it says nothing more. */
+function supersede() {
+  attempt.abort();
+  attempt = new AbortController();
 }
 
 /** Forgets the session. Returns the issuer's own sign-out page, if a person was signed in and there is one. */
 export function leave() {
-  attempt.abort();
-  stop();
-  dialog?.remove();
+  supersede();
+  kept?.stop();
+  close();
   const issuer = session?.issuer;
-  session = dialog = null;
+  session = kept = null;
   if (!issuer?.end_session_endpoint) return null;
   const address = new URL(issuer.end_session_endpoint);
   address.searchParams.set("client_id", issuer.client_id);
   return { name: oidc.nameOf(issuer), address: address.href };
 }
 
-/** Signs in at an issuer; shows in `said` that it waits. */
+/** Signs in at an issuer; shows in `said` that it waits. Returns null if another sign-in took its place meanwhile. */
 async function begin(issuer, said) {
-  attempt.abort();
-  attempt = new AbortController();
-  const { signal } = attempt;
-  const cancel = h("button", { type: "button", onclick: () => attempt.abort() }, "Cancel");
-  const waits = oidc.signIn(issuer, signal);
-  put(said, h("p", { class: "notice" }, `Continue in the window of ${oidc.nameOf(issuer)}. `, cancel));
+  supersede();
+  const mine = attempt;
+  const cancel = h("button", { type: "button", onclick: () => mine.abort() }, "Cancel");
   try {
-    return await waits;
-  } finally {
+    const waits = oidc.signIn(issuer, mine.signal);
+    put(said, h("p", { class: "notice" }, `Continue in the window of ${oidc.nameOf(issuer)}. `, cancel));
+    const next = await waits;
+    if (attempt !== mine) return null;
+    if (mine.signal.aborted) throw new api.Failure("The sign-in was cancelled.");
     put(said);
+    return next;
+  } catch (error) {
+    if (attempt !== mine) return null;
+    throw error;
   }
 }
 
@@ -55,6 +73,7 @@ function button(issuer, said, enter) {
   return h("button", { type: "button", class: "primary", onclick: async () => {
     try {
       const next = await begin(issuer, said);
+      if (!next) return;
       take(next);
       await enter(next.token);
     } catch (error) {
@@ -72,17 +91,23 @@ export async function offer(place, said, enter) {
   put(place, found.map((issuer) => button(issuer, said, enter)), h("p", { class: "or" }, "or with an API key:"));
 }
 
+/** The gateway refuses the session's token: requests wait for a renewal, or for the person. */
+export function refused() {
+  api.suspend();
+  kept?.refused();
+}
+
 /** Tells that the session has ended, over what is shown: requests wait, and what was typed stays. */
-export function ended() {
+function ended() {
   if (dialog || !session) return;
+  kept?.stop();
   api.suspend();
   const { issuer, subject } = session;
   const said = h("div", { role: "alert" });
   const again = h("button", { type: "button", class: "primary", onclick: async () => {
     try {
       const next = await begin(issuer, said);
-      dialog?.remove();
-      dialog = null;
+      if (!next) return;
       // What is shown belongs to the other person.
       if (next.subject !== subject) otherPerson(next);
       else take(next);
@@ -107,6 +132,8 @@ let enterAs = () => {};
 export function onChange({ left, entered }) { [signOut, enterAs] = [left, entered]; }
 
 function otherPerson(next) {
+  // Requests that waited end: they are not the other person's.
+  api.signOut();
   take(next);
   enterAs(next.token);
 }
