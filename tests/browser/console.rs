@@ -253,5 +253,6 @@ async fn nothing_sticks_out_at_any_width_and_words_can_be_read_in_both_schemes()
             let faint = browser.script(include_str!("contrast.js")).await;
             assert_eq!(faint, json!([]), "{hash}, {scheme}");
         }
+        assert_eq!(browser.barriers().await, json!([]), "{hash}");
     }
 }

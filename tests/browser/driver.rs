@@ -66,6 +66,15 @@ impl Browser {
         self.command("url", &json!({"url": url})).await.expect("a page");
     }
 
+    /// What axe-core, a checker of accessibility, finds in the page.
+    pub async fn barriers(&self) -> Value {
+        let checker = concat!(env!("CARGO_MANIFEST_DIR"), "/target/issuers/node_modules/axe-core/axe.min.js");
+        let checker = std::fs::read_to_string(checker).expect("axe-core (scripts/issuers install)");
+        let found = "return axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => \
+                     nodes.map(({ html }) => `${id}: ${html}`)))";
+        self.script(&format!("{checker}; {found}")).await
+    }
+
     /// Runs a script in the page.
     pub async fn script(&self, script: &str) -> Value {
         self.command("execute/sync", &json!({"script": script, "args": []})).await.expect(script)
