@@ -9,7 +9,7 @@ use crate::process::{Process, run};
 use crate::support::consumer::Consumer;
 use crate::support::nginx::{Front, Nginx};
 
-const GATEWAY: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/";
+pub const GATEWAY: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/";
 
 /// A gateway with a simulated cloud, and a browser in front of it.
 pub struct Desk {
@@ -62,6 +62,12 @@ impl Desk {
         id.unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
+    /// All operations, newest first.
+    pub async fn operations(&self) -> Vec<Value> {
+        let page = self.consumer.get("/operations", &[]).await.json();
+        page["items"].as_array().expect("items").clone()
+    }
+
     /// Asserts that the page requested nothing from other hosts and that the browser reported no errors.
     pub async fn was_clean(&self) {
         self.was_clean_but_for(&[]).await;
@@ -99,6 +105,11 @@ pub fn key(folder: &Path, name: &str, scopes: &[&str]) -> String {
 pub fn revoke(folder: &Path, name: &str) {
     let args = ["keys", "revoke", "--name", name];
     assert!(run(folder, &args, &[("DATABASE_URL", "sqlite:tunnelgate.db")]).status.success());
+}
+
+/// The cells of a table, in one line.
+pub fn in_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 pub fn ranges() -> Value {

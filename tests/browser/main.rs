@@ -17,3 +17,4 @@ mod relay;
 mod rollback;
 mod sign_in;
 mod swagger_ui;
+mod tunnels;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tunnelgate::simulator::FIRST_KEY;
 
-use crate::desk::{Desk, key, ranges};
+use crate::desk::{Desk, in_line, key, ranges};
 use crate::driver::{ENTER, ESCAPE};
 use crate::relay::Relay;
 
@@ -12,16 +12,6 @@ async fn ended(desk: &Desk, tunnel: &str, patch: &Value) -> String {
     let id = desk.change(tunnel, patch).await;
     desk.consumer.ended(&id).await;
     id
-}
-
-/// The cells of a table, in one line.
-fn in_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-async fn operations(desk: &Desk) -> Vec<Value> {
-    let page = desk.consumer.get("/operations", &[]).await.json();
-    page["items"].as_array().expect("items").clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +47,7 @@ async fn a_change_is_taken_back_after_a_look_at_what_that_does() {
     browser.type_into("#old-key", "wrong-canary").await;
     browser.click("dialog .primary").await;
     browser.text("dialog .notice.bad", |text| text.contains("not the key that the tunnel had")).await;
-    assert_eq!(operations(&desk).await.len(), 1, "nothing was sent yet");
+    assert_eq!(desk.operations().await.len(), 1, "nothing was sent yet");
     browser.script("document.querySelector('#old-key').value = ''").await;
     browser.type_into("#old-key", FIRST_KEY).await;
     browser.type_into("#rollback-reason", "CHG-1 größe").await;
@@ -66,7 +56,7 @@ async fn a_change_is_taken_back_after_a_look_at_what_that_does() {
     browser.text("h1 .status", |text| text.contains("succeeded")).await;
     browser.until_true("return document.querySelector('dialog') === null").await;
     browser.text(&format!(".facts a[href='#/operations/{id}']"), |text| text == id).await;
-    let newest = operations(&desk).await.remove(0);
+    let newest = desk.operations().await.remove(0);
     assert_eq!((&newest["rollback_of"], &newest["status"]), (&json!(id), &json!("succeeded")));
     assert_eq!(newest["changes"]["name"], "branch01");
     let page = browser.script("return document.documentElement.outerHTML").await;
@@ -95,7 +85,7 @@ async fn a_rollback_needs_no_mouse_and_can_be_cancelled() {
     browser.text("h1 .status", |text| text.contains("succeeded")).await;
     browser.until_true(&format!("return !location.hash.includes('{id}')")).await;
     browser.until_true("return document.activeElement.tagName === 'H1'").await;
-    assert_eq!(operations(&desk).await.len(), 2);
+    assert_eq!(desk.operations().await.len(), 2);
     desk.was_clean().await;
 }
 
@@ -114,14 +104,14 @@ async fn a_lost_connection_and_another_try_send_it_once() {
     browser.text("dialog .notice.warn", |text| text.contains("it is never sent twice")).await;
     browser.text("dialog .primary", |text| text == "Try again").await;
     // The rollback did arrive.
-    let newest = operations(&desk).await.remove(0);
+    let newest = desk.operations().await.remove(0);
     assert_eq!(newest["rollback_of"], json!(id));
     relay.mend();
     browser.click("dialog .primary").await;
     browser.text("h1 .status", |text| text.contains("succeeded")).await;
     let hash = format!("#/operations/{}", newest["id"].as_str().expect("an id"));
     browser.until_true(&format!("return location.hash === '{hash}'")).await;
-    assert_eq!(operations(&desk).await.len(), 2);
+    assert_eq!(desk.operations().await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

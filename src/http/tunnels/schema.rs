@@ -22,18 +22,37 @@ use crate::domain::negotiation::NegotiationType;
 use crate::domain::secret::MAX_PRE_SHARED_KEY_LENGTH;
 use crate::domain::wire_words::WireWords;
 
+/// In a field: `true` if only API 3.0 has it. In an enumeration: the words that only API 3.0 has.
+const NEEDS_API_3: &str = "x-api-3-only";
+/// Second spellings of words of an enumeration.
+const SYNONYMS: &str = "x-synonyms";
+
 /// A word, with a second spelling that is accepted too, and the words that only API 3.0 has.
 fn words<T: WireWords>(description: &str, also: &[&str]) -> Value {
     let all = T::words_of(Api::V3);
     let old = T::words_of(Api::V2);
     let new: Vec<String> =
         all.iter().filter(|word| !old.contains(word)).map(|word| format!("`{word}`")).collect();
-    let needs = match new.as_slice() {
-        new if new.is_empty() || old.is_empty() => String::new(),
-        new => format!(" API 3.0 only: {}.", new.join(", ")),
+    let needs = if new.is_empty() || old.is_empty() {
+        String::new()
+    } else {
+        format!(" API 3.0 only: {}.", new.join(", "))
     };
-    let all = [all.as_slice(), also].concat();
-    json!({"type": "string", "enum": all, "description": format!("{description}{needs}")})
+    let words = [all.as_slice(), also].concat();
+    let mut schema = json!({"type": "string", "enum": words, "description": format!("{description}{needs}")});
+    if !needs.is_empty() {
+        schema[NEEDS_API_3] = all.iter().filter(|word| !old.contains(word)).copied().collect();
+    }
+    if !also.is_empty() {
+        schema[SYNONYMS] = json!(also);
+    }
+    schema
+}
+
+/// A field that only API 3.0 has.
+fn of_api_3(mut schema: Value) -> Value {
+    schema[NEEDS_API_3] = json!(true);
+    schema
 }
 
 fn number(range: &RangeInclusive<u64>, description: &str) -> Value {
@@ -68,7 +87,7 @@ fn ike_schema() -> Value {
         "type": "object", "additionalProperties": false, "minProperties": 1,
         "description": "IKE (phase 1). The gateway completes a partial group with the tunnel's current values.",
         "properties": {
-            "version": words::<IkeVersion>("Version of IKE. API 3.0 only.", &[]),
+            "version": of_api_3(words::<IkeVersion>("Version of IKE. API 3.0 only.", &[])),
             "encryption_algorithm": words::<IkeEncryption>("Encryption algorithm.", &[]),
             "authentication_algorithm": words::<IkeAuthentication>(
                 "Authentication algorithm; `sha` and `sha1` are the same.", &["sha1"]),
@@ -174,14 +193,14 @@ pub fn tunnel_patch() -> Value {
             },
             "ike": ike_schema(),
             "ipsec": ipsec_schema(),
-            "dpd": dpd_schema(),
-            "negotiation_type": words::<NegotiationType>(
+            "dpd": of_api_3(dpd_schema()),
+            "negotiation_type": of_api_3(words::<NegotiationType>(
                 "Who starts the negotiation: the gateway (`active`), the peer (`passive`), or the gateway when traffic \
-                 arrives (`flow-trigger`). API 3.0 only.", &[]),
-            "health_check": health_check_schema(),
-            "customer_gateway_id": {"type": "string", "pattern": ID_PATTERN,
-                                    "description": "The customer gateway: the peer's device. API 3.0 only."},
-            "bgp": bgp_schema()
+                 arrives (`flow-trigger`). API 3.0 only.", &[])),
+            "health_check": of_api_3(health_check_schema()),
+            "customer_gateway_id": of_api_3(json!({"type": "string", "pattern": ID_PATTERN,
+                "description": "The customer gateway: the peer's device. API 3.0 only."})),
+            "bgp": of_api_3(bgp_schema())
         },
         "examples": [example()]
     })

@@ -95,8 +95,8 @@ async function failureOf(response) {
   }
 }
 
-/** The successful response of a GET, or of a POST if there is a body. */
-export async function ask(path, parameters = {}, { signal, accept = "application/json", headers = {}, body, began = departures } = {}) {
+/** The successful response of a GET, or of a POST if there is a body and no other method. */
+export async function ask(path, parameters = {}, { method, signal, accept = "application/json", headers = {}, body, began = departures } = {}) {
   const address = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined && value !== null && value !== "") address.searchParams.set(name, value);
@@ -106,8 +106,8 @@ export async function ask(path, parameters = {}, { signal, accept = "application
   if (used === null || began !== departures) throw new Failure("You are signed out.");
   let response;
   try {
-    const method = body === undefined ? "GET" : "POST";
-    response = await fetch(address, { method, body, headers: { ...headers, authorization: `Bearer ${used}`, accept }, signal,
+    const either = method ?? (body === undefined ? "GET" : "POST");
+    response = await fetch(address, { method: either, body, headers: { ...headers, authorization: `Bearer ${used}`, accept }, signal,
       cache: "no-store", credentials: "omit", redirect: "error" });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -120,7 +120,7 @@ export async function ask(path, parameters = {}, { signal, accept = "application
   // Only a 401 for the current token ends the session: a late answer for an earlier token does not.
   if (response.status === 401 && used === token && whenRefused(failure)) {
     // Nothing was done without a valid token, so the request can be sent again with the next one.
-    return ask(path, parameters, { signal, accept, headers, body, began });
+    return ask(path, parameters, { method, signal, accept, headers, body, began });
   }
   throw failure;
 }
@@ -136,7 +136,7 @@ export async function get(path, parameters, options) {
   }
 }
 
-/** The JSON of a POST. */
+/** The JSON of the answer to a POST, or to another method with a body. */
 export function post(path, parameters, { body = {}, headers = {}, ...options } = {}) {
   return get(path, parameters, { ...options, body: JSON.stringify(body), headers: { ...headers, "content-type": "application/json" } });
 }

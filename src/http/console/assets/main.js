@@ -7,7 +7,10 @@ import { h, put } from "./dom.js";
 import { operation } from "./operation.js";
 import { operations } from "./operations.js";
 import * as person from "./person.js";
-import { forget } from "./rollback.js";
+import * as rights from "./rights.js";
+import { tunnel } from "./tunnel.js";
+import { tunnels } from "./tunnels.js";
+import * as writes from "./writes.js";
 
 const main = document.getElementById("main");
 const sections = document.getElementById("sections");
@@ -19,6 +22,8 @@ const missing = { operations: null, audit: null };
 const ROUTES = [
   { pattern: /^#\/operations\/([^/?]+)$/, needs: "operations", title: "Operation", show: operation },
   { pattern: /^#\/operations(?:\?.*)?$/, needs: "operations", title: "Operations", show: operations },
+  { pattern: /^#\/tunnels\/([^/?]+)\/([^/?]+)\/([^/?]+)$/, needs: "operations", title: "Tunnel", show: tunnel },
+  { pattern: /^#\/tunnels(?:\?.*)?$/, needs: "operations", title: "Tunnels", show: tunnels },
   { pattern: /^#\/audit\/(\d+)$/, needs: "audit", title: "Event", show: event },
   { pattern: /^#\/audit(?:\?.*)?$/, needs: "audit", title: "Audit log", show: audit },
   { pattern: /^#\/chain$/, needs: "audit", title: "Chain", show: chain },
@@ -95,6 +100,12 @@ async function enter(secret) {
   return true;
 }
 
+/** Forgets what belongs to an earlier token: its rights, and its requests without an answer. */
+function forget() {
+  rights.forget();
+  writes.forget();
+}
+
 /** Asks for the token; `reason` explains why the page asks again. */
 function askForToken(reason) {
   entering = null;
@@ -127,12 +138,12 @@ function askForToken(reason) {
   }
   view.root.append(h("form", { class: "sign-in", onsubmit: submit },
     h("h1", {}, "Sign in"),
-    h("p", {}, "Follow operations live, read the audit log, and verify its hash chain."), said,
+    h("p", {}, "Change tunnels, follow operations live, read the audit log, and verify its hash chain."), said,
     elsewhere && h("p", { class: "notice" }, `You are signed out here. At ${elsewhere.name} you may still be signed in: `,
       h("a", { href: elsewhere.address, target: "_blank", rel: "noreferrer" }, "sign out there too"), "."),
     people,
     h("label", { for: "token" }, "API token"), input, button,
-    h("p", { id: "kept-where", class: "muted" }, "The token stays in this page's memory only: a reload or signing out removes it. The page changes a tunnel only if you roll an operation back and confirm it.")));
+    h("p", { id: "kept-where", class: "muted" }, "The token stays in this page's memory only: a reload or signing out removes it. The page changes a tunnel only after it has shown what that does, and you have confirmed it.")));
   input.focus();
   person.offer(people, said, enter);
 }
@@ -151,7 +162,7 @@ theme.addEventListener("click", () => {
 
 document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 signOut.addEventListener("click", () => askForToken(null));
-person.onChange({ left: () => askForToken(null), entered: (token) => enter(token).catch((error) => askForToken(error.message)) });
+person.onChange({ left: () => askForToken(null), entered: (token) => { forget(); enter(token).catch((error) => askForToken(error.message)); } });
 api.onRefused(() => {
   // The sign-in form shows its own error.
   if (sections.hidden) return false;

@@ -7,6 +7,7 @@ import { offer } from "./rollback.js";
 import { follow } from "./stream.js";
 import { between, lasting, until, when } from "./time.js";
 import { Timeline } from "./timeline.js";
+import { hashOf } from "./tunnel.js";
 import { cloudWords, differences, fields, icon, isFinal, statusOf, value, words } from "./words.js";
 
 /** An element that is redrawn only if its values have changed. */
@@ -23,6 +24,7 @@ function place(name, attributes, draw) {
 function facts(isRollback) {
   const code = (text) => h("code", {}, text);
   const list = [
+    ["Tunnel", (it) => [it.tunnel], (tunnel) => h("a", { href: hashOf(tunnel) }, code(tunnel.tunnel_id))],
     ["VPC", (it) => [it.tunnel.vpc_id], code],
     ["Gateway", (it) => [it.tunnel.gateway_id], code],
     ["Account", (it) => [it.account, it.region, it.api], (account, region, api) => [account, h("span", { class: "muted" }, ` (${region}, API ${api})`)]],

@@ -1,42 +1,23 @@
 // Rolling an operation back: a button on an operation that has ended, and a dialog that shows what a rollback would do,
-// asks, and sends it. Everything else in the console only reads.
+// asks, and sends it.
 
 import { post } from "./api.js";
 import { failure, h, put } from "./dom.js";
-import { differences, field, icon, value } from "./words.js";
+import { isReadOnly, setReadOnly } from "./rights.js";
+import { KEY, differences, field, icon, preview } from "./words.js";
+import { MAY_HAVE_ARRIVED, once, unansweredAt } from "./writes.js";
 
 /** The statuses of operations that may have changed something. */
 const MAY_HAVE_CHANGED = ["succeeded", "diverged", "timed_out"];
-
-/** A key of its own for each dialog: a request that is repeated after a lost connection is never sent twice. */
-function newKey() {
-  // crypto.randomUUID needs HTTPS.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 function reasons(faults) {
   return h("ul", {}, faults.map((fault) => h("li", {}, h("code", {}, field(fault.pointer)), ` – ${fault.detail}`)));
 }
 
-/** What the tunnel has now, and what it would have. */
-function preview(fields) {
-  return h("table", { class: "asked" },
-    h("caption", {}, "What the rollback changes"),
-    h("thead", {}, h("tr", {}, ["Field", "Now", "After the rollback"].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", {}, fields.map((one) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, field(one.pointer))),
-      h("td", {}, value(one.current)),
-      h("td", {}, one.pointer === KEY ? "the key that you give below" : value(one.wanted),
-        one.differs === false && h("span", { class: "note" }, "no change"))))));
-}
-
-const KEY = "/pre_shared_key";
-
 class Dialog {
-  #operation; #signal; #key = newKey(); #wantsReason;
+  #operation; #path; #signal; #wantsReason;
   /** The dry run that is shown, and whether it overrides later changes. */
   #shown = null; #force = false;
-  /** The request whose answer is not known: only the same one may be sent again. */
-  #unanswered = null;
   #said = h("div"); #content = h("div");
   #secret = h("input", { id: "old-key", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": "old-key-why" });
   #secretField = h("div", { class: "field wide", hidden: true }, h("label", { for: "old-key" }, "Pre-shared key before the change"), this.#secret,
@@ -50,6 +31,7 @@ class Dialog {
 
   constructor(operation, signal, wantsReason) {
     [this.#operation, this.#signal, this.#wantsReason] = [operation, signal, wantsReason];
+    this.#path = `operations/${encodeURIComponent(operation.id)}/rollback`;
     this.#override.addEventListener("change", () => this.#ready());
     this.element = h("dialog", { class: "rollback", "aria-labelledby": "rollback-title", onclose: () => this.element.remove() },
       h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.#submit(); } },
@@ -66,12 +48,15 @@ class Dialog {
     document.getElementById("main").append(this.element);
     this.#signal.addEventListener("abort", () => this.element.close(), { once: true });
     this.element.showModal();
-    this.#look();
+    if (this.#unanswered) this.#stillOpen("An earlier rollback of this operation has no answer yet.");
+    else this.#look();
   }
 
-  #ask(parameters, options = {}) {
-    const path = `operations/${encodeURIComponent(this.#operation.id)}/rollback`;
-    return post(path, { reason: this.#reason.value.trim(), ...parameters }, { signal: this.#signal, ...options });
+  /** The request whose answer is not known: only the same one may be sent again. */
+  get #unanswered() { return unansweredAt(this.#path); }
+
+  #ask(parameters) {
+    return post(this.#path, { reason: this.#reason.value.trim(), ...parameters }, { signal: this.#signal });
   }
 
   /** Shows what would be put back. A later change is shown first, and then what overriding it would do. */
@@ -91,7 +76,7 @@ class Dialog {
       this.#overrideField.hidden = !this.#force;
       this.#secretField.hidden = !this.#shown.fields.some((one) => one.pointer === KEY);
       const other = this.#shown.operation_in_progress;
-      put(this.#content, later, preview(this.#shown.fields),
+      put(this.#content, later, preview(this.#shown.fields, "What the rollback changes", "After the rollback", "the key that you give below"),
         other && h("p", { class: "notice warn" }, icon("warn"), "Another change of this tunnel is in progress: ",
           h("a", { href: `#/operations/${other}` }, "wait for its end"), "."));
     } catch (error) {
@@ -120,14 +105,15 @@ class Dialog {
   /** Allows sending only what is shown and confirmed. */
   #ready() {
     const isWaiting = this.#shown === null && !this.#wantsReason;
-    this.#send.disabled = isWaiting || (this.#force && !this.#override.checked);
-    const preview = this.#shown === null && this.#wantsReason ? "Show the preview" : "Roll back";
-    put(this.#send, this.#unanswered ? "Try again" : preview);
+    this.#send.disabled = !this.#unanswered && (isWaiting || (this.#force && !this.#override.checked));
+    const first = this.#shown === null && this.#wantsReason ? "Show the preview" : "Roll back";
+    put(this.#send, this.#unanswered ? "Try again" : first);
     for (const input of [this.#secret, this.#reason, this.#override]) input.disabled = this.#unanswered !== null;
   }
 
   async #submit() {
     if (this.#send.disabled) return undefined;
+    if (this.#unanswered) return this.#sendOnce();
     if (this.#wantsReason && !this.#reason.value.trim()) return this.#reason.focus();
     if (this.#shown === null) return this.#look();
     if (!this.#secretField.hidden && !this.#secret.value) {
@@ -135,42 +121,41 @@ class Dialog {
       this.#secret.setAttribute("aria-invalid", "true");
       return this.#secret.focus();
     }
-    this.#unanswered ??= [{ force: this.#force || null }, {
+    return this.#sendOnce();
+  }
+
+  async #sendOnce() {
+    const request = { path: this.#path, parameters: { reason: this.#reason.value.trim(), force: this.#force || null },
       body: this.#secretField.hidden ? {} : { pre_shared_key: this.#secret.value },
       // What is shown is what is done: the tag refuses a tunnel that has changed meanwhile.
-      headers: { "idempotency-key": this.#key, "if-match": this.#shown.etag },
-    }];
+      headers: { "if-match": this.#shown?.etag } };
+    const answer = once(this.#path, request);
     this.#ready();
     this.#send.disabled = true;
     put(this.#said, h("p", { class: "muted", role: "status" }, "Sending…"));
     try {
-      const started = await this.#ask(...this.#unanswered);
+      const started = await answer;
+      if (this.#signal.aborted) return;
       this.element.close();
       location.hash = `#/operations/${started.id}`;
     } catch (error) {
-      if (this.#signal.aborted) return undefined;
-      await this.#notDone(error);
+      if (!this.#signal.aborted) await this.#notDone(error);
     }
-    return undefined;
+  }
+
+  /** Without an answer the gateway may have sent the rollback. The same request with the same key finds out. */
+  #stillOpen(message) {
+    put(this.#said, h("div", { class: "notice warn", role: "alert" }, h("p", {}, icon("warn"), message, " ", MAY_HAVE_ARRIVED)));
+    this.#ready();
   }
 
   async #notDone(error) {
-    // Without an answer the gateway may have sent the rollback. The same request with the same key finds out.
-    const isInFlight = error.code === "idempotency_key_in_flight";
-    const isUnanswered = (error.status === 0 || error.status >= 500) && !error.operationId;
-    if (isInFlight || isUnanswered) {
-      put(this.#said, h("div", { class: "notice warn", role: "alert" },
-        h("p", {}, icon("warn"), error.message, " The gateway may have received the rollback. Trying again is safe: it is never sent twice.")));
-      return this.#ready();
-    }
-    this.#unanswered = null;
+    if (error.isOpen) return this.#stillOpen(error.message);
     if (error.code === "precondition_failed" || error.code === "changed_since") {
       await this.#look();
       put(this.#said, h("p", { class: "notice warn", role: "alert" }, icon("warn"), "The tunnel has changed meanwhile; nothing was sent. This is what a rollback would do now."));
       return undefined;
     }
-    // A refusal that became an operation used the key up.
-    if (error.operationId && error.operationId !== this.#operation.id) this.#key = newKey();
     this.#refused(error);
     return this.#ready();
   }
@@ -190,21 +175,15 @@ class Dialog {
   }
 }
 
-/** The VPCs that the token may not change, as far as they are known. */
-const readOnly = new Set();
-
-/** Forgets what an earlier token may not do. */
-export function forget() { readOnly.clear(); }
-
 /** Shows the button if the operation can be rolled back and the token may do it. A dry run tells both. */
 export async function offer(place, operation, signal) {
   const vpc = operation.tunnel.vpc_id;
-  if (!MAY_HAVE_CHANGED.includes(operation.status) || operation.before === null || readOnly.has(vpc)) return;
+  if (!MAY_HAVE_CHANGED.includes(operation.status) || operation.before === null || isReadOnly(vpc)) return;
   let wantsReason = false;
   try {
     await post(`operations/${encodeURIComponent(operation.id)}/rollback`, { dry_run: true }, { signal });
   } catch (error) {
-    if (!signal.aborted && error.status === 403) readOnly.add(vpc);
+    if (!signal.aborted && error.status === 403) setReadOnly(vpc);
     if (signal.aborted || [401, 403, 404].includes(error.status)) return;
     if (error.code === "not_reversible") {
       put(place, h("details", { class: "panel" }, h("summary", {}, "This change can't be rolled back"), reasons(error.faults)));

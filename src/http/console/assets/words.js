@@ -127,3 +127,17 @@ export function differences(list, heads = ["Requested", "Observed"], caption = "
     h("tbody", {}, list.map((one) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, field(one.pointer))),
       h("td", {}, value("expected" in one ? one.expected : one.asked)), h("td", { class: "observed" }, value(one.observed))))));
 }
+
+/** A preview of a change: what the tunnel has, and what it would have. `secret` is shown for the wanted pre-shared key. */
+export function preview(list, caption, after, secret) {
+  return h("table", { class: "asked" },
+    h("caption", {}, caption),
+    h("thead", {}, h("tr", {}, ["Field", "Now", after].map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, list.map((one) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, field(one.pointer))),
+      h("td", {}, value(one.current)),
+      h("td", {}, one.pointer === KEY ? secret : value(one.wanted),
+        one.differs === false && h("span", { class: "note" }, "no change"))))));
+}
+
+/** The pointer of the pre-shared key, which no answer contains. */
+export const KEY = "/pre_shared_key";
