@@ -179,6 +179,7 @@ async fn a_person_signs_in_and_sees_the_own_vpcs_and_no_other() {
     // A change in the console has the person in the log.
     browser.click(".list .open").await;
     browser.click("#roll-back").await;
+    browser.until_true("return document.querySelector('dialog .primary')?.disabled === false").await;
     browser.click("dialog .primary").await;
     browser.text(".facts", |text| text.contains("Rolls back")).await;
     let log = office.consumer.get("/audit-events?event=requested&limit=1", &[]).await.json();
@@ -186,6 +187,10 @@ async fn a_person_signs_in_and_sees_the_own_vpcs_and_no_other() {
     assert_eq!((&event["actor"], &event["actor_kind"]), (&json!("zoe"), &json!("oidc")), "{event}");
     assert_eq!(event["actor_id"], format!("{} zoe", office.issuer.url));
 
+    // What was announced for screen readers goes too.
+    browser
+        .until_true("return document.querySelector('#announcer').textContent.includes('vpnx-branch01')")
+        .await;
     browser.click("#sign-out").await;
     browser.text(".sign-in", |text| text.contains("sign out there too")).await;
     let left = browser.script("return document.body.innerText.includes('vpnx-branch01')").await;

@@ -54,6 +54,12 @@ export function announce(text) {
   }, 100);
 }
 
+/** Takes back what was announced, or is about to be. */
+export function hush() {
+  unsaid = [];
+  document.getElementById("announcer").textContent = "";
+}
+
 /** An error with a retry button, enabled once the gateway accepts requests again. */
 export function failure(error, retry) {
   const pause = error.status === 429 ? error.retryAfter : 0;

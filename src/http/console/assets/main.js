@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { audit, event } from "./audit.js";
 import { chain } from "./chain.js";
-import { h, put } from "./dom.js";
+import { h, hush, put } from "./dom.js";
 import { operation } from "./operation.js";
 import { operations } from "./operations.js";
 import * as person from "./person.js";
@@ -100,8 +100,9 @@ async function enter(secret) {
   return true;
 }
 
-/** Forgets what belongs to an earlier token: its rights, and its requests without an answer. */
+/** Forgets what belongs to an earlier token: its rights, its requests without an answer, and what was announced. */
 function forget() {
+  hush();
   rights.forget();
   writes.forget();
 }

@@ -55,7 +55,7 @@ function changesOf(items) {
 
 export function tunnel(view, vpc, gateway, id) {
   const path = pathOf(vpc, gateway, id);
-  const [status, trouble, known, body, changes, side] = [h("span", { class: "status" }), h("div"), h("div"), h("div"), h("div"), h("div")];
+  const [status, trouble, known, body, changes] = [h("span", { class: "status" }), h("div"), h("div"), h("div"), h("div")];
   let form = null;
   let last = null;
 
@@ -77,8 +77,9 @@ export function tunnel(view, vpc, gateway, id) {
     form = isWriter ? new ChangeForm(path, schemas, found, view.signal, () => read().catch(() => null)) : { settings: new Settings(schemas, found, false) };
     put(body, h("div", { class: "columns" },
       h("section", { "aria-labelledby": "settings" }, h("h2", { id: "settings" }, isWriter ? "Settings, and a change" : "Settings"), form.element ?? form.settings.element),
+      // Beside the settings: what else the gateway knows of the tunnel, a section each.
       h("div", { class: "side" },
-        h("section", { "aria-labelledby": "last" }, h("h2", { id: "last" }, "Last changes"), changes), side)));
+        h("section", { "aria-labelledby": "last" }, h("h2", { id: "last" }, "Last changes"), changes))));
   }
 
   /** Reads the tunnel again when an operation on it has ended. */
