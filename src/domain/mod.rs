@@ -28,6 +28,7 @@ pub mod operation;
 pub mod outcome;
 mod overlay;
 pub mod patch;
+pub mod peer_config;
 pub mod policy;
 pub mod principal;
 pub mod rollback;

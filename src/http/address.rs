@@ -7,8 +7,12 @@ tokio::task_local! {
     pub static PUBLIC_URL: Option<PublicUrl>;
 }
 
+/// The public URL of this request, for an answer that is written after the handler has returned.
+pub fn public_url() -> Option<PublicUrl> {
+    PUBLIC_URL.try_with(Clone::clone).ok().flatten()
+}
+
 /// The address of a path of the service: below the public URL if there is one, else the path.
 pub fn address(path: &str) -> String {
-    let public = PUBLIC_URL.try_with(|public| public.as_ref().map(|public| public.of(path)));
-    public.ok().flatten().unwrap_or_else(|| path.to_owned())
+    public_url().map_or_else(|| path.to_owned(), |public| public.of(path))
 }

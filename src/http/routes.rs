@@ -11,6 +11,7 @@ use super::{accounts, audit, console, health, openapi, operations, sign_in, tunn
 
 const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
+const PEER_CONFIG: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}/peer-config";
 
 /// A path with its handlers by method.
 struct Endpoint {
@@ -87,6 +88,7 @@ fn table() -> Vec<Endpoint> {
     vec![
         at(TUNNELS).get(tunnels::read::list),
         at(TUNNEL).get(tunnels::read::one).on(Method::PATCH, tunnels::change::patch),
+        at(PEER_CONFIG).get(tunnels::peer_config::peer_config),
         at("/operations").get(operations::read::list),
         at("/operations/{id}").get(operations::read::one),
         at("/operations/{id}/rollback").on(Method::POST, operations::rollback::rollback),

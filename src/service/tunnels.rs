@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::domain::event::Route;
-use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::fault::Fault;
+use crate::domain::ids::{GatewayId, TunnelId, TunnelPath, VpcId};
 use crate::domain::operation::{ErrorCode, OperationError};
+use crate::domain::peer_config::PeerFormat;
 use crate::domain::tunnel::Tunnel;
 use crate::domain::tunnel_view::TunnelView;
 
@@ -34,6 +36,16 @@ impl TunnelError {
     }
 }
 
+/// Why there is no configuration for the peer.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerConfigError {
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
+    /// The settings that are not shown, that are unknown, or that the format does not have.
+    #[error("some settings have no form in the format")]
+    NoForm(Vec<Fault>),
+}
+
 impl From<OperationError> for TunnelError {
     fn from(error: OperationError) -> Self {
         Self::Refused { error, retry_after: None }
@@ -60,6 +72,22 @@ impl Service {
         let cloud = self.cloud_of(&path.vpc_id)?;
         let tunnel = cloud.tunnel(path, Priority::Read, "").await?;
         Ok(self.shown(path, &tunnel, &cloud.route()))
+    }
+
+    /// The peer's side of the tunnel at the path, as it is now, in one of the formats.
+    ///
+    /// # Errors
+    /// If the cloud does not show the tunnel, or its settings have no form in the format.
+    pub async fn peer_config(
+        &self,
+        path: &TunnelPath,
+        format: PeerFormat,
+    ) -> Result<String, PeerConfigError> {
+        let cloud = self.cloud_of(&path.vpc_id).map_err(TunnelError::from)?;
+        let tunnel = cloud.tunnel(path, Priority::Read, "").await.map_err(TunnelError::from)?;
+        // The unified id, if the cloud reports one in the form of an id.
+        let unified = tunnel.tunnel_ids.first().and_then(|id| id.parse::<TunnelId>().ok());
+        format.of(&tunnel, unified.as_ref().unwrap_or(&path.tunnel_id)).map_err(PeerConfigError::NoForm)
     }
 
     /// Tunnels of a gateway in the order of their ids, those after `after`, and at most `limit` of them. The cloud

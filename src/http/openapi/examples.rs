@@ -7,6 +7,8 @@ pub const ID: &str = "0199b3a1-7c1e-7d2f-9c1a-0123456789ab";
 pub const LATER_ID: &str = "0199b3a8-52d0-7a11-8f00-0123456789ab";
 pub const OPENED: &str = "2026-01-31T08:00:00.000000Z";
 pub const ENDED: &str = "2026-01-31T08:00:04.000000Z";
+/// The address of a tunnel's configuration for its peer.
+pub const PEER_CONFIG: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0/peer-config";
 /// A tunnel's tag.
 pub const ETAG: &str = "\"20ede40bfe565b52a39cee75497cbb8c\"";
 pub const FINGERPRINT: &str = "bf171abff3ff0af4234bf1dcada1d6a8314a8c1877400e9b5f1750341949b2dd";

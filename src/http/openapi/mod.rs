@@ -12,6 +12,8 @@ use common::Common;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
+use crate::domain::peer_config::PeerFormat;
+
 use super::asset::Asset;
 use super::edge::PublicUrl;
 use super::problem::Problem;
@@ -39,6 +41,7 @@ use super::{accounts, audit, health, operations, problem, sign_in, tunnels};
     ),
     paths(
         tunnels::document::list_tunnels, tunnels::document::get_tunnel, tunnels::document::patch_tunnel,
+        tunnels::peer_config::document::get_peer_config,
         operations::document::list_operations, operations::document::get_operation,
         operations::document::stream_operation, operations::rollback::document::rollback_operation,
         accounts::document::list_accounts, audit::document::list_audit_events, audit::document::stream_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
@@ -47,7 +50,7 @@ use super::{accounts, audit, health, operations, problem, sign_in, tunnels};
         health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json
     ),
     // Schemas that no call's body refers to.
-    components(schemas(Problem, operations::stream::StepView)),
+    components(schemas(Problem, operations::stream::StepView, PeerFormat)),
     modifiers(&Common)
 )]
 struct Document;
@@ -131,6 +134,7 @@ mod tests {
             StepView,
             RollbackBody,
             Status,
+            PeerFormat,
             Page<AccountView>,
             AccountView,
             Page<EventSchema>,
@@ -160,6 +164,26 @@ mod tests {
         }
         let checked_in = std::fs::read_to_string(file).unwrap_or_default();
         assert!(checked_in == document, "run UPDATE_OPENAPI=1 cargo test and check openapi/openapi.json in");
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_component() {
+        fn references<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+            found.extend(value["$ref"].as_str());
+            match value {
+                serde_json::Value::Object(members) => {
+                    members.values().for_each(|member| references(member, found))
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+                _ => {}
+            }
+        }
+        let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 100, "{}", found.len());
+        found.retain(|reference| document.pointer(reference.trim_start_matches('#')).is_none());
+        assert!(found.is_empty(), "{found:?}");
     }
 
     /// The document contains the limits of the code, and marks secrets.

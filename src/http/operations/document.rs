@@ -7,7 +7,7 @@ use super::view::OperationView;
 use crate::domain::event::EventKind;
 use crate::domain::operation::Status;
 use crate::http::openapi::answers::{CALLER, problems};
-use crate::http::openapi::examples::{ENDED, ID, LATER_ID, OPENED, before, changes};
+use crate::http::openapi::examples::{ENDED, ID, LATER_ID, OPENED, PEER_CONFIG, before, changes};
 use crate::http::page::Page;
 
 /// A page of operations.
@@ -86,7 +86,7 @@ pub fn operation(status: Status) -> Value {
         "rollback_of": null, "reason": "CHG-4711 move office 2", "changes": changes(), "requested_by": "netops-ci",
         "created_at": OPENED, "updated_at": if ended { ENDED } else { OPENED },
         "finished_at": ended.then_some(ENDED), "error": null,
-        "verification": ended.then(|| json!({"result": "confirmed"}))
+        "verification": ended.then(|| json!({"result": "confirmed"})), "peer_config": PEER_CONFIG
     })
 }
 

@@ -21,7 +21,9 @@ use crate::shutdown::Shutdown;
 
 use super::last_event_id::{self, END, LastEventId};
 use super::view::OperationView;
+use crate::http::address::{PUBLIC_URL, public_url};
 use crate::http::call::Call;
+use crate::http::edge::PublicUrl;
 use crate::http::metrics::InFlight;
 use crate::http::missing;
 use crate::http::problem::Problem;
@@ -110,6 +112,7 @@ struct StepStream {
     text: String,
     until: Instant,
     has_ended: bool,
+    public_url: Option<PublicUrl>,
     _waiting: InFlight,
 }
 
@@ -148,7 +151,9 @@ impl StepStream {
         }
         self.sent = snapshot.events.last().map_or(self.sent, |event| event.row.seq.max(self.sent));
         if snapshot.operation.status().is_final() {
-            self.text.push_str(&sse::message(&END, END, &OperationView::from(&snapshot.operation)));
+            let view = || OperationView::from(&snapshot.operation);
+            let view = PUBLIC_URL.sync_scope(self.public_url.clone(), view);
+            self.text.push_str(&sse::message(&END, END, &view));
             self.has_ended = true;
         }
     }
@@ -177,6 +182,7 @@ pub async fn stream(call: Call, id: web::Path<String>) -> Result<HttpResponse, P
         text: retry,
         until,
         has_ended: false,
+        public_url: public_url(),
     };
     let messages = stream::unfold(steps, |mut steps| async move {
         steps.next().await.map(|text| (Ok::<_, Problem>(text), steps))

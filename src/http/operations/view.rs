@@ -7,7 +7,7 @@ use crate::domain::changes::Changes;
 use crate::domain::operation::{Operation, OperationError, OperationId, Status};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::verification::Verification;
-use crate::http::tunnels::path::PathView;
+use crate::http::tunnels::path::{PathView, peer_config};
 
 /// One accepted patch on its way from request to a final status.
 #[derive(Serialize, ToSchema)]
@@ -55,6 +55,9 @@ pub struct OperationView<'a> {
     error: Option<&'a OperationError>,
     /// The result of reading the tunnel back after the cloud's task ended.
     verification: Option<&'a Verification>,
+    /// The address of the configuration for the tunnel's peer: add `?format=`, for instance `?format=strongswan`.
+    #[schema(example = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0/peer-config")]
+    peer_config: String,
 }
 
 impl<'a> From<&'a Operation> for OperationView<'a> {
@@ -77,6 +80,7 @@ impl<'a> From<&'a Operation> for OperationView<'a> {
             finished_at: operation.finished_at,
             error: operation.state.error(),
             verification: operation.state.verification(),
+            peer_config: peer_config(&operation.tunnel),
         }
     }
 }

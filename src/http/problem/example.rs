@@ -34,6 +34,10 @@ pub fn example(kind: ProblemType) -> Value {
                 "detail": "the cloud showed the ranges of both sides before the change, and not their pairs"}]);
             example["operation_id"] = json!(ID);
         }
+        ProblemType::PeerConfigUnavailable => {
+            example["errors"] = json!([{"pointer": "/ike/encryption_algorithm", "code": "not_supported",
+                "detail": "RouterOS does not have aes-gcm-256"}]);
+        }
         ProblemType::ChangedSince => {
             example["differences"] = json!([{"pointer": "/peer_cidrs", "expected": ["10.100.2.0/24"],
                 "observed": ["10.100.3.0/24"]}]);

@@ -253,6 +253,14 @@ problem_types! {
         remedy: "`differences` shows what the operation left and what the tunnel has now. To roll back all the same, add \
             `?force=true`.";
 
+    PeerConfigUnavailable = "peer_config_unavailable", CONFLICT,
+        title: "No configuration for the peer",
+        detail: "the tunnel's settings have no form in this format: errors has the reason for each",
+        meaning: "Both ends must agree on a setting that the cloud does not show, whose value the gateway does not know, or that the \
+            format does not have. A configuration without it would not bring the tunnel up, so there is none.",
+        remedy: "`errors` gives the reason for each setting. Choose another format, change the tunnel, or set the peer by hand from \
+            `GET` of the tunnel.";
+
     VerificationInProgress = "verification_in_progress", TOO_MANY_REQUESTS,
         title: "Another verification is in progress",
         detail: "this process verifies one segment of the chain at a time: retry in a moment",

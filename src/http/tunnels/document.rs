@@ -9,7 +9,7 @@ use super::schema::{self, TunnelPatch};
 use crate::domain::operation::Status;
 use crate::domain::tunnel_view::TunnelView;
 use crate::http::openapi::answers::{CALLER, problems};
-use crate::http::openapi::examples::{ETAG, FINGERPRINT};
+use crate::http::openapi::examples::{ETAG, FINGERPRINT, PEER_CONFIG};
 use crate::http::operations::document::operation;
 use crate::http::operations::view::OperationView;
 use crate::http::page::Page;
@@ -166,6 +166,7 @@ pub fn dry_run() -> Value {
         "call": {
             "method": "POST", "host": "vpc.api.qcloud.com", "path": "/v2/index.php",
             "headers": [{"name": "Content-Type", "value": "application/x-www-form-urlencoded"}],
-            "parameters": parameters}
+            "parameters": parameters},
+        "peer_config": PEER_CONFIG
     })
 }

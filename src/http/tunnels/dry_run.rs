@@ -9,7 +9,7 @@ use crate::domain::operation::OperationId;
 use crate::service::dry_run::{DryRun, Field};
 use crate::service::modify::Modify;
 
-use super::path::PathView;
+use super::path::{PathView, peer_config};
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
 
@@ -31,6 +31,9 @@ pub struct DryRunView<'a> {
     #[schema(value_type = Object)]
     merged: &'a Map<String, Value>,
     call: CallView<'a>,
+    /// The address of the configuration for the tunnel's peer, as the tunnel is now: add `?format=`, for instance `?format=strongswan`.
+    #[schema(example = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0/peer-config")]
+    peer_config: String,
 }
 
 /// A field of the patch and its current value.
@@ -113,5 +116,6 @@ pub async fn answer(state: &web::Data<HttpState>, request: Modify) -> Result<Htt
             headers: call.headers.iter().map(|(name, value)| HeaderView { name, value }).collect(),
             parameters: parameters.map(parameter).collect(),
         },
+        peer_config: peer_config(&path),
     }))
 }

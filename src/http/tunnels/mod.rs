@@ -4,5 +4,6 @@ pub mod change;
 pub mod document;
 pub mod dry_run;
 pub mod path;
+pub mod peer_config;
 pub mod read;
 pub mod schema;

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::fault::Fault;
 use crate::domain::ids::TunnelPath;
+use crate::http::address::address;
 
 /// The segments of a tunnel's path, unchecked.
 #[derive(Deserialize)]
@@ -34,6 +35,12 @@ fn id<T: std::str::FromStr<Err: std::fmt::Display>>(
             faults.push(Fault::new(format!("path:{name}"), "invalid_id", error.to_string()))
         })
         .ok()
+}
+
+/// The address of the tunnel's configuration for its peer, without the format.
+pub fn peer_config(path: &TunnelPath) -> String {
+    let TunnelPath { vpc_id, gateway_id, tunnel_id } = path;
+    address(&format!("/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}/peer-config"))
 }
 
 /// The path of a tunnel.

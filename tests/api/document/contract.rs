@@ -23,17 +23,22 @@ fn calls(item: &Value) -> BTreeMap<String, Value> {
     calls.map(|(method, call)| (method.to_uppercase(), call.clone())).collect()
 }
 
-/// The path with the examples of its parameters; a parameter without an example becomes this operation's id.
+/// The path with the examples of its parameters and required query parameters; a parameter without an example becomes this
+/// operation's id.
 fn filled(path: &str, call: &Value, operation: &str) -> String {
     let parameters = call["parameters"].as_array().expect("parameters").iter();
-    parameters.filter(|parameter| parameter["in"] == "path").fold(path.to_owned(), |path, parameter| {
+    let required = parameters.filter(|parameter| parameter["required"] == true);
+    required.fold(path.to_owned(), |path, parameter| {
         let name = parameter["name"].as_str().expect("a name");
         let example = match &parameter["example"] {
             Value::String(text) => text.clone(),
             Value::Null => operation.to_owned(),
             other => other.to_string(),
         };
-        path.replace(&format!("{{{name}}}"), &example)
+        match parameter["in"].as_str() {
+            Some("query") => format!("{path}{}{name}={example}", if path.contains('?') { '&' } else { '?' }),
+            _ => path.replace(&format!("{{{name}}}"), &example),
+        }
     })
 }
 

@@ -12,26 +12,38 @@ async fn behind(public: &str) -> Harness {
     gateway_with(|settings| settings.edge.public_url = Some(public.parse().expect("a URL"))).await
 }
 
-/// `Location` of a change, `Link` of a list, and the address of an error's type.
-async fn addresses(harness: &Harness) -> [String; 3] {
+/// `Location` of a change, `Link` of a list, the address of an error's type, and `peer_config` of the operation, in an answer and at
+/// the end of its stream.
+async fn addresses(harness: &Harness) -> [String; 5] {
     let consumer = &harness.consumer;
     let of = |answer: &Answer, name: &str| answer.header(name).map(str::to_owned);
     let changed = consumer.patch(&path("vpnx-branch01"), &ranges(), &[]).await;
     let id = changed.json()["id"].as_str().expect("an id").to_owned();
     let location = of(&changed, "location").expect("Location").replace(&id, "ID");
-    consumer.ended(&id).await;
+    let operation = consumer.ended(&id).await;
+    let stream = consumer.get(&format!("/operations/{id}/stream"), &[]).await.body;
+    let end: Value = stream
+        .trim_end()
+        .rsplit("data: ")
+        .next()
+        .and_then(|end| serde_json::from_str(end).ok())
+        .expect("JSON");
+    let peer_config = |operation: &Value| operation["peer_config"].as_str().expect("an address").to_owned();
     let page = consumer.get("/audit-events?limit=1&event=submitted&event=x", &[]).await;
     let kind = page.json()["type"].as_str().expect("a type").to_owned();
     let page = consumer.get("/audit-events?limit=1", &[]).await;
     let link = of(&page, "link").expect("Link");
     let (link, _) = link.split_once("cursor=").expect("a cursor");
-    [location, link.to_owned(), kind]
+    [location, link.to_owned(), kind, peer_config(&operation), peer_config(&end)]
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_of_an_answer_is_below_the_public_url() {
     let paths = addresses(&gateway_with(|_| {}).await).await;
-    assert_eq!(paths, ["/operations/ID", "</audit-events?limit=1&", "/problems/invalid-query"]);
+    let peer_config = format!("{}/peer-config", path("vpnx-branch01"));
+    let expected =
+        ["/operations/ID", "</audit-events?limit=1&", "/problems/invalid-query", &peer_config, &peer_config];
+    assert_eq!(paths, expected);
     for public in [PUBLIC, "http://127.0.0.1:8443/"] {
         let harness = behind(public).await;
         let base = public.trim_end_matches('/');
@@ -39,6 +51,8 @@ async fn every_address_of_an_answer_is_below_the_public_url() {
             format!("{base}/operations/ID"),
             format!("<{base}/audit-events?limit=1&"),
             format!("{base}/problems/invalid-query"),
+            format!("{base}{peer_config}"),
+            format!("{base}{peer_config}"),
         ];
         assert_eq!(addresses(&harness).await, expected);
         // A list of problem types and each of them name the same address as an error.

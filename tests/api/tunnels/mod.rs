@@ -10,6 +10,7 @@ mod list;
 mod locks;
 mod merging;
 mod misbehaviour;
+mod peer_config;
 mod plain_style;
 mod read;
 mod shortage;
