@@ -144,8 +144,15 @@ async fn who_may_not_change_a_tunnel_has_no_form_and_everything_can_be_read() {
     desk.sign_in(&reader).await;
     browser.text(".settings", |text| in_line(text).contains("dh_group now: group14")).await;
     browser.text(".last", |text| text.contains("succeeded")).await;
-    let controls = "return document.querySelectorAll('#change, main input, main select, main textarea, main button').length";
+    let controls = "return document.querySelectorAll('#change, .settings input, .settings select, .settings textarea, .settings button').length";
     assert_eq!(browser.script(controls).await, 0);
+    // What the other end needs can be read too.
+    browser.script("document.querySelector('#peer-format').value = 'strongswan'").await;
+    browser.click(".side form button").await;
+    browser
+        .text(".side pre", |text| text.contains("aes256-sha1-modp2048") && text.contains("10.100.2.0/24"))
+        .await;
+    assert_eq!(browser.barriers().await, json!([]), "the other end");
     let denied = desk.consumer.get("/audit-events?event=denied", &[]).await.json();
     assert_eq!(denied["items"], json!([]), "looking at a tunnel is no attempt to change it");
     browser.click("#sign-out").await;

@@ -53,6 +53,7 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         "change.js": JAVASCRIPT,
         "form.js": JAVASCRIPT,
         "schema.js": JAVASCRIPT,
+        "peer.js": JAVASCRIPT,
         "rights.js": JAVASCRIPT,
         "writes.js": JAVASCRIPT,
         "operations.js": JAVASCRIPT,

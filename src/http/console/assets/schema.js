@@ -4,14 +4,20 @@ import { get } from "./api.js";
 
 let reading = null;
 
-/** The schemas of a patch's members by their names. The document is read once. */
-export async function members() {
+/** The schemas of the document by their names. It is read once. */
+async function schemas() {
   reading ??= get("openapi.json").catch((error) => {
     reading = null;
     throw error;
   });
-  return (await reading).components.schemas.TunnelPatch.properties;
+  return (await reading).components.schemas;
 }
+
+/** The schemas of a patch's members by their names. */
+export async function members() { return (await schemas()).TunnelPatch.properties; }
+
+/** The formats of a peer's configuration. */
+export async function peerFormats() { return (await schemas()).PeerFormat.enum; }
 
 /** True if only API 3.0 has the field. */
 function needsApi3(schema) { return schema["x-api-3-only"] === true; }

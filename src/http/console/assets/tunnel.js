@@ -5,8 +5,9 @@ import { ChangeForm } from "./change.js";
 import { failure, h, put } from "./dom.js";
 import { Settings } from "./form.js";
 import { keepUp } from "./list.js";
+import { peer } from "./peer.js";
 import { mayChange } from "./rights.js";
-import { members } from "./schema.js";
+import { members, peerFormats } from "./schema.js";
 import { when } from "./time.js";
 import { fields, icon, isFinal, statusOf, words } from "./words.js";
 
@@ -72,14 +73,15 @@ export function tunnel(view, vpc, gateway, id) {
   }
 
   async function begin() {
-    const [found, schemas, isWriter] = await Promise.all([read(), members(), mayChange(path, vpc, view.signal)]);
+    const [found, schemas, formats, isWriter] = await Promise.all([read(), members(), peerFormats(), mayChange(path, vpc, view.signal)]);
     if (view.signal.aborted) return;
     form = isWriter ? new ChangeForm(path, schemas, found, view.signal, () => read().catch(() => null)) : { settings: new Settings(schemas, found, false) };
     put(body, h("div", { class: "columns" },
       h("section", { "aria-labelledby": "settings" }, h("h2", { id: "settings" }, isWriter ? "Settings, and a change" : "Settings"), form.element ?? form.settings.element),
       // Beside the settings: what else the gateway knows of the tunnel, a section each.
       h("div", { class: "side" },
-        h("section", { "aria-labelledby": "last" }, h("h2", { id: "last" }, "Last changes"), changes))));
+        h("section", { "aria-labelledby": "last" }, h("h2", { id: "last" }, "Last changes"), changes),
+        peer(path, id, formats, view.signal))));
   }
 
   /** Reads the tunnel again when an operation on it has ended. */
