@@ -52,4 +52,5 @@ targets! {
     files = crate::config::fuzz::files,
     flags = crate::config::fuzz::flags,
     tokens = crate::oidc::fuzz::tokens,
+    plans = crate::rollout::fuzz::plans,
 }

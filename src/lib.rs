@@ -41,6 +41,8 @@ pub mod metrics;
 pub mod oidc;
 /// Accounts and issuers, reloaded when their files change.
 pub mod reload;
+/// Changes many tunnels through a running gateway.
+pub mod rollout;
 /// The gateway and a simulated cloud in one process.
 pub mod sandbox;
 /// The use cases: change, track, read back. Defines the traits `Cloud`, `Ledger` and `Identity`.

@@ -5,6 +5,7 @@ mod config;
 mod failure;
 mod health;
 mod keys;
+mod rollout;
 mod sandbox;
 mod serve;
 mod simulate_cloud;
@@ -57,6 +58,8 @@ enum Command {
     /// Verify and export the audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Change many tunnels through a running gateway, batch by batch
+    Rollout(Box<rollout::Args>),
     /// Apply the ledger's migrations
     Migrate(DatabaseArgs),
     /// Print the OpenAPI document
@@ -131,6 +134,7 @@ async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failur
         Command::Health(args) => health::run(&args).await,
         Command::Keys(command) => keys::run(command, secrets).await,
         Command::Audit(command) => audit::run(command, secrets).await,
+        Command::Rollout(args) => rollout::run(*args, secrets).await,
         Command::Migrate(args) => {
             let database = Database::from_args(&args, secrets)?;
             open_ledger(&database, true, &Metrics::default()).await?;

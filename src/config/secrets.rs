@@ -63,8 +63,13 @@ impl Secrets {
         let ours = |name: &str| name.starts_with("TUNNELGATE_") && !name.starts_with("TUNNELGATE_TEST_");
         let is_known = |name: &str| {
             known.iter().any(|known| known == name || name.strip_suffix("_FILE") == Some(known))
-                || ["TUNNELGATE_FINGERPRINT_KEY", "TUNNELGATE_FINGERPRINT_KEY_FILE", "TUNNELGATE_VECTORS"]
-                    .contains(&name)
+                || [
+                    "TUNNELGATE_FINGERPRINT_KEY",
+                    "TUNNELGATE_FINGERPRINT_KEY_FILE",
+                    "TUNNELGATE_TOKEN",
+                    "TUNNELGATE_VECTORS",
+                ]
+                .contains(&name)
         };
         self.0.keys().filter(|name| ours(name) && !is_known(name)).cloned().collect()
     }

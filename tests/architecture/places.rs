@@ -34,7 +34,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["cloud", "http", "ledger", "oidc", "service", "domain", "tls"]),
     ("reload", &["config", "cloud", "oidc", "clock", "metrics", "shutdown", "causes"]),
     ("telemetry", &["config", "causes", "domain", "metrics", "trace"]),
-    ("corpus", &["cloud", "config", "domain", "http", "oidc"]),
+    ("rollout", &["domain", "clock", "chance", "shutdown", "failpoint", "causes"]),
+    ("corpus", &["cloud", "config", "domain", "http", "oidc", "rollout"]),
     (
         "app",
         &[
@@ -67,6 +68,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "health",
             "http",
             "metrics",
+            "rollout",
             "sandbox",
             "service",
             "shutdown",
@@ -79,7 +81,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Where each library may be named.
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["ledger"]),
-    ("reqwest", &["cloud", "health", "oidc", "telemetry"]),
+    ("reqwest", &["cloud", "health", "oidc", "rollout", "telemetry"]),
     ("jsonwebtoken", &["oidc"]),
     ("actix_web", &["http", "app", "simulator"]),
     ("actix_cors", &["http"]),
@@ -87,7 +89,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("actix_server", &["http"]),
     ("actix_service", &["http"]),
     ("actix_tls", &["http"]),
-    ("rustls", &["tls", "cloud", "health", "oidc", "causes", "telemetry"]),
+    ("rustls", &["tls", "cloud", "health", "oidc", "causes", "rollout", "telemetry"]),
     ("utoipa", &["http", "domain"]),
     ("hmac", &["cloud", "domain", "simulator"]),
     ("sha1", &["cloud", "simulator"]),
@@ -96,6 +98,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("opentelemetry_sdk", &["trace", "telemetry"]),
     ("opentelemetry_otlp", &["telemetry"]),
     ("sd_notify", &["cli"]),
+    ("granit_parser", &["rollout"]),
+    ("indicatif", &["rollout"]),
+    ("rustix", &["rollout"]),
     (
         "prometheus_client",
         &["metrics", "http", "cloud", "ledger", "background", "oidc", "reload", "telemetry"],

@@ -20,9 +20,14 @@ pub struct Installation {
 
 impl Installation {
     pub async fn new(store: Store) -> Self {
+        Self::with_tasks(store, "1s").await
+    }
+
+    /// With tasks of this duration.
+    pub async fn with_tasks(store: Store, duration: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let env = [("TENCENTCLOUD_SECRET_ID", "AKIDEXAMPLE"), ("TENCENTCLOUD_SECRET_KEY", SECRET_KEY)];
-        let args = ["simulate-cloud", "--listen", "127.0.0.1:0", "--task-duration", "1s"];
+        let args = ["simulate-cloud", "--listen", "127.0.0.1:0", "--task-duration", duration];
         let mut cloud = Process::start(folder.path(), "cloud", &args, &env);
         let cloud_address = cloud.address();
         Self { folder, _cloud: cloud, cloud_address, store }

@@ -22,6 +22,7 @@ mod keys;
 mod oidc;
 mod process;
 mod refused;
+mod rollout;
 mod sandbox;
 mod serve;
 mod tls;

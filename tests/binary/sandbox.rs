@@ -71,7 +71,7 @@ async fn the_curl_lines_that_it_prints_work() {
 fn help_explains_every_command_and_shows_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");
     let env = [("TENCENTCLOUD_SECRET_KEY", "canary-secret-key"), ("TENCENTCLOUD_TOKEN", "canary-token")];
-    for command in ["serve", "sandbox", "simulate-cloud", "keys", "audit", "migrate", "openapi"] {
+    for command in ["serve", "sandbox", "simulate-cloud", "keys", "audit", "rollout", "migrate", "openapi"] {
         let output = run(folder.path(), &[command, "--help"], &env);
         assert!(output.status.success(), "{command}");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -8,6 +8,17 @@ pub mod postgres;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
+/// The failpoints of `tunnelgate rollout`, in the order in which a change passes them.
+#[allow(dead_code, reason = "each test binary uses a part of this file")]
+pub const ROLLOUT_POINTS: &[&str] = &[
+    "rollout.prepared",
+    "rollout.sending",
+    "rollout.answered",
+    "rollout.ended",
+    "rollout.state-changed",
+    "rollout.state-written",
+];
+
 /// The failpoints of `tunnelgate audit archive`, which `tests/ledger/archive.rs` tests.
 pub const ARCHIVE_POINTS: &[&str] = &[
     "archive.events-written",

@@ -21,6 +21,7 @@ const COMMANDS: &[&[&str]] = &[
     &["audit", "export"],
     &["audit", "archive"],
     &["audit", "accept-loss"],
+    &["rollout"],
     &["migrate"],
     &["openapi"],
 ];
@@ -29,6 +30,7 @@ const COMMANDS: &[&[&str]] = &[
 const KINDS: &[(&str, &str)] = &[
     ("ADDRESS", "address"),
     ("CIDR", "networks"),
+    ("COMMAND", "command"),
     ("DATE", "time"),
     ("DURATION", "duration"),
     ("FILE", "file"),
@@ -47,7 +49,9 @@ const KINDS: &[(&str, &str)] = &[
     ("REGION", "text"),
     ("SCOPE", "scope"),
     ("SEQ", "number"),
+    ("SIZES", "sizes"),
     ("STYLE", "style"),
+    ("TEXT", "text"),
     ("URL", "URL"),
     ("WHEN", "time"),
 ];

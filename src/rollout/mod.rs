@@ -1,0 +1,188 @@
+//! Changes many tunnels through a running gateway, batch by batch: `tunnelgate rollout`. A client: nothing of it runs in the
+//! service. [`plan`] reads what to change, `survey` asks the gateway what that would do, [`order`] keeps tunnels that share
+//! a peer range apart, `run` and `change` do it, and [`state`] remembers what must not be done twice.
+
+mod change;
+mod client;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod gateway;
+mod hook;
+mod job;
+pub mod order;
+mod output;
+pub mod plan;
+mod prepare;
+mod report;
+mod run;
+pub mod state;
+mod survey;
+mod task;
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use change::Worker;
+use output::Output;
+use prepare::{Prepared, Surveyed};
+use report::Report;
+use run::{Run, Stop};
+use state::{Entry, State, Step, Store};
+
+pub use client::{Base, Client, InvalidUrl, Token};
+pub use hook::Hooks;
+pub use job::{Job, Source, World};
+pub use prepare::RolloutError;
+
+/// All tunnels are as asked; a dry run found nothing to change.
+pub const ALL_AS_ASKED: u8 = 0;
+/// Not all tunnels are as asked.
+pub const NOT_ALL: u8 = 1;
+/// Nothing was begun.
+pub const NOTHING_BEGUN: u8 = 2;
+/// A dry run found something to change.
+pub const WOULD_CHANGE: u8 = 3;
+
+/// Runs a rollout; returns its exit code.
+///
+/// # Errors
+/// If nothing was begun because the plan is invalid, or because the gateway or the state file can't be used; or if the state
+/// could not be written, and the rollout stopped.
+pub async fn run(client: &Client, job: &Job, world: &World) -> Result<u8, RolloutError> {
+    let output = Output::new(job.is_json);
+    let ready = async {
+        let prepared = prepare::prepare(client, job, world).await?;
+        let reason = prepared.reason(job);
+        let surveyed = prepare::survey(client, &prepared, world, reason.as_deref()).await;
+        Ok::<_, RolloutError>((prepared, surveyed))
+    };
+    let (prepared, surveyed) = tokio::select! {
+        ready = ready => ready?,
+        () = world.shutdown.requested() => return Ok(NOTHING_BEGUN),
+    };
+    surveyed.show(&prepared, &output);
+    if prepared.refuses_all(&surveyed) {
+        output.note("nothing was sent: correct what was refused, and start again");
+        return Ok(NOTHING_BEGUN);
+    }
+    let under_way = prepared.under_way();
+    let begins = !surveyed.queue.is_empty() || under_way > 0;
+    if job.is_dry_run {
+        return Ok(if begins { WOULD_CHANGE } else { ALL_AS_ASKED });
+    }
+    if begins {
+        let batches = order::batches(&surveyed.queue, &job.sizes, prepared.tasks.len(), &surveyed.members);
+        let question = format!(
+            "{} {} tunnels in {} batches ({}){}?",
+            if prepared.is_rollback { "Roll back" } else { "Change" },
+            surveyed.queue.len(),
+            batches.len(),
+            job.sizes,
+            if under_way > 0 { format!(", after {under_way} that are under way") } else { String::new() },
+        );
+        if !job.is_confirmed && !confirm(&question, world).await? {
+            output.note("nothing was sent");
+            return Ok(NOTHING_BEGUN);
+        }
+    } else if prepared.store.is_none() {
+        output.note("nothing to change");
+        let nothing =
+            State { tunnels: surveyed.entries(&prepared), ..prepared.new_state(client, job, world) };
+        let report = Report::of(&nothing, &prepared.skipped(&surveyed));
+        let exit =
+            if report.is_whole() && prepared.irreversible.is_empty() { ALL_AS_ASKED } else { NOTHING_BEGUN };
+        report.show(&output, None, exit);
+        return Ok(exit);
+    }
+    carry_out(client, job, world, &output, prepared, surveyed).await
+}
+
+/// Begins, or goes on.
+async fn carry_out(
+    client: &Client,
+    job: &Job,
+    world: &World,
+    output: &Output,
+    mut prepared: Prepared,
+    surveyed: Surveyed,
+) -> Result<u8, RolloutError> {
+    let store = match prepared.store.take() {
+        Some(store) => {
+            for index in &surveyed.as_asked {
+                store
+                    .change(*index, |entry: &mut Entry| entry.step = Step::Done { operation_id: None })
+                    .await?;
+            }
+            store
+        }
+        None => {
+            let state =
+                State { tunnels: surveyed.entries(&prepared), ..prepared.new_state(client, job, world) };
+            Store::create(&prepared.state_path, state)?
+        }
+    };
+    let reason = store.look(|state| state.reason.clone());
+    let worker = Worker {
+        client,
+        store: &store,
+        hooks: &job.hooks,
+        reason: reason.as_deref(),
+        output,
+        clock: &*world.clock,
+        chance: &*world.chance,
+    };
+    let run = Run {
+        tasks: &prepared.tasks,
+        members: &surveyed.members,
+        queue: surveyed.queue.clone(),
+        store: &store,
+        worker,
+        sizes: &job.sizes,
+        max_failures: job.max_failures,
+        output,
+        shutdown: &world.shutdown,
+    };
+    let ended = run.run().await;
+    output.end();
+    let ended = ended.map_err(RolloutError::Stopped)?;
+    match ended.stop {
+        Some(Stop::Failures(failures)) => {
+            output.note(&format!("stopped: {failures} tunnels are not as asked (--max-failures)"));
+        }
+        Some(Stop::Interrupted) => output.note("stopped after the batch, as requested"),
+        None => {}
+    }
+    let mut skipped = ended.skipped;
+    skipped.extend(prepared.skipped(&surveyed));
+    let report = store.look(|state| Report::of(state, &skipped));
+    let is_untouched =
+        store.look(|state| state.tunnels.iter().all(|entry| matches!(entry.step, Step::Waiting)));
+    let exit = match (report.is_whole() && prepared.irreversible.is_empty(), is_untouched) {
+        (true, _) => ALL_AS_ASKED,
+        (false, true) => NOTHING_BEGUN,
+        (false, false) => NOT_ALL,
+    };
+    report.show(output, Some(store.path()), exit);
+    if !report.is_whole() {
+        output.note(&job.source.how_to_go_on(store.path()));
+    }
+    Ok(exit)
+}
+
+/// Asks on the terminal.
+async fn confirm(question: &str, world: &World) -> Result<bool, RolloutError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(RolloutError::NobodyToAsk);
+    }
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    tokio::select! {
+        answer = answer => {
+            let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+            Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+        }
+        () = world.shutdown.requested() => Ok(false),
+    }
+}

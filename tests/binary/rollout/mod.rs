@@ -1,0 +1,7 @@
+//! `tunnelgate rollout` against a gateway and a simulated cloud.
+
+mod resume;
+mod rollback;
+mod site;
+mod stop;
+mod whole;
