@@ -6,6 +6,7 @@ mod batch;
 mod call_budgets;
 mod columns;
 mod idempotency;
+mod key_change;
 mod keys;
 mod lists;
 mod metrics;

@@ -17,12 +17,12 @@ use crate::domain::event::{Event, NewEvent};
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Writes};
+use crate::ledger::key_change::KeyChange;
 use crate::ledger::rewound::Memory;
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
 use super::failure::Failure;
-use super::key_change::KeyChange;
 use super::load::load;
 use super::primary::Primary;
 use super::write::{Path, write};
@@ -103,7 +103,7 @@ impl Store {
     ) -> Result<bool, LedgerError> {
         let changed = timeout(self.limit, async {
             let mut transaction = self.pool.begin().await?;
-            let is_changed = change.write(&mut transaction).await?;
+            let is_changed = change.write(&mut *transaction).await?;
             if is_changed {
                 let steps = [Step::Record(Box::new(event))];
                 let context = load(&mut transaction, batch::needs(&steps), &self.memory).await?;

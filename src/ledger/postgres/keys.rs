@@ -8,11 +8,11 @@ use uuid::Uuid;
 use crate::domain::day::Day;
 use crate::domain::event::NewEvent;
 use crate::domain::timestamp::Timestamp;
+use crate::ledger::key_change::KeyChange;
 use crate::ledger::keys::keys_of;
 use crate::service::ledger::{ApiKey, Keys, LedgerError, Rotation};
 
 use super::Postgres;
-use super::key_change::KeyChange;
 
 const BY_TOKEN: &str = "SELECT k.id, k.name, k.grants, k.created_at, k.expires_at, k.revoked_at,
         t.token_sha256, t.created_at AS token_created_at, t.valid_until,

@@ -13,13 +13,13 @@ use crate::failpoint;
 use crate::ledger::batch::{self, Context, Moved, Needs, Opened, UsedKey, Writes};
 use crate::ledger::columns::{OPERATION, StoredRow, json_of};
 use crate::ledger::idempotency::{KEY, used_key};
+use crate::ledger::key_change::KeyChange;
 use crate::ledger::rewound::{Comparison, Memory};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
 
 use super::chain::read_chain;
 use super::failure::Failure;
-use super::key_change::KeyChange;
 
 pub(super) struct Store {
     pub(super) pool: SqlitePool,
@@ -47,7 +47,7 @@ impl Store {
     ) -> Result<bool, LedgerError> {
         let changed = tokio::time::timeout(self.limit, async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let is_changed = change.write(&mut transaction).await?;
+            let is_changed = change.write(&mut *transaction).await?;
             if is_changed {
                 write(&mut transaction, &[Step::Record(Box::new(event))], &self.memory).await?;
                 transaction.commit().await?;

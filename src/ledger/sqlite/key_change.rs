@@ -1,83 +1,21 @@
-//! The rows of a changed API key.
+//! Writing the rows of a changed API key.
 
 use sqlx::sqlite::SqliteConnection;
-use uuid::Uuid;
 
-use crate::domain::timestamp::Timestamp;
-use crate::ledger::columns::grants_to_json;
-use crate::service::ledger::{ApiKey, Rotation};
+use crate::ledger::key_change::{KeyValue, KeyWriter};
 
-/// A change of an API key.
-pub(super) enum KeyChange<'a> {
-    Create(&'a ApiKey),
-    Rotate(&'a Rotation),
-    Revoke(Uuid, Timestamp),
-}
-
-impl KeyChange<'_> {
-    /// Writes the rows of the key; false if there is nothing to change.
-    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-        match self {
-            Self::Create(key) => {
-                let insert = sqlx::query(
-                    "INSERT INTO api_keys (id, name, grants, created_at, expires_at)
-                         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING",
-                )
-                .bind(key.id.to_string())
-                .bind(&key.name)
-                .bind(grants_to_json(&key.grants).to_string())
-                .bind(key.created_at.to_string())
-                .bind(key.expires_at.map(|at| at.to_string()));
-                if insert.execute(&mut *connection).await?.rows_affected() == 0 {
-                    return Ok(false);
-                }
-                for token in &key.tokens {
-                    insert_token(connection, key.id, &token.sha256, token.created_at).await?;
-                }
-                Ok(true)
-            }
-            Self::Rotate(rotation) => {
-                let expire = sqlx::query(
-                    "UPDATE api_keys SET expires_at = $2
-                         WHERE id = $1 AND revoked_at IS NULL AND expires_at IS $3",
-                )
-                .bind(rotation.key_id.to_string())
-                .bind(rotation.expires_at.map(|at| at.to_string()))
-                .bind(rotation.expired_at.map(|at| at.to_string()));
-                if expire.execute(&mut *connection).await?.rows_affected() == 0 {
-                    return Ok(false);
-                }
-                // A token never outlives a newer one.
-                sqlx::query(
-                    "UPDATE api_key_tokens SET valid_until = min(coalesce(valid_until, $2), $2) WHERE key_id = $1",
-                )
-                .bind(rotation.key_id.to_string())
-                .bind(rotation.overlap_until.to_string())
-                .execute(&mut *connection)
-                .await?;
-                insert_token(connection, rotation.key_id, &rotation.token_sha256, rotation.now).await?;
-                Ok(true)
-            }
-            Self::Revoke(id, now) => {
-                let revoke =
-                    sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-                        .bind(id.to_string())
-                        .bind(now.to_string());
-                Ok(revoke.execute(connection).await?.rows_affected() == 1)
-            }
+impl KeyWriter for SqliteConnection {
+    async fn run(&mut self, sql: &'static str, values: Vec<KeyValue<'_>>) -> Result<u64, sqlx::Error> {
+        let mut query = sqlx::query(sql);
+        for value in values {
+            query = match value {
+                KeyValue::Id(id) => query.bind(id.to_string()),
+                KeyValue::Text(text) => query.bind(text),
+                KeyValue::Json(json) => query.bind(json.to_string()),
+                KeyValue::Bytes(bytes) => query.bind(bytes),
+                KeyValue::Time(at) => query.bind(at.map(|at| at.to_string())),
+            };
         }
+        Ok(query.execute(self).await?.rows_affected())
     }
-}
-
-async fn insert_token(
-    connection: &mut SqliteConnection,
-    key_id: Uuid,
-    sha256: &[u8; 32],
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let insert =
-        sqlx::query("INSERT INTO api_key_tokens (token_sha256, key_id, created_at) VALUES ($1, $2, $3)");
-    let insert = insert.bind(sha256.as_slice()).bind(key_id.to_string()).bind(now.to_string());
-    insert.execute(connection).await?;
-    Ok(())
 }
