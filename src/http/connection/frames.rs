@@ -1,6 +1,7 @@
 //! Watches the frames that an HTTP/2 caller sends. The HTTP/2 library keeps up to 16 MiB of an unfinished header block for each
-//! connection, without a time limit, and an entry for each frame of a body that waits to be read, even if the frame is
-//! empty (RUSTSEC-2026-0258). The server has no setting for either.
+//! connection, without a time limit. The server has no setting for it.
+
+use super::streams::Streams;
 
 /// The longest header block, in bytes as sent; as much as HTTP/1.1 may have.
 pub const MAX_BLOCK: usize = 128 * 1024;
@@ -10,18 +11,16 @@ pub const MAX_FIELDS: usize = 100;
 const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RESET: u8 = 3;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
-/// The most small frames of bodies. Each stream that ends gives [`PER_STREAM`] back.
-const MAX_SMALL: u32 = 1000;
-/// Small frames of a body that clients send: some send its end as a frame of its own.
-const PER_STREAM: u32 = 2;
-/// Frames of bodies below this length are small, in bytes.
-const SMALL: usize = 512;
+/// The codes of frames that end a connection.
+pub const NO_ERROR: u8 = 0;
+pub const ENHANCE_YOUR_CALM: u8 = 0xb;
 
 /// More than a caller may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +81,7 @@ pub struct Frames {
     block: usize,
     fields: usize,
     field: Field,
-    small: u32,
+    pub streams: Streams,
 }
 
 impl Default for Frames {
@@ -94,7 +93,7 @@ impl Default for Frames {
             block: 0,
             fields: 0,
             field: Field::Start,
-            small: 0,
+            streams: Streams::default(),
         }
     }
 }
@@ -173,15 +172,18 @@ impl Frames {
     }
 
     /// The place behind a frame's head.
-    fn begin(&mut self, [a, b, c, kind, flags, ..]: [u8; 9]) -> Result<Place, Excess> {
+    fn begin(&mut self, [a, b, c, kind, flags, id @ ..]: [u8; 9]) -> Result<Place, Excess> {
         let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        if [DATA, HEADERS].contains(&kind) && flags & END_STREAM != 0 {
-            self.small = self.small.saturating_sub(PER_STREAM);
-        } else if kind == DATA && length < SMALL {
-            self.small += 1;
-            if self.small > MAX_SMALL {
-                return Err(Excess::SmallFrames);
-            }
+        // The first bit is reserved.
+        let stream = u32::from_be_bytes(id) & (u32::MAX >> 1);
+        let ends = [DATA, HEADERS].contains(&kind) && flags & END_STREAM != 0;
+        if kind == HEADERS {
+            self.streams.headers(stream);
+        }
+        if ends || kind == RESET {
+            self.streams.end(stream);
+        } else if kind == DATA && !self.streams.data(stream, length) {
+            return Err(Excess::SmallFrames);
         }
         let is_block = match kind {
             HEADERS => {
@@ -300,141 +302,13 @@ pub fn with_limits(written: &[u8], streams: u32) -> Option<(usize, Vec<u8>)> {
     Some((whole, frame))
 }
 
-/// A frame that ends a connection, with its reason (GOAWAY, ENHANCE_YOUR_CALM).
-pub fn goodbye(reason: &str) -> Vec<u8> {
-    let payload = [&[0, 0, 0, 0, 0, 0, 0, 0xb], reason.as_bytes()].concat();
+/// A frame that ends a connection, with its reason (GOAWAY). Callers may repeat the requests of streams after `newest`, and
+/// only those.
+pub fn goodbye(newest: u32, code: u8, reason: &str) -> Vec<u8> {
+    let payload = [&newest.to_be_bytes()[..], &[0, 0, 0, code], reason.as_bytes()].concat();
     let [_, a, b, c] = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
     [&[a, b, c, 7, 0, 0, 0, 0, 0], payload.as_slice()].concat()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
-        let [_, a, b, c] = u32::try_from(payload.len()).expect("short").to_be_bytes();
-        [&[a, b, c, kind, flags, 0, 0, 0, 1], payload].concat()
-    }
-
-    /// A literal with a new name, its value of this length.
-    fn literal(length: usize) -> Vec<u8> {
-        let mut text = b"\x00\x01x".to_vec();
-        match length {
-            ..127 => text.push(u8::try_from(length).expect("short")),
-            _ => {
-                let mut rest = length - 127;
-                text.push(127);
-                while rest >= 128 {
-                    text.push(u8::try_from(rest % 128).expect("short") | 0x80);
-                    rest /= 128;
-                }
-                text.push(u8::try_from(rest).expect("short"));
-            }
-        }
-        text.extend(std::iter::repeat_n(b'a', length));
-        text
-    }
-
-    fn started() -> Frames {
-        let mut frames = Frames::default();
-        frames.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("a preface");
-        frames.received(&frame(4, 0, &[0, 4, 0, 0, 0, 0])).expect("settings");
-        frames
-    }
-
-    #[test]
-    fn a_block_is_open_until_its_last_frame_however_the_bytes_are_cut() {
-        let bytes = [
-            frame(
-                HEADERS,
-                PADDED | PRIORITY,
-                &[&[3, 0, 0, 0, 0, 9, 0x82][..], &literal(300), &[0; 3]].concat(),
-            ),
-            frame(CONTINUATION, 0, &literal(0)),
-            frame(CONTINUATION, END_HEADERS, &[0x87, 0x7f, 0x80, 0x01, 0x01, b'v']),
-        ];
-        let mut whole = started();
-        let mut cut = started();
-        for (at, frame) in bytes.iter().enumerate() {
-            whole.received(frame).expect("small");
-            for byte in frame {
-                cut.received(&[*byte]).expect("small");
-            }
-            assert_eq!((whole.is_block_open(), cut.is_block_open()), (at < 2, at < 2));
-            assert_eq!((whole.fields, whole.block), (cut.fields, cut.block));
-        }
-        assert_eq!(whole.fields, 5);
-        assert!(matches!(whole.field, Field::Start), "{whole:?}");
-        whole.received(&frame(0, 1, &[7; 100])).expect("data");
-        assert!(matches!(whole.place, Place::FrameHead { have: 0, .. }));
-    }
-
-    #[test]
-    fn too_many_bytes_or_fields_are_too_large() {
-        let mut frames = started();
-        assert_eq!(frames.received(&frame(HEADERS, 0, &literal(16_000))), Ok(()));
-        let more = (0..8).map(|_| frames.received(&frame(CONTINUATION, 0, &literal(16_000))));
-        assert_eq!(more.filter(Result::is_err).count(), 1);
-
-        let mut frames = started();
-        assert_eq!(frames.received(&frame(HEADERS, END_HEADERS, &[0x90; MAX_FIELDS])), Ok(()));
-        assert_eq!(
-            frames.received(&frame(HEADERS, END_HEADERS, &[0x90; MAX_FIELDS])),
-            Ok(()),
-            "each for itself"
-        );
-        assert_eq!(
-            frames.received(&frame(HEADERS, END_HEADERS, &[0x90; MAX_FIELDS + 1])),
-            Err(Excess::Headers)
-        );
-        let endless = [0x00, 0x01, b'x', 0xff, 0xff, 0xff, 0xff, 0xff];
-        assert_eq!(started().received(&frame(HEADERS, 0, &endless)), Err(Excess::Headers));
-    }
-
-    #[test]
-    fn small_frames_of_bodies_are_counted_until_streams_end() {
-        let mut frames = started();
-        for _ in 0..10 * MAX_SMALL {
-            // As clients send a small body: its bytes, and its end.
-            frames.received(&frame(HEADERS, END_HEADERS, &[0x83])).expect("a request");
-            frames.received(&frame(DATA, 0, b"{}")).expect("a body");
-            frames.received(&frame(DATA, END_STREAM, &[])).expect("an end");
-        }
-        for _ in 0..MAX_SMALL {
-            frames.received(&frame(DATA, 0, &[])).expect("not yet too many");
-            frames.received(&frame(DATA, 0, &[0; SMALL])).expect("not small");
-        }
-        assert_eq!(frames.received(&frame(DATA, 0, &[])), Err(Excess::SmallFrames));
-    }
-
-    #[test]
-    fn a_block_of_one_long_url_is_taken() {
-        let mut frames = started();
-        for (kind, flags, payload) in
-            [(HEADERS, 0, literal(65_534))].into_iter().flat_map(|(kind, flags, text)| {
-                let (first, rest) = text.split_at(16_384);
-                let rest: Vec<Vec<u8>> = rest.chunks(16_384).map(<[u8]>::to_vec).collect();
-                let last = rest.len() - 1;
-                let rest = rest.into_iter().enumerate();
-                let rest = rest
-                    .map(move |(at, part)| (CONTINUATION, if at == last { END_HEADERS } else { 0 }, part));
-                [(kind, flags, first.to_vec())].into_iter().chain(rest).collect::<Vec<_>>()
-            })
-        {
-            frames.received(&frame(kind, flags, &payload)).expect("as long as a URL may be");
-        }
-        assert!(!frames.is_block_open());
-    }
-
-    #[test]
-    fn the_first_frame_of_the_server_names_the_limits() {
-        let first = frame(4, 0, &[0, 4, 0, 16, 0, 0]);
-        let first = [&first[..8], &[0], &first[9..], b"rest"].concat();
-        let (length, told) = with_limits(&first, 256).expect("settings");
-        assert_eq!((length, told.len()), (15, 27));
-        assert_eq!(told[..9], [0, 0, 18, 4, 0, 0, 0, 0, 0]);
-        assert_eq!(told[15..], [0, 3, 0, 0, 1, 0, 0, 6, 0, 2, 0, 0]);
-        assert_eq!(with_limits(&first[..14], 256), None);
-        assert_eq!(with_limits(b"HTTP/1.1 200 OK\r\n", 256), None);
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::http::state::HttpState;
 
 use super::descriptors;
+use super::refusal;
 use super::stream::{HEAD_LIMIT, KEEP_ALIVE, Stream};
 
 /// Limit of the TLS handshake.
@@ -88,7 +89,8 @@ where
                 let state = state.clone();
                 async move {
                     let peer = io.peer_addr().ok();
-                    Ok::<_, DispatchError>((Stream::new(io, true, state), Protocol::Http1, peer))
+                    let answer = move |kind| refusal::answer(&state, kind);
+                    Ok::<_, DispatchError>((Stream::new(io, true, answer), Protocol::Http1, peer))
                 }
             });
             plain.and_then(http(application(), stopping.clone()))
@@ -109,7 +111,9 @@ where
                         _ => Protocol::Http1,
                     };
                     let peer = socket.peer_addr().ok();
-                    (Stream::new(io, protocol == Protocol::Http1, state.clone()), protocol, peer)
+                    let state = state.clone();
+                    let answer = move |kind| refusal::answer(&state, kind);
+                    (Stream::new(io, protocol == Protocol::Http1, answer), protocol, peer)
                 });
                 tls.and_then(http(application(), stopping.clone()).map_err(TlsError::Service))
             })?

@@ -2,7 +2,7 @@
 //! this layer gives them a limit and an answer.
 //!
 //! - `stream` wraps the socket of a connection: time limits, and what is read and written.
-//! - `frames` follows what HTTP/2 callers send.
+//! - `frames` follows what HTTP/2 callers send, and `streams` counts what they open.
 //! - `refusal` writes the problem for what is no request.
 //! - `requests` counts the requests of a connection that are in progress.
 //! - `descriptors` keeps connections within the limit of open files.
@@ -16,6 +16,7 @@ mod listener;
 mod refusal;
 mod requests;
 mod stream;
+mod streams;
 
 pub use listener::{Listener, listen};
 pub use requests::counted;

@@ -5,16 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix_web::web;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tracing::info;
 
 use crate::http::problem::ProblemType;
-use crate::http::state::HttpState;
 
-use super::frames::{self, Excess, Frames};
+use super::frames::{self, ENHANCE_YOUR_CALM, Excess, Frames, NO_ERROR};
 use super::refusal;
 use super::requests::Requests;
 
@@ -23,7 +21,7 @@ pub const HEAD_LIMIT: Duration = Duration::from_secs(30);
 /// Limit of idle connections. Load balancers usually close idle connections after 60 s: with a longer limit here, the
 /// service never closes a connection on which a load balancer is sending a request.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Limit for a caller to take the next bytes of its answer.
+/// Limit for a caller to take the next bytes of its answer; HTTP/2: of each of its answers.
 const WRITE_LIMIT: Duration = Duration::from_secs(60);
 /// The most requests in progress on a connection: HTTP/2 callers may send any number before they take an answer.
 const MAX_REQUESTS: u32 = 256;
@@ -34,6 +32,9 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
 
 type Timer = Option<Pin<Box<Sleep>>>;
+
+/// Writes the answer for what is no request.
+type Refuse = Box<dyn Fn(ProblemType) -> Vec<u8>>;
 
 /// True if the time is over. Sets the timer if it is not set.
 fn is_over(timer: &mut Timer, limit: Duration, cx: &mut Context<'_>) -> bool {
@@ -71,6 +72,8 @@ enum Protocol {
         frames: Frames,
         /// The time limit of an open header block.
         timer: Timer,
+        /// The time limit of an idle connection, or of an answer that waits for the caller.
+        idle: Timer,
         /// The server's settings have been sent.
         is_greeted: bool,
         /// The rest of the server's settings.
@@ -80,7 +83,8 @@ enum Protocol {
 
 impl Protocol {
     fn http_2() -> Self {
-        Self::Http2 { frames: Frames::default(), timer: None, is_greeted: false, greeting: Vec::new() }
+        let frames = Frames::default();
+        Self::Http2 { frames, timer: None, idle: None, is_greeted: false, greeting: Vec::new() }
     }
 }
 
@@ -89,7 +93,7 @@ pub struct Stream<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     /// `None` once the connection is refused and left to [`end`].
     io: Option<T>,
     protocol: Protocol,
-    state: web::Data<HttpState>,
+    answer: Refuse,
     requests: Requests,
     stalled: Timer,
     /// The answer of a refused connection that is not written yet.
@@ -97,11 +101,12 @@ pub struct Stream<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
-    pub fn new(io: T, is_http_1: bool, state: web::Data<HttpState>) -> Self {
+    /// `answer` writes the answer for what is no request (HTTP/1.1).
+    pub fn new(io: T, is_http_1: bool, answer: impl Fn(ProblemType) -> Vec<u8> + 'static) -> Self {
         Self {
             io: Some(io),
             protocol: if is_http_1 { Protocol::Http1(Head::default()) } else { Protocol::http_2() },
-            state,
+            answer: Box::new(answer),
             requests: Requests::default(),
             stalled: None,
             refused: None,
@@ -115,11 +120,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
 
     /// Ends the connection with this problem, after bytes that are still to be written.
     fn refuse(&mut self, kind: ProblemType, before: &[u8]) {
-        let answer = match self.protocol {
-            Protocol::Http1(_) => refusal::answer(&self.state, kind),
-            Protocol::Http2 { .. } => frames::goodbye(kind.code()),
-        };
+        if matches!(self.protocol, Protocol::Http2 { .. }) {
+            return self.leave(ENHANCE_YOUR_CALM, kind.code());
+        }
+        let answer = (self.answer)(kind);
         self.refused = Some([before, &answer].concat());
+    }
+
+    /// Ends an HTTP/2 connection.
+    fn leave(&mut self, code: u8, reason: &'static str) {
+        if let Protocol::Http2 { frames, .. } = &self.protocol {
+            self.refused = Some(frames::goodbye(frames.streams.newest(), code, reason));
+        }
     }
 
     /// Looks at what the caller sent. Returns why it is more than a caller may send (HTTP/2).
@@ -137,6 +149,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
                 if !frames.is_block_open() {
                     *timer = None;
                 }
+                let in_progress = in_progress.saturating_add(frames.streams.opened());
                 match followed {
                     Err(Excess::Headers) => Some("headers too large"),
                     Err(Excess::SmallFrames) => Some("too many small frames of bodies"),
@@ -166,6 +179,41 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
             && is_over(&mut head.idle, KEEP_ALIVE + Duration::from_secs(5), cx)
     }
 
+    /// True until the requests of the streams that were opened have begun, so that their number is known (HTTP/2).
+    fn waits_for_requests(&mut self) -> bool {
+        let Protocol::Http2 { frames, .. } = &mut self.protocol else { return false };
+        let waits = frames.streams.wait(self.requests.started());
+        if !waits {
+            frames.streams.forget(self.requests.in_progress());
+        }
+        waits
+    }
+
+    /// Why an HTTP/2 connection is over: its caller does not take an answer, or has no request.
+    fn is_left(&mut self, cx: &mut Context<'_>) -> Option<(u8, &'static str)> {
+        let Protocol::Http2 { idle, .. } = &mut self.protocol else { return None };
+        loop {
+            let now = Instant::now();
+            let is_busy = self.requests.in_progress() > 0 || self.stalled.is_some();
+            let (end, why) = match self.requests.waits_since() {
+                Some(since) => (since + WRITE_LIMIT, Some((ENHANCE_YOUR_CALM, "answer not taken"))),
+                // The limit of an answer that waits from now on ends later.
+                None if is_busy => (now + WRITE_LIMIT, None),
+                None => (self.requests.idle_since() + KEEP_ALIVE, Some((NO_ERROR, "idle"))),
+            };
+            if end <= now {
+                return why;
+            }
+            let timer = idle.get_or_insert_with(|| Box::pin(sleep_until(end)));
+            if timer.is_elapsed() || timer.deadline() > end {
+                timer.as_mut().reset(end);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return None;
+            }
+        }
+    }
+
     /// Writes what is left of the server's settings, before anything else.
     fn poll_greet(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Protocol::Http2 { greeting, .. } = &mut self.protocol else { return Poll::Ready(Ok(())) };
@@ -190,7 +238,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
         Some(length)
     }
 
-    /// The result of a write, or an error if the caller takes nothing for too long.
+    /// The result of a write, or an error if the caller takes nothing, or not the next part of an answer, for too long.
     fn unless_stalled<R>(
         &mut self,
         written: Poll<io::Result<R>>,
@@ -198,10 +246,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
     ) -> Poll<io::Result<R>> {
         match written {
             Poll::Ready(result) => {
-                self.stalled = None;
+                if self.stalled.take().is_some() {
+                    self.requests.taken();
+                }
                 Poll::Ready(result)
             }
-            Poll::Pending if is_over(&mut self.stalled, WRITE_LIMIT, cx) => {
+            // An answer can wait while the caller takes a few other bytes at a time.
+            Poll::Pending if is_over(&mut self.stalled, WRITE_LIMIT, cx) || self.is_left(cx).is_some() => {
                 Poll::Ready(Err(ErrorKind::TimedOut.into()))
             }
             Poll::Pending => Poll::Pending,
@@ -218,17 +269,28 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Stream<T>
         {
             *head = Head { after: started, ..Head::default() };
         }
+        if this.waits_for_requests() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let Some(io) = this.io.as_mut() else { return Poll::Ready(Ok(())) };
         if Pin::new(io).poll_read(cx, buf)?.is_ready() {
             if let Some(reason) = this.received(buf.filled().get(before..).unwrap_or_default()) {
                 info!(reason, "closing an HTTP/2 connection");
-                this.refused = Some(frames::goodbye(reason));
+                this.leave(ENHANCE_YOUR_CALM, reason);
                 return Poll::Ready(Err(ErrorKind::InvalidData.into()));
             }
             return Poll::Ready(Ok(()));
         }
         if this.is_idle(cx) {
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        }
+        if let Some((code, reason)) = this.is_left(cx) {
+            if code != NO_ERROR {
+                info!(reason, "closing an HTTP/2 connection");
+            }
+            this.leave(code, reason);
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
         if this.is_head_late(cx) {
@@ -335,3 +397,6 @@ async fn end(mut io: impl AsyncRead + AsyncWrite + Unpin, answer: Vec<u8>) -> io
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,11 +73,14 @@ impl Target {
 
     /// Asserts that an attack adds at most `mebibytes` to the memory that the process had after the same attack before.
     async fn stays_flat(&self, mebibytes: u64, attack: impl AsyncFn(&Self)) {
+        let files = self.gateway.open_files();
         attack(self).await;
+        all_closed(&self.gateway, files).await;
         self.others_are_served().await;
         let before = self.gateway.memory();
         for _ in 0..3 {
             attack(self).await;
+            all_closed(&self.gateway, files).await;
         }
         self.others_are_served().await;
         let after = self.gateway.memory();
@@ -102,6 +105,12 @@ async fn head(connection: &mut TcpStream) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Waits until the connections of an attack are closed, so that the next attack does not hold memory beside them. `files` were
+/// open before; the ledger may open some of its own.
+async fn all_closed(gateway: &Process, files: usize) {
+    eventually("connections stay open", || gateway.open_files() < files + 16).await;
 }
 
 /// Polls until it is so.
