@@ -6,11 +6,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Version;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
+use actix_web::{Error, HttpMessage};
+use futures_util::{StreamExt, stream};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
@@ -21,6 +23,8 @@ struct Counts {
     idle_since: Cell<Instant>,
     /// Answers whose next part was given to the server and is not taken yet: since when, and the number of the request.
     waiting: RefCell<BTreeSet<(Instant, u64)>>,
+    /// The end of the newest request's body was not read.
+    is_body_unread: Cell<bool>,
 }
 
 /// The counts of a connection. Clones share them; a worker thread owns all of them.
@@ -65,6 +69,7 @@ impl Default for Requests {
             in_progress: Cell::default(),
             idle_since: Cell::new(Instant::now()),
             waiting: RefCell::default(),
+            is_body_unread: Cell::default(),
         }))
     }
 }
@@ -74,6 +79,7 @@ impl Requests {
         let number = self.0.started.get().wrapping_add(1);
         self.0.started.set(number);
         self.0.in_progress.set(self.0.in_progress.get().saturating_add(1));
+        self.0.is_body_unread.set(false);
         InProgress { counts: self.0.clone(), number, waits_since: None }
     }
 
@@ -101,14 +107,38 @@ impl Requests {
     pub fn waits_since(&self) -> Option<Instant> {
         self.0.waiting.borrow().first().map(|(since, _)| *since)
     }
+
+    /// True if the newest request has a body without a length whose end was not read.
+    pub fn is_body_unread(&self) -> bool {
+        self.0.is_body_unread.get()
+    }
+
+    /// Notes whether this payload, of the newest request, is read to its end.
+    pub fn watched(&self, payload: Payload) -> Payload {
+        self.0.is_body_unread.set(true);
+        let counts = self.0.clone();
+        let end = stream::poll_fn(move |_| {
+            counts.is_body_unread.set(false);
+            Poll::Ready(None)
+        });
+        Payload::Stream { payload: Box::pin(payload.chain(end)) }
+    }
 }
 
 /// The outermost middleware: counts the request on its connection until its answer is sent or dropped.
 pub async fn counted(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let in_progress = request.conn_data::<Requests>().map(Requests::begin);
+    let requests = request.conn_data::<Requests>().cloned();
+    let in_progress = requests.as_ref().map(Requests::begin);
+    if let Some(requests) = requests
+        && request.version() < Version::HTTP_2
+        && request.chunked().unwrap_or(false)
+    {
+        let payload = request.take_payload();
+        request.set_payload(requests.watched(payload));
+    }
     let response = next.call(request).await?;
     Ok(response.map_body(|_, body| Counted { body, in_progress }))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tracing::info;
 
@@ -28,6 +29,9 @@ const MAX_REQUESTS: u32 = 256;
 /// How long a refused connection is still read. A socket that is closed with unread bytes is reset, and the caller then
 /// loses the answer.
 const LINGER: Duration = Duration::from_secs(2);
+/// Refused connections whose answers may take as long as those of other connections. Refused connections do not count as open
+/// ones, and each holds a file descriptor.
+static PATIENT: Semaphore = Semaphore::const_new(64);
 /// The most bytes of a refused connection that are still read.
 const LINGER_BYTES: usize = 16 << 20;
 
@@ -118,12 +122,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream<T> {
         &self.requests
     }
 
-    /// Ends the connection with this problem, after bytes that are still to be written.
+    /// Ends the connection with this problem, after bytes that are still to be written. The rest of a body that an early answer
+    /// refused is no request, and gets no second answer.
     fn refuse(&mut self, kind: ProblemType, before: &[u8]) {
         if matches!(self.protocol, Protocol::Http2 { .. }) {
             return self.leave(ENHANCE_YOUR_CALM, kind.code());
         }
-        let answer = (self.answer)(kind);
+        let is_rest = self.requests.in_progress() == 0 && self.requests.is_body_unread();
+        let answer = if is_rest { Vec::new() } else { (self.answer)(kind) };
         self.refused = Some([before, &answer].concat());
     }
 
@@ -378,24 +384,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Stream<T> {
         if let (Some(answer), Some(io), Ok(runtime)) =
             (self.refused.take(), self.io.take(), Handle::try_current())
         {
-            runtime.spawn(timeout(LINGER, end(io, answer)));
+            runtime.spawn(end(io, answer));
         }
     }
 }
 
-/// Writes the answer of a refused connection, and reads what the caller still sends.
-async fn end(mut io: impl AsyncRead + AsyncWrite + Unpin, answer: Vec<u8>) -> io::Result<()> {
-    io.write_all(&answer).await?;
-    io.shutdown().await?;
-    let mut bytes = [0; 4096];
-    let mut read = 0;
-    while read < LINGER_BYTES {
-        match io.read(&mut bytes).await? {
-            0 => break,
-            more => read += more,
-        }
+/// Writes the answer of a refused connection, and reads what the caller still sends; each within its time limit.
+async fn end(mut io: impl AsyncRead + AsyncWrite + Unpin, answer: Vec<u8>) {
+    let write = async {
+        io.write_all(&answer).await?;
+        io.shutdown().await
+    };
+    let patient = PATIENT.try_acquire();
+    let limit = if patient.is_ok() { WRITE_LIMIT } else { LINGER };
+    if !matches!(timeout(limit, write).await, Ok(Ok(()))) {
+        return;
     }
-    Ok(())
+    drop(patient);
+    let read = async {
+        let mut bytes = [0; 4096];
+        let mut left = LINGER_BYTES;
+        while let Ok(more @ 1..) = io.read(&mut bytes).await
+            && more < left
+        {
+            left -= more;
+        }
+    };
+    let _ = timeout(LINGER, read).await;
 }
 
 #[cfg(test)]

@@ -164,3 +164,40 @@ async fn more_streams_than_the_limit_are_refused_before_any_request_begins() {
         drop(begun);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_late_head_is_answered_and_the_late_rest_of_a_body_is_not() {
+    for is_body in [false, true] {
+        let (mut stream, mut caller) = connection(true).await;
+        let request = stream.requests().begin();
+        if is_body {
+            stream.requests().watched(actix_web::dev::Payload::None);
+        }
+        drop(request);
+        caller.write_all(b"5\r\nabc").await.expect("sent");
+        let started = Instant::now();
+        assert_eq!((ends(&mut stream).await, started.elapsed()), (ErrorKind::TimedOut, HEAD_LIMIT));
+        let expected: &[u8] = if is_body { b"" } else { b"request_timeout" };
+        assert_eq!(rest(stream, caller).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_a_refused_connection_owes_have_the_time_of_other_answers() {
+    let (mut caller, socket) = duplex(128);
+    let mut stream = Stream::new(socket, true, |_| b"problem".to_vec());
+    let own = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let owed = vec![b'x'; 1000];
+    stream.write_all(&[&owed[..], own].concat()).await.expect("taken");
+    drop(stream);
+    let mut received = Vec::new();
+    let mut bytes = [0; 100];
+    loop {
+        sleep(2 * LINGER).await;
+        match caller.read(&mut bytes).await.expect("read") {
+            0 => break,
+            read => received.extend_from_slice(&bytes[..read]),
+        }
+    }
+    assert_eq!(received, [&owed[..], b"problem"].concat());
+}
