@@ -79,6 +79,6 @@ fn origin(state: &HttpState, request: &HttpRequest) -> Origin {
 }
 
 /// The request's address: the peer's, or the one that a trusted proxy names.
-fn source(state: &HttpState, request: &HttpRequest) -> Option<IpAddr> {
+pub(super) fn source(state: &HttpState, request: &HttpRequest) -> Option<IpAddr> {
     Some(state.edge.source(request.peer_addr()?.ip(), request.headers()))
 }

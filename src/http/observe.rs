@@ -13,6 +13,7 @@ use tracing::{Instrument, debug, info, info_span};
 use crate::trace::{self, Parent};
 
 use super::address::PUBLIC_URL;
+use super::call;
 use super::edge::limit::RateLimitStatus;
 use super::request_id::{CURRENT, RequestId, TraceId, X_REQUEST_ID, valid_id};
 use super::state::HttpState;
@@ -37,6 +38,7 @@ pub async fn observed(
     let span = info_span!("request", request_id = %id, method, route);
     let traced = if is_quiet { trace::Span::NONE } else { traced(&request, method, &route, &id) };
     request.extensions_mut().insert(TraceId(traced.trace_id()));
+    let source = call::source(&state, request.request()).map(tracing::field::display);
     let started = Instant::now();
     let under_way = state.metrics.begin();
     let public = state.edge.public_url.clone();
@@ -49,9 +51,9 @@ pub async fn observed(
     let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let log = async {
         if is_quiet {
-            debug!(status, latency_ms, "answered");
+            debug!(status, latency_ms, source_ip = source, "answered");
         } else {
-            info!(status, latency_ms, "answered");
+            info!(status, latency_ms, source_ip = source, "answered");
         }
     };
     traced.around(log.instrument(span)).await;

@@ -103,3 +103,21 @@ async fn killed_and_restarted(store: Store) {
 }
 
 on_each_ledger!(whole_story, killed_and_restarted);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_has_the_address_of_a_caller_with_a_wrong_token() {
+    let installation = Installation::new(Store::sqlite()).await;
+    let env = [("TUNNELGATE_LOG_FORMAT", "json"), ("TUNNELGATE_TRUSTED_PROXIES", "127.0.0.0/8")];
+    let mut gateway = installation.serve_with_env("gateway", &["serve"], &env);
+    let stranger = Consumer::new(gateway.address(), "tg_canary".to_owned());
+    for (named, expected) in [("192.0.2.66, 198.51.100.7", "198.51.100.7"), ("", "127.0.0.1")] {
+        let headers = [("x-request-id", expected), ("x-forwarded-for", named)];
+        assert_eq!(stranger.get("/operations", &headers).await.status, 401);
+        let line = gateway.await_output("line", |output| {
+            let mut lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines.find(|line| line["message"] == "answered" && line["span"]["request_id"] == expected)
+        });
+        assert_eq!((&line["status"], &line["source_ip"]), (&json!(401), &json!(expected)), "{line}");
+    }
+    assert!(!gateway.stderr().contains("canary"));
+}
