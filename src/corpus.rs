@@ -46,11 +46,13 @@ targets! {
     texts = crate::domain::fuzz::texts,
     answers = crate::cloud::fuzz::answers,
     header_values = crate::http::fuzz::header_values,
+    authorizations = crate::http::fuzz::authorizations,
     queries = crate::http::fuzz::queries,
     bodies = crate::http::fuzz::bodies,
     connections = crate::http::fuzz::connections,
     files = crate::config::fuzz::files,
     flags = crate::config::fuzz::flags,
+    database_urls = crate::config::fuzz::database_urls,
     tokens = crate::oidc::fuzz::tokens,
     plans = crate::rollout::fuzz::plans,
 }

@@ -1,6 +1,8 @@
 //! The form of DATABASE_URL. What a URL parser would accept in silence or take for another part is refused here: a parameter that
 //! is not known, and characters in a password that end it. No message contains a part of the URL that can be a secret.
 
+use percent_encoding::percent_decode_str;
+
 use super::text;
 
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
@@ -38,8 +40,8 @@ const ESCAPES: &str = "write # as %23, / as %2F, : as %3A, ? as %3F, @ as %40 an
 /// What is wrong, without a part of the URL that can be a secret.
 pub(super) fn check(url: &str) -> Result<(), String> {
     text::check(url)?;
-    if let Some(rest) = url.strip_prefix("sqlite:") {
-        return sqlite(rest.strip_prefix("//").unwrap_or(rest));
+    if url.starts_with("sqlite:") {
+        return sqlite(url);
     }
     match SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme)) {
         Some(rest) => postgres(rest),
@@ -47,15 +49,23 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     }
 }
 
-fn sqlite(rest: &str) -> Result<(), String> {
+fn sqlite(url: &str) -> Result<(), String> {
+    // As sqlx reads it.
+    let rest = url.trim_start_matches("sqlite://").trim_start_matches("sqlite:");
     let (file, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let file = percent_decode_str(file).decode_utf8_lossy();
     if file.is_empty() {
         return Err("names no file; write sqlite:FILE".into());
     }
+    // SQLite would read a URL of its own, with parameters that are not known here.
+    if file.starts_with("file:") {
+        return Err("names its file by file:; write sqlite:FILE".into());
+    }
     parameters(query, &SQLITE)?;
-    let has = |wanted: &str| query.split('&').any(|parameter| parameter == wanted);
-    let in_memory = file == ":memory:" || has("mode=memory");
-    if in_memory || ["mode=ro", "immutable=1", "immutable=true"].iter().any(|mode| has(mode)) {
+    let has =
+        |wanted: (&str, &str)| form_urlencoded::parse(query.as_bytes()).any(|(n, v)| (&*n, &*v) == wanted);
+    let in_memory = file == ":memory:" || has(("mode", "memory")) || has(("vfs", "memdb"));
+    if in_memory || [("mode", "ro"), ("immutable", "1"), ("immutable", "true")].into_iter().any(has) {
         return Err("must name a file that can be written; the ledger has to outlive the process".into());
     }
     Ok(())
@@ -162,6 +172,13 @@ mod tests {
             ("sqlite::memory:", "must name a file that can be written"),
             ("sqlite:a.db?mode=ro", "must name a file that can be written"),
             ("sqlite:a.db?immutable=1", "must name a file that can be written"),
+            ("sqlite:%3Amemory%3A", "must name a file that can be written"),
+            ("sqlite:a.db?mode=%6Demory", "must name a file that can be written"),
+            ("sqlite:a.db?mode=r%6F", "must name a file that can be written"),
+            ("sqlite:a.db?vfs=memdb", "must name a file that can be written"),
+            ("sqlite:sqlite:", "names no file"),
+            ("sqlite:file::memory:", "names its file by file:"),
+            ("sqlite:file:a.db%3Fmode=memory", "names its file by file:"),
         ] {
             let refused = check(url).expect_err(url);
             assert!(refused.contains(cause), "{url}: {refused}");

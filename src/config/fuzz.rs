@@ -5,10 +5,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::file::{self, Defaults};
-use super::{duration, listen, shown};
+use crate::ledger;
 
-/// The secret of the file, which no message and no `config check` shows.
+use super::file::{self, Defaults};
+use super::{database_url, duration, listen, shown};
+
+/// A secret, which no message and no `config check` shows.
 const SECRET: &str = "canary-0123456789";
 
 /// A file that is read shows no secret, and every fault of one that is not has a reason without a secret.
@@ -34,6 +36,22 @@ pub fn files(bytes: &[u8]) {
                 assert!(faults.iter().all(|fault| !fault.to_string().contains(SECRET)), "{text}");
             }
         }
+    }
+}
+
+/// The bytes as DATABASE_URL. No refusal shows a password, however it goes on.
+pub fn database_urls(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let refused = match database_url::check(text) {
+        Ok(()) => ledger::fuzz::database_url(text),
+        Err(problem) => Some(problem),
+    };
+    let has_password =
+        text.starts_with(&format!("postgres://u:{SECRET}")) && text.matches(SECRET).count() == 1;
+    if let Some(problem) = refused
+        && has_password
+    {
+        assert!(!problem.contains(SECRET), "{problem}");
     }
 }
 

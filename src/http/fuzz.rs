@@ -8,11 +8,13 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::trace::Parent;
 
+use super::auth::token;
 use super::connection::fuzz as connection;
 use super::edge::{Edge, ForwardedHeader};
 use super::input::body::Strict;
@@ -67,6 +69,22 @@ fn forwarded(value: HeaderValue) {
         let stranger = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
         assert_eq!(edge.source(stranger, &headers), stranger, "a stranger names nobody else");
     }
+}
+
+/// The bytes as a value of `Authorization`. A token is the rest of the value and in no text for people, and the scheme may have
+/// any letter case.
+pub fn authorizations(bytes: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+    let Some(token) = token::bearer(&value) else {
+        let scheme = bytes.first_chunk::<7>().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
+        assert!(!scheme || value.to_str().is_err(), "a bearer token is refused");
+        return;
+    };
+    let text = token.expose_secret();
+    assert_eq!(bytes.get(7..).map(<[u8]>::trim_ascii), Some(text.as_bytes()));
+    assert!(text.len() < 12 || !format!("{token:?}").contains(text));
+    let again = HeaderValue::from_str(&format!("bEARER  {text} ")).expect("a value");
+    assert_eq!(token::bearer(&again).expect("a token").expose_secret(), text);
 }
 
 /// The bytes as a query, and as a cursor. A cursor that is accepted is one that the gateway made.

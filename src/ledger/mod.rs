@@ -5,6 +5,8 @@ mod archive;
 mod batch;
 mod call_budgets;
 mod columns;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod idempotency;
 mod key_change;
 mod keys;

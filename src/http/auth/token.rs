@@ -137,6 +137,12 @@ fn unauthorized(state: &HttpState, why: Unauthenticated) -> Problem {
     Problem::new(ProblemType::Unauthorized, detail).with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
+/// The token in a value of `Authorization`. `None` with another scheme.
+pub fn bearer(value: &HeaderValue) -> Option<SecretString> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| SecretString::from(token.trim()))
+}
+
 /// Authenticates the caller by the bearer token, and counts the request against the principal's rate limit. `source` is
 /// the address that failed sign-ins count for.
 ///
@@ -150,11 +156,7 @@ pub async fn principal(
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
         return Err(unauthorized(state, Unauthenticated::NoToken));
     };
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| SecretString::from(token.trim()))
-    });
-    let Some(token) = token else {
+    let Some(token) = bearer(value) else {
         return Err(unauthorized(state, Unauthenticated::OtherScheme));
     };
     let principal = look_up(state, request, source, token).await?;

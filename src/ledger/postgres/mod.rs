@@ -8,6 +8,8 @@ mod chain;
 mod connect;
 mod copied;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod growth;
 mod hosts;
 mod key_change;
