@@ -10,6 +10,7 @@ use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::{App as ActixApp, web};
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 
@@ -23,7 +24,7 @@ use crate::http::{self, HttpState};
 use crate::ledger::{self, OpenError, Options};
 use crate::metrics::Metrics;
 use crate::oidc::{self, Issuers};
-use crate::reload::Reload;
+use crate::reload::{Parts, Reload};
 use crate::service::Service;
 use crate::service::ledger::{Ledger, LedgerError};
 use crate::shutdown::Shutdown;
@@ -76,6 +77,7 @@ pub struct App {
     ledger_clock: Arc<LedgerClock>,
     holder: String,
     log_gauges: background::growth::Gauges,
+    sweeps: background::drift::SweepMetrics,
     certificates: Option<Arc<Certificates>>,
     reload: Option<Arc<Reload>>,
     supervisor: Supervisor,
@@ -133,13 +135,16 @@ impl App {
         let accounts = Arc::new(accounts);
         let has_issuers = !settings.issuers.is_empty();
         let issuers = Arc::new(Issuers::connect(settings.issuers.clone(), clock.clone(), &metrics)?);
+        let (drift, watched) = watch::channel(settings.drift);
         let reload = settings.source.map(|source| {
             let current = config::Reloadable {
                 accounts: settings.accounts,
                 issuers: settings.issuers,
+                drift: settings.drift,
                 fingerprint_key: settings.fingerprint_key.clone(),
             };
-            Arc::new(Reload::new(source, current, accounts.clone(), issuers.clone(), clock.clone(), &metrics))
+            let parts = Parts { accounts: accounts.clone(), issuers: issuers.clone(), drift };
+            Arc::new(Reload::new(source, current, parts, clock.clone(), &metrics))
         });
         let service = Service::new(
             accounts,
@@ -149,10 +154,12 @@ impl App {
             chance.clone(),
             settings.fingerprint_key,
             settings.rules,
-        );
+        )
+        .watching_drift(watched);
         let holder = format!("{}-{:08x}", std::process::id(), chance.word() >> 32);
         let supervisor = Supervisor::new(&metrics, shutdown.clone());
         let log_gauges = background::growth::Gauges::new(&metrics);
+        let sweeps = background::drift::SweepMetrics::new(&metrics);
         let state = web::Data::new(HttpState::new(
             service.clone(),
             metrics.clone(),
@@ -205,6 +212,7 @@ impl App {
             ledger_clock,
             holder,
             log_gauges,
+            sweeps,
             certificates,
             reload,
             supervisor,
@@ -231,6 +239,7 @@ impl App {
             &self.ledger_clock,
             &self.holder,
             self.log_gauges,
+            self.sweeps,
             self.certificates,
         );
         for looping in loops {

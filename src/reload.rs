@@ -1,4 +1,4 @@
-//! Reads the accounts and the OIDC issuers again when their files change and at SIGHUP, because temporary credentials rotate
+//! Reads the accounts, the OIDC issuers and the interval of drift checks again when their files change and at SIGHUP, because temporary credentials rotate
 //! within hours.
 //!
 //! Files are compared by what they contain, so a replaced symbolic link is noticed too. Tools replace several files one
@@ -11,6 +11,7 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -29,11 +30,18 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Time limit of one read.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
+/// The parts of the service whose settings can be replaced.
+pub struct Parts {
+    pub accounts: Arc<cloud::Accounts>,
+    pub issuers: Arc<Issuers>,
+    /// The interval of drift checks; `None` if there are none.
+    pub drift: watch::Sender<Option<Duration>>,
+}
+
 /// Follows the files that the accounts and the issuers come from.
 pub struct Reload {
     source: Source,
-    accounts: Arc<cloud::Accounts>,
-    issuers: Arc<Issuers>,
+    parts: Parts,
     clock: Arc<dyn Clock>,
     metrics: ReloadMetrics,
     state: Mutex<State>,
@@ -54,6 +62,7 @@ struct State {
 struct Used {
     accounts: Vec<cloud::Settings>,
     issuers: Vec<oidc::Settings>,
+    drift: Option<Duration>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -96,19 +105,18 @@ impl Reload {
     pub fn new(
         source: Source,
         current: Reloadable,
-        accounts: Arc<cloud::Accounts>,
-        issuers: Arc<Issuers>,
+        parts: Parts,
         clock: Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Self {
         let metrics = ReloadMetrics::new(metrics);
         let state = State {
-            current: Used { accounts: current.accounts, issuers: current.issuers },
+            current: Used { accounts: current.accounts, issuers: current.issuers, drift: current.drift },
             other: None,
             reported: None,
             fingerprint_key_id: current.fingerprint_key.id().to_owned(),
         };
-        let reload = Self { source, accounts, issuers, clock, metrics, state: Mutex::new(state) };
+        let reload = Self { source, parts, clock, metrics, state: Mutex::new(state) };
         reload.succeeded();
         reload
     }
@@ -172,8 +180,8 @@ impl Reload {
     /// the next read.
     fn consider(&self, read: Result<Reloadable, Faults>, is_asked: bool) -> Duration {
         let mut state = self.state();
-        let read = read.map(|Reloadable { accounts, issuers, fingerprint_key }| {
-            (Used { accounts, issuers }, fingerprint_key.id().to_owned())
+        let read = read.map(|Reloadable { accounts, issuers, drift, fingerprint_key }| {
+            (Used { accounts, issuers, drift }, fingerprint_key.id().to_owned())
         });
         let (other, key_id) = match read {
             Ok((used, _)) if used == state.current => {
@@ -204,10 +212,10 @@ impl Reload {
     fn adopt(&self, state: &mut State, settings: Used, key_id: Option<String>, is_asked: bool) {
         // Both are set up before either is replaced: settings that are refused change no rights.
         let issuers = (settings.issuers != state.current.issuers)
-            .then(|| self.issuers.prepare(settings.issuers.clone()))
+            .then(|| self.parts.issuers.prepare(settings.issuers.clone()))
             .transpose();
         let accounts = (settings.accounts != state.current.accounts)
-            .then(|| self.accounts.prepare(settings.accounts.clone()))
+            .then(|| self.parts.accounts.prepare(settings.accounts.clone()))
             .transpose();
         let (issuers, accounts) = match (issuers, accounts) {
             (Ok(issuers), Ok(accounts)) => (issuers, accounts),
@@ -219,13 +227,22 @@ impl Reload {
             }
         };
         if let Some(prepared) = issuers {
-            self.issuers.adopt(prepared);
+            self.parts.issuers.adopt(prepared);
             let names: Vec<&str> = settings.issuers.iter().map(|settings| settings.issuer.as_str()).collect();
             info!(issuers = names.join(", "), "the issuers were reloaded");
         }
         if let Some(prepared) = accounts {
-            let names = self.accounts.adopt(prepared);
+            let names = self.parts.accounts.adopt(prepared);
             info!(accounts = names.join(", "), "the accounts were reloaded");
+        }
+        if settings.drift != state.current.drift {
+            self.parts.drift.send_replace(settings.drift);
+            match settings.drift {
+                Some(interval) => {
+                    info!(interval_seconds = interval.as_secs(), "the interval of drift checks was reloaded")
+                }
+                None => info!("tunnels are not checked for drift any more"),
+            }
         }
         state.current = settings;
         state.reported = None;

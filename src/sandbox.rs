@@ -190,6 +190,7 @@ fn settings(
         migrate: true,
         accounts: accounts(simulated, secret_key),
         issuers: Vec::new(),
+        drift: None,
         source: None,
         rules: Rules {
             merge_partial_groups: true,

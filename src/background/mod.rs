@@ -6,6 +6,7 @@
 //! then take all replicas out of the load balancer. The metrics and the log report a crash.
 
 pub mod clock;
+pub mod drift;
 mod feed;
 mod forget;
 pub mod growth;
@@ -30,6 +31,7 @@ pub fn loops(
     clock: &Arc<LedgerClock>,
     holder: &str,
     gauges: growth::Gauges,
+    sweeps: drift::SweepMetrics,
     certificates: Option<Arc<Certificates>>,
 ) -> Vec<Loop> {
     let (ledger, clock) = (service.ledger.clone(), clock.clone());
@@ -63,6 +65,13 @@ pub fn loops(
             used_tokens::run(using.clone(), shutdown)
         }),
     ];
+    let (sweeping, holder) = (service.clone(), Arc::<str>::from(holder));
+    loops.push(Loop::new(
+        "drift",
+        "compares tunnels with what was set",
+        Stop::AfterItsWork,
+        move |shutdown| drift::run(sweeping.clone(), holder.clone(), sweeps.clone(), shutdown),
+    ));
     let growing = ledger.clone();
     loops.push(Loop::new("growth", "creates the log's next partitions", Stop::AtOnce, move |_| {
         growth::run(growing.clone(), gauges.clone())

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::args::ServeArgs;
 use crate::config::secrets::Secrets;
-use crate::config::{Faults, InvalidSetting, Settings, issuer_section, section};
+use crate::config::{Faults, InvalidSetting, Settings, drift_section, issuer_section, section};
 
 use super::failure::{self, Failure};
 
@@ -75,6 +75,9 @@ fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) 
     }
     for account in &settings.accounts {
         let _ = write!(text, "\n{}", section(account));
+    }
+    if let Some(interval) = settings.drift {
+        let _ = write!(text, "\n{}", drift_section(interval));
     }
     for issuer in &settings.issuers {
         let _ = write!(text, "\n{}", issuer_section(issuer));

@@ -19,6 +19,8 @@ pub(super) enum Listed<'a> {
     Tunnel(&'a TunnelPath),
     /// The tunnels of a gateway, oldest first where the API can sort.
     Gateway(&'a VpcId, &'a GatewayId),
+    /// All tunnels of the account in its region, in the same order.
+    Account,
 }
 
 /// The actions of one version of the API: their parameters and answers.

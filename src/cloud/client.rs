@@ -14,7 +14,7 @@ use crate::domain::patch::Requirements;
 use crate::domain::tunnel::Tunnel;
 use crate::service::cloud::{
     Cloud, NoSlot, Permit, Preview, Priority, ReadError, ReadFailure, Refusal, Reply, Sent, Slot, TaskReport,
-    TaskStatus, TunnelChange,
+    TaskStatus, TunnelChange, TunnelPage, TunnelsOf,
 };
 
 use super::actions::{Actions, Listed};
@@ -142,6 +142,21 @@ impl<A: Actions> Cloud for Client<A> {
 
     fn is_short_of_calls(&self) -> bool {
         self.caller.is_short()
+    }
+
+    fn page_size(&self) -> usize {
+        A::PAGE
+    }
+
+    async fn page(&self, of: TunnelsOf<'_>, offset: usize) -> Result<TunnelPage, ReadError> {
+        let listed = match of {
+            TunnelsOf::Gateway(vpc, gateway) => Listed::Gateway(vpc, gateway),
+            TunnelsOf::Account => Listed::Account,
+        };
+        if !A::may_exist(listed) {
+            return Ok(TunnelPage { tunnels: Vec::new(), total: Some(0), is_last: true });
+        }
+        self.one_page(listed, offset).await
     }
 
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError> {

@@ -170,6 +170,7 @@ impl CallMetrics {
             Priority::Change => "change",
             Priority::Poll => "poll",
             Priority::Read => "read",
+            Priority::Sweep => "sweep",
         };
         let labels = Wait { priority, account: self.account.clone() };
         self.metrics.waits.get_or_create(&labels).observe(took.as_secs_f64());

@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::domain::event::Upstream;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::tunnel::Tunnel;
-use crate::service::cloud::{Priority, ReadError, ReadFailure, Slot};
+use crate::service::cloud::{Priority, ReadError, ReadFailure, Slot, TunnelPage};
 
 use super::actions::{Actions, Listed, is_or_unsaid};
 use super::client::Client;
@@ -69,6 +69,20 @@ impl<A: Actions> Client<A> {
             self.read(A::LIST, params, priority, slot, self.caller.end_of_read()).await?;
         let entries = A::entries(&answer).ok_or_else(|| without_entries(upstream))?;
         Ok(entries.iter().map(|entry| A::tunnel(&answer, entry)).collect())
+    }
+
+    /// The page of a list that begins after `offset` entries.
+    pub(super) async fn one_page(&self, listed: Listed<'_>, offset: usize) -> Result<TunnelPage, ReadError> {
+        let params = self.caller.api.page(listed, offset);
+        let end = self.caller.end_of_read();
+        let (answer, upstream) = self.read(A::LIST, params, Priority::Sweep, None, end).await?;
+        let entries = A::entries(&answer).ok_or_else(|| without_entries(upstream))?;
+        let total = A::total(&answer);
+        let seen = offset + entries.len();
+        // Without a total, a page that is not full is the last.
+        let is_last = entries.is_empty() || total.map_or(entries.len() < A::PAGE, |total| seen >= total);
+        let tunnels = entries.iter().map(|entry| A::tunnel(&answer, entry)).collect();
+        Ok(TunnelPage { tunnels, total, is_last })
     }
 
     /// All tunnels of a gateway, each once. The cloud pages by offset: a tunnel that is deleted between two pages

@@ -2,6 +2,7 @@
 //! with them, because both are read again when files change.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -34,6 +35,8 @@ pub struct Reloadable {
     /// At least one.
     pub accounts: Vec<cloud::Settings>,
     pub issuers: Vec<oidc::Settings>,
+    /// The interval of drift checks; `None` if there are none.
+    pub drift: Option<Duration>,
     pub fingerprint_key: FingerprintKey,
 }
 
@@ -84,7 +87,7 @@ impl Source {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Reloadable { accounts, issuers: config.issuers, fingerprint_key })
+        Ok(Reloadable { accounts, issuers: config.issuers, drift: config.drift, fingerprint_key })
     }
 
     /// The configuration file; an empty one where there is none. `None` if something is wrong with it.

@@ -5,6 +5,18 @@ use std::time::Duration;
 /// Longest time limit of one call to the cloud: a request leases its operation for twice this time.
 const LONGEST_UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Shortest and longest interval of drift checks.
+const DRIFT_INTERVALS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Checks the interval of drift checks.
+///
+/// # Errors
+/// If it is too short or too long.
+pub fn drift_interval(interval: Duration) -> Result<Duration, String> {
+    if DRIFT_INTERVALS.contains(&interval) { Ok(interval) } else { Err("must be 1s to 7d".to_owned()) }
+}
+
 /// Checks that a duration is not zero.
 ///
 /// # Errors

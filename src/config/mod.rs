@@ -33,7 +33,7 @@ use crate::tls::TlsFiles;
 
 pub use accounts::{Reloadable, Source};
 pub use invalid::{Faults, InvalidSetting};
-pub use shown::{issuer_section, section};
+pub use shown::{drift_section, issuer_section, section};
 
 use args::{DatabaseArgs, PartialGroups, ServeArgs};
 use otel::Tracing;
@@ -68,6 +68,8 @@ pub struct Settings {
     pub accounts: Vec<cloud::Settings>,
     /// The OIDC issuers whose tokens are accepted.
     pub issuers: Vec<oidc::Settings>,
+    /// The interval at which tunnels are compared with what changes have set; `None` if they are not.
+    pub drift: Option<Duration>,
     /// Where the accounts and the issuers come from; `None` if they never change.
     pub source: Option<Source>,
     pub rules: Rules,
@@ -146,6 +148,7 @@ impl Settings {
                 migrate: !args.no_migrate,
                 accounts: reloadable.accounts,
                 issuers: reloadable.issuers,
+                drift: reloadable.drift,
                 source: Some(source),
                 rules,
                 fingerprint_key: reloadable.fingerprint_key,

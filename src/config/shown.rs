@@ -1,6 +1,7 @@
 //! Settings as text, with secrets masked.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::{self, Endpoints};
@@ -68,6 +69,12 @@ pub fn issuer_section(issuer: &oidc::Settings) -> String {
         );
     }
     text
+}
+
+/// The interval of drift checks as the configuration file has it.
+#[must_use]
+pub fn drift_section(interval: Duration) -> String {
+    format!("[drift]\ninterval = \"{}ms\"\n", interval.as_millis())
 }
 
 fn patterns(vpcs: &VpcScope) -> Vec<String> {

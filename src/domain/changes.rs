@@ -40,6 +40,27 @@ impl Changes {
         })
     }
 
+    /// The changes with these fields, by their JSON pointers: the reverse of [`Self::fields`].
+    #[must_use]
+    pub fn of_fields(fields: impl IntoIterator<Item = (String, Value)>) -> Self {
+        let mut members = Map::new();
+        for (pointer, value) in fields {
+            let name = pointer.strip_prefix('/').unwrap_or(&pointer);
+            match name.split_once('/') {
+                None => {
+                    members.insert(name.to_owned(), value);
+                }
+                Some((group, name)) => {
+                    let group = members.entry(group).or_insert_with(|| Value::Object(Map::new()));
+                    if let Value::Object(group) = group {
+                        group.insert(name.to_owned(), value);
+                    }
+                }
+            }
+        }
+        members.into()
+    }
+
     /// The fingerprint of the pre-shared key, if it is changed.
     #[must_use]
     pub fn key_fingerprint(&self) -> Option<&str> {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// In the tag of a tunnel: what follows it is not about the tunnel's settings.
+pub const DRIFT_FOLLOWS: char = '.';
+
 /// The opaque part of a strong entity tag, without the quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(String);
@@ -11,6 +14,12 @@ impl ETag {
     #[must_use]
     pub const fn new(opaque: String) -> Self {
         Self(opaque)
+    }
+
+    /// The part that is about the tunnel's settings.
+    #[must_use]
+    fn settings(&self) -> &str {
+        self.0.split(DRIFT_FOLLOWS).next().unwrap_or_default()
     }
 
     /// The opaque part.
@@ -36,12 +45,12 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    /// True if a tunnel with this tag meets the condition.
+    /// True if a tunnel with this tag meets the condition: its settings are the same.
     #[must_use]
     pub fn holds(&self, current: &ETag) -> bool {
         match self {
             Self::Exists => true,
-            Self::OneOf(tags) => tags.contains(current),
+            Self::OneOf(tags) => tags.iter().any(|tag| tag.settings() == current.settings()),
         }
     }
 }

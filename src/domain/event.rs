@@ -35,6 +35,10 @@ words! {
         Failed = "failed",
         /// The outcome could not be determined within the time limit.
         TimedOut = "timed_out",
+        /// A tunnel no longer has the values in `before`, which the operation set; `changes` has the values that it has.
+        DriftDetected = "drift_detected",
+        /// A difference that `drift_detected` reported is gone; `before` has the values then, `changes` the values now.
+        DriftResolved = "drift_resolved",
         /// A caller lacked the right to change a tunnel (403); or the number of such refusals in a minute.
         Denied = "denied",
         /// An API key was created.
@@ -51,6 +55,12 @@ words! {
 }
 
 impl EventKind {
+    /// True for an event about what a succeeded operation set. It is no step of the operation.
+    #[must_use]
+    pub const fn is_drift(self) -> bool {
+        matches!(self, Self::DriftDetected | Self::DriftResolved)
+    }
+
     /// The operation's status after this step; `None` for an event of no operation.
     #[must_use]
     pub const fn status_after(self) -> Option<Status> {
@@ -63,7 +73,9 @@ impl EventKind {
             Self::Diverged => Some(Status::Diverged),
             Self::Failed => Some(Status::Failed),
             Self::TimedOut => Some(Status::TimedOut),
-            Self::Denied
+            Self::DriftDetected
+            | Self::DriftResolved
+            | Self::Denied
             | Self::KeyCreated
             | Self::KeyRotated
             | Self::KeyRevoked
@@ -95,6 +107,12 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The gateway itself.
+    #[must_use]
+    pub fn gateway() -> Self {
+        Self { name: "tunnelgate".into(), id: None, kind: ActorKind::System }
+    }
+
     /// The command line, which acts with the rights of the database's owner.
     #[must_use]
     pub fn command_line() -> Self {

@@ -10,6 +10,7 @@ pub mod cidr;
 pub mod connection_fault;
 pub mod day;
 pub mod dpd;
+pub mod drift;
 pub mod echo;
 pub mod etag;
 pub mod event;

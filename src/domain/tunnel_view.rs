@@ -5,7 +5,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::etag::ETag;
+use super::drift::FieldDrift;
+use super::etag::{DRIFT_FOLLOWS, ETag};
 use super::event::Route;
 use super::fingerprint::{FingerprintKey, hex};
 use super::group_views::{BgpView, DpdView, HealthCheckView, IkeView, IpsecView};
@@ -77,6 +78,9 @@ pub struct TunnelView {
     pub customer_gateway_id: Option<String>,
     /// `null` if the tunnel has no BGP session, and with API 2.0.
     pub bgp: Option<BgpView>,
+    /// Fields that no longer have the value that the last succeeded change set, as the gateway's last look showed. Empty
+    /// where the gateway knows of none, and where its operators have not turned this on.
+    pub drift: Vec<FieldDrift>,
 }
 
 /// The keyed fingerprint of a pre-shared key, shown instead of the key. Equal keys have equal fingerprints.
@@ -126,16 +130,26 @@ impl TunnelView {
             health_check: shown(&tunnel.health_check),
             customer_gateway_id: tunnel.customer_gateway_id.clone(),
             bgp: shown(&tunnel.bgp),
+            drift: Vec::new(),
         }
     }
 
-    /// The tag of this view. It changes with every value, the fingerprint of the pre-shared key included.
+    /// The tag of this view. It changes with every value, the fingerprint of the pre-shared key included. Drift is a part of
+    /// its own: a change does not depend on it.
     #[must_use]
     pub fn etag(&self) -> ETag {
-        // Texts, numbers and lists never fail to serialize.
-        let shown = serde_json::to_vec(self).unwrap_or_default();
-        ETag::new(hex(&Sha256::digest(&shown)[..TAG_BYTES]))
+        let settings = tag(&Self { drift: Vec::new(), ..self.clone() }, TAG_BYTES);
+        if self.drift.is_empty() {
+            return ETag::new(settings);
+        }
+        ETag::new(format!("{settings}{DRIFT_FOLLOWS}{}", tag(&self.drift, TAG_BYTES / 2)))
     }
+}
+
+fn tag(value: &impl Serialize, bytes: usize) -> String {
+    // Texts, numbers and lists never fail to serialize.
+    let shown = serde_json::to_vec(value).unwrap_or_default();
+    hex(&Sha256::digest(&shown)[..bytes])
 }
 
 fn word<T: Copy>(reported: &Reported<T>, word: impl Fn(T) -> &'static str) -> String {

@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::exponential_buckets;
 use crate::domain::operation::Status;
 use crate::metrics::Metrics;
 use crate::service::accounts::Account;
+use crate::service::drift::list::Standing;
 use crate::service::read::Unfinished;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,6 +69,9 @@ pub struct HttpMetrics {
     unfinished: Family<Work, Gauge>,
     without_account: Family<OfAccount, Gauge>,
     account_reachable: Family<OfAccount, Gauge>,
+    drift: Family<OfAccount, Gauge>,
+    sweep_age: Seconds,
+    sweep_interval: Seconds,
     oldest: Seconds,
     lag: Seconds,
     clock_skew: Seconds,
@@ -143,6 +147,21 @@ impl HttpMetrics {
                 "1 if the account's last call got an answer, else 0; absent before its first call",
                 Family::default(),
             ),
+            drift: metrics.register(
+                "drift_tunnels",
+                "Tunnels with drift, by account; absent unless drift is watched",
+                Family::default(),
+            ),
+            sweep_age: metrics.register(
+                "drift_sweep_age_seconds",
+                "Seconds since the last sweep for drift ended that read every tunnel; absent before the first",
+                Seconds::default(),
+            ),
+            sweep_interval: metrics.register(
+                "drift_interval_seconds",
+                "Interval of the sweeps for drift, in seconds; absent unless drift is watched",
+                Seconds::default(),
+            ),
             oldest: metrics.register(
                 "operations_oldest_unfinished_age_seconds",
                 "Age of the oldest unfinished operation, in seconds; 0 without unfinished operations",
@@ -201,13 +220,37 @@ impl HttpMetrics {
         self.lag.get_or_create(&[]).set(work.lag.as_secs_f64());
     }
 
-    /// Removes the gauges of unfinished operations, because their values would be stale.
+    /// Sets the gauges of drift. `accounts` are those that have one even without drift.
+    pub fn drift(&self, standing: Option<&Standing>, accounts: &[String]) {
+        self.no_drift();
+        let Some(standing) = standing else { return };
+        for account in accounts {
+            self.drift.get_or_create(&OfAccount { account: account.clone() }).set(0);
+        }
+        for (account, tunnels) in &standing.tunnels {
+            let gauge = self.drift.get_or_create(&OfAccount { account: account.clone() });
+            gauge.set(i64::try_from(*tunnels).unwrap_or(i64::MAX));
+        }
+        self.sweep_interval.get_or_create(&[]).set(standing.interval.as_secs_f64());
+        if let Some(age) = standing.age {
+            self.sweep_age.get_or_create(&[]).set(age.as_secs_f64());
+        }
+    }
+
+    fn no_drift(&self) {
+        self.drift.clear();
+        self.sweep_age.clear();
+        self.sweep_interval.clear();
+    }
+
+    /// Removes the gauges of unfinished operations and of drift, because their values would be stale.
     pub fn ledger_is_down(&self) {
         self.ledger_up.set(0);
         self.unfinished.clear();
         self.without_account.clear();
         self.oldest.clear();
         self.lag.clear();
+        self.no_drift();
     }
 
     /// Sets the gauges of the accounts.

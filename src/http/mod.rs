@@ -8,6 +8,7 @@ mod auth;
 mod call;
 mod connection;
 mod console;
+mod drift;
 pub mod edge;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;

@@ -5,6 +5,7 @@ mod archive;
 mod batch;
 mod call_budgets;
 mod columns;
+mod drift;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod idempotency;

@@ -14,9 +14,11 @@ use crate::domain::operation::{Operation, OperationId};
 use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::{
-    AcceptedLoss, ApiKey, Archive, ArchivedSegment, Backlog, Calls, Checkpoint, Claim, EventCount,
-    EventFilter, FirstRequest, Growth, Keys, Leases, Ledger, LedgerError, Lists, LogSize, OperationFilter,
-    Order, Places, Range, Read, Removal, Reserved, Rotation, Snapshot, Snapshots, Step, Steps, Written,
+    AcceptedLoss, ApiKey, Archive, ArchivedSegment, Backlog, Calls, Checkpoint, Claim, DriftFilter, Drifts,
+    EndedOperation, EventCount, EventFilter, Finding, FirstRequest, Growth, Keys, Leases, Ledger,
+    LedgerError, Lists, LogSize, OpenDrift, OperationFilter, Order, Places, Progress, Range, Read, Recorded,
+    Removal, Reserved, Rotation, Snapshot, Snapshots, Step, Steps, Sweep, Sweeps, WatchedGateway,
+    WatchedTunnel, Written,
 };
 use crate::trace::Span;
 
@@ -272,5 +274,75 @@ impl Archive for Traced {
 
     async fn remove_operations(&self, limit: u32) -> Result<u64, LedgerError> {
         traced!(self.remove_operations(limit))
+    }
+}
+
+#[async_trait]
+impl Drifts for Traced {
+    async fn ended_operations(&self, after: i64, through: i64) -> Result<Vec<EndedOperation>, LedgerError> {
+        traced!(self.ended_operations(after, through))
+    }
+
+    async fn watched(&self, lock_ids: &[String]) -> Result<Vec<WatchedTunnel>, LedgerError> {
+        traced!(self.watched(lock_ids))
+    }
+
+    async fn watched_gateways(&self) -> Result<Vec<WatchedGateway>, LedgerError> {
+        traced!(self.watched_gateways())
+    }
+
+    async fn open_drift(&self, lock_ids: &[String]) -> Result<Vec<OpenDrift>, LedgerError> {
+        traced!(self.open_drift(lock_ids))
+    }
+
+    async fn drifts(
+        &self,
+        vpcs: &VpcScope,
+        filter: &DriftFilter,
+        after: Option<(i64, String)>,
+        limit: u32,
+    ) -> Result<Vec<OpenDrift>, LedgerError> {
+        traced!(self.drifts(vpcs, filter, after, limit))
+    }
+
+    async fn swept_at(&self) -> Result<Option<Timestamp>, LedgerError> {
+        traced!(self.swept_at())
+    }
+
+    async fn drift_counts(&self) -> Result<Vec<(String, u64)>, LedgerError> {
+        traced!(self.drift_counts())
+    }
+}
+
+#[async_trait]
+impl Sweeps for Traced {
+    async fn hold_sweep(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Sweep>, LedgerError> {
+        traced!(self.hold_sweep(holder, now, lease_until))
+    }
+
+    async fn release_sweep(&self, fence: i64) -> Result<(), LedgerError> {
+        traced!(self.release_sweep(fence))
+    }
+
+    async fn save_watched(
+        &self,
+        fence: i64,
+        followed_seq: i64,
+        tunnels: &[WatchedTunnel],
+    ) -> Result<bool, LedgerError> {
+        traced!(self.save_watched(fence, followed_seq, tunnels))
+    }
+
+    async fn save_progress(&self, fence: i64, progress: &Progress) -> Result<bool, LedgerError> {
+        traced!(self.save_progress(fence, progress))
+    }
+
+    async fn record_findings(&self, fence: i64, findings: &[Finding]) -> Result<Recorded, LedgerError> {
+        traced!(self.record_findings(fence, findings))
     }
 }

@@ -209,6 +209,26 @@ pub enum Priority {
     Poll,
     /// A read by a caller.
     Read,
+    /// A page of tunnels that are compared with what was set: nobody waits for it.
+    Sweep,
+}
+
+/// Whose tunnels a page lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelsOf<'a> {
+    Gateway(&'a VpcId, &'a GatewayId),
+    /// All tunnels of the account in its region.
+    Account,
+}
+
+/// A page of a list of tunnels.
+#[derive(Debug, Clone)]
+pub struct TunnelPage {
+    pub tunnels: Vec<Tunnel>,
+    /// Entries on all pages, if the cloud says.
+    pub total: Option<usize>,
+    /// No page follows.
+    pub is_last: bool,
 }
 
 /// An account of the cloud, by one version of its API. Every method has a time limit, which includes its retries; all
@@ -255,6 +275,13 @@ pub trait Cloud: Send + Sync + 'static {
 
     /// True if calls had to wait for a slot lately.
     fn is_short_of_calls(&self) -> bool;
+
+    /// Entries of a full page of [`Self::page`]: the most that one call shows.
+    fn page_size(&self) -> usize;
+
+    /// Reads the page of a list that begins after `offset` entries, with the lowest priority. The cloud pages by offset: a
+    /// tunnel that is deleted between two pages hides another one.
+    async fn page(&self, of: TunnelsOf<'_>, offset: usize) -> Result<TunnelPage, ReadError>;
 
     /// Reads all tunnels of a gateway, each once, oldest first.
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError>;

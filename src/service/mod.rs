@@ -6,6 +6,7 @@ pub mod audit;
 mod by_tunnel;
 pub mod cells;
 pub mod cloud;
+pub mod drift;
 pub mod dry_run;
 pub mod export;
 pub mod feed;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
+use tokio::sync::watch::Receiver;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -96,6 +98,8 @@ pub struct Service {
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) fingerprints: FingerprintKey,
     pub(crate) rules: Rules,
+    /// The interval at which tunnels are compared with what changes have set; `None` if they are not.
+    pub(crate) drift: Receiver<Option<Duration>>,
     watched: Arc<watched::Watched>,
     feed: Arc<followers::Feed>,
     refusals: Arc<refusal_counts::Refusals>,
@@ -122,11 +126,18 @@ impl Service {
             chance,
             fingerprints,
             rules,
+            drift: tokio::sync::watch::channel(None).1,
             watched: Arc::default(),
             feed: Arc::default(),
             refusals: Arc::default(),
             task_times: Arc::default(),
             used_tokens: Arc::default(),
         }
+    }
+
+    /// Watches tunnels for drift, at an interval that can change.
+    #[must_use]
+    pub fn watching_drift(self, interval: Receiver<Option<Duration>>) -> Self {
+        Self { drift: interval, ..self }
     }
 }

@@ -126,7 +126,8 @@ impl Service {
     }
 }
 
-fn lock_id(vpc: &str, tunnel: &str) -> String {
+/// What a change of a tunnel locks, by the ids that the cloud prefers.
+pub(super) fn lock_id(vpc: &str, tunnel: &str) -> String {
     format!("{vpc}/{tunnel}")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::domain::changes::Changes;
 use crate::domain::cidr::Ipv4Cidr;
@@ -77,29 +77,19 @@ pub(super) fn compare(
 /// What the tunnel has in the fields of a change; a field that the cloud does not show is absent. `security_policies` are
 /// there too if `peer_cidrs` say too little of them.
 pub(super) fn before(changes: &Changes, tunnel: &Tunnel, fingerprints: &FingerprintKey) -> Changes {
-    let mut members = Map::new();
-    for (pointer, _) in changes.fields() {
-        let Some(value) = observed(&pointer, tunnel, Some(fingerprints)) else { continue };
-        match pointer[1..].split_once('/') {
-            None => {
-                members.insert(pointer[1..].to_owned(), value);
-            }
-            Some((group, name)) => {
-                let group = members.entry(group).or_insert_with(|| Value::Object(Map::new()));
-                if let Value::Object(group) = group {
-                    group.insert(name.to_owned(), value);
-                }
-            }
-        }
-    }
+    let shown = changes.fields().filter_map(|(pointer, _)| {
+        let value = observed(&pointer, tunnel, Some(fingerprints))?;
+        Some((pointer, value))
+    });
+    let mut fields: Vec<(String, Value)> = shown.collect();
     // `peer_cidrs` joins every range of one side with every range of the other. Where the tunnel's policies did not, only
     // the policies can be put back.
-    if members.contains_key("peer_cidrs")
+    if fields.iter().any(|(pointer, _)| pointer == "/peer_cidrs")
         && let Some(policies) = tunnel.security_policies.as_ref().filter(|policies| !is_product(policies))
     {
-        members.insert("security_policies".into(), json!(policies));
+        fields.push(("/security_policies".into(), json!(policies)));
     }
-    members.into()
+    Changes::of_fields(fields)
 }
 
 /// True if the policies join every range of one side with every range of the other.
@@ -137,7 +127,11 @@ pub(super) fn telling(changes: &Changes, before: &Changes) -> Telling {
 }
 
 /// The value of a field, in the form of a patch where there is one; `None` if the cloud does not show it.
-fn observed(pointer: &str, tunnel: &Tunnel, fingerprints: Option<&FingerprintKey>) -> Option<Value> {
+pub(super) fn observed(
+    pointer: &str,
+    tunnel: &Tunnel,
+    fingerprints: Option<&FingerprintKey>,
+) -> Option<Value> {
     match pointer {
         "/name" => tunnel.name.as_ref().map(|name| json!(name)),
         "/pre_shared_key" => {
@@ -185,6 +179,25 @@ pub(super) fn is_same(pointer: &str, asked: &Value, observed: &Value) -> Option<
         ),
         "/name" | "/pre_shared_key" | "/customer_gateway_id" => Some(observed == asked),
         _ => Some(is_same_word(asked, observed)),
+    }
+}
+
+/// True if two observed values of a field are the same.
+pub(super) fn is_same_observed(pointer: &str, one: &Value, other: &Value) -> bool {
+    match pointer {
+        "/peer_cidrs" | "/security_policies" => shape(one) == shape(other),
+        _ => is_same(pointer, one, other) == Some(true),
+    }
+}
+
+/// What the cloud shows of ranges: those of one side, those of both sides, or their pairs.
+fn shape(observed: &Value) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<(String, String)>) {
+    match observed {
+        Value::Object(_) => {
+            let of = |side: &str| ranges(&texts(&observed[side]));
+            (of("local_cidrs"), of("peer_cidrs"), BTreeSet::new())
+        }
+        _ => (BTreeSet::new(), ranges(&texts(observed)), pairs(observed)),
     }
 }
 

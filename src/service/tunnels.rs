@@ -71,7 +71,10 @@ impl Service {
     pub async fn tunnel(&self, path: &TunnelPath) -> Result<TunnelView, TunnelError> {
         let cloud = self.cloud_of(&path.vpc_id)?;
         let tunnel = cloud.tunnel(path, Priority::Read, "").await?;
-        Ok(self.shown(path, &tunnel, &cloud.route()))
+        let mut shown = [self.shown(path, &tunnel, &cloud.route())];
+        self.add_drift(&mut shown).await?;
+        let [shown] = shown;
+        Ok(shown)
     }
 
     /// The peer's side of the tunnel at the path, as it is now, in one of the formats.
@@ -90,7 +93,8 @@ impl Service {
         format.of(&tunnel, unified.as_ref().unwrap_or(&path.tunnel_id)).map_err(PeerConfigError::NoForm)
     }
 
-    /// Tunnels of a gateway in the order of their ids, those after `after`, and at most `limit` of them. The cloud
+    /// Tunnels of a gateway in the order of their ids, those after `after`, and at most `limit` of them; with `has_drift` only
+    /// those with drift. The cloud
     /// pages by offset, which shifts when a tunnel is created or deleted. A cursor by id does not shift, so each page reads
     /// all tunnels.
     ///
@@ -100,6 +104,7 @@ impl Service {
         &self,
         vpc: &VpcId,
         gateway: &GatewayId,
+        has_drift: bool,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<TunnelView>, TunnelError> {
@@ -114,11 +119,20 @@ impl Service {
             all.iter().filter_map(|tunnel| Some((tunnel.tunnel_ids.first()?, tunnel))).collect();
         found.retain(|(id, _)| after.is_none_or(|after| id.as_str() > after));
         found.sort_by_key(|(id, _)| *id);
-        found.truncate(limit);
         let shown = |(id, tunnel): (&String, &Tunnel)| {
             TunnelView::of(tunnel, vpc, gateway, id, &route, &self.fingerprints)
         };
-        Ok(found.into_iter().map(shown).collect())
+        if has_drift {
+            let mut shown: Vec<TunnelView> = found.into_iter().map(shown).collect();
+            self.add_drift(&mut shown).await?;
+            shown.retain(|tunnel| !tunnel.drift.is_empty());
+            shown.truncate(limit);
+            return Ok(shown);
+        }
+        found.truncate(limit);
+        let mut shown: Vec<TunnelView> = found.into_iter().map(shown).collect();
+        self.add_drift(&mut shown).await?;
+        Ok(shown)
     }
 
     /// The view of the tunnel at the path.

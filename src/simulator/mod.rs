@@ -5,6 +5,7 @@
 
 mod answer;
 mod behaviour;
+mod by_hand;
 mod change;
 mod cloud;
 mod fields;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use tokio::task::JoinHandle;
 
 use crate::chance::Chance;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use cloud::Cloud;
 
 pub use behaviour::{BEHAVIOURS, Behaviour, SPELT, Spelt};
+pub use by_hand::ByHand;
 pub use cloud::Options;
 pub use state::{Entry, Poll};
 pub use tunnel::FIRST_KEY;
@@ -63,6 +65,7 @@ pub async fn start(
             .route("/v2/index.php", web::route().to(v2::serve))
             .route("/", web::route().to(v3::serve))
             .route("/simulator/journal", web::get().to(journal))
+            .route("/simulator/tunnels/{id}", web::patch().to(by_hand))
             .route("/simulator/health", web::get().to(|| async { "simulated" }))
     })
     .workers(1)
@@ -88,6 +91,11 @@ impl Simulator {
         self.cloud.state().polls.clone()
     }
 
+    /// Changes a tunnel at once, as somebody does in the cloud's own console; false if there is no such tunnel.
+    pub fn change_by_hand(&self, tunnel_id: &str, hand: ByHand) -> bool {
+        by_hand::change(&self.cloud, tunnel_id, hand)
+    }
+
     /// Stops the server and cuts off open requests.
     pub async fn stop(self) {
         self.server.stop(false).await;
@@ -97,4 +105,11 @@ impl Simulator {
 
 async fn journal(cloud: web::Data<Cloud>) -> web::Json<Vec<Entry>> {
     web::Json(cloud.state().journal.clone())
+}
+
+async fn by_hand(cloud: web::Data<Cloud>, id: web::Path<String>, hand: web::Json<ByHand>) -> HttpResponse {
+    match by_hand::change(&cloud, &id, hand.into_inner()) {
+        true => HttpResponse::NoContent().finish(),
+        false => HttpResponse::NotFound().finish(),
+    }
 }

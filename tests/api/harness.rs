@@ -334,6 +334,7 @@ fn settings(store: &Store, api: Api, simulated: SocketAddr) -> Settings {
             calls_per_second: 0,
         }],
         issuers: Vec::new(),
+        drift: None,
         source: None,
         rules: Rules {
             merge_partial_groups: true,

@@ -18,6 +18,7 @@ mod audit;
 mod auth;
 mod bad_accounts;
 mod document;
+mod drift;
 mod edge;
 mod harness;
 mod lists;

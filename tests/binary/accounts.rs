@@ -220,6 +220,25 @@ async fn settings_that_are_wrong_change_nothing(store: Store) {
     assert!(gateway.terminate().success());
 }
 
+async fn drift_checks_begin_and_end_with_their_section(store: Store) {
+    let mut company = Company::new(store);
+    company.configure(true);
+    let (mut gateway, consumer) = company.serve();
+    let interval = async || metric(&consumer, "tunnelgate_drift_interval_seconds").await;
+    assert_eq!(interval().await, None);
+    let file = company.file("tunnelgate.toml");
+    let without = std::fs::read_to_string(&file).expect("the file");
+    write(&file, &format!("{without}\n[drift]\ninterval = \"5m\"\n"));
+    gateway.hang_up();
+    await_log(&mut gateway, "the interval of drift checks was reloaded", 1);
+    assert_eq!(interval().await.as_deref(), Some("{} 300.0"));
+    write(&file, &without);
+    gateway.hang_up();
+    await_log(&mut gateway, "tunnels are not checked for drift any more", 1);
+    assert_eq!(interval().await, None);
+    assert!(gateway.terminate().success());
+}
+
 async fn an_operation_whose_account_is_gone_waits_and_times_out(store: Store) {
     let mut company = Company::new(store);
     let (mut gateway, consumer) = company.serve();
@@ -285,6 +304,7 @@ async fn a_file_that_can_not_be_read_to_its_end_stops_neither_the_service_nor_it
 on_each_ledger!(
     each_vpc_has_its_account_and_api_and_a_key_rotates_under_load,
     settings_that_are_wrong_change_nothing,
+    drift_checks_begin_and_end_with_their_section,
     an_operation_whose_account_is_gone_waits_and_times_out,
     the_files_of_a_single_account_are_followed_through_symbolic_links,
 );

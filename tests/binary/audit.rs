@@ -11,7 +11,7 @@ use tunnelgate::service::export::COLUMNS;
 use crate::installation::Installation;
 use crate::serve::TUNNEL;
 use crate::support::Store;
-use crate::support::consumer::Consumer;
+use crate::support::consumer::{Consumer, PATIENCE};
 
 /// The code blocks of a language in a document, in order.
 fn blocks<'a>(document: &'a str, kind: &str) -> Vec<&'a str> {
@@ -283,15 +283,26 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
     }
 
     // With a call budget, which has a table of its own.
-    let args = ["serve", "--upstream-rps", "20", "--database-url", &url];
+    std::fs::write(installation.path().join("drift.toml"), "[drift]\ninterval = \"1s\"\n").expect("written");
+    let args = ["serve", "--upstream-rps", "20", "--database-url", &url, "--config", "drift.toml"];
     let mut gateway = installation.serve_with("gateway", &args);
     let consumer = Consumer::new(gateway.address(), token);
     assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
-    let patch = json!({"peer_cidrs": ["10.100.2.0/24"]});
+    let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "name": "ours"});
     let answer = consumer.patch(TUNNEL, &patch, &[("idempotency-key", "once")]).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
     let ended = consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
     assert_eq!(ended["status"], "succeeded", "{ended}");
+    let tunnel_id = TUNNEL.rsplit('/').next().expect("an id");
+    for (name, kind) in [("theirs", "drift_detected"), ("ours", "drift_resolved")] {
+        installation.rename(tunnel_id, name).await;
+        let events = format!("/audit-events?event={kind}");
+        let until = std::time::Instant::now() + PATIENCE;
+        while consumer.get(&events, &[]).await.json()["items"].as_array().is_none_or(Vec::is_empty) {
+            assert!(std::time::Instant::now() < until, "no {kind}: {}", gateway.stderr());
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
     assert!(!gateway.stderr().contains("may create objects"), "{}", gateway.stderr());
     assert!(gateway.terminate().success());
     let used = "SELECT count(*) FROM api_key_tokens WHERE last_used_on IS NOT NULL";

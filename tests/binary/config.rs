@@ -151,11 +151,12 @@ allow_plain_http = "yes"
 name = "two"
 
 [drift]
-interval = "10m"
+interval = "500ms"
+pages = 3
 "#;
     let expected = [
         "tunnelgate.toml:1: fingerprint_key_file: is required with more than one account",
-        "tunnelgate.toml:1: fingerprnt_key_file: unknown key; the keys here are accounts, fingerprint_key_file, oidc",
+        "tunnelgate.toml:1: fingerprnt_key_file: unknown key; the keys here are accounts, drift, fingerprint_key_file, oidc",
         "tunnelgate.toml:3: accounts[0].name: must be 1 to 63 characters of a-z 0-9 -",
         "tunnelgate.toml:4: accounts[0].vpcs[0]: \"vpc prod\" must be 1 to 64 characters of A-Z a-z 0-9 _ - and *, \
          which matches any run of characters",
@@ -189,11 +190,39 @@ interval = "10m"
         "tunnelgate.toml:25: accounts[2].secret_key_file: is required",
         "tunnelgate.toml:25: accounts[2].secret_id: is required (or secret_id_file)",
         "tunnelgate.toml:26: accounts[2].name: \"two\" is the name of the account at line 19 already",
-        "tunnelgate.toml:28: drift: this version of tunnelgate does not support it",
+        "tunnelgate.toml:29: drift.interval: must be 1s to 7d",
+        "tunnelgate.toml:30: drift.pages: unknown key; the keys here are interval",
     ];
     assert_eq!(faults(config, &[]), expected);
 }
 
+#[test]
+fn drift_checks_have_an_interval_or_are_off() {
+    let env = [
+        ("TENCENTCLOUD_SECRET_ID", CANARY),
+        ("TENCENTCLOUD_SECRET_KEY", CANARY),
+        ("TENCENTCLOUD_REGION", "ap-guangzhou"),
+    ];
+    for (config, shown) in [
+        ("", None),
+        ("[drift]\n", Some("[drift]\ninterval = \"600000ms\"\n")),
+        ("[drift]\ninterval = \"30m\"\n", Some("[drift]\ninterval = \"1800000ms\"\n")),
+    ] {
+        let folder = folder(config);
+        let output = with_file(folder.path(), &["config", "check"], &env);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let text = text(&output.stdout);
+        assert_eq!(text.find("[drift]").map(|at| &text[at..]), shown, "{text}");
+    }
+    for (config, fault) in [
+        ("drift = \"10m\"\n", "tunnelgate.toml:1: drift: must be one table"),
+        ("[[drift]]\ninterval = \"10m\"\n", "tunnelgate.toml:1: drift: must be one table"),
+        ("[drift]\ninterval = 600\n", "tunnelgate.toml:2: drift.interval: must be a text that is not empty"),
+        ("[drift]\ninterval = \"8d\"\n", "tunnelgate.toml:2: drift.interval: must be 1s to 7d"),
+    ] {
+        assert_eq!(faults(config, &env), [fault], "{config}");
+    }
+}
 #[test]
 fn a_text_that_is_no_toml_is_refused_with_the_line_and_without_its_content() {
     let config = format!("[[accounts]]\nname = \"one\"\nsecret_key = {CANARY}\n");

@@ -89,6 +89,14 @@ impl Installation {
         token.trim().to_owned()
     }
 
+    /// Renames a tunnel in the cloud, behind the gateway's back.
+    pub async fn rename(&self, tunnel: &str, name: &str) {
+        let url = format!("{}/simulator/tunnels/{tunnel}", self.cloud_address);
+        let body = serde_json::json!({ "name": name }).to_string();
+        let request = plain_client().patch(url).header("content-type", "application/json").body(body);
+        assert!(request.send().await.expect("an answer").status().is_success());
+    }
+
     /// What the cloud received: the simulated cloud's own list.
     pub async fn received(&self) -> Vec<Value> {
         let answer = plain_client().get(format!("{}/simulator/journal", self.cloud_address)).send().await;

@@ -53,7 +53,8 @@ async fn issuers_and_grants_follow_the_configuration_file() {
     let expected = json!({
         "issuer": issuer.url, "client_id": "console", "scopes": ["openid", "profile"], "audiences": ["tunnelgate"],
         "authorization_endpoint": format!("{}/authorize", issuer.url),
-        "token_endpoint": format!("{}/token", issuer.url), "end_session_endpoint": null
+        "token_endpoint": format!("{}/token", issuer.url), "end_session_endpoint": null,
+        "authorization_response_iss_parameter_supported": false
     });
     assert_eq!(sign_in, json!({ "issuers": [expected] }));
 

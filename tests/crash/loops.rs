@@ -16,6 +16,7 @@ const LOOPS: &[(&str, &str)] = &[
     ("forget.loop", "forget"),
     ("feed.loop", "feed"),
     ("growth.loop", "growth"),
+    ("drift.loop", "drift"),
 ];
 /// The failpoints of the tasks in the ledger and in the call budget.
 const TASKS: &[&str] = &["listen.connected", "pace.loop"];

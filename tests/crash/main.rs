@@ -15,6 +15,7 @@ mod process;
 mod accounts;
 mod debug;
 mod deployment;
+mod drift;
 mod front;
 mod kills;
 mod load;

@@ -9,6 +9,7 @@ mod support;
 mod archive;
 mod calls;
 mod chain;
+mod drift;
 mod durability;
 mod group_commit;
 mod growth;

@@ -11,6 +11,7 @@ const fn weight(priority: Priority) -> u64 {
     match priority {
         Priority::Change | Priority::Poll => 4,
         Priority::Read => 2,
+        Priority::Sweep => 1,
     }
 }
 
@@ -19,10 +20,11 @@ const fn index(priority: Priority) -> usize {
         Priority::Change => 0,
         Priority::Poll => 1,
         Priority::Read => 2,
+        Priority::Sweep => 3,
     }
 }
 
-const PRIORITIES: [Priority; 3] = [Priority::Change, Priority::Poll, Priority::Read];
+const PRIORITIES: [Priority; 4] = [Priority::Change, Priority::Poll, Priority::Read, Priority::Sweep];
 
 /// What a slot is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +111,7 @@ impl<T> Class<T> {
 /// All waiting calls.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    classes: [Class<T>; 3],
+    classes: [Class<T>; 4],
     now: u64,
 }
 
@@ -184,7 +186,7 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Priority::{Change, Poll, Read};
+    use Priority::{Change, Poll, Read, Sweep};
 
     fn need(priority: Priority, principal: &str) -> Need<'_> {
         Need { priority, is_last: false, principal }
@@ -196,9 +198,9 @@ mod tests {
         for priority in PRIORITIES {
             (0..100).for_each(|_| queue.push(need(priority, ""), priority));
         }
-        let served: Vec<Priority> = (0..50).filter_map(|_| queue.pop(|_| false)).collect();
+        let served: Vec<Priority> = (0..55).filter_map(|_| queue.pop(|_| false)).collect();
         let count = |wanted| served.iter().filter(|priority| **priority == wanted).count();
-        assert_eq!((count(Change), count(Poll), count(Read)), (20, 20, 10));
+        assert_eq!((count(Change), count(Poll), count(Read), count(Sweep)), (20, 20, 10, 5));
     }
 
     #[test]

@@ -142,10 +142,13 @@ impl Actions for ApiV2 {
             Listed::Gateway(vpc, gateway) => {
                 params.put("vpcId", vpc.as_str());
                 params.put("vpnGwId", gateway.as_str());
-                // A new tunnel comes last and shifts no other.
-                params.put("orderField", "createTime");
-                params.put("orderDirection", "asc");
             }
+            Listed::Account => {}
+        }
+        if !matches!(listed, Listed::Tunnel(_)) {
+            // A new tunnel comes last and shifts no other.
+            params.put("orderField", "createTime");
+            params.put("orderDirection", "asc");
         }
         params.put("offset", offset.to_string());
         params.put("limit", Self::PAGE.to_string());

@@ -177,6 +177,7 @@ impl Actions for ApiV3 {
                 is_unified(vpc_id, gateway_id) && tunnel_id.as_str().starts_with("vpnx-")
             }
             Listed::Gateway(vpc, gateway) => is_unified(vpc, gateway),
+            Listed::Account => true,
         }
     }
 
@@ -191,9 +192,12 @@ impl Actions for ApiV3 {
             Listed::Gateway(vpc, gateway) => {
                 vec![filter("vpc-id", vpc.as_str()), filter("vpn-gateway-id", gateway.as_str())]
             }
+            Listed::Account => Vec::new(),
         };
         let mut record = Record::default();
-        record.put("Filters", Member::List(filters));
+        if !filters.is_empty() {
+            record.put("Filters", Member::List(filters));
+        }
         record.put("Offset", Member::Number(offset as u64));
         record.put("Limit", Member::Number(Self::PAGE as u64));
         Params::new(Self::LIST, &record)

@@ -1,11 +1,13 @@
-//! The configuration file: accounts and OIDC issuers in TOML. Every fault is reported with its line.
+//! The configuration file: accounts, OIDC issuers and drift checks in TOML. Every fault is reported with its line.
 
 mod account;
+mod drift;
 mod issuer;
 mod table;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use toml::de::DeTable;
@@ -20,7 +22,7 @@ pub use account::Defaults;
 use table::{Document, Table};
 
 /// Parts of the file that this version does not have.
-const LATER: [&str; 2] = ["webhooks", "drift"];
+const LATER: [&str; 1] = ["webhooks"];
 
 /// What the file says.
 #[derive(Default)]
@@ -28,6 +30,8 @@ pub struct ConfigFile {
     /// Empty if the file has no account.
     pub accounts: Vec<Settings>,
     pub issuers: Vec<oidc::Settings>,
+    /// The interval of drift checks; `None` if the file has none.
+    pub drift: Option<Duration>,
     /// The key of the fingerprints.
     pub fingerprint_key: Option<SecretString>,
 }
@@ -76,11 +80,12 @@ fn content(mut root: Table<'_, '_>, document: &Document, folder: &Path, defaults
         urls.check(&mut table);
         issuers.extend(issuer::read(table, defaults));
     }
+    let drift = drift::read(&mut root);
     if is_second && !root.has("fingerprint_key_file") && !defaults.has_fingerprint_key {
         root.fault("fingerprint_key_file", "is required with more than one account");
     }
     root.finish();
-    ConfigFile { accounts, issuers, fingerprint_key }
+    ConfigFile { accounts, issuers, drift, fingerprint_key }
 }
 
 /// A key whose value may occur in one table of a list only.

@@ -182,6 +182,12 @@ impl<'d, 'i> Table<'d, 'i> {
         Some(Table::new(self.document, self.key(key), value.span(), table))
     }
 
+    /// The one table at a key: `[key]`.
+    pub(super) fn one(&mut self, key: &'static str) -> Option<Table<'d, 'i>> {
+        self.typed(key, "one table", DeValue::as_table)?;
+        self.inner(key)
+    }
+
     /// True if the key is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)

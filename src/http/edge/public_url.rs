@@ -10,6 +10,7 @@ pub const OWN_PATHS: &[&str] = &[
     "audit-events",
     "console",
     "docs",
+    "drift",
     "livez",
     "metrics",
     "openapi.json",

@@ -81,11 +81,19 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
 /// All metrics. Those of unfinished operations need a short query; without the ledger they are absent.
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let service = state.service.clone();
-    let work = async move { timeout(LEDGER_TIMEOUT, service.unfinished()).await };
+    let work = async move {
+        timeout(LEDGER_TIMEOUT, async {
+            Ok::<_, LedgerError>((service.unfinished().await?, service.drift_standing().await?))
+        })
+        .await
+    };
     state.metrics.clock_skew(state.clock.skew());
     state.metrics.accounts(&state.service.all_accounts());
     match state.run(work).await {
-        Ok(Ok(Ok(unfinished))) => state.metrics.unfinished(&unfinished),
+        Ok(Ok(Ok((unfinished, drift)))) => {
+            state.metrics.unfinished(&unfinished);
+            state.metrics.drift(drift.as_ref(), &state.service.account_names());
+        }
         Ok(Ok(Err(_)) | Err(_)) | Err(_) => state.metrics.ledger_is_down(),
     }
     HttpResponse::Ok().content_type(OPENMETRICS).body(state.registry.render())

@@ -155,6 +155,7 @@ const ON_CALL: &[(&str, &[&str], &[&str])] = &[
     ("list_problem_types", &["200"], &["Cache-Control", "Vary"]),
     ("get_problem_type", &["200"], &["Cache-Control", "Vary"]),
     ("list_operations", &["200"], &["Link"]),
+    ("list_drift", &["200"], &["Link"]),
     ("list_audit_events", &["200"], &["Link"]),
     ("get_operation", &["200"], &["Preference-Applied"]),
 ];
@@ -253,7 +254,7 @@ fn headers() -> Vec<(&'static str, Header)> {
         (
             "ETag",
             header(
-                text().pattern(Some("^(W/)?\"[0-9a-f]{32}\"$")),
+                text().pattern(Some("^(W/)?\"[0-9a-f]{32}(\\.[0-9a-f]{16})?\"$")),
                 "The entity tag of the answer; it changes whenever the content does. Send it as `If-None-Match` with the \
                  next GET. A tunnel's tag also covers its key's fingerprint; send it as `If-Match` with a PATCH.",
                 json!(super::examples::ETAG),

@@ -6,6 +6,8 @@ pub const ID: &str = "0199b3a1-7c1e-7d2f-9c1a-0123456789ab";
 /// A later operation's.
 pub const LATER_ID: &str = "0199b3a8-52d0-7a11-8f00-0123456789ab";
 pub const OPENED: &str = "2026-01-31T08:00:00.000000Z";
+/// Later: when the gateway noticed drift.
+pub const NOTICED: &str = "2026-01-31T08:10:00.000000Z";
 pub const ENDED: &str = "2026-01-31T08:00:04.000000Z";
 /// The address of a tunnel's configuration for its peer.
 pub const PEER_CONFIG: &str = "/vpcs/vpc-03vihbk9/gateways/vpngw-kfldykuz/tunnels/vpnx-ol6bcqp0/peer-config";

@@ -18,7 +18,7 @@ use super::asset::Asset;
 use super::edge::PublicUrl;
 use super::problem::Problem;
 use super::state::HttpState;
-use super::{accounts, audit, health, operations, problem, sign_in, tunnels};
+use super::{accounts, audit, drift, health, operations, problem, sign_in, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,6 +34,7 @@ use super::{accounts, audit, health, operations, problem, sign_in, tunnels};
     tags(
         (name = "tunnels", description = "Read and change tunnels"),
         (name = "operations", description = "Follow changes to their end"),
+        (name = "drift", description = "What was changed outside of the gateway"),
         (name = "accounts", description = "The accounts of the cloud, and their standing"),
         (name = "audit", description = "Who changed what: append-only, with a hash chain that reveals tampering"),
         (name = "problems", description = "The meaning and the remedy of each error"),
@@ -44,7 +45,7 @@ use super::{accounts, audit, health, operations, problem, sign_in, tunnels};
         tunnels::peer_config::document::get_peer_config,
         operations::document::list_operations, operations::document::get_operation,
         operations::document::stream_operation, operations::rollback::document::rollback_operation,
-        accounts::document::list_accounts, audit::document::list_audit_events, audit::document::stream_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
+        accounts::document::list_accounts, drift::document::list_drift, audit::document::list_audit_events, audit::document::stream_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
         audit::document::count_audit_events, audit::document::verify_audit_events,
         sign_in::document::list_sign_ins, problem::document::list_problem_types, problem::document::get_problem_type,
         health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json
@@ -104,6 +105,7 @@ mod tests {
     use crate::http::audit::checkpoint::Checkpoint;
     use crate::http::audit::counts::CountsView;
     use crate::http::audit::view::EventSchema;
+    use crate::http::drift::view::DriftView;
     use crate::http::health::{Alive, Ready};
     use crate::http::operations::rollback::document::RollbackBody;
     use crate::http::operations::stream::StepView;
@@ -135,6 +137,8 @@ mod tests {
             RollbackBody,
             Status,
             PeerFormat,
+            Page<DriftView<'static>>,
+            DriftView,
             Page<AccountView>,
             AccountView,
             Page<EventSchema>,

@@ -9,7 +9,7 @@ use super::schema::{self, TunnelPatch};
 use crate::domain::operation::Status;
 use crate::domain::tunnel_view::TunnelView;
 use crate::http::openapi::answers::{CALLER, problems};
-use crate::http::openapi::examples::{ETAG, FINGERPRINT, PEER_CONFIG};
+use crate::http::openapi::examples::{ETAG, FINGERPRINT, ID, NOTICED, PEER_CONFIG};
 use crate::http::operations::document::operation;
 use crate::http::operations::view::OperationView;
 use crate::http::page::Page;
@@ -47,6 +47,7 @@ problems!(OneProblems: CALLER, InvalidQuery, InvalidHeader, TunnelNotFound, VpcN
     params(
         ("vpc_id" = String, Path, description = "The VPC", example = "vpc-03vihbk9"),
         ("gateway_id" = String, Path, description = "The VPN gateway in it", example = "vpngw-kfldykuz"),
+        ("drift" = Option<bool>, Query, description = "`true`: only tunnels with drift"),
         ("limit" = Option<u32>, Query, description = "Items per page"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page")
     ),
@@ -59,7 +60,7 @@ pub fn list_tunnels() {}
 /// Get a tunnel
 ///
 /// The tunnel's current state in the cloud, with the field names of a patch. The pre-shared key is shown only as its keyed
-/// fingerprint.
+/// fingerprint. `drift` names the fields that were changed outside of the gateway.
 #[utoipa::path(get, path = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}", tag = "tunnels",
     operation_id = "get_tunnel",
     security(("bearer" = ["tunnels:read"])),
@@ -132,7 +133,9 @@ fn tunnel() -> Value {
             "dh_group": "group14", "sa_lifetime_seconds": 86_400},
         "ipsec": {
             "encryption_algorithm": "aes-cbc-256", "integrity_algorithm": "sha", "sa_lifetime_seconds": 3600,
-            "sa_lifetime_kilobytes": 1_843_200, "pfs_dh_group": "dh-group14"}
+            "sa_lifetime_kilobytes": 1_843_200, "pfs_dh_group": "dh-group14"},
+        "drift": [{"pointer": "/peer_cidrs", "set": ["10.100.2.0/24"], "observed": ["172.16.0.0/16"],
+                   "since": NOTICED, "operation_id": ID}]
     })
 }
 

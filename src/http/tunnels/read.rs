@@ -35,17 +35,18 @@ pub async fn one(call: Call, path: web::Path<Path>) -> Result<HttpResponse, Prob
 pub async fn list(call: Call, path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
     let vpcs = call.vpcs(Scope::TunnelsRead)?;
     let mut query = call.query();
+    let has_drift = query.flag("drift");
     let (limit, after) = (query.limit(), query.cursor::<String>());
     query.finish()?;
     let vpc = path.0.parse::<VpcId>().ok().filter(|vpc| vpcs.allows(vpc.as_str()));
     let (Some(vpc), Ok(gateway)) = (vpc, path.1.parse::<GatewayId>()) else {
         return Err(TunnelError::not_found().into());
     };
-    let tunnels =
-        call.state
-            .ask(|service| async move {
-                service.tunnels(&vpc, &gateway, after.as_deref(), limit as usize + 1).await
-            })
-            .await?;
+    let tunnels = call
+        .state
+        .ask(|service| async move {
+            service.tunnels(&vpc, &gateway, has_drift, after.as_deref(), limit as usize + 1).await
+        })
+        .await?;
     Ok(Page::of(tunnels, limit, |last| last.tunnel_id.clone()).respond(&call.request, |tunnel| tunnel))
 }

@@ -88,6 +88,9 @@ async fn matches_in_status<S: ListStore>(
 ) -> Result<Vec<i64>, LedgerError> {
     if let Some(kind) = search.filter.event {
         match kind.status_after() {
+            None if kind.is_drift() && status == Status::Succeeded => {
+                return matches_of(store, &search).await;
+            }
             None => return Ok(Vec::new()),
             // An operation with an event of this kind is in this status for ever.
             Some(ended) if ended.is_final() && ended == status => {
@@ -141,16 +144,21 @@ const fn last_step(status: Status) -> Option<EventKind> {
 }
 
 /// A page where matches are rare. Its events belong to the operations that reached the status last, at most one
-/// operation for each event of the page, and to operations that were unfinished where the page begins.
+/// operation for each event of the page, to operations that were unfinished where the page begins, and, if they are about
+/// drift, to operations that succeeded whenever it was.
 async fn matches_by_last_step<S: ListStore>(
     store: &S,
     search: Search<'_>,
     last: EventKind,
 ) -> Result<Vec<i64>, LedgerError> {
-    let filter = EventFilter { event: Some(last), ..search.filter.clone() };
-    let ends = matches_of(store, &Search { filter: &filter, ..search }).await?;
-    let ends = by_seq(store, &ends).await?;
-    let mut within: Vec<OperationId> = ends.iter().filter_map(|event| event.row.operation_id).collect();
+    let drift = [EventKind::DriftDetected, EventKind::DriftResolved];
+    let drift = drift.into_iter().filter(|_| last == EventKind::Succeeded);
+    let mut within: Vec<OperationId> = Vec::new();
+    for kind in std::iter::once(last).chain(drift) {
+        let filter = EventFilter { event: Some(kind), ..search.filter.clone() };
+        let ends = matches_of(store, &Search { filter: &filter, ..search }).await?;
+        within.extend(by_seq(store, &ends).await?.iter().filter_map(|event| event.row.operation_id));
+    }
     let edges = [search.after.map(Edge::Seq), search.filter.created_before.map(Edge::Time)];
     for edge in edges.into_iter().flatten() {
         let rows = store.fetch(sql::operations_across(S::DIALECT, &search, last, edge)).await?;

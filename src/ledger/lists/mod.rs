@@ -4,6 +4,7 @@
 //! table. So each statement has a form in which only the right index helps; see
 //! docs/decisions/008-list-queries-and-indexes.md.
 
+mod drift;
 mod events;
 mod reach;
 mod search;

@@ -7,6 +7,7 @@ mod calls;
 mod chain;
 mod connect;
 mod copied;
+mod drift;
 mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) mod fuzz;

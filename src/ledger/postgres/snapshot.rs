@@ -11,9 +11,11 @@ use sqlx::{AssertSqlSafe, Executor, Postgres as Database, Row};
 use crate::domain::operation::OperationId;
 use crate::ledger::archive::{SEGMENT, segment_of};
 use crate::ledger::columns::{EVENT, OPERATION, StoredRow};
+use crate::ledger::drift::{STORED, stored};
 use crate::ledger::limited;
 use crate::service::ledger::{
-    ArchivedSegment, EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour,
+    ArchivedSegment, EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredDrift, StoredHead,
+    StoredHour,
 };
 
 use super::Postgres;
@@ -117,6 +119,19 @@ impl Snapshot for PgSnapshot {
         let select = sqlx::query("SELECT vpc_id FROM audit_vpcs");
         let rows = limited(limit, select.fetch_all(&mut **self.connection()?)).await?;
         Ok(Some(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?))
+    }
+
+    async fn drift(&mut self) -> Result<Vec<StoredDrift>, LedgerError> {
+        let limit = self.limit;
+        // A statement that failed would end the transaction.
+        let table = sqlx::query("SELECT to_regclass('drift') IS NOT NULL");
+        let row = limited(limit, table.fetch_one(&mut **self.connection()?)).await?;
+        if !row.try_get::<bool, _>(0)? {
+            return Ok(Vec::new());
+        }
+        let select = AssertSqlSafe(format!("SELECT {STORED} FROM drift"));
+        let rows = limited(limit, sqlx::query(select).fetch_all(&mut **self.connection()?)).await?;
+        rows.iter().map(stored).collect()
     }
 
     async fn archived(&mut self) -> Result<Vec<ArchivedSegment>, LedgerError> {

@@ -109,7 +109,11 @@ pub(super) async fn write(
     Ok(writes)
 }
 
-async fn load(connection: &mut SqliteConnection, needs: Needs, memory: &Memory) -> Result<Context, Failure> {
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    needs: Needs,
+    memory: &Memory,
+) -> Result<Context, Failure> {
     let (head, comparison) = read_chain(connection, memory).await?;
     if let Comparison::WentBack { rewound, .. } = comparison {
         return Err(LedgerError::Rewound(rewound).into());

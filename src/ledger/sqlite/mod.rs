@@ -5,6 +5,7 @@ mod archive;
 mod assumed;
 mod calls;
 mod chain;
+mod drift;
 mod failure;
 mod growth;
 mod key_change;

@@ -14,9 +14,11 @@ use crate::domain::operation::OperationId;
 use crate::domain::stored::{StoredEvent, StoredOperation};
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{EVENT, OPERATION};
+use crate::ledger::drift::{STORED, stored};
 use crate::ledger::limited;
 use crate::service::ledger::{
-    ArchivedSegment, EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour,
+    ArchivedSegment, EventBlock, LedgerError, OperationBlock, Snapshot, Snapshots, StoredDrift, StoredHead,
+    StoredHour,
 };
 
 use super::Sqlite;
@@ -76,6 +78,15 @@ impl Snapshot for SqliteSnapshot {
 
     async fn vpcs(&mut self) -> Result<Option<Vec<String>>, LedgerError> {
         Ok(None)
+    }
+
+    async fn drift(&mut self) -> Result<Vec<StoredDrift>, LedgerError> {
+        let table = sqlx::query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'drift'");
+        if self.fetch(table).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.fetch(sqlx::query(AssertSqlSafe(format!("SELECT {STORED} FROM drift")))).await?;
+        rows.iter().map(stored).collect()
     }
 
     /// This store does not archive.

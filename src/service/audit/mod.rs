@@ -3,6 +3,7 @@
 mod archived;
 mod blocks;
 mod columns;
+mod drift;
 mod hours;
 mod leftovers;
 mod operations;
@@ -24,6 +25,7 @@ pub use archived::{Archived, Boundary, SegmentFault};
 use blocks::{BLOCK, through};
 pub use blocks::{Follow, Followed, Stretch, computed, follow};
 pub use columns::status_after;
+use drift::Told;
 use hours::{Hours, Vpcs};
 use operations::{FromEvents, FromRows};
 pub use segment::{Checked, Segment, verify_segment};
@@ -39,6 +41,7 @@ struct Log {
     archived_to: i64,
     operations: FromEvents,
     boundaries: Boundaries,
+    told: Told,
 }
 
 impl Follow for Log {
@@ -56,6 +59,7 @@ impl Follow for Log {
             }
         }
         self.boundaries.step(event);
+        self.told.step(event)?;
         self.operations.step(event, canonical)
     }
 }
@@ -85,7 +89,7 @@ pub async fn verify(ledger: &dyn Ledger, checkpoint: Option<Checkpoint>) -> Resu
 }
 
 /// Verifies the whole ledger in one snapshot: every event's hash and position, the checkpoint, `chain_head`, `audit_hours`, `audit_vpcs`,
-/// `archived_segments`, and every operation against its events. With `archive` the log begins with event 1, else with the
+/// `archived_segments`, `drift`, and every operation against its events. With `archive` the log begins with event 1, else with the
 /// first event that is not archived.
 ///
 /// # Errors
@@ -135,6 +139,7 @@ async fn verified(
         archived_to,
         operations: FromEvents::new(key.clone(), start.is_some()),
         boundaries: Boundaries::default(),
+        told: Told::default(),
     };
     let mut compared = None;
     if let Some(archive) = archive {
@@ -158,6 +163,10 @@ async fn verified(
     }
     if let Some(wrong) = log.boundaries.first_wrong(&segments, has_files) {
         return Err(Ended::Broken(Row::Segment(wrong.first_seq, wrong.last_seq), Break::Boundary));
+    }
+    let drift = snapshot.drift().await?;
+    if let Some((row, why)) = log.told.first_wrong(drift, if has_files { 0 } else { archived_to }) {
+        return Err(Ended::Broken(row, why));
     }
     let (events, newest) = (log.walk.events, log.walk.newest);
     let partly = log.operations.take_partly();

@@ -14,6 +14,8 @@ pub enum Row {
     Operation(String),
     /// The row of `chain_head`.
     Head,
+    /// A row of `drift`, by its field and tunnel.
+    Drift(String),
     /// An archived segment, by its first and last `seq`.
     Segment(i64, i64),
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Row {
             Self::Event(seq) => write!(f, "seq {seq}"),
             Self::Operation(id) => write!(f, "operation {id}"),
             Self::Head => f.write_str("chain_head"),
+            Self::Drift(name) => write!(f, "drift {name}"),
             Self::Segment(first, last) => write!(f, "segment {first} to {last}"),
         }
     }
@@ -68,6 +71,16 @@ pub enum Break {
     Archived { to: i64 },
     #[error("its {column} is not what its events say: the row was changed")]
     Operation { column: &'static str },
+    #[error("it does not say what an event about drift says: the event was forged")]
+    DriftEvent,
+    #[error(
+        "no event drift_detected says what the row of `drift` says, or drift_resolved ended it: the row was inserted or changed"
+    )]
+    Drift,
+    #[error(
+        "the row of `drift` is missing that it tells, and no event drift_resolved ended it: the row was removed"
+    )]
+    DriftMissing,
     #[error("no event log_archived says what archived_segments says of it: the row was inserted or changed")]
     Boundary,
     #[error(

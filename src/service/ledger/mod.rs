@@ -2,6 +2,7 @@
 
 mod archive;
 mod calls;
+mod drift;
 mod error;
 mod growth;
 mod keys;
@@ -12,18 +13,25 @@ mod steps;
 
 pub use archive::{Archive, ArchivedSegment, Range, Removal};
 pub use calls::{Calls, Reserved, Slowed};
+pub use drift::{
+    DriftFilter, Drifts, EndedOperation, Finding, FindingEvent, OpenDrift, Progress, Recorded, Sweep, Sweeps,
+    WatchedGateway, WatchedTunnel,
+};
 pub use error::{LedgerError, Rewound};
 pub use growth::{Growth, LogSize};
 pub use keys::{ApiKey, ApiToken, Keys, Rotation};
 pub use leases::{Backlog, Claim, Leases, Places, Read, Reads};
 pub use lists::{Checkpoint, EventCount, EventFilter, Lists, OperationFilter, Order};
-pub use snapshot::{EventBlock, OperationBlock, Snapshot, Snapshots, StoredHead, StoredHour};
+pub use snapshot::{EventBlock, OperationBlock, Snapshot, Snapshots, StoredDrift, StoredHead, StoredHour};
 pub use steps::{
     AcceptedLoss, Advance, FirstRequest, IDEMPOTENCY_WINDOW, Idempotency, Opening, RequestIdentity,
     SecretIdentity, Step, Steps, Written, event_of,
 };
 
 /// The store of operations and audit events. Every method has a time limit.
-pub trait Ledger: Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive {}
+pub trait Ledger:
+    Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive + Drifts + Sweeps
+{
+}
 
-impl<T: Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive> Ledger for T {}
+impl<T: Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive + Drifts + Sweeps> Ledger for T {}

@@ -24,6 +24,23 @@ pub struct StoredHour {
     pub last_seq: i64,
 }
 
+/// A row of `drift`, without its lock, which no event has. JSON is text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDrift {
+    pub pointer: String,
+    pub vpc_id: String,
+    pub gateway_id: String,
+    pub tunnel_id: String,
+    pub account: String,
+    pub region: String,
+    pub api: String,
+    pub operation_id: OperationId,
+    pub set: String,
+    pub observed: String,
+    pub since: Timestamp,
+    pub seq: i64,
+}
+
 /// Events in order of `seq`, encoded as the store delivered them.
 pub trait EventBlock: Send + Sync {
     fn count(&self) -> usize;
@@ -50,6 +67,9 @@ pub trait Snapshot: Send {
 
     /// The VPCs that lists limited to VPCs look for; `None` if the store finds them in the log.
     async fn vpcs(&mut self) -> Result<Option<Vec<String>>, LedgerError>;
+
+    /// The open differences. None if the ledger is older than the table.
+    async fn drift(&mut self) -> Result<Vec<StoredDrift>, LedgerError>;
 
     /// The archived segments, oldest first.
     async fn archived(&mut self) -> Result<Vec<ArchivedSegment>, LedgerError>;

@@ -1,9 +1,11 @@
 //! `/metrics`: the metrics that docs/metrics.md lists, in the OpenMetrics format.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
+use crate::drift::Watching;
 use crate::harness::{Harness, path, ranges};
-use crate::support::consumer::Consumer;
+use crate::support::consumer::{Consumer, PATIENCE};
 
 const DOCUMENT: &str = include_str!("../../../docs/metrics.md");
 const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yaml");
@@ -88,10 +90,19 @@ fn value(text: &str, sample: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
 }
 
-async fn the_document_and_the_service_name_the_same_figures(harness: Harness) {
+async fn the_document_and_the_service_name_the_same_figures(Watching(harness): Watching) {
     harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("prefer", "wait=30")]).await;
     Consumer::new(harness.consumer.base.clone(), String::new()).get("/operations", &[]).await;
-    let text = harness.consumer.get("/metrics", &[]).await.body;
+    let until = Instant::now() + PATIENCE;
+    let text = loop {
+        let text = harness.consumer.get("/metrics", &[]).await.body;
+        let is_swept = ["tunnelgate_drift_calls_total{", "tunnelgate_drift_sweep_age_seconds{"];
+        if is_swept.iter().all(|sample| text.contains(sample)) {
+            break text;
+        }
+        assert!(Instant::now() < until, "no sweep: {text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     let (found, mut named) = (read(&text), documented());
     named.retain(|name, _| !ABSENT.contains(&name.as_str()));
     if !harness.store.is_postgres() {

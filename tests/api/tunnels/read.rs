@@ -37,7 +37,7 @@ async fn a_tunnel_is_shown_in_the_words_of_the_patch(harness: Harness) {
             "health_check": only_3(json!({
                 "enabled": false, "local_ip": null, "remote_ip": null, "interval_ms": null, "timeout_ms": null,
                 "failure_threshold": null})),
-            "bgp": null,
+            "bgp": null, "drift": [],
             "customer_gateway_id": "cgw-simulated",
             "ike": {
                 "version": only_3(json!("ikev1")), "encryption_algorithm": "aes-cbc-256", "authentication_algorithm": "sha", "exchange_mode": "main",

@@ -1,0 +1,6 @@
+//! Drift of all tunnels: `/drift`.
+
+pub mod document;
+mod key;
+pub mod read;
+pub mod view;

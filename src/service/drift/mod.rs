@@ -1,0 +1,7 @@
+//! Drift: what happens to tunnels behind the gateway's back. The gateway reports it, and never undoes it.
+
+mod compare;
+mod find;
+pub mod list;
+mod plan;
+pub mod sweep;
