@@ -146,7 +146,7 @@ for title, expected in {
 for title, part in {
     "Changes": "ike.dh_group, peer_cidrs, pre_shared_key",
     "Reasons": "upstream_credentials",
-    "Drift now": "vpnx-drifted",
+    "Drift now": "vpnx-ol6bcqp0",
     "Refused changes": "limited",
     "Keys, losses, archives": "key_revoked",
 }.items():

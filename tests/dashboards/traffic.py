@@ -1,6 +1,7 @@
 """Gives every metric and every kind of event something to show: changes that end in every way, refusals, keys, a
-configuration that becomes wrong, an account that goes away. Prints what the audit log must then count, as JSON.
-usage: traffic.py GATEWAY PID CONFIGURATION TOKEN LIMITED_TOKEN"""
+configuration that becomes wrong, drift, an account that goes away. Prints what the audit log must then count, as JSON.
+usage: traffic.py GATEWAY PID CONFIGURATION TOKEN LIMITED_TOKEN ELSEWHERE OTHER_TOKEN
+(ELSEWHERE is a gateway with a ledger of its own before the same cloud)"""
 import base64
 import json
 import os
@@ -11,16 +12,16 @@ import time
 import urllib.error
 import urllib.request
 
-gateway, pid, configuration, token, limited = sys.argv[1:]
+gateway, pid, configuration, token, limited, elsewhere, other = sys.argv[1:]
 configuration = pathlib.Path(configuration)
 
 
-def call(method, path, body=None, bearer=token, wait=0):
+def call(method, path, body=None, bearer=token, wait=0, at=gateway):
     headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
     if wait:
         headers["prefer"] = f"wait={wait}"
     data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(gateway + path, data, headers, method=method)
+    request = urllib.request.Request(at + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, json.load(response)
@@ -29,9 +30,9 @@ def call(method, path, body=None, bearer=token, wait=0):
             return error.code, json.load(error)
 
 
-def change(tunnel, wait=20, **fields):
+def change(tunnel, wait=20, bearer=token, at=gateway, **fields):
     ranges = {"peer_cidrs": [f"10.{n}.1.0/24"]} if (n := next(numbers)) else {}
-    return call("PATCH", f"{tunnel}?reason=CHG-{n}", ranges | fields, wait=wait)
+    return call("PATCH", f"{tunnel}?reason=CHG-{n}", ranges | fields, bearer, wait, at)
 
 
 def branch(name):
@@ -89,6 +90,16 @@ for issuer in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     call("GET", "/operations", bearer=".".join(parts) + ".c2ln")
 
+# One tunnel is changed elsewhere and set right, another stays changed.
+SITE = "/vpcs/vpc-03vihbk9/gateways/vpngw-branches/tunnels/vpnx-site-001"
+expect(change(SITE), 200, status="succeeded")
+for tunnel in (OFFICE, SITE):
+    expect(change(tunnel, bearer=other, at=elsewhere), 200, status="succeeded")
+drift = lambda number: f'drift_tunnels{{account="api-2"}} {number}\n' in metrics()
+until("drift of two tunnels", lambda: drift(2))
+expect(change(SITE), 200, status="succeeded")
+until("the end of a drift", lambda: drift(1))
+
 right = configuration.read_text()
 reload(right + "[[accounts]]\n")
 until("the wrong configuration", lambda: "tunnelgate_config_last_reload_successful 0" in metrics())
@@ -96,7 +107,7 @@ until("the wrong configuration", lambda: "tunnelgate_config_last_reload_successf
 abandoned = expect(change(branch("strange-task-status"), wait=0), 202, status="running")["id"]
 reload(right.replace('name = "api-2"', 'name = "renamed"'))
 until("the missing account", lambda: 'operations_without_account{account="api-2"}' in metrics())
-expect(change(OFFICE, name="office"), 200, status="succeeded")
+expect(change(PROD, dpd={"enabled": True, "action": "restart"}), 200, status="succeeded")
 for operation in (never_ends, abandoned):
     until("a timeout", lambda: call("GET", f"/operations/{operation}")[1]["status"] == "timed_out")
 reload(right)
