@@ -29,6 +29,7 @@ use crate::service::Service;
 use crate::service::ledger::{Ledger, LedgerError};
 use crate::shutdown::Shutdown;
 use crate::tls::{Certificates, TlsError};
+use crate::webhooks::{self, Receivers};
 
 /// Time for the tracker to write its results if the requests used the whole shutdown timeout.
 const TRACKER_GRACE: Duration = Duration::from_secs(1);
@@ -47,6 +48,8 @@ pub enum StartError {
     Cloud(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Oidc(#[from] oidc::NoClient),
+    #[error(transparent)]
+    Webhooks(#[from] webhooks::NoClient),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("can't listen on {0}")]
@@ -78,6 +81,7 @@ pub struct App {
     holder: String,
     log_gauges: background::growth::Gauges,
     sweeps: background::drift::SweepMetrics,
+    webhooks: background::webhooks::Webhooks,
     certificates: Option<Arc<Certificates>>,
     reload: Option<Arc<Reload>>,
     supervisor: Supervisor,
@@ -136,14 +140,25 @@ impl App {
         let has_issuers = !settings.issuers.is_empty();
         let issuers = Arc::new(Issuers::connect(settings.issuers.clone(), clock.clone(), &metrics)?);
         let (drift, watched) = watch::channel(settings.drift);
+        let receivers = Arc::new(Receivers::connect(&settings.webhooks)?);
+        for webhook in &settings.webhooks {
+            // Events from now on count. If this fails, the first delivery does the same.
+            let _ = ledger.begin_webhook(&webhook.name).await;
+        }
+        let webhooks = background::webhooks::Webhooks {
+            receivers: receivers.follow(),
+            operation_form: http::operation_json,
+            metrics: background::webhooks::Metrics::new(&metrics),
+        };
         let reload = settings.source.map(|source| {
             let current = config::Reloadable {
                 accounts: settings.accounts,
                 issuers: settings.issuers,
                 drift: settings.drift,
+                webhooks: settings.webhooks,
                 fingerprint_key: settings.fingerprint_key.clone(),
             };
-            let parts = Parts { accounts: accounts.clone(), issuers: issuers.clone(), drift };
+            let parts = Parts { accounts: accounts.clone(), issuers: issuers.clone(), receivers, drift };
             Arc::new(Reload::new(source, current, parts, clock.clone(), &metrics))
         });
         let service = Service::new(
@@ -213,6 +228,7 @@ impl App {
             holder,
             log_gauges,
             sweeps,
+            webhooks,
             certificates,
             reload,
             supervisor,
@@ -241,12 +257,13 @@ impl App {
             self.log_gauges,
             self.sweeps,
             self.certificates,
+            self.webhooks,
         );
         for looping in loops {
             self.supervisor.start(looping);
         }
         if let Some(reload) = self.reload {
-            let purpose = "reloads changed accounts and issuers";
+            let purpose = "reloads changed accounts, issuers and webhooks";
             self.supervisor.start(Loop::new("accounts", purpose, Stop::AtOnce, move |shutdown| {
                 reload.clone().follow(shutdown)
             }));

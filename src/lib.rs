@@ -57,3 +57,5 @@ pub mod telemetry;
 pub mod tls;
 /// Spans of OpenTelemetry.
 pub mod trace;
+/// Messages to receivers of events, signed by Standard Webhooks.
+pub mod webhooks;

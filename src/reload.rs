@@ -1,5 +1,5 @@
-//! Reads the accounts, the OIDC issuers and the interval of drift checks again when their files change and at SIGHUP, because temporary credentials rotate
-//! within hours.
+//! Reads the accounts, the OIDC issuers, the webhooks and the interval of drift checks again when their files change and at
+//! SIGHUP, because temporary credentials rotate within hours.
 //!
 //! Files are compared by what they contain, so a replaced symbolic link is noticed too. Tools replace several files one
 //! after the other: a change counts once two reads in a row agree. Settings that are wrong change nothing.
@@ -22,6 +22,7 @@ use crate::config::{Faults, InvalidSetting, Reloadable, Source};
 use crate::metrics::Metrics;
 use crate::oidc::{self, Issuers};
 use crate::shutdown::Shutdown;
+use crate::webhooks::{self, Receivers};
 
 /// Interval of the reads.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -34,11 +35,12 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 pub struct Parts {
     pub accounts: Arc<cloud::Accounts>,
     pub issuers: Arc<Issuers>,
+    pub receivers: Arc<Receivers>,
     /// The interval of drift checks; `None` if there are none.
     pub drift: watch::Sender<Option<Duration>>,
 }
 
-/// Follows the files that the accounts and the issuers come from.
+/// Follows the files that these settings come from.
 pub struct Reload {
     source: Source,
     parts: Parts,
@@ -63,6 +65,7 @@ struct Used {
     accounts: Vec<cloud::Settings>,
     issuers: Vec<oidc::Settings>,
     drift: Option<Duration>,
+    webhooks: Vec<webhooks::Settings>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl ReloadMetrics {
 }
 
 impl Reload {
-    /// Follows the source of the accounts and the issuers in use.
+    /// Follows the source of the settings in use.
     #[must_use]
     pub fn new(
         source: Source,
@@ -111,7 +114,12 @@ impl Reload {
     ) -> Self {
         let metrics = ReloadMetrics::new(metrics);
         let state = State {
-            current: Used { accounts: current.accounts, issuers: current.issuers, drift: current.drift },
+            current: Used {
+                accounts: current.accounts,
+                issuers: current.issuers,
+                webhooks: current.webhooks,
+                drift: current.drift,
+            },
             other: None,
             reported: None,
             fingerprint_key_id: current.fingerprint_key.id().to_owned(),
@@ -128,7 +136,7 @@ impl Reload {
             Err(error) => {
                 warn!(
                     error = chain(&error),
-                    "can't listen for SIGHUP; accounts and issuers will not be reloaded until a restart"
+                    "can't listen for SIGHUP; accounts, issuers and webhooks will not be reloaded until a restart"
                 );
                 return;
             }
@@ -155,7 +163,9 @@ impl Reload {
                 Ok(Ok(read)) => self.consider(read, is_asked),
                 // The panic hook has logged the place.
                 Ok(Err(_)) => {
-                    error!("reading the configuration crashed; accounts and issuers stay as they are");
+                    error!(
+                        "reading the configuration crashed; accounts, issuers and webhooks stay as they are"
+                    );
                     INTERVAL
                 }
                 Err(_) => {
@@ -180,8 +190,8 @@ impl Reload {
     /// the next read.
     fn consider(&self, read: Result<Reloadable, Faults>, is_asked: bool) -> Duration {
         let mut state = self.state();
-        let read = read.map(|Reloadable { accounts, issuers, drift, fingerprint_key }| {
-            (Used { accounts, issuers, drift }, fingerprint_key.id().to_owned())
+        let read = read.map(|Reloadable { accounts, issuers, webhooks, drift, fingerprint_key }| {
+            (Used { accounts, issuers, webhooks, drift }, fingerprint_key.id().to_owned())
         });
         let (other, key_id) = match read {
             Ok((used, _)) if used == state.current => {
@@ -210,20 +220,26 @@ impl Reload {
     }
 
     fn adopt(&self, state: &mut State, settings: Used, key_id: Option<String>, is_asked: bool) {
-        // Both are set up before either is replaced: settings that are refused change no rights.
+        // All are set up before any is replaced: settings that are refused change no rights.
         let issuers = (settings.issuers != state.current.issuers)
             .then(|| self.parts.issuers.prepare(settings.issuers.clone()))
             .transpose();
         let accounts = (settings.accounts != state.current.accounts)
             .then(|| self.parts.accounts.prepare(settings.accounts.clone()))
             .transpose();
-        let (issuers, accounts) = match (issuers, accounts) {
-            (Ok(issuers), Ok(accounts)) => (issuers, accounts),
-            (Err(error), _) => {
+        let receivers = (settings.webhooks != state.current.webhooks)
+            .then(|| Receivers::prepare(&settings.webhooks))
+            .transpose();
+        let (issuers, accounts, receivers) = match (issuers, accounts, receivers) {
+            (Ok(issuers), Ok(accounts), Ok(receivers)) => (issuers, accounts, receivers),
+            (Err(error), _, _) => {
                 return self.refuse(state, InvalidSetting::new("oidc", chain(&error)).into(), is_asked);
             }
-            (_, Err(error)) => {
+            (_, Err(error), _) => {
                 return self.refuse(state, InvalidSetting::new("accounts", chain(&error)).into(), is_asked);
+            }
+            (_, _, Err(error)) => {
+                return self.refuse(state, InvalidSetting::new("webhooks", chain(&error)).into(), is_asked);
             }
         };
         if let Some(prepared) = issuers {
@@ -244,6 +260,11 @@ impl Reload {
                 None => info!("tunnels are not checked for drift any more"),
             }
         }
+        if let Some(prepared) = receivers {
+            self.parts.receivers.adopt(prepared);
+            let names: Vec<&str> = settings.webhooks.iter().map(|settings| settings.name.as_str()).collect();
+            info!(webhooks = names.join(", "), "the webhooks were reloaded");
+        }
         state.current = settings;
         state.reported = None;
         self.succeeded();
@@ -258,7 +279,7 @@ impl Reload {
         }
         self.failed();
         for fault in faults.iter() {
-            error!(%fault, "the configuration is wrong; accounts and issuers stay as they are");
+            error!(%fault, "the configuration is wrong; accounts, issuers and webhooks stay as they are");
         }
         state.reported = Some(faults);
     }

@@ -191,6 +191,7 @@ fn settings(
         accounts: accounts(simulated, secret_key),
         issuers: Vec::new(),
         drift: None,
+        webhooks: Vec::new(),
         source: None,
         rules: Rules {
             merge_partial_groups: true,

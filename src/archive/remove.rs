@@ -53,6 +53,10 @@ pub async fn remove_events(
         Removal::Unfinished(id) => {
             refused(format!("operation {id} has events in it and is unfinished; nothing was removed"))
         }
+        Removal::Undelivered { webhook, seq } => refused(format!(
+            "webhook {webhook:?} has not delivered the events after {seq}; nothing was removed. `tunnelgate webhooks list` \
+             shows why; `tunnelgate webhooks forget {webhook}` gives the place of a webhook up that no longer exists"
+        )),
         Removal::NotOldest => {
             refused("it is not the oldest partition of the log; nothing was removed".into())
         }

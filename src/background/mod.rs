@@ -15,6 +15,7 @@ pub mod supervisor;
 mod tracker;
 mod used_tokens;
 mod watchers;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::tls::Certificates;
 
 use supervisor::{Loop, Stop};
 use tracker::Tracker;
+use webhooks::Webhooks;
 
 /// The loops of a serving process. `holder` names the process in the leases of its tracker.
 pub fn loops(
@@ -33,6 +35,7 @@ pub fn loops(
     gauges: growth::Gauges,
     sweeps: drift::SweepMetrics,
     certificates: Option<Arc<Certificates>>,
+    webhooks: Webhooks,
 ) -> Vec<Loop> {
     let (ledger, clock) = (service.ledger.clone(), clock.clone());
     let tracker = Tracker::new(service.clone(), holder);
@@ -65,6 +68,10 @@ pub fn loops(
             used_tokens::run(using.clone(), shutdown)
         }),
     ];
+    let (delivering, deliverer) = (service.clone(), Arc::<str>::from(holder));
+    loops.push(Loop::new("webhooks", "delivers events to webhooks", Stop::AfterItsWork, move |shutdown| {
+        webhooks::run(delivering.clone(), deliverer.clone(), webhooks.clone(), shutdown)
+    }));
     let (sweeping, holder) = (service.clone(), Arc::<str>::from(holder));
     loops.push(Loop::new(
         "drift",

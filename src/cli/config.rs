@@ -10,7 +10,9 @@ use secrecy::ExposeSecret;
 
 use crate::config::args::ServeArgs;
 use crate::config::secrets::Secrets;
-use crate::config::{Faults, InvalidSetting, Settings, drift_section, issuer_section, section};
+use crate::config::{
+    Faults, InvalidSetting, Settings, drift_section, issuer_section, section, webhook_section,
+};
 
 use super::failure::{self, Failure};
 
@@ -46,7 +48,7 @@ pub(super) fn refuse(faults: Faults) -> ExitCode {
     ExitCode::from(WRONG)
 }
 
-/// The settings as text: flags by their variables, then accounts and issuers as the configuration file has them.
+/// The settings as text: flags by their variables, then accounts, issuers and webhooks as the configuration file has them.
 fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) -> String {
     let mut text = String::new();
     for argument in command.get_arguments() {
@@ -81,6 +83,9 @@ fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) 
     }
     for issuer in &settings.issuers {
         let _ = write!(text, "\n{}", issuer_section(issuer));
+    }
+    for webhook in &settings.webhooks {
+        let _ = write!(text, "\n{}", webhook_section(webhook));
     }
     text
 }

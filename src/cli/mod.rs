@@ -9,6 +9,8 @@ mod rollout;
 mod sandbox;
 mod serve;
 mod simulate_cloud;
+mod table;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -60,6 +62,9 @@ enum Command {
     Audit(audit::Command),
     /// Change many tunnels through a running gateway, batch by batch
     Rollout(Box<rollout::Args>),
+    /// List webhooks, replay or skip their events, and send a test
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Apply the ledger's migrations
     Migrate(DatabaseArgs),
     /// Print the OpenAPI document
@@ -135,6 +140,7 @@ async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failur
         Command::Keys(command) => keys::run(command, secrets).await,
         Command::Audit(command) => audit::run(command, secrets).await,
         Command::Rollout(args) => rollout::run(*args, secrets).await,
+        Command::Webhooks(command) => webhooks::run(command, secrets).await,
         Command::Migrate(args) => {
             let database = Database::from_args(&args, secrets)?;
             open_ledger(&database, true, &Metrics::default()).await?;

@@ -1,5 +1,5 @@
-//! The accounts of the cloud: from the configuration file, or one account from flags and variables. The OIDC issuers come
-//! with them, because both are read again when files change.
+//! The accounts of the cloud: from the configuration file, or one account from flags and variables. The OIDC issuers and
+//! the webhooks come with them, because all are read again when files change.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::domain::api::Api;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::principal::VpcScope;
 use crate::oidc;
+use crate::webhooks;
 
 use super::args::ServeArgs;
 use super::file::{self, ConfigFile, Defaults};
@@ -37,6 +38,7 @@ pub struct Reloadable {
     pub issuers: Vec<oidc::Settings>,
     /// The interval of drift checks; `None` if there are none.
     pub drift: Option<Duration>,
+    pub webhooks: Vec<webhooks::Settings>,
     pub fingerprint_key: FingerprintKey,
 }
 
@@ -87,7 +89,13 @@ impl Source {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Reloadable { accounts, issuers: config.issuers, drift: config.drift, fingerprint_key })
+        Ok(Reloadable {
+            accounts,
+            issuers: config.issuers,
+            webhooks: config.webhooks,
+            drift: config.drift,
+            fingerprint_key,
+        })
     }
 
     /// The configuration file; an empty one where there is none. `None` if something is wrong with it.
@@ -100,9 +108,7 @@ impl Source {
             has_fingerprint_key: self.secrets.has(FINGERPRINT_KEY)
                 || given(&self.args.fingerprint_key_file).is_some(),
         };
-        let read = std::fs::read_to_string(file).map_err(|error| {
-            vec![InvalidSetting::new(CONFIG, format!("can't read {}: {error}", file.display()))]
-        });
+        let read = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error));
         let read = read.and_then(|text| {
             let has_accounts = text.contains("[[accounts]]");
             file::read(file, &text, defaults).map_err(|mut all| {
@@ -244,6 +250,31 @@ impl Source {
             calls_per_second: args.upstream_rps,
         })
     }
+}
+
+/// The webhooks of a configuration file.
+///
+/// # Errors
+/// Every fault of the file.
+pub fn webhooks_of(file: &Path) -> Result<Vec<webhooks::Settings>, Faults> {
+    // What the file does not say about accounts does not matter.
+    let defaults = Defaults {
+        timeout: Duration::from_secs(10),
+        calls_per_second: 0,
+        allow_plain_http: true,
+        has_fingerprint_key: true,
+    };
+    let mut faults = Faults::default();
+    let read = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error));
+    let read = read.and_then(|text| file::read(file, &text, defaults));
+    match read.map_err(|all| faults.extend(all)) {
+        Ok(config) => Ok(config.webhooks),
+        Err(()) => Err(faults),
+    }
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Vec<InvalidSetting> {
+    vec![InvalidSetting::new(CONFIG, format!("can't read {}: {error}", file.display()))]
 }
 
 /// The file that a flag names; an empty variable counts as unset.

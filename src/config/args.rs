@@ -128,7 +128,7 @@ pub struct ServeArgs {
     /// Start without applying migrations; /readyz fails until `tunnelgate migrate` has applied them
     #[arg(long, env = "TUNNELGATE_NO_MIGRATE")]
     pub no_migrate: bool,
-    /// TOML file with OIDC issuers, and with the accounts of the cloud instead of the TENCENTCLOUD variables. Reloaded when
+    /// TOML file with OIDC issuers and webhooks, and with the accounts of the cloud instead of the TENCENTCLOUD variables. Reloaded when
     /// the file, or a file that it names, changes, and at SIGHUP
     #[arg(long, env = "TUNNELGATE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

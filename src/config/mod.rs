@@ -30,10 +30,11 @@ use crate::ledger::SynchronousCommit;
 use crate::oidc;
 use crate::service::Rules;
 use crate::tls::TlsFiles;
+use crate::webhooks;
 
-pub use accounts::{Reloadable, Source};
+pub use accounts::{Reloadable, Source, webhooks_of};
 pub use invalid::{Faults, InvalidSetting};
-pub use shown::{drift_section, issuer_section, section};
+pub use shown::{drift_section, issuer_section, section, webhook_section};
 
 use args::{DatabaseArgs, PartialGroups, ServeArgs};
 use otel::Tracing;
@@ -70,7 +71,9 @@ pub struct Settings {
     pub issuers: Vec<oidc::Settings>,
     /// The interval at which tunnels are compared with what changes have set; `None` if they are not.
     pub drift: Option<Duration>,
-    /// Where the accounts and the issuers come from; `None` if they never change.
+    /// The receivers of events.
+    pub webhooks: Vec<webhooks::Settings>,
+    /// Where accounts, issuers, webhooks and the interval come from; `None` if they never change.
     pub source: Option<Source>,
     pub rules: Rules,
     pub fingerprint_key: FingerprintKey,
@@ -149,6 +152,7 @@ impl Settings {
                 accounts: reloadable.accounts,
                 issuers: reloadable.issuers,
                 drift: reloadable.drift,
+                webhooks: reloadable.webhooks,
                 source: Some(source),
                 rules,
                 fingerprint_key: reloadable.fingerprint_key,

@@ -8,6 +8,7 @@ use crate::cloud::{self, Endpoints};
 use crate::domain::api::Api;
 use crate::domain::principal::VpcScope;
 use crate::oidc;
+use crate::webhooks;
 
 const MASKED: &str = "***";
 
@@ -75,6 +76,23 @@ pub fn issuer_section(issuer: &oidc::Settings) -> String {
 #[must_use]
 pub fn drift_section(interval: Duration) -> String {
     format!("[drift]\ninterval = \"{}ms\"\n", interval.as_millis())
+}
+
+/// A webhook as the configuration file has it.
+#[must_use]
+pub fn webhook_section(webhook: &webhooks::Settings) -> String {
+    let secrets = vec![MASKED; webhook.keys.len()];
+    let mut text = format!(
+        "[[webhooks]]\nname = {:?}\nurl = {:?}\nsecrets = {secrets:?}\n",
+        webhook.name,
+        webhook.url.masked()
+    );
+    if let Some(events) = &webhook.filter.events {
+        let events: Vec<&str> = events.iter().map(|kind| kind.as_str()).collect();
+        let _ = writeln!(text, "events = {events:?}");
+    }
+    let _ = writeln!(text, "vpcs = {:?}", patterns(&webhook.filter.vpcs));
+    text
 }
 
 fn patterns(vpcs: &VpcScope) -> Vec<String> {

@@ -51,6 +51,8 @@ words! {
         LogRewound = "log_rewound",
         /// Old events were moved to files; `changes.archived` says which and where the chain continues.
         LogArchived = "log_archived",
+        /// An operator passed an event that a webhook's receiver refuses; `changes.webhook` says which.
+        WebhookSkipped = "webhook_skipped",
     }
 }
 
@@ -80,7 +82,8 @@ impl EventKind {
             | Self::KeyRotated
             | Self::KeyRevoked
             | Self::LogRewound
-            | Self::LogArchived => None,
+            | Self::LogArchived
+            | Self::WebhookSkipped => None,
         }
     }
 }

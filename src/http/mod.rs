@@ -39,5 +39,6 @@ macro_rules! observe {
 pub use connection::{Listener, counted, listen};
 pub use edge::{compressed, explained, headed, unchunked, unprefixed};
 pub use observe::observed;
+pub use operations::view::operation_json;
 pub use routes::configure;
 pub use state::HttpState;

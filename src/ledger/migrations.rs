@@ -21,9 +21,13 @@ macro_rules! sources {
     };
 }
 
-const POSTGRES: &[Source] = sources!("postgres", 1 "ledger" "0001_ledger.sql", 3 "drift" "0003_drift.sql");
+const POSTGRES: &[Source] = sources!(
+    "postgres", 1 "ledger" "0001_ledger.sql", 2 "webhooks" "0002_webhooks.sql", 3 "drift" "0003_drift.sql"
+);
 
-const SQLITE: &[Source] = sources!("sqlite", 1 "ledger" "0001_ledger.sql", 3 "drift" "0003_drift.sql");
+const SQLITE: &[Source] = sources!(
+    "sqlite", 1 "ledger" "0001_ledger.sql", 2 "webhooks" "0002_webhooks.sql", 3 "drift" "0003_drift.sql"
+);
 
 pub(super) static FOR_POSTGRES: LazyLock<Migrator> = LazyLock::new(|| for_postgres(&[]));
 pub(super) static FOR_SQLITE: LazyLock<Migrator> = LazyLock::new(|| migrator(SQLITE));

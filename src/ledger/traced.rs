@@ -15,10 +15,10 @@ use crate::domain::principal::VpcScope;
 use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::{
     AcceptedLoss, ApiKey, Archive, ArchivedSegment, Backlog, Calls, Checkpoint, Claim, DriftFilter, Drifts,
-    EndedOperation, EventCount, EventFilter, Finding, FirstRequest, Growth, Keys, Leases, Ledger,
-    LedgerError, Lists, LogSize, OpenDrift, OperationFilter, Order, Places, Progress, Range, Read, Recorded,
-    Removal, Reserved, Rotation, Snapshot, Snapshots, Step, Steps, Sweep, Sweeps, WatchedGateway,
-    WatchedTunnel, Written,
+    EndedOperation, EventCount, EventFilter, Failing, Finding, FirstRequest, Forgotten, Growth, Keys, Leases,
+    Ledger, LedgerError, Lists, LogSize, OpenDrift, OperationFilter, Order, Places, Progress, Range, Read,
+    Recorded, Removal, Replayed, Reserved, Rotation, Skipped, Snapshot, Snapshots, Step, Steps, Sweep,
+    Sweeps, WatchedGateway, WatchedTunnel, WebhookClaim, WebhookPlace, WebhookPlaces, Written,
 };
 use crate::trace::Span;
 
@@ -344,5 +344,57 @@ impl Sweeps for Traced {
 
     async fn record_findings(&self, fence: i64, findings: &[Finding]) -> Result<Recorded, LedgerError> {
         traced!(self.record_findings(fence, findings))
+    }
+}
+
+#[async_trait]
+impl WebhookPlaces for Traced {
+    async fn begin_webhook(&self, name: &str) -> Result<(), LedgerError> {
+        traced!(self.begin_webhook(name))
+    }
+
+    async fn webhooks(&self) -> Result<Vec<WebhookPlace>, LedgerError> {
+        traced!(self.webhooks())
+    }
+
+    async fn claim_webhook(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<WebhookClaim>, LedgerError> {
+        traced!(self.claim_webhook(name, holder, now, lease_until))
+    }
+
+    async fn move_webhook(
+        &self,
+        claim: &WebhookClaim,
+        seq: i64,
+        failing: Option<&Failing>,
+        lease_until: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        traced!(self.move_webhook(claim, seq, failing, lease_until))
+    }
+
+    async fn release_webhook(&self, claim: &WebhookClaim) -> Result<(), LedgerError> {
+        traced!(self.release_webhook(claim))
+    }
+
+    async fn replay_webhook(
+        &self,
+        name: &str,
+        from: i64,
+        salt: Option<Uuid>,
+    ) -> Result<Replayed, LedgerError> {
+        traced!(self.replay_webhook(name, from, salt))
+    }
+
+    async fn skip_webhook(&self, name: &str, seq: i64, event: NewEvent) -> Result<Skipped, LedgerError> {
+        traced!(self.skip_webhook(name, seq, event))
+    }
+
+    async fn forget_webhook(&self, name: &str, now: Timestamp) -> Result<Forgotten, LedgerError> {
+        traced!(self.forget_webhook(name, now))
     }
 }

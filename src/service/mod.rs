@@ -38,6 +38,7 @@ mod used_tokens;
 mod waits;
 pub mod watch;
 mod watched;
+pub mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -335,6 +335,7 @@ fn settings(store: &Store, api: Api, simulated: SocketAddr) -> Settings {
         }],
         issuers: Vec::new(),
         drift: None,
+        webhooks: Vec::new(),
         source: None,
         rules: Rules {
             merge_partial_groups: true,

@@ -10,6 +10,9 @@ mod support;
 #[path = "../support/issuer.rs"]
 mod issuer;
 
+#[path = "../support/receiver.rs"]
+mod receiver;
+
 #[macro_use]
 mod each_api;
 
@@ -27,3 +30,4 @@ mod replicas;
 mod service;
 mod sign_in;
 mod tunnels;
+mod webhooks;

@@ -156,7 +156,8 @@ pages = 3
 "#;
     let expected = [
         "tunnelgate.toml:1: fingerprint_key_file: is required with more than one account",
-        "tunnelgate.toml:1: fingerprnt_key_file: unknown key; the keys here are accounts, drift, fingerprint_key_file, oidc",
+        "tunnelgate.toml:1: fingerprnt_key_file: unknown key; the keys here are accounts, drift, fingerprint_key_file, \
+         oidc, webhooks",
         "tunnelgate.toml:3: accounts[0].name: must be 1 to 63 characters of a-z 0-9 -",
         "tunnelgate.toml:4: accounts[0].vpcs[0]: \"vpc prod\" must be 1 to 64 characters of A-Z a-z 0-9 _ - and *, \
          which matches any run of characters",

@@ -9,6 +9,9 @@ mod support;
 #[path = "../support/issuer.rs"]
 mod issuer;
 
+#[path = "../support/receiver.rs"]
+mod receiver;
+
 mod accounts;
 mod api_3;
 mod audit;
@@ -26,3 +29,4 @@ mod rollout;
 mod sandbox;
 mod serve;
 mod tls;
+mod webhooks;

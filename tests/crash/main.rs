@@ -12,6 +12,9 @@ mod alone;
 #[path = "../binary/process.rs"]
 mod process;
 
+#[path = "../support/receiver.rs"]
+mod receiver;
+
 mod accounts;
 mod debug;
 mod deployment;
@@ -25,3 +28,4 @@ mod repeats;
 mod search;
 mod secrets;
 mod view;
+mod webhooks;

@@ -181,6 +181,7 @@ fn every_point_in_the_source_has_its_test_and_stands_in_the_document() {
         .filter_map(|death| Some(death.split_once('=')?.0.to_owned()))
         .chain(crate::drift::POINTS.iter().map(|point| (*point).to_owned()))
         .chain(crate::loops::points().map(str::to_owned))
+        .chain([crate::webhooks::POINT.to_owned()])
         .chain(crate::support::ARCHIVE_POINTS.iter().map(|point| (*point).to_owned()))
         .chain(crate::support::ROLLOUT_POINTS.iter().map(|point| (*point).to_owned()))
         .collect();

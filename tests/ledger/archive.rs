@@ -12,6 +12,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::domain::timestamp::Timestamp;
+use tunnelgate::service::ledger::Replayed;
 
 use crate::harness::{Harness, advance, opening, submit, succeed};
 use crate::support::{ARCHIVE_POINTS, Store};
@@ -198,6 +199,27 @@ async fn archived_events_and_the_rest_of_the_log_are_one_chain() {
     is(&archive.archive(&["--drop"]), 0, &["nothing to archive"]);
     is(&archive.verify(), 0, &["whole: 27 events"]);
     is(&archive.verify_all(), 0, &["whole: 77 events"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_a_webhook_has_not_passed_are_not_removed() {
+    let archive = Archive::with(0).await;
+    let ledger = &archive.harness.ledger;
+    ledger.begin_webhook("chatops").await.expect("begun");
+    archive.add(0..7).await;
+    let claim = ledger.claim_webhook("chatops", "a", old(0), old(9)).await.expect("asked").expect("a claim");
+    assert!(ledger.move_webhook(&claim, 19, None, old(9)).await.expect("moved"));
+    let refused = [
+        "segment 1 to 10: removed from the ledger",
+        "segment 11 to 20: webhook \"chatops\" has not delivered the events after 19; nothing was removed",
+    ];
+    is(&archive.archive(&["--drop"]), 2, &refused);
+    let replayed = |from| ledger.replay_webhook("chatops", from, None);
+    assert_eq!(replayed(10).await.expect("asked"), Replayed::Archived(10));
+    is(&archive.run(&["webhooks", "replay", "chatops", "--from", "10"]), 2, &["events 1 to 10 are archived"]);
+    assert_eq!(replayed(11).await.expect("asked"), Replayed::Moved);
+    is(&archive.run(&["webhooks", "forget", "chatops"]), 0, &[]);
+    is(&archive.archive(&["--drop"]), 0, &["segment 11 to 20: removed from the ledger"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,3 +23,4 @@ mod ready;
 mod replicas;
 mod steps;
 mod verify;
+mod webhooks;

@@ -89,6 +89,7 @@ const TABLES: &[&str] = &[
     "idempotency_keys",
     "api_keys",
     "api_key_tokens",
+    "webhooks",
 ];
 
 impl Store {

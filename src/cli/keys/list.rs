@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::open_ledger;
 use crate::cli::failure::{self, Failure};
+use crate::cli::table::aligned;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Database;
 use crate::config::args::DatabaseArgs;
@@ -75,15 +76,7 @@ fn table(keys: &[ApiKey], now: Timestamp) -> String {
     let mut rows =
         vec![["NAME", "STATE", "CREATED", "EXPIRES", "LAST USED", "OLD TOKEN", "SCOPES"].map(String::from)];
     rows.extend(keys.iter().map(|key| row(key, now)));
-    let mut text = String::new();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    aligned(&rows)
 }
 
 fn row(key: &ApiKey, now: Timestamp) -> [String; 7] {

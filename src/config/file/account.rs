@@ -19,7 +19,7 @@ use crate::domain::principal::{VpcPattern, VpcScope};
 
 use super::table::Table;
 
-/// The longest name of an account, in characters.
+/// The longest name of an account or a webhook, in characters.
 const MAX_NAME_LENGTH: usize = 63;
 
 /// What an account has where the file does not say.
@@ -110,7 +110,7 @@ pub(super) fn one_of(words: &[&str]) -> String {
     format!("must be one of {}", words.join(", "))
 }
 
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if text.len() <= MAX_NAME_LENGTH && text.bytes().all(allowed) {
         return Ok(text.to_owned());

@@ -1,9 +1,10 @@
-//! The configuration file: accounts, OIDC issuers and drift checks in TOML. Every fault is reported with its line.
+//! The configuration file: accounts, OIDC issuers, webhooks and drift checks in TOML. Every fault is reported with its line.
 
 mod account;
 mod drift;
 mod issuer;
 mod table;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,15 +15,13 @@ use toml::de::DeTable;
 
 use crate::cloud::Settings;
 use crate::oidc;
+use crate::webhooks;
 
 use super::InvalidSetting;
 
 pub use account::Defaults;
 
 use table::{Document, Table};
-
-/// Parts of the file that this version does not have.
-const LATER: [&str; 1] = ["webhooks"];
 
 /// What the file says.
 #[derive(Default)]
@@ -32,6 +31,7 @@ pub struct ConfigFile {
     pub issuers: Vec<oidc::Settings>,
     /// The interval of drift checks; `None` if the file has none.
     pub drift: Option<Duration>,
+    pub webhooks: Vec<webhooks::Settings>,
     /// The key of the fingerprints.
     pub fingerprint_key: Option<SecretString>,
 }
@@ -63,9 +63,6 @@ pub fn read(file: &Path, text: &str, defaults: Defaults) -> Result<ConfigFile, V
 
 fn content(mut root: Table<'_, '_>, document: &Document, folder: &Path, defaults: Defaults) -> ConfigFile {
     let fingerprint_key = account::fingerprint_key(&mut root, folder);
-    for key in LATER {
-        root.refuse(key, "this version of tunnelgate does not support it");
-    }
     let mut names = Unique::new(document, "name", "name of the account");
     let mut accounts = Vec::new();
     let tables = root.tables("accounts");
@@ -81,11 +78,17 @@ fn content(mut root: Table<'_, '_>, document: &Document, folder: &Path, defaults
         issuers.extend(issuer::read(table, defaults));
     }
     let drift = drift::read(&mut root);
+    let mut names = Unique::new(document, "name", "name of the webhook");
+    let mut webhooks = Vec::new();
+    for mut table in root.tables("webhooks") {
+        names.check(&mut table);
+        webhooks.extend(webhook::read(table, folder));
+    }
     if is_second && !root.has("fingerprint_key_file") && !defaults.has_fingerprint_key {
         root.fault("fingerprint_key_file", "is required with more than one account");
     }
     root.finish();
-    ConfigFile { accounts, issuers, drift, fingerprint_key }
+    ConfigFile { accounts, issuers, webhooks, drift, fingerprint_key }
 }
 
 /// A key whose value may occur in one table of a list only.

@@ -57,8 +57,6 @@ pub(super) struct Table<'d, 'i> {
     at: usize,
     table: &'d DeTable<'i>,
     known: BTreeSet<&'static str>,
-    /// Keys that were refused already.
-    refused: BTreeSet<&'static str>,
 }
 
 impl<'d, 'i> Table<'d, 'i> {
@@ -68,7 +66,7 @@ impl<'d, 'i> Table<'d, 'i> {
         at: Range<usize>,
         table: &'d DeTable<'i>,
     ) -> Self {
-        Self { document, path, at: at.start, table, known: BTreeSet::new(), refused: BTreeSet::new() }
+        Self { document, path, at: at.start, table, known: BTreeSet::new() }
     }
 
     fn key(&self, key: &str) -> String {
@@ -205,18 +203,9 @@ impl<'d, 'i> Table<'d, 'i> {
         }
     }
 
-    /// Refuses a key, if it is there.
-    pub(super) fn refuse(&mut self, key: &'static str, problem: &str) {
-        if self.has(key) {
-            self.fault(key, problem);
-            self.refused.insert(key);
-        }
-    }
-
     /// Refuses keys that were not read.
     pub(super) fn finish(self) {
-        let is_known = |key: &str| self.known.contains(key) || self.refused.contains(key);
-        for key in self.table.keys().filter(|key| !is_known(key.get_ref())) {
+        for key in self.table.keys().filter(|key| !self.known.contains(key.get_ref().as_ref())) {
             let known: Vec<&str> = self.known.iter().copied().collect();
             let problem = format!("unknown key; the keys here are {}", known.join(", "));
             self.document.fault(key.span().start, &self.key(key.get_ref()), problem);

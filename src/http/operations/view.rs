@@ -1,6 +1,7 @@
 //! An operation, as every call shows it.
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::changes::Changes;
@@ -83,4 +84,11 @@ impl<'a> From<&'a Operation> for OperationView<'a> {
             peer_config: peer_config(&operation.tunnel),
         }
     }
+}
+
+/// The JSON that `GET /operations/{id}` responds with.
+#[must_use]
+pub fn operation_json(operation: &Operation) -> Value {
+    // Texts, numbers and JSON values always have a JSON form.
+    serde_json::to_value(OperationView::from(operation)).unwrap_or_default()
 }

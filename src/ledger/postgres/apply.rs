@@ -17,7 +17,6 @@ use crate::domain::event::{Event, NewEvent};
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::ledger::batch::{self, Context, Head, Writes};
-use crate::ledger::key_change::KeyChange;
 use crate::ledger::rewound::Memory;
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
@@ -61,6 +60,13 @@ enum Outcome {
     GuardFailed,
 }
 
+/// A change of rows that comes with an event of no operation.
+#[async_trait]
+pub(super) trait Change: Sync {
+    /// Writes the rows; false if there is nothing to change.
+    async fn write(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error>;
+}
+
 #[async_trait]
 impl BatchStore for Store {
     async fn apply(&self, steps: &[Step]) -> Result<(Vec<Written>, Vec<OperationId>), BatchError> {
@@ -95,15 +101,11 @@ impl Store {
         self.memory.advance(head);
     }
 
-    /// Changes an API key and writes its event in one transaction; false if there is nothing to change.
-    pub(super) async fn change_key(
-        &self,
-        change: KeyChange<'_>,
-        event: NewEvent,
-    ) -> Result<bool, LedgerError> {
+    /// Makes a change and writes its event in one transaction; false if there is nothing to change.
+    pub(super) async fn change(&self, change: &dyn Change, event: NewEvent) -> Result<bool, LedgerError> {
         let changed = timeout(self.limit, async {
             let mut transaction = self.pool.begin().await?;
-            let is_changed = change.write(&mut *transaction).await?;
+            let is_changed = change.write(&mut transaction).await?;
             if is_changed {
                 let steps = [Step::Record(Box::new(event))];
                 let context = load(&mut transaction, batch::needs(&steps), &self.memory).await?;

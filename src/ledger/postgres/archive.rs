@@ -47,6 +47,10 @@ const UNFINISHED: &str = "SELECT t.operation_id FROM tracking t
      WHERE EXISTS (SELECT FROM audit_events e WHERE e.operation_id = t.operation_id AND e.seq <= $1)
      ORDER BY 1 LIMIT 1";
 
+/// The webhook entry that has passed the fewest events. The locks keep entries from moving back meanwhile.
+const LEAST_DELIVERED: &str =
+    "SELECT name, seq FROM (SELECT name, seq FROM webhooks FOR UPDATE) w ORDER BY seq LIMIT 1";
+
 /// Final operations whose events are all archived. Their ids are ordered by time, so the oldest come first and the search
 /// ends at the boundary: an operation opened an hour after the last archived event has no archived event.
 const REMOVE_OPERATIONS: &str = "WITH gone AS MATERIALIZED (
@@ -162,6 +166,12 @@ async fn remove(
     let unfinished = sqlx::query(UNFINISHED).bind(segment.last_seq).fetch_optional(&mut *transaction).await?;
     if let Some(row) = unfinished {
         return Ok(Removal::Unfinished(row.uuid("operation_id")?));
+    }
+    if let Some(row) = sqlx::query(LEAST_DELIVERED).fetch_optional(&mut *transaction).await? {
+        let seq: i64 = row.try_get("seq")?;
+        if seq < segment.last_seq {
+            return Ok(Removal::Undelivered { webhook: row.try_get("name")?, seq });
+        }
     }
     let writes = batch::decide(&[Step::Record(Box::new(event))], Context::at(head))?;
     if !write(&mut transaction, head, &writes, Path::Locked).await? {

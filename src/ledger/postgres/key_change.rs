@@ -1,9 +1,12 @@
 //! Writing the rows of a changed API key.
 
+use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
 
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::key_change::{KeyValue, KeyWriter};
+use crate::ledger::key_change::{KeyChange, KeyValue, KeyWriter};
+
+use super::apply::Change;
 
 impl KeyWriter for PgConnection {
     async fn run(&mut self, sql: &'static str, values: Vec<KeyValue<'_>>) -> Result<u64, sqlx::Error> {
@@ -18,5 +21,12 @@ impl KeyWriter for PgConnection {
             };
         }
         Ok(query.execute(self).await?.rows_affected())
+    }
+}
+
+#[async_trait]
+impl Change for KeyChange<'_> {
+    async fn write(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        KeyChange::write(self, connection).await
     }
 }

@@ -31,6 +31,7 @@ mod session;
 mod snapshot;
 mod sqlstate;
 mod steps;
+mod webhooks;
 mod write;
 
 use std::sync::Arc;

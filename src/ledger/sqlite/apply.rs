@@ -13,7 +13,6 @@ use crate::failpoint;
 use crate::ledger::batch::{self, Context, Moved, Needs, Opened, UsedKey, Writes};
 use crate::ledger::columns::{OPERATION, StoredRow, json_of};
 use crate::ledger::idempotency::{KEY, used_key};
-use crate::ledger::key_change::KeyChange;
 use crate::ledger::rewound::{Comparison, Memory};
 use crate::ledger::writer::{BatchError, BatchStore};
 use crate::service::ledger::{LedgerError, Step, Written};
@@ -25,6 +24,13 @@ pub(super) struct Store {
     pub(super) pool: SqlitePool,
     pub(super) limit: Duration,
     pub(super) memory: Arc<Memory>,
+}
+
+/// A change of rows that comes with an event of no operation.
+#[async_trait]
+pub(super) trait Change: Sync {
+    /// Writes the rows; false if there is nothing to change.
+    async fn write(&self, connection: &mut SqliteConnection) -> Result<bool, sqlx::Error>;
 }
 
 #[async_trait]
@@ -39,15 +45,11 @@ impl Store {
         Self { pool, limit, memory }
     }
 
-    /// Changes an API key and writes its event in one transaction; false if there is nothing to change.
-    pub(super) async fn change_key(
-        &self,
-        change: KeyChange<'_>,
-        event: NewEvent,
-    ) -> Result<bool, LedgerError> {
+    /// Makes a change and writes its event in one transaction; false if there is nothing to change.
+    pub(super) async fn change(&self, change: &dyn Change, event: NewEvent) -> Result<bool, LedgerError> {
         let changed = tokio::time::timeout(self.limit, async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let is_changed = change.write(&mut *transaction).await?;
+            let is_changed = change.write(&mut transaction).await?;
             if is_changed {
                 write(&mut transaction, &[Step::Record(Box::new(event))], &self.memory).await?;
                 transaction.commit().await?;

@@ -1,8 +1,11 @@
 //! Writing the rows of a changed API key.
 
+use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::ledger::key_change::{KeyValue, KeyWriter};
+use crate::ledger::key_change::{KeyChange, KeyValue, KeyWriter};
+
+use super::apply::Change;
 
 impl KeyWriter for SqliteConnection {
     async fn run(&mut self, sql: &'static str, values: Vec<KeyValue<'_>>) -> Result<u64, sqlx::Error> {
@@ -17,5 +20,12 @@ impl KeyWriter for SqliteConnection {
             };
         }
         Ok(query.execute(self).await?.rows_affected())
+    }
+}
+
+#[async_trait]
+impl Change for KeyChange<'_> {
+    async fn write(&self, connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+        KeyChange::write(self, connection).await
     }
 }

@@ -36,7 +36,7 @@ fn all_of(rows: &[SqliteRow]) -> Result<Vec<ApiKey>, LedgerError> {
 #[async_trait]
 impl Keys for Sqlite {
     async fn create_key(&self, key: &ApiKey, event: NewEvent) -> Result<bool, LedgerError> {
-        self.store.change_key(KeyChange::Create(key), event).await
+        self.store.change(&KeyChange::Create(key), event).await
     }
 
     async fn key_by_token(&self, token_sha256: &[u8; 32]) -> Result<Option<ApiKey>, LedgerError> {
@@ -49,11 +49,11 @@ impl Keys for Sqlite {
     }
 
     async fn rotate_key(&self, rotation: &Rotation, event: NewEvent) -> Result<bool, LedgerError> {
-        self.store.change_key(KeyChange::Rotate(rotation), event).await
+        self.store.change(&KeyChange::Rotate(rotation), event).await
     }
 
     async fn revoke_key(&self, id: Uuid, now: Timestamp, event: NewEvent) -> Result<bool, LedgerError> {
-        self.store.change_key(KeyChange::Revoke(id, now), event).await
+        self.store.change(&KeyChange::Revoke(id, now), event).await
     }
 
     async fn mark_used(&self, tokens: &[[u8; 32]], day: &Day) -> Result<(), LedgerError> {

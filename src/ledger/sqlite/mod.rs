@@ -16,6 +16,7 @@ mod rewound;
 mod rows;
 mod snapshot;
 mod steps;
+mod webhooks;
 
 use std::str::FromStr;
 use std::sync::Arc;

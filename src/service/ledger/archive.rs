@@ -42,12 +42,14 @@ pub struct Range {
 }
 
 /// What became of an attempt to remove a segment from the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
     /// The segment is no longer in the ledger; an event says so.
     Removed,
     /// Nothing was removed: this operation has events in the segment and is unfinished.
     Unfinished(OperationId),
+    /// Nothing was removed: this webhook entry has passed the events up to `seq` only.
+    Undelivered { webhook: String, seq: i64 },
     /// Nothing was removed: the segment is not the oldest partition of the log.
     NotOldest,
 }

@@ -10,6 +10,7 @@ mod leases;
 mod lists;
 mod snapshot;
 mod steps;
+mod webhooks;
 
 pub use archive::{Archive, ArchivedSegment, Range, Removal};
 pub use calls::{Calls, Reserved, Slowed};
@@ -27,11 +28,18 @@ pub use steps::{
     AcceptedLoss, Advance, FirstRequest, IDEMPOTENCY_WINDOW, Idempotency, Opening, RequestIdentity,
     SecretIdentity, Step, Steps, Written, event_of,
 };
+pub use webhooks::{
+    Failing, Forgotten, NewIds, Replayed, Skipped, WebhookClaim, WebhookPlace, WebhookPlaces,
+};
 
 /// The store of operations and audit events. Every method has a time limit.
 pub trait Ledger:
-    Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive + Drifts + Sweeps
+    Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive + WebhookPlaces + Drifts + Sweeps
 {
 }
 
-impl<T: Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive + Drifts + Sweeps> Ledger for T {}
+impl<
+    T: Steps + Leases + Calls + Lists + Keys + Snapshots + Growth + Archive + WebhookPlaces + Drifts + Sweeps,
+> Ledger for T
+{
+}

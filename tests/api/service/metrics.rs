@@ -11,13 +11,16 @@ const DOCUMENT: &str = include_str!("../../../docs/metrics.md");
 const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yaml");
 
 /// Metrics that this setup does not have: its accounts come from no file, none of its operations has lost its account, it
-/// has no OIDC issuers (see `sign_in`), and traces are off.
+/// has no OIDC issuers (see `sign_in`) and no webhooks (see `webhooks`), and traces are off.
 const ABSENT: &[&str] = &[
     "tunnelgate_oidc_key_fetches",
     "tunnelgate_oidc_issuer_reachable",
     "tunnelgate_oidc_tokens_refused",
     "tunnelgate_operations_without_account",
     "tunnelgate_trace_spans",
+    "tunnelgate_webhook_attempts",
+    "tunnelgate_webhook_lag_events",
+    "tunnelgate_webhook_lag_seconds",
     "tunnelgate_config_reload_failures",
     "tunnelgate_config_last_reload_successful",
     "tunnelgate_config_last_reload_success_timestamp_seconds",

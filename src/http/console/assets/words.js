@@ -35,6 +35,7 @@ export const EVENTS = {
   key_created: { tone: "quiet", says: "An API key was created" },
   key_rotated: { tone: "quiet", says: "An API key got a new token" },
   key_revoked: { tone: "quiet", says: "An API key was revoked" },
+  webhook_skipped: { tone: "quiet", says: "An operator passed an event that a webhook's receiver refuses" },
   log_archived: { tone: "quiet", says: "Old events were moved to files" },
   log_rewound: { tone: "bad", says: "An operator accepted that the newest events of the log were lost" },
 };

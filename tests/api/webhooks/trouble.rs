@@ -1,0 +1,102 @@
+//! Receivers that refuse, redirect, are slow, or are down.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{entry, seqs, with};
+use crate::harness::{Harness, ranges};
+use crate::receiver::{Delivery, Receiver, Response};
+use crate::support::Store;
+use crate::support::consumer::PATIENCE;
+
+/// Waits until a metric has a value.
+async fn metric(harness: &Harness, line: &str) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let metrics = harness.consumer.get("/metrics", &[]).await.body;
+        if metrics.lines().any(|found| found == line) {
+            return;
+        }
+        let ours: Vec<&str> = metrics.lines().filter(|line| line.contains("webhook")).collect();
+        assert!(Instant::now() < until, "no {line} in {ours:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn change(harness: &Harness, tunnel: &str) {
+    let answer = harness.patch(tunnel, &ranges()).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    harness.consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
+}
+
+async fn what_is_refused_or_redirected_is_retried_in_order_and_delays_nobody_else(store: Store) {
+    let (bad, good) = (Receiver::start().await, Receiver::start().await);
+    let elsewhere = Receiver::start().await;
+    let (tries, target) = (AtomicU32::new(0), elsewhere.url.clone());
+    bad.answers(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
+        0 => Response::Status(500),
+        1 => Response::Redirect(target.clone()),
+        2 => Response::EndlessBody,
+        _ => Response::Status(200),
+    });
+    let harness = Harness::with(store, with(vec![entry("bad", &bad), entry("good", &good)])).await;
+    change(&harness, "vpnx-branch01").await;
+    good.took("operation.succeeded").await;
+    bad.took("operation.succeeded").await;
+    assert_eq!(seqs(&good.all()), [1, 2, 3, 4]);
+    let all = bad.all();
+    assert_eq!(seqs(&all), [1, 1, 1, 2, 3, 4], "later events wait");
+    assert!(all[..3].iter().all(|delivery| delivery.id() == all[0].id()), "the same id");
+    assert_eq!(elsewhere.all().len(), 0, "redirects are not followed");
+    for line in [
+        "tunnelgate_webhook_attempts_total{webhook=\"bad\",outcome=\"status\"} 1",
+        "tunnelgate_webhook_attempts_total{webhook=\"bad\",outcome=\"redirect\"} 1",
+        "tunnelgate_webhook_attempts_total{webhook=\"bad\",outcome=\"delivered\"} 4",
+        "tunnelgate_webhook_attempts_total{webhook=\"good\",outcome=\"delivered\"} 4",
+        "tunnelgate_webhook_lag_events{webhook=\"bad\"} 0",
+    ] {
+        metric(&harness, line).await;
+    }
+}
+
+async fn a_receiver_that_was_down_gets_everything_in_order(store: Store) {
+    let down = Receiver::start().await;
+    let (entry, address) = (entry("down", &down), down.address());
+    down.stop().await;
+    let harness = Harness::with(store, with(vec![entry])).await;
+    change(&harness, "vpnx-branch01").await;
+    metric(&harness, "tunnelgate_webhook_lag_events{webhook=\"down\"} 4").await;
+    let place = harness.ledger().webhooks().await.expect("places").remove(0);
+    let failing = place.failing.expect("a failure");
+    assert!(failing.attempts > 0 && failing.problem.contains("refused"), "{failing:?}");
+    assert!(!failing.problem.contains(&address), "no URL: {failing:?}");
+    let receiver = Receiver::at(&address).await;
+    receiver.took("operation.succeeded").await;
+    assert_eq!(seqs(&receiver.all()), [1, 2, 3, 4]);
+    metric(&harness, "tunnelgate_webhook_lag_events{webhook=\"down\"} 0").await;
+    metric(&harness, "tunnelgate_webhook_lag_seconds{webhook=\"down\"} 0.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_does_not_answer_costs_fifteen_seconds_and_delays_nobody_else() {
+    let (slow, good) = (Receiver::start().await, Receiver::start().await);
+    slow.answers(|_| Response::Silence);
+    let harness =
+        Harness::with(Store::sqlite(), with(vec![entry("slow", &slow), entry("good", &good)])).await;
+    let started = Instant::now();
+    change(&harness, "vpnx-branch01").await;
+    good.took("operation.succeeded").await;
+    assert_eq!(slow.all().len(), 1);
+    metric(&harness, "tunnelgate_webhook_attempts_total{webhook=\"slow\",outcome=\"timeout\"} 1").await;
+    assert!(started.elapsed() > Duration::from_secs(13), "{:?}", started.elapsed());
+    slow.answers(|_| Response::Status(200));
+    slow.took("operation.succeeded").await;
+    let ids: Vec<Delivery> = slow.all();
+    assert_eq!(ids[0].id(), ids[1].id(), "the lease outlives the attempt");
+    assert_eq!(seqs(&slow.taken()), [1, 2, 3, 4]);
+}
+
+on_each_ledger!(
+    what_is_refused_or_redirected_is_retried_in_order_and_delays_nobody_else,
+    a_receiver_that_was_down_gets_everything_in_order,
+);
