@@ -15,15 +15,20 @@ pub(super) const ALL: &str =
 
 pub(super) const CLAIM: &str = "UPDATE webhooks SET fence = fence + 1, lease_holder = $2, lease_until = $4
      WHERE name = $1 AND (lease_until IS NULL OR lease_until <= $3 OR lease_holder = $2)
-     RETURNING name, fence, seq, failures, new_ids_to, new_ids_salt";
+     RETURNING name, fence, seq, failures, new_ids_to, new_ids_salt, lease_holder,
+        (SELECT coalesce(max(acceptance), 0) FROM lost_heads) AS acceptance";
 
-/// The place must be the claim's: in a log that went back it may be another one, under the same fencing token.
+/// In a log that went back another process may have the same fencing token, and events behind the claim's place may be others.
+/// So the holder, the place and the number of accepted losses must be the claim's, and the new place must be in the log.
 pub(super) const MOVE: &str =
     "UPDATE webhooks SET seq = $4, failures = $5, problem = $6, retry_at = $7, lease_until = $8
-     WHERE name = $1 AND fence = $2 AND seq = $3";
+     WHERE name = $1 AND fence = $2 AND seq = $3 AND lease_holder = $9
+       AND $4 <= (SELECT seq FROM chain_head)
+       AND $10 = (SELECT coalesce(max(acceptance), 0) FROM lost_heads)
+       AND NOT EXISTS (SELECT 1 FROM lost_heads WHERE acceptance IS NULL)";
 
-pub(super) const RELEASE: &str =
-    "UPDATE webhooks SET lease_holder = NULL, lease_until = NULL WHERE name = $1 AND fence = $2";
+pub(super) const RELEASE: &str = "UPDATE webhooks SET lease_holder = NULL, lease_until = NULL
+     WHERE name = $1 AND fence = $2 AND lease_holder = $3";
 
 /// The last archived event; 0 if there is none.
 pub(super) const ARCHIVED: &str = "SELECT coalesce(max(last_seq), 0) FROM archived_segments";
@@ -65,6 +70,8 @@ pub(super) fn claim_of<R: StoredRow>(row: &R) -> Result<WebhookClaim, LedgerErro
         seq: number(row, "seq")?,
         new_ids: new_ids_of(row)?,
         failures: failures_of(row)?,
+        holder: row.text("lease_holder")?,
+        acceptance: number(row, "acceptance")?,
     })
 }
 

@@ -48,7 +48,7 @@ impl Filter {
     }
 }
 
-/// A message to a receiver. Every attempt to deliver it sends the same bytes.
+/// A message to a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// By which a receiver notices a message that it has had.

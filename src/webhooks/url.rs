@@ -1,14 +1,21 @@
 //! The URL of a receiver.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
 
 /// A checked URL of a receiver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl {
     url: Url,
     is_loopback: bool,
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
 }
 
 /// Why a URL can't be a receiver's.
@@ -49,14 +56,10 @@ impl WebhookUrl {
         Ok(Self { url, is_loopback })
     }
 
-    /// The URL without its query, which may contain a token.
+    /// Scheme, host and port. Path and query may contain a token.
     #[must_use]
     pub fn masked(&self) -> String {
-        let mut shown = self.url.clone();
-        if shown.query().is_some() {
-            shown.set_query(Some("***"));
-        }
-        shown.to_string()
+        format!("{}/***", self.url.origin().ascii_serialization())
     }
 
     pub(super) const fn url(&self) -> &Url {
@@ -91,9 +94,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_in_the_query_is_not_shown() -> Result<(), InvalidUrl> {
-        let url = WebhookUrl::parse("https://hooks.example.com/a?token=canary")?;
-        assert_eq!(url.masked(), "https://hooks.example.com/a?***");
+    fn a_token_in_path_or_query_is_not_shown() -> Result<(), InvalidUrl> {
+        let url = WebhookUrl::parse("https://hooks.example.com:8443/canary?token=canary")?;
+        assert_eq!(url.masked(), "https://hooks.example.com:8443/***");
+        assert_eq!(format!("{url:?}"), "https://hooks.example.com:8443/***");
         Ok(())
     }
 }

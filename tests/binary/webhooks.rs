@@ -42,7 +42,7 @@ fn check(folder: &tempfile::TempDir) -> (Option<i32>, String, String) {
 #[test]
 fn a_check_shows_webhooks_without_their_secrets() {
     let folder = folder(
-        "[[webhooks]]\nname = \"chatops\"\nurl = \"https://hooks.example.com/a?token=canary\"\nsecret_file = \"hook\"\n\
+        "[[webhooks]]\nname = \"chatops\"\nurl = \"https://hooks.example.com/canary?token=canary\"\nsecret_file = \"hook\"\n\
          events = [\"diverged\", \"failed\"]\nvpcs = [\"vpc-prod-*\"]\n\n\
          [[webhooks]]\nname = \"all\"\nurl = \"http://localhost:9/\"\nsecret_file = \"hook\"\n",
     );
@@ -51,14 +51,14 @@ fn a_check_shows_webhooks_without_their_secrets() {
     let expected = r#"
 [[webhooks]]
 name = "chatops"
-url = "https://hooks.example.com/a?***"
+url = "https://hooks.example.com/***"
 secrets = ["***", "***"]
 events = ["diverged", "failed"]
 vpcs = ["vpc-prod-*"]
 
 [[webhooks]]
 name = "all"
-url = "http://localhost:9/"
+url = "http://localhost:9/***"
 secrets = ["***", "***"]
 vpcs = ["*"]
 "#;

@@ -95,6 +95,29 @@ async fn a_place_that_is_not_the_claim_s_is_not_overwritten(harness: Harness) {
     assert_eq!(place(&harness).await.seq, 3);
 }
 
+async fn a_place_in_a_log_that_went_back_is_not_stored(harness: Harness) {
+    begin(&harness).await;
+    events(&harness, 4, 0).await;
+    let claimed = claim(&harness, "a", 0).await.expect("a claim");
+    assert!(!moved(&harness, &claimed, 5, 1).await, "the log has no such event");
+    assert!(!moved(&harness, &WebhookClaim { holder: "b".into(), ..claimed.clone() }, 1, 1).await);
+    let hash = if harness.store.is_postgres() { "decode(repeat('ab', 32), 'hex')" } else { "zeroblob(32)" };
+    harness
+        .store
+        .execute(&format!("INSERT INTO lost_heads (seq, hash) VALUES (9, {hash})"))
+        .await
+        .expect("noted");
+    assert!(!moved(&harness, &claimed, 1, 2).await, "a loss that nobody has accepted");
+    harness
+        .store
+        .execute("UPDATE lost_heads SET acceptance = 1, accepted_at = CURRENT_TIMESTAMP")
+        .await
+        .expect("accepted");
+    assert!(!moved(&harness, &claimed, 1, 3).await, "events after the claim's place may be others");
+    let claimed = claim(&harness, "a", 4).await.expect("a claim");
+    assert!(moved(&harness, &claimed, 4, 5).await);
+}
+
 async fn of_many_processes_one_gets_the_entry(harness: Harness) {
     begin(&harness).await;
     let mut tasks = Vec::new();
@@ -197,6 +220,7 @@ on_each_ledger!(
     a_new_entry_begins_after_the_newest_event_and_keeps_its_place,
     one_process_holds_an_entry_until_its_lease_ends,
     a_place_that_is_not_the_claim_s_is_not_overwritten,
+    a_place_in_a_log_that_went_back_is_not_stored,
     of_many_processes_one_gets_the_entry,
     failures_are_shown_and_outlive_the_process,
     a_replay_moves_back_only_and_takes_the_lease_away,

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use crate::causes::chain;
+use crate::domain::principal::VpcScope;
 use crate::failpoint;
 use crate::service::Service;
 use crate::service::feed::{Entry, News};
@@ -111,8 +112,9 @@ impl Deliverer {
         // Before the reads, so that no event is missed in between.
         let mut news = self.service.follow_log();
         loop {
-            let vpcs = self.current()?.filter().vpcs.clone();
-            let page = self.service.catch_up(&vpcs, &EventFilter::default(), lease.passed).await?;
+            self.current()?;
+            // The filter is that of the moment of each delivery, which may be long after this read.
+            let page = self.service.catch_up(&VpcScope::All, &EventFilter::default(), lease.passed).await?;
             for entry in &page.entries {
                 self.pass(lease, entry).await?;
             }
@@ -187,9 +189,10 @@ impl Deliverer {
         pin!(attempt);
         loop {
             tokio::select! {
+                biased;
+                () = sleep_until(lease.end()) => return Err(End::Lost),
                 ended = &mut attempt => return Ok(ended),
                 () = sleep_until(lease.renewal()) => lease.store(&self.service).await?,
-                () = sleep_until(lease.end()) => return Err(End::Lost),
             }
         }
     }

@@ -51,7 +51,17 @@ pub(super) async fn run(service: Service, holder: Arc<str>, mut webhooks: Webhoo
             let all = webhooks.receivers.borrow_and_update().clone();
             for (name, current) in &running {
                 let receiver = all.iter().find(|receiver| receiver.name() == name).cloned();
-                current.send_replace(receiver);
+                // Only a change may end the wait before the next attempt.
+                current.send_if_modified(|known| {
+                    let is_same = match (&*known, &receiver) {
+                        (Some(known), Some(receiver)) => Arc::ptr_eq(known, receiver),
+                        (known, receiver) => known.is_none() && receiver.is_none(),
+                    };
+                    if !is_same {
+                        *known = receiver;
+                    }
+                    !is_same
+                });
             }
             for receiver in all.iter() {
                 if running.contains_key(receiver.name()) {

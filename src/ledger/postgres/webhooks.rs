@@ -84,12 +84,14 @@ impl WebhookPlaces for Postgres {
             .bind(failing.map_or(0, |failing| i64::from(failing.attempts)))
             .bind(failing.map(|failing| &failing.problem))
             .bind(failing.map(|failing| failing.retry_at.to_offset()))
-            .bind(lease_until.to_offset());
+            .bind(lease_until.to_offset())
+            .bind(&claim.holder)
+            .bind(claim.acceptance);
         Ok(self.limited(update.fetch_optional(&self.core_pool)).await?.is_some())
     }
 
     async fn release_webhook(&self, claim: &WebhookClaim) -> Result<(), LedgerError> {
-        let update = sqlx::query(RELEASE).bind(&claim.name).bind(claim.fence);
+        let update = sqlx::query(RELEASE).bind(&claim.name).bind(claim.fence).bind(&claim.holder);
         self.limited(update.execute(&self.core_pool)).await?;
         Ok(())
     }

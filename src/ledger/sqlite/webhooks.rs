@@ -81,13 +81,15 @@ impl WebhookPlaces for Sqlite {
             .bind(failing.map_or(0, |failing| i64::from(failing.attempts)))
             .bind(failing.map(|failing| &failing.problem))
             .bind(failing.map(|failing| failing.retry_at.to_string()))
-            .bind(lease_until.to_string());
+            .bind(lease_until.to_string())
+            .bind(&claim.holder)
+            .bind(claim.acceptance);
         // The pool whose commits do not wait for the disk.
         Ok(self.limited(update.execute(&self.calls_pool)).await?.rows_affected() == 1)
     }
 
     async fn release_webhook(&self, claim: &WebhookClaim) -> Result<(), LedgerError> {
-        let update = sqlx::query(RELEASE).bind(&claim.name).bind(claim.fence);
+        let update = sqlx::query(RELEASE).bind(&claim.name).bind(claim.fence).bind(&claim.holder);
         self.limited(update.execute(&self.calls_pool)).await?;
         Ok(())
     }

@@ -55,6 +55,10 @@ pub struct WebhookClaim {
     pub new_ids: Option<NewIds>,
     /// Failed attempts to deliver the next event.
     pub failures: u32,
+    /// The process that holds the lease.
+    pub holder: String,
+    /// The number of accepted losses of the log. Another loss ends the claim.
+    pub acceptance: i64,
 }
 
 /// The outcome of a replay.
@@ -110,8 +114,8 @@ pub trait WebhookPlaces: Send + Sync + 'static {
         lease_until: Timestamp,
     ) -> Result<Option<WebhookClaim>, LedgerError>;
 
-    /// Moves a claimed entry to `seq` and extends the lease; false if the lease was lost or the place is another one than
-    /// the claim's. Does not wait for the disk: a place that is lost leads to a second delivery.
+    /// Moves a claimed entry to `seq` and extends the lease; false if the lease was lost, the place is another one than
+    /// the claim's, or the log went back. Does not wait for the disk: a place that is lost leads to a second delivery.
     async fn move_webhook(
         &self,
         claim: &WebhookClaim,

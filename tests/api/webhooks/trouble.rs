@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use tunnelgate::clock::{Clock, SystemClock};
+
 use super::{entry, seqs, with};
 use crate::harness::{Harness, ranges};
 use crate::receiver::{Delivery, Receiver, Response};
@@ -60,7 +62,8 @@ async fn what_is_refused_or_redirected_is_retried_in_order_and_delays_nobody_els
 }
 
 async fn a_receiver_that_was_down_gets_everything_in_order(store: Store) {
-    let down = Receiver::start().await;
+    // An address that no other test uses, so that nobody gets the port meanwhile.
+    let down = Receiver::at("127.0.0.37:0").await;
     let (entry, address) = (entry("down", &down), down.address());
     down.stop().await;
     let harness = Harness::with(store, with(vec![entry])).await;
@@ -75,6 +78,29 @@ async fn a_receiver_that_was_down_gets_everything_in_order(store: Store) {
     assert_eq!(seqs(&receiver.all()), [1, 2, 3, 4]);
     metric(&harness, "tunnelgate_webhook_lag_events{webhook=\"down\"} 0").await;
     metric(&harness, "tunnelgate_webhook_lag_seconds{webhook=\"down\"} 0.0").await;
+}
+
+/// Every wait is as long as the place says, also while the gateway measures and looks at its settings.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_refuses_is_left_alone_for_longer_and_longer() {
+    let refusing = Receiver::start().await;
+    refusing.answers(|_| Response::Status(500));
+    let harness = Harness::with(Store::sqlite(), with(vec![entry("refusing", &refusing)])).await;
+    change(&harness, "vpnx-branch01").await;
+    for attempts in 1..5 {
+        let failing = loop {
+            let place = harness.ledger().webhooks().await.expect("places").remove(0);
+            match place.failing {
+                Some(failing) if failing.attempts >= attempts => break failing,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        assert_eq!(failing.attempts, attempts, "one attempt at a time");
+        let next = usize::try_from(attempts).expect("small") + 1;
+        refusing.until("another attempt", |all| all.len() >= next).await;
+        let now = SystemClock.now();
+        assert!(now >= failing.retry_at, "attempt {next} at {now}, not at {}", failing.retry_at);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
