@@ -41,7 +41,7 @@ pub(super) struct Args {
     /// Sizes of the batches: numbers and percentages of all tunnels. The last size repeats
     #[arg(long, default_value = "1,5,25%", value_name = "SIZES")]
     batch: BatchSizes,
-    /// Number of tunnels that are not as asked after which no batch begins
+    /// Number of tunnels that are not as asked after which no change begins
     #[arg(long, default_value = "1", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_failures: u32,
     /// Shell command to run before each change, with TUNNELGATE_VPC_ID, TUNNELGATE_GATEWAY_ID and TUNNELGATE_TUNNEL_ID in

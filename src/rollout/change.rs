@@ -83,6 +83,7 @@ impl Worker<'_> {
                 if matches!(step, Step::Done { .. }) {
                     // Both ends have the key; nobody needs it here.
                     entry.key = None;
+                    entry.is_peer_told = false;
                 }
                 entry.step = step;
             })
@@ -97,10 +98,11 @@ impl Worker<'_> {
         }
         if self.hooks.before.is_some() || key.is_some() {
             self.output.step(&task.path, &Step::Before);
-            let key = key.clone();
+            let (key, is_peer_told) = (key.clone(), self.hooks.before.is_some());
             self.store
                 .change(index, |entry| {
                     entry.key = key;
+                    entry.is_peer_told |= is_peer_told;
                     entry.step = Step::Before;
                 })
                 .await?;
@@ -159,7 +161,8 @@ impl Worker<'_> {
         request: &Request,
         is_repeated: bool,
     ) -> Result<bool, StateError> {
-        if self.clock.now().since(request.at) > KEY_LIFETIME {
+        let age = self.clock.now().since(request.at);
+        if age > KEY_LIFETIME {
             let detail = format!(
                 "the change was being sent at {}, too long ago to repeat it safely: see the tunnel's operations",
                 request.at
@@ -174,6 +177,7 @@ impl Worker<'_> {
             if_match: request.if_match.as_deref(),
             reason: self.reason,
             is_repeated,
+            repeat_for: KEY_LIFETIME.saturating_sub(age),
         };
         let answer = self.client.change(task.target(), body, sending).await;
         failpoint::at!("rollout.answered");
@@ -191,6 +195,13 @@ impl Worker<'_> {
                 ("idempotency_key_unverifiable", Some(operation_id)) => {
                     self.step(index, task, Step::Running { operation_id }).await?;
                     Ok(true)
+                }
+                // The change that is in progress may be this one, sent with another API key: idempotency keys belong to one.
+                ("operation_in_progress", _) if is_repeated => {
+                    let detail =
+                        format!("sent by an interrupted run, and repeated: {problem}; see the operations");
+                    self.step(index, task, Step::Lost { detail }).await?;
+                    Ok(false)
                 }
                 ("precondition_failed", _) if request.if_match.is_some() => self.prepare(index, task).await,
                 _ => {

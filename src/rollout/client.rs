@@ -106,6 +106,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<Bytes>,
     /// How long the gateway may wait before it answers.
     pub(super) wait: Duration,
+    /// The call is not repeated later than this, whatever the client allows.
+    pub(super) repeat_for: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -117,6 +119,7 @@ impl<'a> Call<'a> {
             headers: HeaderMap::new(),
             body: None,
             wait: Duration::ZERO,
+            repeat_for: Duration::MAX,
         }
     }
 
@@ -252,7 +255,8 @@ impl Client {
 
     /// Makes a call. `is_repeated`: an earlier process may have made the same call.
     pub(super) async fn call(&self, call: &Call<'_>, is_repeated: bool) -> Result<Answer, CallError> {
-        let until = Instant::now() + self.retry_for;
+        let begun = Instant::now();
+        let limit = self.retry_for.min(call.repeat_for);
         let mut is_in_doubt = is_repeated;
         let mut wait = FIRST_WAIT;
         loop {
@@ -276,7 +280,7 @@ impl Client {
             // Up to a half more, so that many callers do not come back together.
             let jittered = wait.mul_f64(1.0 + self.chance.fraction() / 2.0);
             let pause = asked.map_or(jittered, |asked| asked.max(jittered));
-            if is_final(&last) || Instant::now() + pause > until {
+            if is_final(&last) || begun.elapsed().saturating_add(pause) > limit {
                 return Err(last);
             }
             warn!(error = %last, "trying again in {:.1} s", pause.as_secs_f64());

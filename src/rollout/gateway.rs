@@ -112,6 +112,8 @@ pub(super) struct Sending<'a> {
     pub(super) reason: Option<&'a str>,
     /// An earlier process may have sent the same.
     pub(super) is_repeated: bool,
+    /// How long the gateway still knows the idempotency key.
+    pub(super) repeat_for: Duration,
 }
 
 /// A patch as the body of a call.
@@ -204,6 +206,7 @@ impl Client {
         let query: Vec<(&str, &str)> = sending.reason.map(|reason| ("reason", reason)).into_iter().collect();
         let headers = |call: &mut Call<'_>| {
             call.header(IDEMPOTENCY_KEY, &sending.idempotency_key.to_string());
+            call.repeat_for = sending.repeat_for;
             if let Some(tag) = sending.if_match {
                 call.header(IF_MATCH, tag);
             }
@@ -253,4 +256,55 @@ impl Client {
 fn tunnel_path(path: &TunnelPath) -> [&str; 6] {
     let TunnelPath { vpc_id, gateway_id, tunnel_id } = path;
     ["vpcs", vpc_id.as_str(), "gateways", gateway_id.as_str(), "tunnels", tunnel_id.as_str()]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use secrecy::SecretString;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::chance::SystemChance;
+    use crate::rollout::client::Base;
+
+    /// A change is not repeated once the gateway may have forgotten its key, nor after a wait that is too long to reckon with.
+    #[tokio::test]
+    async fn a_change_is_repeated_only_while_its_key_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = Base::parse(&format!("http://{}", listener.local_addr().expect("an address")), false);
+        let server = tokio::spawn(async move {
+            let mut requests = 0;
+            for retry_after in [u64::MAX, 0] {
+                let (mut connection, _) = listener.accept().await.expect("a connection");
+                let _ = connection.read(&mut [0; 8192]).await;
+                let answer = format!(
+                    "HTTP/1.1 503 -\r\nretry-after: {retry_after}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+                connection.write_all(answer.as_bytes()).await.expect("written");
+                requests += 1;
+            }
+            requests
+        });
+        let token: super::super::client::Token = Arc::new(|| Ok(SecretString::from("token")));
+        let hour = Duration::from_secs(3600);
+        let client =
+            Client::new(base.expect("a base"), token, hour, Arc::new(SystemChance)).expect("a client");
+        for repeat_for in [hour, Duration::ZERO] {
+            let sending = Sending {
+                idempotency_key: Uuid::nil(),
+                if_match: None,
+                reason: None,
+                is_repeated: false,
+                repeat_for,
+            };
+            let change = client.change(Target::Operation(Uuid::nil()), body(b"{}".to_vec()), sending);
+            let ended = timeout(Duration::from_secs(30), change).await.expect("its end");
+            assert!(matches!(ended, Err(CallError::Doubt(_))));
+        }
+        assert_eq!(server.await.expect("its end"), 2);
+    }
 }

@@ -27,11 +27,7 @@ impl Source {
     pub fn state(&self) -> PathBuf {
         match self {
             Self::Start { state, .. } | Self::Resume { state, .. } => state.clone(),
-            Self::Rollback { state } => {
-                let mut name = state.file_name().unwrap_or_default().to_owned();
-                name.push(".rollback");
-                state.with_file_name(name)
-            }
+            Self::Rollback { state } => rollback_of(state),
         }
     }
 
@@ -52,12 +48,19 @@ impl Source {
     }
 }
 
+/// The state file of the rollback of a state.
+pub(super) fn rollback_of(state: &Path) -> PathBuf {
+    let mut name = state.file_name().unwrap_or_default().to_owned();
+    name.push(".rollback");
+    state.with_file_name(name)
+}
+
 /// What to do, and how.
 #[derive(Debug)]
 pub struct Job {
     pub source: Source,
     pub sizes: BatchSizes,
-    /// The number of tunnels that are not as asked after which no batch begins.
+    /// The number of tunnels that are not as asked after which no change begins.
     pub max_failures: usize,
     pub hooks: Hooks,
     /// The reason that is sent with every change.

@@ -64,6 +64,9 @@ pub async fn run(client: &Client, job: &Job, world: &World) -> Result<u8, Rollou
         output.note("nothing was sent: correct what was refused, and start again");
         return Ok(NOTHING_BEGUN);
     }
+    if job.is_dry_run && !prepared.is_rollback && surveyed.has_refusals() {
+        return Ok(NOTHING_BEGUN);
+    }
     let under_way = prepared.under_way();
     let begins = !surveyed.queue.is_empty() || under_way > 0;
     if job.is_dry_run {
@@ -148,7 +151,7 @@ async fn carry_out(
         Some(Stop::Failures(failures)) => {
             output.note(&format!("stopped: {failures} tunnels are not as asked (--max-failures)"));
         }
-        Some(Stop::Interrupted) => output.note("stopped after the batch, as requested"),
+        Some(Stop::Interrupted) => output.note("stopped, as requested"),
         None => {}
     }
     let mut skipped = ended.skipped;

@@ -92,8 +92,7 @@ impl Output {
     }
 
     /// A change that can't be rolled back.
-    pub(super) fn irreversible(&self, tunnel: &str) {
-        let detail = "the change set the pre-shared key, and nobody has the old one: it can't be put back";
+    pub(super) fn irreversible(&self, tunnel: &str, detail: &str) {
         self.say(
             &format!("not rolled back: {tunnel}: {detail}"),
             &json!({"event": "irreversible", "tunnel": tunnel, "detail": detail}),

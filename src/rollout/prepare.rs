@@ -1,19 +1,24 @@
 //! What a rollout knows before it begins: the tasks of the plan or of the state, and what the gateway says about them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::domain::ids::TunnelPath;
 
 use super::client::{CallError, Client};
 use super::gateway::TunnelNow;
-use super::job::{Job, Source, World};
+use super::job::{Job, Source, World, rollback_of};
 use super::order::{Member, paired_with};
 use super::output::{Output, shown_path};
 use super::plan::{Change, Format, MAX_TUNNELS, Plan, PlanFault};
 use super::state::{Entry, PlanMark, State, StateError, Step, Store, VERSION};
 use super::survey::{self, Refusal, Seen};
 use super::task::{Task, Wanted};
+
+/// Why a change can't be rolled back.
+const KEY_CHANGED: &str =
+    "the change set the pre-shared key, and nobody has the old one: it can't be put back";
+const LOST: &str = "nobody can tell whether the change was accepted: see the tunnel's operations";
 
 /// Why nothing was begun, or why a rollout stopped without a report.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,18 @@ pub enum RolloutError {
     OtherReason(String),
     #[error("{} is the state of a rollback, which can't be rolled back; roll out a plan instead", .0.display())]
     NotARollout(PathBuf),
+    #[error("{} has changes under way: finish them with --resume first", .0.display())]
+    UnderWay(PathBuf),
+    #[error(
+        "{} is being rolled back, or was, as {} says: to change the tunnels again, begin a new rollout with another --state",
+        state.display(), rollback.display()
+    )]
+    RolledBack { state: PathBuf, rollback: PathBuf },
+    #[error(
+        "{} is not the rollback of all changes of {}: move it away to roll back the changes anew",
+        rollback.display(), state.display()
+    )]
+    OtherRollback { state: PathBuf, rollback: PathBuf },
     #[error("nobody can be asked: standard input is no terminal. Add --yes to go on without asking")]
     NobodyToAsk,
     #[error(transparent)]
@@ -52,7 +69,9 @@ pub(super) struct Prepared {
     pub(super) is_rollback: bool,
     plan: Option<PlanMark>,
     /// Tunnels that can't be rolled back.
-    pub(super) irreversible: Vec<String>,
+    pub(super) irreversible: Vec<(String, &'static str)>,
+    /// The state of the rollout that is rolled back: locked, so that nobody goes on with the rollout meanwhile.
+    _rolled_back: Option<Store>,
 }
 
 /// What the gateway says.
@@ -73,6 +92,10 @@ pub(super) async fn prepare(client: &Client, job: &Job, world: &World) -> Result
             if !job.is_dry_run && std::fs::symlink_metadata(state).is_ok() {
                 return Err(StateError::Exists(state.clone()).into());
             }
+            let rollback = rollback_of(state);
+            if !job.is_dry_run && std::fs::symlink_metadata(&rollback).is_ok() {
+                return Err(StateError::Exists(rollback).into());
+            }
             let (bytes, plan) = read_plan(plan)?;
             let tasks = tasks_of(client, plan).await?;
             let mark = PlanMark::new(&bytes, &*world.chance);
@@ -81,6 +104,10 @@ pub(super) async fn prepare(client: &Client, job: &Job, world: &World) -> Result
         Source::Resume { plan: path, state } => {
             let store = Store::open(state)?;
             check(client, job, &store)?;
+            let rollback = rollback_of(state);
+            if std::fs::symlink_metadata(&rollback).is_ok() {
+                return Err(RolloutError::RolledBack { state: state.clone(), rollback });
+            }
             let (bytes, plan) = read_plan(path)?;
             let other = || RolloutError::OtherPlan(path.clone());
             if !store.look(|state| state.plan.as_ref().is_some_and(|mark| mark.is_of(&bytes))) {
@@ -112,10 +139,17 @@ fn rollback(client: &Client, job: &Job, path: &Path) -> Result<Prepared, Rollout
         return Err(RolloutError::NotARollout(path.to_owned()));
     }
     check_gateway(client, &of)?;
+    let is_open = |entry: &Entry| matches!(entry.step, Step::Sending { .. } | Step::Running { .. });
+    if of.look(|state| state.tunnels.iter().any(is_open)) {
+        return Err(RolloutError::UnderWay(path.to_owned()));
+    }
     let mut irreversible = Vec::new();
     let mut tasks = Vec::new();
     of.look(|state| {
         for entry in &state.tunnels {
+            if matches!(entry.step, Step::Lost { .. }) {
+                irreversible.push((entry.shown(), LOST));
+            }
             let (Step::Done { operation_id: Some(operation) } | Step::After { operation_id: operation, .. }) =
                 &entry.step
             else {
@@ -125,7 +159,7 @@ fn rollback(client: &Client, job: &Job, path: &Path) -> Result<Prepared, Rollout
                 Some(path) if !entry.changes_key => {
                     tasks.push(Task { path, wanted: Wanted::Rollback(*operation) });
                 }
-                _ => irreversible.push(entry.shown()),
+                _ => irreversible.push((entry.shown(), KEY_CHANGED)),
             }
         }
     });
@@ -136,9 +170,15 @@ fn rollback(client: &Client, job: &Job, path: &Path) -> Result<Prepared, Rollout
         let task =
             |entry: &Entry| Some(Task { path: entry.path()?, wanted: Wanted::Rollback(entry.rollback_of?) });
         let known = store.look(|state| state.tunnels.iter().map(task).collect::<Option<Vec<_>>>());
-        tasks = known.ok_or_else(|| RolloutError::NotARollout(own.clone()))?;
+        let known = known.ok_or_else(|| RolloutError::NotARollout(own.clone()))?;
+        let operations = |tasks: &[Task]| tasks.iter().filter_map(Task::rollback_of).collect::<HashSet<_>>();
+        if operations(&known) != operations(&tasks) {
+            return Err(RolloutError::OtherRollback { state: path.to_owned(), rollback: own });
+        }
+        tasks = known;
     }
-    Ok(Prepared { is_rollback: true, irreversible, ..Prepared::new(tasks, store, own, None) })
+    let prepared = Prepared::new(tasks, store, own, None);
+    Ok(Prepared { is_rollback: true, irreversible, _rolled_back: Some(of), ..prepared })
 }
 
 fn read_plan(path: &Path) -> Result<(Vec<u8>, Plan), RolloutError> {
@@ -192,7 +232,8 @@ fn check_gateway(client: &Client, store: &Store) -> Result<(), RolloutError> {
 
 impl Prepared {
     fn new(tasks: Vec<Task>, store: Option<Store>, state_path: PathBuf, plan: Option<PlanMark>) -> Self {
-        Self { tasks, store, state_path, is_rollback: false, plan, irreversible: Vec::new() }
+        let irreversible = Vec::new();
+        Self { tasks, store, state_path, is_rollback: false, plan, irreversible, _rolled_back: None }
     }
 
     /// The entry of a task in the state of an interrupted run.
@@ -232,9 +273,10 @@ impl Prepared {
         }
     }
 
-    /// True if nothing may be sent, because a change would be refused. A rollback goes on without that tunnel.
+    /// True if nothing may be sent, because a change would be refused. A rollback goes on without that tunnel, and so does a
+    /// rollout that was begun: what is under way must be followed.
     pub(super) fn refuses_all(&self, surveyed: &Surveyed) -> bool {
-        !self.is_rollback && surveyed.looks.iter().any(|(_, look)| look.is_err())
+        !self.is_rollback && self.store.is_none() && surveyed.has_refusals()
     }
 
     /// The tunnels that are left out because their change would be refused.
@@ -317,6 +359,11 @@ fn refuse_twins(
 }
 
 impl Surveyed {
+    /// True if a change would be refused.
+    pub(super) fn has_refusals(&self) -> bool {
+        self.looks.iter().any(|(_, look)| look.is_err())
+    }
+
     /// New entries for all tasks.
     pub(super) fn entries(&self, prepared: &Prepared) -> Vec<Entry> {
         let entry = |(index, task): (usize, &Task)| {
@@ -342,8 +389,8 @@ impl Surveyed {
                 output.refused(path, refusals);
             }
         }
-        for tunnel in &prepared.irreversible {
-            output.irreversible(tunnel);
+        for (tunnel, why) in &prepared.irreversible {
+            output.irreversible(tunnel, why);
         }
         let is_pair = |index: &&usize| paired_with(**index, &self.queue, &self.members).is_some();
         let pairs = self.queue.iter().filter(is_pair).count();

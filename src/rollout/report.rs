@@ -37,7 +37,10 @@ impl Report {
                     report.not_as_asked.push((tunnel, end_in_words(step)));
                 }
                 Step::Sending { .. } => {
-                    report.not_as_asked.push((tunnel, "sent, and not known whether it arrived".into()));
+                    let more = skipped.map(|why| format!("; {why}")).unwrap_or_default();
+                    report
+                        .not_as_asked
+                        .push((tunnel, format!("sent, and not known whether it arrived{more}")));
                 }
                 Step::Running { operation_id } => {
                     report.not_as_asked.push((tunnel, format!("operation {operation_id} has not ended")));

@@ -1,5 +1,7 @@
 //! Runs a rollout: batch by batch, each followed to its end.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::stream::{self, StreamExt};
 
 use crate::shutdown::Shutdown;
@@ -7,7 +9,7 @@ use crate::shutdown::Shutdown;
 use super::change::Worker;
 use super::order::{BatchSizes, Member, next_batch, paired_with};
 use super::output::{Output, shown_path};
-use super::state::{StateError, Step, Store};
+use super::state::{Entry, StateError, Step, Store};
 use super::task::Task;
 
 /// Changes at the same time, however large a batch is.
@@ -43,70 +45,136 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs all batches. First those of an interrupted run that are under way: they are of one batch, so no two are a pair.
+    /// Runs all batches, after what an interrupted run has begun is finished.
     ///
     /// # Errors
     /// If the state can't be written.
     pub(super) async fn run(&self) -> Result<Ended, StateError> {
         let total = self.tasks.len();
-        let mut failures = 0;
+        let failures = AtomicUsize::new(0);
         let mut ended = Ended::default();
-        let under_way = self.indexes(Step::is_under_way);
+        let under_way = self.indexes(|entry| entry.step.is_under_way());
         let rest = under_way.len() + self.queue.len();
         self.output.begin(total, total.saturating_sub(rest));
         if !under_way.is_empty() {
             self.output
                 .note(&format!("{} tunnels of the interrupted run are finished first", under_way.len()));
-            failures += self.batch(&under_way).await?;
+            self.finish(under_way, &failures, &mut ended).await?;
         }
         let mut queue = self.queue.clone();
         let mut number = 0;
         loop {
-            let in_doubt = self.indexes(Step::is_in_doubt);
-            queue.retain(|index| match paired_with(*index, &in_doubt, self.members) {
-                Some(other) => {
-                    let other = self.tasks.get(other).map(|task| shown_path(&task.path)).unwrap_or_default();
-                    let why =
-                        format!("left alone: it shares a peer range with {other}, which is not as asked");
-                    ended.skipped.push((*index, why));
-                    false
-                }
-                None => true,
-            });
+            let in_doubt = self.indexes(Entry::is_in_doubt);
+            // The peers of these may be set already.
+            let (first, past): (Vec<usize>, Vec<usize>) =
+                in_doubt.into_iter().partition(|index| queue.contains(index));
+            queue.retain(|index| self.may_change(*index, &past, &mut ended));
             if queue.is_empty() {
                 return Ok(ended);
             }
-            if failures >= self.max_failures {
-                return Ok(Ended { stop: Some(Stop::Failures(failures)), ..ended });
+            if let Some(stop) = self.stop(&failures) {
+                return Ok(Ended { stop: Some(stop), ..ended });
             }
-            if self.shutdown.is_requested() {
-                return Ok(Ended { stop: Some(Stop::Interrupted), ..ended });
-            }
-            let batch = next_batch(&queue, self.sizes.size(number, total), self.members);
+            let batch = self.next(&queue, &first, self.sizes.size(number, total));
             queue.retain(|index| !batch.contains(index));
             number += 1;
             self.output.batch(number, batch.iter().filter_map(|index| Some(&self.tasks.get(*index)?.path)));
-            failures += self.batch(&batch).await?;
+            let not_begun = self.batch(&batch, &failures, true).await?;
+            queue.splice(0..0, not_begun);
         }
     }
 
-    fn indexes(&self, is_meant: impl Fn(&Step) -> bool) -> Vec<usize> {
+    /// Finishes what an interrupted run has begun, one of a pair at a time. A request that may not have arrived is repeated
+    /// only when its pairs are as asked.
+    async fn finish(
+        &self,
+        mut under_way: Vec<usize>,
+        failures: &AtomicUsize,
+        ended: &mut Ended,
+    ) -> Result<(), StateError> {
+        while !under_way.is_empty() && !self.shutdown.is_requested() {
+            let accepted: Vec<usize> =
+                under_way.iter().copied().filter(|index| !self.is_being_sent(*index)).collect();
+            let mut past = self.indexes(Entry::is_in_doubt);
+            past.retain(|index| !under_way.contains(index));
+            under_way.retain(|index| !self.is_being_sent(*index) || self.may_change(*index, &past, ended));
+            let batch = self.next(&under_way, &accepted, under_way.len());
+            under_way.retain(|index| !batch.contains(index));
+            self.batch(&batch, failures, false).await?;
+        }
+        Ok(())
+    }
+
+    fn is_being_sent(&self, index: usize) -> bool {
+        self.store.entry(index).is_some_and(|entry| matches!(entry.step, Step::Sending { .. }))
+    }
+
+    /// The next batch of a queue. Tunnels of `first` come first, and their pairs only when none of them is left.
+    fn next(&self, queue: &[usize], first: &[usize], size: usize) -> Vec<usize> {
+        let (mut ready, mut rest): (Vec<usize>, Vec<usize>) =
+            queue.iter().partition(|index| first.contains(index));
+        rest.retain(|index| paired_with(*index, &ready, self.members).is_none());
+        ready.append(&mut rest);
+        next_batch(&ready, size, self.members)
+    }
+
+    /// False if a tunnel must be left alone because the pair of it is in doubt, and carries on being so.
+    fn may_change(&self, index: usize, in_doubt: &[usize], ended: &mut Ended) -> bool {
+        let Some(other) = paired_with(index, in_doubt, self.members) else { return true };
+        let other = self.tasks.get(other).map(|task| shown_path(&task.path)).unwrap_or_default();
+        let why = format!("left alone: it shares a peer range with {other}, which is not as asked");
+        ended.skipped.push((index, why));
+        false
+    }
+
+    /// Why no more changes begin.
+    fn stop(&self, failures: &AtomicUsize) -> Option<Stop> {
+        let failures = failures.load(Ordering::Relaxed);
+        if failures >= self.max_failures {
+            Some(Stop::Failures(failures))
+        } else {
+            self.shutdown.is_requested().then_some(Stop::Interrupted)
+        }
+    }
+
+    fn indexes(&self, is_meant: impl Fn(&Entry) -> bool) -> Vec<usize> {
         self.store.look(|state| {
             let entries = state.tunnels.iter().enumerate();
-            entries.filter(|(_, entry)| is_meant(&entry.step)).map(|(index, _)| index).collect()
+            entries.filter(|(_, entry)| is_meant(entry)).map(|(index, _)| index).collect()
         })
     }
 
-    /// Carries out the changes of a batch; returns how many tunnels are not as asked.
-    async fn batch(&self, batch: &[usize]) -> Result<usize, StateError> {
-        let tasks = batch.iter().filter_map(|index| Some((*index, self.tasks.get(*index)?)));
-        let changes = tasks.map(|(index, task)| Box::pin(self.worker.carry_out(index, task)));
-        let ended: Vec<Result<(), StateError>> =
+    /// Carries out the changes of a batch, and counts the tunnels that are not as asked. Returns those that were not begun
+    /// because the rollout stops.
+    async fn batch(
+        &self,
+        batch: &[usize],
+        failures: &AtomicUsize,
+        may_stop: bool,
+    ) -> Result<Vec<usize>, StateError> {
+        let changes = batch.iter().map(|index| Box::pin(self.change(*index, failures, may_stop)));
+        let ended: Vec<Result<Option<usize>, StateError>> =
             stream::iter(changes.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
-        ended.into_iter().collect::<Result<(), _>>()?;
-        let is_as_asked = |index: &usize| {
-            self.store.entry(*index).is_some_and(|entry| matches!(entry.step, Step::Done { .. }))
-        };
-        Ok(batch.iter().filter(|index| !is_as_asked(index)).count())
+        ended.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// Carries out one change, or returns the tunnel if the rollout stops.
+    async fn change(
+        &self,
+        index: usize,
+        failures: &AtomicUsize,
+        may_stop: bool,
+    ) -> Result<Option<usize>, StateError> {
+        if may_stop && self.stop(failures).is_some() {
+            return Ok(Some(index));
+        }
+        if let Some(task) = self.tasks.get(index) {
+            self.worker.carry_out(index, task).await?;
+        }
+        let is_done = |entry: Entry| matches!(entry.step, Step::Done { .. });
+        if !self.store.entry(index).is_some_and(is_done) {
+            failures.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(None)
     }
 }

@@ -147,7 +147,9 @@ fn header(record: &StringRecord, line: u64, faults: &mut Vec<PlanFault>) -> Vec<
     for (index, name) in columns.iter().enumerate() {
         let is_known =
             [PATH, GENERATE].contains(&name.as_str()) || FIELDS.iter().any(|(known, _)| known == name);
-        if name == "security_policies" {
+        if name.is_empty() {
+            // Spreadsheets write empty columns at the end.
+        } else if name == "security_policies" {
             faults.push(PlanFault::at(line, name, "does not fit into a cell: use YAML, or peer_cidrs"));
         } else if !is_known {
             let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
@@ -176,7 +178,9 @@ fn row(columns: &[String], record: &StringRecord, line: u64, faults: &mut Vec<Pl
         if cell.trim().is_empty() {
             continue;
         }
-        if [PATH, GENERATE].contains(&name.as_str()) {
+        if name.is_empty() {
+            faults.push(PlanFault::at(line, "", "has a value in a column without a name"));
+        } else if [PATH, GENERATE].contains(&name.as_str()) {
             entry.push(Member { name: name.clone(), line, value: Node::text(line, cell.trim()) });
         } else if let Some((_, kind)) = FIELDS.iter().find(|(known, _)| known == name) {
             match value(*kind, cell, line) {

@@ -168,6 +168,7 @@ fn what_spreadsheets_write_is_read() {
         with_tabs,
         quoted,
         format!("{}\r\n\r\n;;;;\r\n", with_semicolons.trim_end()),
+        with_semicolons.replace("\r\n", ";;\r\n"),
     ] {
         let read = listed(csv(other.as_bytes()).expect("a plan"));
         let patches = |tunnels: &[(TunnelPath, Change)]| {
@@ -193,6 +194,8 @@ fn faults_of_a_table_have_the_lines_of_the_file() {
         assert!(fault.starts_with(start), "{fault}");
     }
     assert_eq!(faults.len(), starts.len(), "{faults:#?}");
+    let faults = csv(b"path;generate;;\nvpc-1/vpngw-1/vpnx-1;pre_shared_key;;canary\n").expect_err("a fault");
+    assert_eq!(faults, ["line 2: has a value in a column without a name"]);
     let faults =
         csv(b"path,pre_shared_key\nvpc-1/vpngw-1/vpnx-1,key\tcanary\nnowhere,k\n").expect_err("faults");
     assert_eq!(faults.len(), 2);

@@ -79,6 +79,9 @@ pub struct Entry {
     pub changes_key: bool,
     /// The ranges that the change gives the tunnel on the peer's side.
     pub peer_ranges: Vec<String>,
+    /// Whether `--before` was begun, so that the peer may have what the tunnel does not have yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_peer_told: bool,
     /// The operation that a rollback puts back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_of: Option<Uuid>,
@@ -95,6 +98,7 @@ impl Entry {
             key: None,
             changes_key,
             peer_ranges: Vec::new(),
+            is_peer_told: false,
             rollback_of,
             step: Step::Waiting,
         }
@@ -110,6 +114,22 @@ impl Entry {
     #[must_use]
     pub fn shown(&self) -> String {
         format!("{}/{}/{}", self.vpc_id, self.gateway_id, self.tunnel_id)
+    }
+
+    /// True if the tunnel may not carry traffic now, so that its pairs must: its change was sent and is not known to be good
+    /// at both ends, or its peer may have been set already.
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        match self.step {
+            Step::Waiting | Step::Before | Step::Refused { .. } => self.is_peer_told,
+            Step::Done { .. } => false,
+            Step::BeforeFailed { .. }
+            | Step::Sending { .. }
+            | Step::Running { .. }
+            | Step::After { .. }
+            | Step::Ended { .. }
+            | Step::Lost { .. } => true,
+        }
     }
 }
 
@@ -162,11 +182,5 @@ impl Step {
     #[must_use]
     pub const fn is_to_do(&self) -> bool {
         matches!(self, Self::Waiting | Self::Before | Self::BeforeFailed { .. } | Self::Refused { .. })
-    }
-
-    /// True if the tunnel may not carry traffic now: its change was sent, and is not known to have succeeded.
-    #[must_use]
-    pub const fn is_in_doubt(&self) -> bool {
-        matches!(self, Self::Sending { .. } | Self::Running { .. } | Self::Ended { .. } | Self::Lost { .. })
     }
 }
