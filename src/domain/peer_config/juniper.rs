@@ -83,6 +83,25 @@ pub(super) fn text(peer: &Peer) -> Result<String, Vec<Fault>> {
     faults.or(text.finish())
 }
 
+/// With AES-GCM Junos has no word for the pseudo-random function, because the cipher defines it. The cloud has the one of its
+/// hash.
+fn prf_of_cipher(peer: &Peer, faults: &mut Faults) {
+    match (peer.ike_encryption, peer.ike_authentication) {
+        (IkeEncryption::AesGcm256, _) => {
+            let detail = "with aes-256-gcm Junos has SHA-384 as its pseudo-random function, which the cloud does not have";
+            faults.not_supported("/ike/encryption_algorithm", detail);
+        }
+        (IkeEncryption::AesGcm128, IkeAuthentication::Sha256) => {}
+        (IkeEncryption::AesGcm128, other) => {
+            let other = other.as_str();
+            let detail =
+                format!("with aes-128-gcm Junos has sha-256 as its pseudo-random function, and not {other}");
+            faults.not_supported("/ike/authentication_algorithm", detail);
+        }
+        _ => {}
+    }
+}
+
 fn ike(peer: &Peer, name: &str, text: &mut Text, faults: &mut Faults) {
     let (word, at) = (peer.ike_encryption.as_str(), "/ike/encryption_algorithm");
     let cipher = faults.word(ike_cipher(peer.ike_encryption), at, word, FORMAT);
@@ -90,11 +109,11 @@ fn ike(peer: &Peer, name: &str, text: &mut Text, faults: &mut Faults) {
     let proposal = format!("set security ike proposal {name}");
     text.line(format!("{proposal} authentication-method pre-shared-keys"));
     text.line(format!("{proposal} dh-group {}", peer.ike_group.as_str()));
+    prf_of_cipher(peer, faults);
     if peer.is_ike_gcm() {
-        text.comment(&format!(
-            "ike.authentication_algorithm: the cloud has {}; with AES-GCM Junos selects the pseudo-random function itself.",
-            peer.ike_authentication.as_str()
-        ));
+        text.comment(
+            "ike.authentication_algorithm: the cloud has sha-256, which aes-128-gcm implies on Junos.",
+        );
     } else {
         text.line(format!("{proposal} authentication-algorithm {}", ike_hash(peer.ike_authentication)));
     }

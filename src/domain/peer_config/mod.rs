@@ -21,7 +21,7 @@ words! {
     pub enum PeerFormat {
         /// `swanctl.conf` of strongSwan 5.9 and later.
         Strongswan = "strongswan",
-        /// `ipsec.conf` of Libreswan 4 and later.
+        /// `ipsec.conf` of Libreswan 4.
         Libreswan = "libreswan",
         /// Commands of Cisco IOS and IOS XE.
         CiscoIos = "cisco-ios",

@@ -139,9 +139,14 @@ async fn what_a_format_does_not_have_is_a_409_with_the_reason_for_each_setting()
             fault("/ipsec/integrity_algorithm", "sha-384"),
         ])
     );
+    let refused = harness.consumer.get(&route("vpnx-branch01", "juniper"), &[]).await;
+    assert_eq!(refused.problem(), (409, "peer_config_unavailable".into()));
+    let fault = &refused.json()["errors"][0];
+    assert_eq!(fault["pointer"], "/ike/encryption_algorithm");
+    assert!(fault["detail"].as_str().is_some_and(|why| why.contains("SHA-384")), "{fault}");
     // The other formats have all of it. API 3.0 shows the pairs, and no public addresses.
-    for format in PeerFormat::ALL.iter().filter(|format| **format != PeerFormat::Routeros) {
-        let text = text(&harness, *format).await;
+    for format in [PeerFormat::Strongswan, PeerFormat::Libreswan, PeerFormat::CiscoIos] {
+        let text = text(&harness, format).await;
         assert!(text.contains("172.16.2.0") && !text.contains("no pairs of ranges"), "{text}");
         assert!(text.contains("no public addresses") && text.contains("203.0.113.10"), "{text}");
     }

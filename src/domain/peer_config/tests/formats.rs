@@ -272,7 +272,8 @@ fn each_value_has_a_form_or_is_a_fault() {
             }
             PeerFormat::CiscoIos => ike.extend(["aes-gcm-192"]),
             PeerFormat::Juniper => {
-                ike.insert("aes-gcm-192");
+                // AES-GCM of 128 bits has a form with SHA-256 only.
+                ike.extend(["aes-gcm-128", "aes-gcm-192", "aes-gcm-256"]);
                 ipsec.insert("none");
             }
             PeerFormat::Routeros => {
@@ -302,6 +303,26 @@ fn each_value_has_a_form_or_is_a_fault() {
     let mut tunnel = tunnel();
     tunnel.ipsec.pfs_dh_group = Some("dh-group19".into());
     assert_eq!(faults(PeerFormat::Libreswan, &tunnel), [("/ipsec/pfs_dh_group".into(), "not_supported")]);
+}
+
+#[test]
+fn on_junos_aes_gcm_in_ike_defines_the_pseudo_random_function() {
+    let mut tunnel = tunnel_of_api_3();
+    for hash in IkeAuthentication::WORDS {
+        tunnel.ike.authentication_algorithm = Some((*hash).to_owned());
+        tunnel.ike.encryption_algorithm = Some("aes-gcm-256".into());
+        let fault = ("/ike/encryption_algorithm".into(), "not_supported");
+        assert_eq!(faults(PeerFormat::Juniper, &tunnel), [fault], "{hash}");
+        tunnel.ike.encryption_algorithm = Some("aes-gcm-128".into());
+        if *hash == "sha-256" {
+            let text = config(PeerFormat::Juniper, &tunnel);
+            contains(&text, &["ike proposal TG-vpnx-1 encryption-algorithm aes-128-gcm\n"]);
+            assert!(!text.contains("ike proposal TG-vpnx-1 authentication-algorithm"), "{text}");
+        } else {
+            let fault = ("/ike/authentication_algorithm".into(), "not_supported");
+            assert_eq!(faults(PeerFormat::Juniper, &tunnel), [fault], "{hash}");
+        }
+    }
 }
 
 #[test]
