@@ -25,7 +25,7 @@ function call({ method, host, path, parameters }) {
 
 /** The dialog that shows what a change would do, and sends it if it is confirmed. */
 class Confirmation {
-  #path; #patch; #reason; #plan; #signal; #changed; #isSending = false;
+  #path; #patch; #reason; #plan; #signal; #changed; #isSending = false; #isRetry = false;
   #content = h("div"); #said = h("div");
   #send = h("button", { type: "submit", class: "primary" }, "Change the tunnel");
 
@@ -61,12 +61,18 @@ class Confirmation {
 
   /** The request may have arrived: the same one with the same key finds out. */
   #isOpen(message) {
+    this.#isRetry = true;
     put(this.#said, h("div", { class: "notice warn", role: "alert" }, h("p", {}, icon("warn"), message, " ", MAY_HAVE_ARRIVED)));
     put(this.#send, "Try again");
   }
 
   async #submit() {
     if (this.#isSending) return;
+    // Its answer has come meanwhile: this would be another request.
+    if (this.#isRetry && !unansweredAt(this.#path)) {
+      this.element.close();
+      return;
+    }
     // What is shown is what is done: the tag refuses a tunnel that has changed meanwhile.
     const request = { path: this.#path, parameters: { reason: this.#reason }, method: "PATCH", body: this.#patch, headers: { "if-match": this.#plan?.etag } };
     // A disabled button would lose the focus.
@@ -119,7 +125,17 @@ export class ChangeForm {
   #offerRetry() {
     put(this.#said, h("div", { class: "notice warn", role: "alert" },
       h("p", {}, icon("warn"), "A change of this tunnel has no answer yet. ", MAY_HAVE_ARRIVED),
-      h("button", { type: "button", onclick: () => this.#confirm({}) }, "Find out…")));
+      h("button", { type: "button", id: "find-out", onclick: () => this.#findOut() }, "Find out…")));
+  }
+
+  #findOut() {
+    if (unansweredAt(this.#path)) this.#confirm({});
+    else this.#isFoundOut();
+  }
+
+  /** The answer has come meanwhile, to a view that is gone: the operations tell what it was. */
+  #isFoundOut() {
+    put(this.#said, h("p", { class: "notice", role: "status" }, "That change has its answer by now, and nothing was sent again. See the last changes."));
   }
 
   #clear() {
@@ -132,7 +148,10 @@ export class ChangeForm {
   #confirm(what) {
     const dialog = new Confirmation(this.#path, this.#name, what, this.#signal, (error) => this.#refused(error));
     // A change whose answer is still unknown when the dialog closes is found out here.
-    dialog.element.addEventListener("close", () => { if (unansweredAt(this.#path)) this.#offerRetry(); });
+    dialog.element.addEventListener("close", () => {
+      if (unansweredAt(this.#path)) this.#offerRetry();
+      else if (this.#said.querySelector("#find-out")) this.#isFoundOut();
+    });
     dialog.open();
   }
 
@@ -140,15 +159,15 @@ export class ChangeForm {
     if (this.#isReading) return;
     if (unansweredAt(this.#path)) return this.#confirm({});
     if (!this.settings.check()) return;
-    const { patch } = this.settings;
-    if (patch === null) {
-      put(this.#said, h("p", { class: "notice", role: "alert" }, "Nothing is to change: every field is empty or as it was."));
-      return;
-    }
+    if (this.settings.patch === null) return this.#hasNothing();
     const reason = this.#reason.value.trim();
     this.#isReading = true;
     put(this.#said, h("p", { class: "muted", role: "status" }, "Reading the tunnel…"));
     try {
+      // The tunnel may have other ranges by now, whoever gave them.
+      if (this.settings.isFilled) await this.#read();
+      const { patch } = this.settings;
+      if (patch === null) return this.#hasNothing();
       const plan = await post(this.#path, { reason, dry_run: true }, { method: "PATCH", body: patch, signal: this.#signal });
       put(this.#said);
       this.#confirm({ patch, reason, plan });
@@ -158,6 +177,10 @@ export class ChangeForm {
     } finally {
       this.#isReading = false;
     }
+  }
+
+  #hasNothing() {
+    put(this.#said, h("p", { class: "notice", role: "alert" }, "Nothing is to change: every field is empty or as it was."));
   }
 
   #refused(error) {

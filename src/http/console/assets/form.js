@@ -94,18 +94,19 @@ class Field {
       found === null || found === undefined ? h("span", { class: "muted" }, "not shown") : value(found));
   }
 
-  /** Begins with a value that every change must contain. */
+  /** Contains a value that every change must contain: what was typed instead stays. */
   require(list) {
-    this.#required = list;
-    [this.#control.inputs[0].value, this.#control.inputs[0].rows] = [list.join("\n"), Math.min(6, Math.max(2, list.length))];
+    const isAsFilled = this.#isAsFilled;
+    this.#required = list.length > 0 ? list : undefined;
+    if (isAsFilled) [this.#control.inputs[0].value, this.#control.inputs[0].rows] = [list.join("\n"), Math.min(6, Math.max(2, list.length))];
   }
 
   get asked() { return this.#control.read(); }
 
-  /** True if the control contains what it began with. */
-  get isUntouched() {
-    return this.asked === undefined || (this.#required !== undefined && JSON.stringify(this.asked) === JSON.stringify(this.#required));
-  }
+  get #isAsFilled() { return JSON.stringify(this.asked) === JSON.stringify(this.#required); }
+
+  /** True if the control asks for nothing but what every change must contain. */
+  get isUntouched() { return this.asked === undefined || this.#isAsFilled; }
 
   /** What is wrong with the control's content before anything is asked; null if nothing is. */
   get wrong() {
@@ -139,7 +140,7 @@ class Field {
 
 /** The settings of a tunnel, with controls where the token may change them. */
 export class Settings {
-  #fields; #ranges; #policies;
+  #fields; #ranges; #policies; #needsRanges;
 
   constructor(schemas, tunnel, mayChange) {
     const { api } = tunnel;
@@ -150,12 +151,18 @@ export class Settings {
       h(mayChange ? "fieldset" : "section", { "aria-label": mayChange ? null : name ?? "Tunnel" },
         h(mayChange ? "legend" : "h3", {}, name === null ? "Tunnel" : h("code", {}, name)),
         mayChange && about && h("p", { class: "about" }, prose(about)), fields.map((one) => one.element))));
-    this.show(tunnel);
     // API 2.0 requires the ranges or the policies in every change.
-    if (mayChange && api === "2.0" && tunnel.peer_cidrs?.length > 0) this.#ranges.require(tunnel.peer_cidrs);
+    this.#needsRanges = mayChange && api === "2.0";
+    this.show(tunnel);
   }
 
-  show(tunnel) { for (const one of this.#fields) one.show(tunnel); }
+  /** True if a change has ranges that nobody typed: they must be the tunnel's present ones. */
+  get isFilled() { return this.#needsRanges && this.#ranges.isUntouched; }
+
+  show(tunnel) {
+    for (const one of this.#fields) one.show(tunnel);
+    if (this.#needsRanges) this.#ranges.require(tunnel.peer_cidrs ?? []);
+  }
 
   /** The patch, or null if nothing is to change. */
   get patch() {

@@ -9,7 +9,7 @@ import { peer } from "./peer.js";
 import { mayChange } from "./rights.js";
 import { members, peerFormats } from "./schema.js";
 import { when } from "./time.js";
-import { fields, icon, isFinal, statusOf, words } from "./words.js";
+import { field, fields, icon, isFinal, statusOf, value, words } from "./words.js";
 
 /** The shortest interval between two looks at the tunnel's operations; the key's rate limit can lengthen it. */
 const INTERVAL = 5000;
@@ -45,6 +45,16 @@ function facts(tunnel) {
   return h("dl", { class: "facts" }, list.map(([name, fact]) => h("div", {}, h("dt", {}, name), h("dd", {}, fact))));
 }
 
+/** What was changed outside of the gateway, if it watches for that. */
+function driftOf(list) {
+  if (list.length === 0) return null;
+  return h("section", { "aria-labelledby": "drift" }, h("h2", { id: "drift" }, "Drift"),
+    h("p", {}, icon("warn"), "Changed outside of this gateway."),
+    h("ol", { class: "last" }, list.map((one) => h("li", {}, h("code", {}, field(one.pointer)), " is ", value(one.observed),
+      " and was set to ", value(one.set),
+      h("p", { class: "muted" }, "seen ", when(one.since), ", set by ", h("a", { href: `#/operations/${one.operation_id}` }, "this operation"))))));
+}
+
 /** The last operations of a tunnel. */
 function changesOf(items) {
   if (items.length === 0) return h("p", { class: "muted" }, "No change was made through this gateway.");
@@ -56,13 +66,14 @@ function changesOf(items) {
 
 export function tunnel(view, vpc, gateway, id) {
   const path = pathOf(vpc, gateway, id);
-  const [status, trouble, known, body, changes] = [h("span", { class: "status" }), h("div"), h("div"), h("div"), h("div")];
+  const [status, trouble, known, body, drift, changes] = [h("span", { class: "status" }), h("div"), h("div"), h("div"), h("div"), h("div")];
   let form = null;
   let last = null;
 
   function show(found) {
     put(status, stateOf(found));
     put(known, facts(found));
+    put(drift, driftOf(found.drift));
     form?.settings.show(found);
   }
 
@@ -79,7 +90,7 @@ export function tunnel(view, vpc, gateway, id) {
     put(body, h("div", { class: "columns" },
       h("section", { "aria-labelledby": "settings" }, h("h2", { id: "settings" }, isWriter ? "Settings, and a change" : "Settings"), form.element ?? form.settings.element),
       // Beside the settings: what else the gateway knows of the tunnel, a section each.
-      h("div", { class: "side" },
+      h("div", { class: "side" }, drift,
         h("section", { "aria-labelledby": "last" }, h("h2", { id: "last" }, "Last changes"), changes),
         peer(path, id, formats, view.signal))));
   }

@@ -5,7 +5,7 @@ import { failure, h, put } from "./dom.js";
 import { Rows, cell, filterBar, keepUp, parametersOf, rememberIn, table } from "./list.js";
 import { when } from "./time.js";
 import { hashOf, stateOf } from "./tunnel.js";
-import { statusOf } from "./words.js";
+import { icon, statusOf } from "./words.js";
 
 /** The shortest interval between two reads of operations, and of tunnels, which cost calls of the cloud. */
 const CALM = 5000;
@@ -30,22 +30,24 @@ function newest(operations) {
   return found;
 }
 
-function row({ tunnel, operation }) {
+function row({ tunnel, operation, isAll }) {
   return h("tr", { role: "row", "data-tunnel": tunnel.tunnel_id },
     cell("Tunnel", {}, h("a", { class: "open", href: hashOf(tunnel) }, tunnel.tunnel_id), tunnel.name && h("span", { class: "below" }, tunnel.name)),
-    cell("State", {}, tunnel.status === undefined ? h("span", { class: "muted" }, "not read") : stateOf(tunnel)),
+    cell("State", {}, tunnel.status === undefined ? h("span", { class: "muted" }, "not read") : stateOf(tunnel),
+      tunnel.drift?.length > 0 && h("span", { class: "badge warn" }, icon("warn"), "drift")),
     cell("Gateway", {}, h("a", { href: `#/tunnels?${new URLSearchParams({ vpc_id: tunnel.vpc_id, gateway_id: tunnel.gateway_id })}` }, tunnel.gateway_id),
       h("span", { class: "below" }, tunnel.vpc_id)),
     cell("Account", {}, tunnel.account, h("span", { class: "below" }, tunnel.region)),
     cell("Peer", {}, tunnel.peer_address, tunnel.peer_cidrs && h("span", { class: "below" }, tunnel.peer_cidrs.join(", "))),
     cell("Last change", {}, operation ? [statusOf(operation), h("span", { class: "below" }, `by ${operation.requested_by} `, when(operation.created_at))]
-      : h("span", { class: "muted" }, "none")));
+      : h("span", { class: "muted" }, isAll ? "none" : `none among the newest ${NEWEST}`)));
 }
 
 /** Everything in a tunnel that the search looks at. */
 function textOf({ tunnel, operation }) {
-  const { tunnel_id: id, name, gateway_id: gateway, vpc_id: vpc, peer_address: peer, peer_cidrs: ranges, status, connectivity } = tunnel;
-  return [id, name, gateway, vpc, peer, ranges, status, connectivity, operation?.requested_by, operation?.status].flat().filter(Boolean).join(" ").toLowerCase();
+  const { tunnel_id: id, name, gateway_id: gateway, vpc_id: vpc, peer_address: peer, peer_cidrs: ranges, status, connectivity, drift } = tunnel;
+  return [id, name, gateway, vpc, peer, ranges, status, connectivity, drift?.length > 0 && "drift", operation?.requested_by,
+    operation?.status].flat().filter(Boolean).join(" ").toLowerCase();
 }
 
 export function tunnels(view) {
@@ -113,7 +115,8 @@ export function tunnels(view) {
     const asked = generation;
     const chosen = isOfGateway() ? [[values.vpc_id, values.gateway_id]] : null;
     const parameters = { vpc_id: values.vpc_id, account: chosen ? null : values.account, limit: NEWEST };
-    const last = newest((await get("operations", parameters, { signal: view.signal })).items);
+    const { items, next_cursor: more } = await get("operations", parameters, { signal: view.signal });
+    const last = newest(items);
     const changed = [...last.values()];
     const known = new Set(changed.filter(({ tunnel }) => !values.gateway_id || tunnel.gateway_id === values.gateway_id)
       .map(({ tunnel }) => JSON.stringify([tunnel.vpc_id, tunnel.gateway_id])));
@@ -122,7 +125,7 @@ export function tunnels(view) {
     if (asked !== generation) return 0;
     const keys = new Set(read.shown.map(keyOf));
     const unread = chosen ? [] : changed.filter(({ tunnel }) => !keys.has(keyOf(tunnel)));
-    found = [...read.shown.map((tunnel) => ({ tunnel, operation: last.get(keyOf(tunnel)) ?? null })),
+    found = [...read.shown.map((tunnel) => ({ tunnel, operation: last.get(keyOf(tunnel)) ?? null, isAll: more === null })),
       ...unread.map((operation) => ({ tunnel: { ...operation.tunnel, account: operation.account, region: operation.region }, operation }))];
     put(trouble, read.failures.map(({ gateway, error }) => h("p", { class: "notice warn" }, h("code", {}, gateway), ` could not be read: ${error.message}`)));
     draw();
@@ -144,9 +147,12 @@ export function tunnels(view) {
   view.root.append(h("div", { class: "head" }, h("h1", { tabindex: "-1" }, "Tunnels"), live), bar, trouble, list.element, empty);
   offerFilters();
   const wake = keepUp(view.signal, async () => {
+    const asked = generation;
     try {
       return await look();
     } catch (missing) {
+      // The filters have changed meanwhile: this answer is stale, and says nothing about the new ones.
+      if (asked !== generation) return 0;
       if (missing.status !== 404) throw missing;
       found = [];
       draw();

@@ -34,12 +34,12 @@ export async function once(subject, { path, parameters, method, body, headers })
   unanswered.set(subject, request);
   try {
     const answer = await post(request.path, request.parameters, { ...request, signal: AbortSignal.timeout(LIMIT) });
-    unanswered.delete(subject);
+    // A request of an earlier token is forgotten already; another one may have its place.
+    if (unanswered.get(subject) === request) unanswered.delete(subject);
     return answer;
   } catch (error) {
     const failure = error instanceof Failure ? error : new Failure("The gateway did not answer in time.");
     failure.isOpen = isOpen(failure);
-    // A request of an earlier token is forgotten already; another one may have its place.
     if (!failure.isOpen && unanswered.get(subject) === request) unanswered.delete(subject);
     throw failure;
   }
