@@ -1,5 +1,6 @@
 //! A ledger is ready if its tables are migrated and writable.
 
+use futures_util::future::join_all;
 use sqlx::{Connection, Executor};
 use tunnelgate::ledger::{self, Options};
 use tunnelgate::metrics::Metrics;
@@ -33,6 +34,15 @@ async fn a_ledger_that_a_newer_version_migrated_is_still_ready(harness: Harness)
     harness.ledger.ready().await.expect("ready");
 }
 
+async fn processes_that_open_a_new_ledger_at_the_same_time_all_get_it(harness: Harness) {
+    let empty = if harness.store.is_postgres() { Store::postgres().await } else { Store::sqlite() };
+    let metrics = Metrics::default();
+    let open = || ledger::open(empty.url(), OPTIONS, &metrics);
+    for ledger in join_all((0..6).map(|_| open())).await {
+        ledger.expect("a ledger").ready().await.expect("ready");
+    }
+}
+
 async fn opening_twice_migrates_once(harness: Harness) {
     let again = ledger::open(harness.store.url(), OPTIONS, &Metrics::default()).await.expect("a ledger");
     again.ready().await.expect("ready");
@@ -43,6 +53,7 @@ on_each_ledger!(
     a_ledger_without_its_tables_is_not,
     a_ledger_that_a_newer_version_migrated_is_still_ready,
     opening_twice_migrates_once,
+    processes_that_open_a_new_ledger_at_the_same_time_all_get_it,
 );
 
 /// A transaction that stays open for longer than a migration waits for its lock.

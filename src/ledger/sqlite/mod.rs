@@ -22,6 +22,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -85,7 +86,7 @@ impl Sqlite {
         };
         assumed::check(&write_pool, &file).await?;
         if options.migrate {
-            migrations::FOR_SQLITE.run(&write_pool).await.map_err(OpenError::Migrate)?;
+            migrate(&write_pool).await.map_err(OpenError::Migrate)?;
         }
         let calls_pool = pool(1).connect_lazy_with(connect.clone().synchronous(SqliteSynchronous::Normal));
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
@@ -107,6 +108,17 @@ impl Sqlite {
     ) -> Result<T, LedgerError> {
         limited(self.limit, work).await
     }
+}
+
+/// Another process may migrate the same new file at the same time. A migration that it was faster with fails here, and is
+/// applied by then: the next run begins after it.
+async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
+    for _ in migrations::FOR_SQLITE.iter() {
+        if migrations::FOR_SQLITE.run(pool).await.is_ok() {
+            return Ok(());
+        }
+    }
+    migrations::FOR_SQLITE.run(pool).await
 }
 
 /// Creates the file with access for its owner only; SQLite would let others read it. On a failure, SQLite reports the error.
