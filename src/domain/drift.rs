@@ -38,6 +38,9 @@ pub struct WatchedField {
     /// The key of the fingerprints in `set`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint_key_id: Option<String>,
+    /// A later change of the field did not succeed: the field is not compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_in_doubt: bool,
 }
 
 /// The watched fields of a tunnel, by JSON pointer.
@@ -54,7 +57,7 @@ impl WatchedFields {
         self.0.is_empty()
     }
 
-    /// What the last succeeded change of a field set, whichever way it set it.
+    /// What the last succeeded change of a field set, whichever way it set it, even if a later one did not succeed.
     #[must_use]
     pub fn setter(&self, pointer: &str) -> Option<&WatchedField> {
         let same = same_setting(pointer);
@@ -70,18 +73,25 @@ impl WatchedFields {
             return;
         }
         for (pointer, value) in operation.changes.fields() {
-            for same in same_setting(&pointer) {
-                self.0.remove(*same);
+            let same = same_setting(&pointer).iter().copied().chain([pointer.as_str()]);
+            if status != Status::Succeeded {
+                for same in same {
+                    if let Some(field) = self.0.get_mut(same) {
+                        field.is_in_doubt = true;
+                    }
+                }
+                continue;
             }
-            self.0.remove(&pointer);
-            if status == Status::Succeeded {
-                let field = WatchedField {
-                    operation_id: operation.id,
-                    set: value.clone(),
-                    fingerprint_key_id: operation.fingerprint_key_id.clone(),
-                };
-                self.0.insert(pointer, field);
+            for same in same {
+                self.0.remove(same);
             }
+            let field = WatchedField {
+                operation_id: operation.id,
+                set: value.clone(),
+                fingerprint_key_id: operation.fingerprint_key_id.clone(),
+                is_in_doubt: false,
+            };
+            self.0.insert(pointer, field);
         }
     }
 
@@ -89,7 +99,7 @@ impl WatchedFields {
     #[must_use]
     pub fn by_operation(&self) -> Vec<(OperationId, Option<String>, Changes)> {
         let mut operations: BTreeMap<OperationId, Vec<(&String, &WatchedField)>> = BTreeMap::new();
-        for (pointer, field) in &self.0 {
+        for (pointer, field) in self.0.iter().filter(|(_, field)| !field.is_in_doubt) {
             operations.entry(field.operation_id).or_default().push((pointer, field));
         }
         let changes = |(id, fields): (OperationId, Vec<(&String, &WatchedField)>)| {
@@ -155,7 +165,8 @@ mod tests {
         for end in ends {
             fields.follow(&end);
         }
-        fields.0.iter().map(|(pointer, field)| (pointer.clone(), field.operation_id.as_u128())).collect()
+        let compared = fields.0.iter().filter(|(_, field)| !field.is_in_doubt);
+        compared.map(|(pointer, field)| (pointer.clone(), field.operation_id.as_u128())).collect()
     }
 
     #[test]
@@ -184,6 +195,17 @@ mod tests {
         }
         let rejected = operation(2, json!({"name": "b"}), State::Rejected { error: error() });
         assert_eq!(watched([both(), rejected]).len(), 2, "it changed nothing");
+    }
+
+    #[test]
+    fn the_last_change_that_succeeded_is_known_after_one_that_did_not() {
+        let mut fields = WatchedFields::default();
+        let named = |id, name: &str, state| operation(id, json!({"name": name}), state);
+        fields.follow(&named(1, "a", succeeded()));
+        fields.follow(&named(2, "b", succeeded()));
+        fields.follow(&named(3, "c", State::Failed { task_id: None, error: error() }));
+        let setter = fields.setter("/name").map(|field| (field.operation_id.as_u128(), field.set.clone()));
+        assert_eq!((setter, fields.by_operation()), (Some((2, json!("b"))), Vec::new()));
     }
 
     #[test]

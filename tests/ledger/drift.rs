@@ -16,6 +16,7 @@ use tunnelgate::service::ledger::{
 use crate::harness::{
     Harness, LEASE, advance, at, error, open_replica, opening, opening_in, path, submit, succeed,
 };
+use crate::support::Store;
 
 /// Takes the lease; its fencing token.
 async fn hold(harness: &Harness, holder: &str, now: Timestamp) -> Option<i64> {
@@ -335,6 +336,29 @@ async fn verification_compares_the_open_differences_with_the_log(harness: Harnes
     is_whole(&harness).await;
     harness.store.execute("INSERT INTO drift SELECT * FROM kept").await.expect("inserted");
     assert_eq!(verdict().await, broken(row(), Break::Drift), "it is gone");
+}
+
+/// The archive removed events that nobody had followed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_set_before_archived_changes_is_not_watched() {
+    let harness = Harness::open(Store::postgres().await).await;
+    let operation = succeeded(&harness, "vpnx-1", 0).await;
+    let fence = hold(&harness, "a", at(5)).await.expect("the lease");
+    let fields = serde_json::from_value(json!({"/name": {"operation_id": operation.id, "set": "a"}}));
+    let tunnel = WatchedTunnel {
+        lock_id: "vpc-1/vpnx-1".into(),
+        tunnel: operation.tunnel.clone(),
+        fields: fields.expect("fields"),
+    };
+    assert!(harness.ledger.save_watched(fence, 1, std::slice::from_ref(&tunnel)).await.expect("saved"));
+    let held = |second| harness.ledger.hold_sweep("a", at(second), at(second).plus(LEASE));
+    let sweep = held(6).await.expect("asked").expect("held");
+    assert_eq!(sweep.progress.followed_seq, 1, "nothing is archived");
+    let archive = "ALTER TABLE audit_events DISABLE TRIGGER USER; DELETE FROM audit_events WHERE seq < 3";
+    harness.store.execute(archive).await.expect("archived");
+    let sweep = held(7).await.expect("asked").expect("held");
+    let watched = harness.ledger.watched(&[tunnel.lock_id]).await.expect("read");
+    assert_eq!((sweep.progress.followed_seq, watched), (2, Vec::new()));
 }
 
 on_each_ledger!(

@@ -27,6 +27,15 @@ const HOLD: &str = "UPDATE drift_sweep
          lease_holder = $1, lease_until = $3
      WHERE lease_holder = $1 OR lease_until IS NULL OR lease_until <= $2";
 
+/// Where events that nobody followed are in the archive, the watched values may be those of older changes: nothing is watched
+/// until the log has been followed from its oldest event on.
+const SKIP_ARCHIVED: &str = "WITH oldest AS (SELECT seq FROM audit_events ORDER BY seq LIMIT 1),
+     skipped AS (
+         UPDATE drift_sweep SET followed_seq = oldest.seq - 1 FROM oldest
+         WHERE fence = $1 AND followed_seq < oldest.seq - 1 RETURNING followed_seq),
+     emptied AS (DELETE FROM drift_watched WHERE EXISTS (SELECT FROM skipped))
+     SELECT followed_seq FROM skipped";
+
 #[async_trait]
 impl Sweeps for Postgres {
     async fn hold_sweep(
@@ -43,7 +52,12 @@ impl Sweeps for Postgres {
                 hold.bind(now.to_offset()).bind(lease_until.to_offset())
             };
             if let Some(row) = hold().fetch_optional(pool).await? {
-                return sweep_of(&row).map(Some);
+                let mut sweep = sweep_of(&row)?;
+                let skip = sqlx::query_scalar(SKIP_ARCHIVED).bind(sweep.fence);
+                if let Some(followed_seq) = skip.fetch_optional(pool).await? {
+                    sweep.progress.followed_seq = followed_seq;
+                }
+                return Ok(Some(sweep));
             }
             if sqlx::query(BEGIN).execute(pool).await?.rows_affected() == 0 {
                 return Ok(None);

@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn a_later_success_ends_the_difference_also_if_the_next_change_fails() {
+        let field = json!({"operation_id": TWO, "set": "c", "is_in_doubt": true});
+        let watched = watched(&json!({ "/name": field }));
+        let told = [open("/name", json!("a"), json!("b"))];
+        let news = compare(&watched, &told, &named("b"), &key());
+        assert_eq!((news.detected.len(), pointers(&news.resolved)), (0, vec![(ONE, vec!["/name"])]));
+    }
+
+    #[test]
     fn a_field_that_is_not_watched_any_more_can_only_be_resolved() {
         let told = [open("/name", json!("a"), json!("b"))];
         let nothing = WatchedFields::default();
