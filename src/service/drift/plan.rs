@@ -1,6 +1,6 @@
 //! What a sweep reads, in which order, and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -60,16 +60,18 @@ impl Place {
     }
 }
 
-/// The parts of a sweep. An account is read gateway by gateway, or as a whole if that may take fewer calls.
-pub(super) fn parts(gateways: Vec<Gateway>) -> Vec<Part> {
+/// The parts of a sweep. An account is read gateway by gateway, or as a whole if that may take fewer calls and its credentials
+/// are not known to be refused such a list.
+pub(super) fn parts(gateways: Vec<Gateway>, refused: &BTreeSet<String>) -> Vec<Part> {
     let mut accounts: BTreeMap<String, Vec<Gateway>> = BTreeMap::new();
     for gateway in gateways {
         accounts.entry(gateway.account.clone()).or_default().push(gateway);
     }
-    accounts.into_values().flat_map(of_account).collect()
+    let of_account = |(account, gateways)| of_account(gateways, !refused.contains(&account));
+    accounts.into_iter().flat_map(of_account).collect()
 }
 
-fn of_account(gateways: Vec<Gateway>) -> Vec<Part> {
+fn of_account(gateways: Vec<Gateway>, may_be_whole: bool) -> Vec<Part> {
     let pages = |tunnels: usize, page_size: usize| tunnels.div_ceil(page_size.max(1)).max(1);
     let tunnels = gateways.iter().map(|gateway| gateway.tunnels).sum();
     let fewest = gateways.first().map_or(0, |first| pages(tunnels, first.page_size));
@@ -85,7 +87,7 @@ fn of_account(gateways: Vec<Gateway>) -> Vec<Part> {
         .collect();
     parts.sort_by_key(|part| Place::of(part, 0));
     match parts.first() {
-        Some(first) if fewest < calls(&parts) => {
+        Some(first) if may_be_whole && fewest < calls(&parts) => {
             let (account, vpc) = (first.account.clone(), first.vpc.clone());
             vec![Part { account, vpc, gateway: None, pages: fewest, instead: parts }]
         }
@@ -147,6 +149,10 @@ mod tests {
         }
     }
 
+    fn parts(gateways: Vec<Gateway>) -> Vec<Part> {
+        super::parts(gateways, &BTreeSet::new())
+    }
+
     fn names(parts: &[Part]) -> Vec<(String, Option<String>, usize)> {
         let name =
             |part: &Part| (part.account.clone(), part.gateway.as_ref().map(ToString::to_string), part.pages);
@@ -163,9 +169,12 @@ mod tests {
 
         let sparse: Vec<Gateway> =
             (0..200).map(|number| gateway("a", "vpc-1", &format!("vpngw-{number:03}"), 10)).collect();
-        let sparse = parts(sparse);
-        assert_eq!(names(&sparse), [("a".to_owned(), None, 40)]);
-        assert_eq!(calls(&sparse[0].instead), 200, "if the account has very many other tunnels");
+        let whole = parts(sparse.clone());
+        assert_eq!(names(&whole), [("a".to_owned(), None, 40)]);
+        assert_eq!(calls(&whole[0].instead), 200, "if the account has very many other tunnels");
+        let refused = super::parts(sparse.clone(), &["a".to_owned()].into());
+        assert_eq!(refused, whole[0].instead, "if its credentials may not list all tunnels");
+        assert_eq!(super::parts(sparse, &["b".to_owned()].into()), whole, "of another account");
     }
 
     #[test]

@@ -66,6 +66,9 @@ pub struct Sweeper {
     /// The fencing token of the lease that `run` belongs to.
     fence: Option<i64>,
     run: Option<Run>,
+    /// Accounts whose credentials were refused the list of all tunnels. Each refusal counts as one of the gateway's
+    /// credentials and raises an alert, so it is asked for once in the life of the process.
+    refused: BTreeSet<String>,
 }
 
 /// A sweep under way.
@@ -86,7 +89,7 @@ impl Sweeper {
     /// A sweeper; `holder` names the process in the lease.
     #[must_use]
     pub fn new(service: Service, holder: &str) -> Self {
-        Self { service, holder: holder.into(), fence: None, run: None }
+        Self { service, holder: holder.into(), fence: None, run: None, refused: BTreeSet::new() }
     }
 
     /// Follows the log, and makes the next call if it is due.
@@ -217,7 +220,7 @@ impl Sweeper {
                 })
             })
             .collect();
-        let mut parts = plan::parts(gateways);
+        let mut parts = plan::parts(gateways, &self.refused);
         let (mut began_at, mut offset) = (now, 0);
         let place = progress.place.as_deref().and_then(|place| serde_json::from_str::<Place>(place).ok());
         let is_resumed = place.is_some();
@@ -252,7 +255,7 @@ impl Sweeper {
 
     /// Makes the next call of a sweep; none if no account answers for the part any more.
     async fn call(
-        &self,
+        &mut self,
         run: &mut Run,
         fence: i64,
         read_seq: i64,
@@ -275,7 +278,9 @@ impl Sweeper {
             Ok(page) => page,
             Err(error) => {
                 let is_answer = matches!(error.failure, ReadFailure::NotFound);
-                run.failed(&part, error.failure);
+                if run.failed(&part, error.failure) {
+                    self.refused.insert(account.clone());
+                }
                 return Ok(Ok(Some(PageCall { account, is_read: is_answer })));
             }
         };
@@ -306,17 +311,20 @@ impl Run {
         }
     }
 
-    /// The page could not be read: the rest of its part is left to the next sweep.
-    fn failed(&mut self, part: &Part, failure: ReadFailure) {
+    /// The page could not be read: the rest of its part is left to the next sweep. Returns true if the account's
+    /// credentials were refused the list of all tunnels.
+    fn failed(&mut self, part: &Part, failure: ReadFailure) -> bool {
         // Rights may be limited to some gateways.
         if matches!(failure, ReadFailure::Refused(Refusal::Credentials | Refusal::Other))
             && !part.instead.is_empty()
         {
-            return self.replace(part);
+            self.replace(part);
+            return failure == ReadFailure::Refused(Refusal::Credentials);
         }
         self.is_whole &= failure == ReadFailure::NotFound;
         self.parts.pop_front();
         self.offset = 0;
+        false
     }
 
     fn skip(&mut self) {
