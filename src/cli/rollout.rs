@@ -81,7 +81,9 @@ pub(super) async fn run(args: Args, secrets: &Secrets) -> Result<ExitCode, Failu
         return Err(InvalidSetting::new("--command-timeout", "must be greater than zero").into());
     }
     if args.json && !args.yes && !args.dry_run {
-        return Err(InvalidSetting::new("--json", "asks nobody: add --yes or --dry-run").into());
+        return Err(
+            InvalidSetting::new("--json", "can't ask for confirmation: add --yes or --dry-run").into()
+        );
     }
     let job = Job {
         source,

@@ -65,7 +65,7 @@ impl WatchedFields {
     }
 
     /// Follows the end of an operation on the tunnel; the ends must come in the order of the log. A rejected change set
-    /// nothing. Of any other change that did not succeed nobody knows what it left: its fields are not watched until
+    /// nothing. What any other change that did not succeed left is unknown: its fields are not watched until
     /// another change of them succeeds.
     pub fn follow(&mut self, operation: &Operation) {
         let status = operation.status();

@@ -16,7 +16,7 @@ use super::task::{Task, generate_key};
 
 /// Gateways keep idempotency keys for 24 hours. A request that is older is not repeated: it could be carried out twice.
 const KEY_LIFETIME: Duration = Duration::from_secs(23 * 3600);
-/// How often a change with repeated ranges is prepared anew because the tunnel has changed in between.
+/// How often a change with repeated ranges is prepared again because the tunnel has changed in between.
 const PREPARATIONS: u32 = 4;
 
 /// Carries changes out.
@@ -81,7 +81,7 @@ impl Worker<'_> {
         self.store
             .change(index, |entry| {
                 if matches!(step, Step::Done { .. }) {
-                    // Both ends have the key; nobody needs it here.
+                    // Both ends have the key: the state does not need it any more.
                     entry.key = None;
                     entry.is_peer_told = false;
                 }
@@ -191,7 +191,7 @@ impl Worker<'_> {
                 Ok(false)
             }
             Err(CallError::Refused(problem)) => match (problem.code.as_str(), problem.operation_id) {
-                // It is the operation of this request: nobody else uses the key.
+                // It is the operation of this request: no other client uses the key.
                 ("idempotency_key_unverifiable", Some(operation_id)) => {
                     self.step(index, task, Step::Running { operation_id }).await?;
                     Ok(true)

@@ -135,7 +135,7 @@ impl Drop for Started {
     }
 }
 
-/// Reads output to its end and keeps the last of it, on a thread: a command never waits because nobody reads.
+/// Reads output to its end and keeps the last of it, on a thread: a command never waits for a reader.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> oneshot::Receiver<Zeroizing<Vec<u8>>> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {

@@ -17,8 +17,8 @@ use super::task::{Task, Wanted};
 
 /// Why a change can't be rolled back.
 const KEY_CHANGED: &str =
-    "the change set the pre-shared key, and nobody has the old one: it can't be put back";
-const LOST: &str = "nobody can tell whether the change was accepted: see the tunnel's operations";
+    "the change set the pre-shared key, and the old one is stored nowhere: it can't be put back";
+const LOST: &str = "the change may or may not have been accepted: see the tunnel's operations";
 
 /// Why nothing was begun, or why a rollout stopped without a report.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +47,11 @@ pub enum RolloutError {
     )]
     RolledBack { state: PathBuf, rollback: PathBuf },
     #[error(
-        "{} is not the rollback of all changes of {}: move it away to roll back the changes anew",
+        "{} is not the rollback of all changes of {}: move it away to roll back the changes again",
         rollback.display(), state.display()
     )]
     OtherRollback { state: PathBuf, rollback: PathBuf },
-    #[error("nobody can be asked: standard input is no terminal. Add --yes to go on without asking")]
+    #[error("can't ask for confirmation: standard input is no terminal. Add --yes to go on without asking")]
     NobodyToAsk,
     #[error(transparent)]
     State(#[from] StateError),
@@ -70,7 +70,7 @@ pub(super) struct Prepared {
     plan: Option<PlanMark>,
     /// Tunnels that can't be rolled back.
     pub(super) irreversible: Vec<(String, &'static str)>,
-    /// The state of the rollout that is rolled back: locked, so that nobody goes on with the rollout meanwhile.
+    /// The state of the rollout that is rolled back: locked, so that no other process continues the rollout.
     _rolled_back: Option<Store>,
 }
 

@@ -209,7 +209,7 @@ pub enum Priority {
     Poll,
     /// A read by a caller.
     Read,
-    /// A page of tunnels that are compared with what was set: nobody waits for it.
+    /// A page of tunnels that are compared with what was set. No caller waits for it.
     Sweep,
 }
 

@@ -1,4 +1,4 @@
-//! Changes of a tunnel that no call of the API makes: what somebody does in the cloud's own console.
+//! Changes of a tunnel that no call of the API makes: what people do in the cloud's own console.
 
 use serde::Deserialize;
 

@@ -91,7 +91,7 @@ impl Simulator {
         self.cloud.state().polls.clone()
     }
 
-    /// Changes a tunnel at once, as somebody does in the cloud's own console; false if there is no such tunnel.
+    /// Changes a tunnel at once, as people do in the cloud's own console; false if there is no such tunnel.
     pub fn change_by_hand(&self, tunnel_id: &str, hand: ByHand) -> bool {
         by_hand::change(&self.cloud, tunnel_id, hand)
     }

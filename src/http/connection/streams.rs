@@ -1,5 +1,5 @@
 //! The streams of an HTTP/2 connection: those whose requests have not begun yet, and the small frames of their bodies. Each frame
-//! of a body that nobody reads takes memory of the HTTP/2 library, even if it is empty (RUSTSEC-2026-0258).
+//! of a body that is not read takes memory of the HTTP/2 library, even if it is empty (RUSTSEC-2026-0258).
 
 use std::collections::BTreeMap;
 

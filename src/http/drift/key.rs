@@ -1,4 +1,4 @@
-//! The position of an open difference in the list: the event that told it, and the field.
+//! The position of an open difference in the list: the event that reported it, and the field.
 
 use std::fmt;
 use std::str::FromStr;

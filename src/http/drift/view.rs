@@ -20,7 +20,7 @@ pub struct DriftView<'a> {
     /// The version of the cloud's API that the tunnel was read with.
     #[schema(example = "2.0")]
     api: &'a str,
-    /// The event in the audit log that told it.
+    /// The event in the audit log that reported it.
     #[schema(example = 4)]
     seq: i64,
     #[serde(flatten)]

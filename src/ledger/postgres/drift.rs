@@ -27,8 +27,8 @@ const HOLD: &str = "UPDATE drift_sweep
          lease_holder = $1, lease_until = $3
      WHERE lease_holder = $1 OR lease_until IS NULL OR lease_until <= $2";
 
-/// Where events that nobody followed are in the archive, the watched values may be those of older changes: nothing is watched
-/// until the log has been followed from its oldest event on.
+/// If events after `followed_seq` are archived already, later changes may have replaced the watched values. All are deleted, and the
+/// log is followed from its oldest event.
 const SKIP_ARCHIVED: &str = "WITH oldest AS (SELECT seq FROM audit_events ORDER BY seq LIMIT 1),
      skipped AS (
          UPDATE drift_sweep SET followed_seq = oldest.seq - 1 FROM oldest

@@ -1,4 +1,4 @@
-//! Comparing the open differences with the events that told them.
+//! Comparing the open differences with the events that reported them.
 
 use std::collections::HashMap;
 
@@ -67,7 +67,7 @@ impl Told {
         Some(())
     }
 
-    /// The event that told the difference may be archived.
+    /// The event that reported the difference may be archived.
     fn resolved(&mut self, event: &StoredEvent<'_>) -> Option<()> {
         let had = fields(event.before?)?;
         for (pointer, _) in had.fields() {

@@ -1,4 +1,4 @@
-//! What a read of a tunnel shows of its drift: which watched fields differ and were not told yet, and which differences
+//! What a read of a tunnel shows of its drift: which watched fields differ and were not reported yet, and which differences
 //! are gone.
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(super) struct Field {
 pub(super) struct News {
     /// Differences that are gone.
     pub resolved: BTreeMap<OperationId, Vec<Field>>,
-    /// Differences that were not told yet.
+    /// Differences that were not reported yet.
     pub detected: BTreeMap<OperationId, Vec<Field>>,
 }
 

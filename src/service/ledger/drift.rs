@@ -36,13 +36,13 @@ pub struct EndedOperation {
     pub operation: Operation,
 }
 
-/// A difference that was told, and is not gone as far as is known.
+/// A difference that was reported, and is not known to be gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenDrift {
     pub lock_id: String,
     pub tunnel: TunnelPath,
     pub route: Route,
-    /// The event that told it.
+    /// The event that reported it.
     pub seq: i64,
     pub drift: FieldDrift,
 }

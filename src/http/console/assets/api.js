@@ -5,7 +5,7 @@ let token = null;
 let whenRefused = () => false;
 /** While set, requests wait: the session has ended, and may be renewed. */
 let waiting = null;
-/** Grows when somebody signs out: requests that waited are not sent for the next person. */
+/** Grows with each sign-out: requests that waited are not sent for the next person. */
 let departures = 0;
 let skew = 0;
 let pace = 0;

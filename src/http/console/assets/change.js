@@ -164,7 +164,7 @@ export class ChangeForm {
     this.#isReading = true;
     put(this.#said, h("p", { class: "muted", role: "status" }, "Reading the tunnel…"));
     try {
-      // The tunnel may have other ranges by now, whoever gave them.
+      // Another client may have changed the ranges of the tunnel.
       if (this.settings.isFilled) await this.#read();
       const { patch } = this.settings;
       if (patch === null) return this.#hasNothing();

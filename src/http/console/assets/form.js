@@ -156,7 +156,7 @@ export class Settings {
     this.show(tunnel);
   }
 
-  /** True if a change has ranges that nobody typed: they must be the tunnel's present ones. */
+  /** True if a change has ranges that were not typed: they must be the tunnel's present ones. */
   get isFilled() { return this.#needsRanges && this.#ranges.isUntouched; }
 
   show(tunnel) {
