@@ -16,16 +16,25 @@ pub struct ByHand {
     /// The tunnel is deleted.
     #[serde(default)]
     pub is_deleted: bool,
+    /// So many of the next pages of lists that contain the tunnel come without their list.
+    pub unlisted_pages: Option<u32>,
+    /// The tunnel's task ends, successfully unless it is one that fails.
+    #[serde(default)]
+    pub ends_task: bool,
 }
 
-/// Changes the tunnel with this id; false if there is none.
+/// Changes the tunnel with this id; false if there is none, or if a task is to end and there is none.
 pub(super) fn change(cloud: &Cloud, id: &str, hand: ByHand) -> bool {
     let mut state = cloud.state();
     let Some(id) = state.find(id) else { return false };
     if hand.is_deleted {
         return state.tunnels.remove(&id).is_some();
     }
+    if hand.ends_task && !state.end_task(&id, cloud.clock.now()) {
+        return false;
+    }
     let Some(tunnel) = state.tunnels.get_mut(&id) else { return false };
+    tunnel.unlisted_pages = hand.unlisted_pages.unwrap_or(tunnel.unlisted_pages);
     let ike = hand.ike_sa_lifetime_seconds.map(|lifetime| {
         let mut ike = tunnel.ike.clone();
         ike.lifetime = lifetime;

@@ -186,6 +186,26 @@ impl State {
         }
     }
 
+    /// Ends the task of a tunnel now; false if the tunnel has none.
+    pub(super) fn end_task(&mut self, tunnel: &str, now: Timestamp) -> bool {
+        let task = self.tunnels.get(tunnel).and_then(|tunnel| tunnel.task.clone());
+        let Some(task) = task.and_then(|id| self.tasks.get_mut(&id)) else { return false };
+        task.ends_at = Some(now);
+        self.advance(now);
+        true
+    }
+
+    /// True if a page with these tunnels comes without its list.
+    pub(super) fn hides(&mut self, tunnels: &[String]) -> bool {
+        for id in tunnels {
+            if let Some(tunnel) = self.tunnels.get_mut(id).filter(|tunnel| tunnel.unlisted_pages > 0) {
+                tunnel.unlisted_pages -= 1;
+                return true;
+            }
+        }
+        false
+    }
+
     /// Moves the state on to `now`: applies the changes of tasks that have ended, and deletes old tasks.
     pub(super) fn advance(&mut self, now: Timestamp) {
         for (id, task) in &mut self.tasks {

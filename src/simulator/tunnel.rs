@@ -30,6 +30,8 @@ pub(super) struct Tunnel {
     pub(super) has_failed: bool,
     /// The number of changes received, for behaviours that differ between the first and the next.
     pub(super) attempts: u32,
+    /// The number of pages of lists with this tunnel that come without their list.
+    pub(super) unlisted_pages: u32,
 }
 
 impl Tunnel {
@@ -59,6 +61,7 @@ impl Tunnel {
             task: None,
             has_failed: id == "vpnx-modification-failed",
             attempts: 0,
+            unlisted_pages: 0,
         };
         if tunnel.behaviour() == Some(Behaviour::NoPolicies) {
             tunnel.policies.clear();

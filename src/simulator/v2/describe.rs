@@ -97,6 +97,12 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
     if order.1 == "desc" {
         found.reverse();
     }
-    let page: Vec<Value> = found.iter().skip(offset).take(limit).map(|tunnel| entry(tunnel)).collect();
-    Ok(body(&json!({"code": 0, "message": "", "totalCount": found.len(), "data": page})))
+    let total = found.len();
+    let page = || found.iter().skip(offset).take(limit);
+    let entries: Vec<Value> = page().map(|tunnel| entry(tunnel)).collect();
+    let ids: Vec<String> = page().map(|tunnel| tunnel.id.0.clone()).collect();
+    if !params.contains_key("vpnConnId") && state.hides(&ids) {
+        return Ok(body(&json!({"code": 0, "message": "", "totalCount": total})));
+    }
+    Ok(body(&json!({"code": 0, "message": "", "totalCount": total, "data": entries})))
 }

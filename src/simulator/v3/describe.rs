@@ -78,10 +78,14 @@ pub(super) fn describe(cloud: &Cloud, parameters: &Value) -> Result<Reply, Refus
     let candidates = state.candidates(gateway.map(|filter| filter.values[0]));
     let mut found: Vec<&Tunnel> = candidates.into_iter().filter(is_wanted).collect();
     found.sort_by_key(|tunnel| std::cmp::Reverse((tunnel.created_at(), tunnel.id.1)));
-    let page = found.iter().skip(offset as usize).take(limit as usize).map(|tunnel| connection(tunnel));
+    let page = || found.iter().skip(offset as usize).take(limit as usize);
+    let entries = page().map(|tunnel| connection(tunnel)).collect();
+    let page: Vec<String> = page().map(|tunnel| tunnel.id.0.clone()).collect();
     let mut members = Map::new();
     members.insert("TotalCount".into(), json!(found.len()));
-    members.insert("VpnConnectionSet".into(), page.collect());
+    if !named.is_empty() || !state.hides(&page) {
+        members.insert("VpnConnectionSet".into(), entries);
+    }
     Ok(Reply::Members(members))
 }
 
