@@ -36,6 +36,20 @@ impl OnLedger for Watching {
     }
 }
 
+/// The same, and no operation is ever given up.
+struct Patient(Harness);
+
+impl OnApi for Patient {
+    async fn on(store: Store, api: Api) -> Self {
+        let patient = |settings: &mut Settings| {
+            watched(settings);
+            settings.rules.task_timeout = Duration::from_secs(600);
+            settings.rules.settle_window = Duration::from_secs(600);
+        };
+        Self(Harness::on_api(store, api, patient).await)
+    }
+}
+
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -180,17 +194,28 @@ async fn a_later_change_that_succeeds_ends_the_drift(Watching(harness): Watching
 }
 
 /// With API 3.0 the cloud does not show that a tunnel is being changed.
-async fn nothing_is_told_while_an_operation_is_under_way(Watching(harness): Watching) {
-    const SLOW: &str = "vpnx-slow-task";
-    changed(&harness, SLOW, &named("ours")).await;
+async fn nothing_is_told_while_an_operation_is_under_way(Patient(harness): Patient) {
+    const SLOW: &str = "vpnx-task-never-ends";
+    let answer = harness.patch(SLOW, &named("ours")).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    end_task(&harness, SLOW);
+    harness.consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
     swept(&harness.consumer).await;
     let answer = harness.patch(SLOW, &named("new")).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
     rename(&harness, SLOW, "theirs");
+    swept(&harness.consumer).await;
+    assert!(told(&harness).await.is_empty(), "under way");
+    end_task(&harness, SLOW);
     let operation = harness.consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
     assert_eq!(operation["status"], "succeeded", "{operation}");
     swept(&harness.consumer).await;
     assert!(told(&harness).await.is_empty());
+}
+
+fn end_task(harness: &Harness, tunnel: &str) {
+    let hand = ByHand { ends_task: true, ..ByHand::default() };
+    assert!(harness.simulator.change_by_hand(tunnel, hand));
 }
 
 async fn a_field_of_a_later_change_that_did_not_succeed_is_not_watched(Watching(harness): Watching) {
