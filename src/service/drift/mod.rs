@@ -4,4 +4,5 @@ mod compare;
 mod find;
 pub mod list;
 mod plan;
+mod run;
 pub mod sweep;

@@ -58,6 +58,23 @@ impl Place {
             offset,
         }
     }
+
+    /// The list of this place with the entries before it, among `parts` if it is there; `None` if its account has no parts.
+    pub(super) fn part(&self, parts: &[Part]) -> Option<(Part, usize)> {
+        let of_account = |part: &&Part| part.account == self.account;
+        let gateway = match &self.gateway {
+            Some((vpc, gateway)) => Some((vpc.parse::<VpcId>().ok()?, gateway.parse::<GatewayId>().ok()?)),
+            None => None,
+        };
+        let first = parts.iter().find(of_account)?;
+        let is_same = |part: &&Part| Place::of(part, self.offset) == *self;
+        if let Some(part) = parts.iter().find(is_same) {
+            return Some((part.clone(), self.offset));
+        }
+        let account = self.account.clone();
+        let (vpc, gateway) = gateway.map_or((first.vpc.clone(), None), |(vpc, id)| (vpc, Some(id)));
+        Some((Part { account, vpc, gateway, pages: 1, instead: Vec::new() }, self.offset))
+    }
 }
 
 /// The parts of a sweep. An account is read gateway by gateway, or as a whole if that may take fewer calls and its credentials

@@ -3,7 +3,7 @@
 //! A read that shows a change of the gateway's own is no drift. So the sweep notes the newest event, follows the log up to
 //! it, and only then reads; the ledger refuses what it found if an operation on the tunnel is unfinished or has an event since.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use crate::domain::timestamp::Timestamp;
 use crate::failpoint;
 
 use super::find::Lost;
-use super::plan::{self, Gateway, Part, Place};
+use super::plan::{self, Gateway};
+use super::run::Run;
 use crate::service::Service;
-use crate::service::cloud::{ReadFailure, Refusal, TunnelPage, TunnelsOf};
+use crate::service::cloud::{ReadFailure, TunnelsOf};
 use crate::service::ledger::{LedgerError, Progress, Sweep};
 
 /// Events that one query follows.
@@ -45,7 +46,7 @@ pub struct Stepped {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageCall {
     pub account: String,
-    /// False if the page could not be read: its tunnels are read by the next sweep.
+    /// False if the page could not be read.
     pub is_read: bool,
 }
 
@@ -69,20 +70,6 @@ pub struct Sweeper {
     /// Accounts whose credentials were refused the list of all tunnels. Each refusal counts as one of the gateway's
     /// credentials and raises an alert, so it is asked for once in the life of the process.
     refused: BTreeSet<String>,
-}
-
-/// A sweep under way.
-struct Run {
-    began_at: Timestamp,
-    parts: VecDeque<Part>,
-    /// Entries of the first part that were read.
-    offset: usize,
-    calls: usize,
-    next_at: Timestamp,
-    /// Every page so far was read.
-    is_whole: bool,
-    watched: u64,
-    compared: BTreeSet<String>,
 }
 
 impl Sweeper {
@@ -150,37 +137,34 @@ impl Sweeper {
                 return Ok(Ok(Stepped { wait: due.since(now).min(TICK), ..Stepped::default() }));
             }
             let run = self.begin(&sweep.progress, now).await?;
-            if !self.save(sweep, &run, None).await? {
+            if !save(&self.service, sweep, &run, None).await? {
                 return Ok(Err(Lost));
             }
             self.run = Some(run);
         }
-        let Some(mut run) = self.run.take() else { return Ok(Ok(Stepped::default())) };
-        if run.next_at > now && !run.parts.is_empty() {
-            let wait = run.next_at.since(now).min(TICK);
-            self.run = Some(run);
-            return Ok(Ok(Stepped { wait, ..Stepped::default() }));
+        // The run stays here if the ledger fails: the next step goes on with it.
+        let Some(run) = &mut self.run else { return Ok(Ok(Stepped::default())) };
+        if run.next_at > now && !run.has_ended() {
+            return Ok(Ok(Stepped { wait: run.next_at.since(now).min(TICK), ..Stepped::default() }));
         }
-        let call = match self.call(&mut run, sweep.fence, read_seq).await? {
+        let call = match call(&self.service, &mut self.refused, run, sweep.fence, read_seq).await? {
             Ok(call) => call,
             Err(lost) => return Ok(Err(lost)),
         };
         let now = self.service.clock.now();
-        let left: usize = run.parts.iter().map(|part| part.pages).sum();
-        run.next_at = plan::next_at(run.began_at, now, interval, (run.calls, left), run.watched);
-        let ended = run.parts.is_empty().then(|| Ended {
+        run.next_at = plan::next_at(run.began_at, now, interval, (run.calls, run.calls_left()), run.watched);
+        let mut wait = run.next_at.since(now).min(TICK);
+        let ended = run.has_ended().then(|| Ended {
             watched: run.watched,
-            compared: run.compared.len() as u64,
+            compared: run.compared(),
             took: now.since(run.began_at),
         });
-        if !self.save(sweep, &run, ended.map(|_| now)).await? {
+        if !save(&self.service, sweep, run, ended.map(|_| now)).await? {
             return Ok(Err(Lost));
         }
-        let mut wait = run.next_at.since(now).min(TICK);
-        if ended.is_none() {
-            self.run = Some(run);
-        } else {
+        if ended.is_some() {
             wait = wait.max(run.began_at.plus(interval).since(now).min(TICK));
+            self.run = None;
         }
         Ok(Ok(Stepped { wait, call, ended, is_holder: true }))
     }
@@ -220,124 +204,67 @@ impl Sweeper {
                 })
             })
             .collect();
-        let mut parts = plan::parts(gateways, &self.refused);
-        let (mut began_at, mut offset) = (now, 0);
-        let place = progress.place.as_deref().and_then(|place| serde_json::from_str::<Place>(place).ok());
-        let is_resumed = place.is_some();
-        if let (Some(place), Some(since)) = (place, progress.began_at) {
-            (parts, offset) = plan::from_place(parts, &place);
-            began_at = since;
-        }
-        Ok(Run {
-            began_at,
-            parts: parts.into(),
-            offset,
-            calls: 0,
-            next_at: now,
-            // What the other process could not read is not known.
-            is_whole: !is_resumed,
-            watched,
-            compared: BTreeSet::new(),
-        })
-    }
-
-    /// Stores the sweep's place; false if the lease was lost.
-    async fn save(&self, sweep: &Sweep, run: &Run, ended_at: Option<Timestamp>) -> Result<bool, LedgerError> {
-        let place = run.parts.front().map(|part| Place::of(part, run.offset));
-        let progress = Progress {
-            followed_seq: sweep.progress.followed_seq,
-            began_at: Some(run.began_at),
-            place: place.and_then(|place| serde_json::to_string(&place).ok()),
-            swept_at: ended_at.filter(|_| run.is_whole).or(sweep.progress.swept_at),
-        };
-        self.service.ledger.save_progress(sweep.fence, &progress).await
-    }
-
-    /// Makes the next call of a sweep; none if no account answers for the part any more.
-    async fn call(
-        &mut self,
-        run: &mut Run,
-        fence: i64,
-        read_seq: i64,
-    ) -> Result<Result<Option<PageCall>, Lost>, LedgerError> {
-        let Some(part) = run.parts.front().cloned() else { return Ok(Ok(None)) };
-        let cloud = self.service.accounts.of_vpc(&part.vpc);
-        let Some(cloud) = cloud.filter(|cloud| cloud.route().account == part.account) else {
-            run.skip();
-            return Ok(Ok(None));
-        };
-        let of = match &part.gateway {
-            Some(gateway) => TunnelsOf::Gateway(&part.vpc, gateway),
-            None => TunnelsOf::Account,
-        };
-        let page = cloud.page(of, run.offset).await;
-        failpoint::at!("sweep.read");
-        run.calls += 1;
-        let account = part.account.clone();
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => {
-                let is_answer = matches!(error.failure, ReadFailure::NotFound);
-                if run.failed(&part, error.failure) {
-                    self.refused.insert(account.clone());
-                }
-                return Ok(Ok(Some(PageCall { account, is_read: is_answer })));
-            }
-        };
-        let compared = match self.service.consider(&*cloud, &page, fence, read_seq).await? {
-            Ok(compared) => compared,
-            Err(lost) => return Ok(Err(lost)),
-        };
-        run.compared.extend(compared);
-        run.advance(&part, &page, cloud.page_size());
-        Ok(Ok(Some(PageCall { account, is_read: true })))
+        let run = || Run::new(plan::parts(gateways.clone(), &self.refused), watched, now);
+        let under_way = progress.place.as_deref().zip(progress.began_at);
+        let resumed = under_way.and_then(|(stored, began_at)| run().resumed(stored, began_at));
+        Ok(resumed.unwrap_or_else(run))
     }
 }
 
-impl Run {
-    /// Goes on to the next page.
-    fn advance(&mut self, part: &Part, page: &TunnelPage, page_size: usize) {
-        self.offset += page.tunnels.len();
-        let pages = page.total.map(|total| total.div_ceil(page_size.max(1)));
-        let is_dear = pages.is_some_and(|pages| pages > plan::calls(&part.instead));
-        if self.offset <= page_size && !part.instead.is_empty() && is_dear {
-            return self.replace(part);
-        }
-        if page.is_last {
-            self.parts.pop_front();
-            self.offset = 0;
-        } else if let (Some(part), Some(total)) = (self.parts.front_mut(), page.total) {
-            part.pages = total.saturating_sub(self.offset).div_ceil(page_size.max(1)).max(1);
-        }
-    }
+/// Stores how far the sweep is; false if the lease was lost.
+async fn save(
+    service: &Service,
+    sweep: &Sweep,
+    run: &Run,
+    ended_at: Option<Timestamp>,
+) -> Result<bool, LedgerError> {
+    let progress = Progress {
+        followed_seq: sweep.progress.followed_seq,
+        began_at: Some(run.began_at),
+        place: run.stored(),
+        swept_at: ended_at.filter(|_| run.is_whole).or(sweep.progress.swept_at),
+    };
+    service.ledger.save_progress(sweep.fence, &progress).await
+}
 
-    /// The page could not be read: the rest of its part is left to the next sweep. Returns true if the account's
-    /// credentials were refused the list of all tunnels.
-    fn failed(&mut self, part: &Part, failure: ReadFailure) -> bool {
-        // Rights may be limited to some gateways.
-        if matches!(failure, ReadFailure::Refused(Refusal::Credentials | Refusal::Other))
-            && !part.instead.is_empty()
-        {
-            self.replace(part);
-            return failure == ReadFailure::Refused(Refusal::Credentials);
+/// Makes the next call of a sweep; none if no account answers for the list any more. `refused` receives the account if
+/// its credentials may not list all tunnels.
+async fn call(
+    service: &Service,
+    refused: &mut BTreeSet<String>,
+    run: &mut Run,
+    fence: i64,
+    read_seq: i64,
+) -> Result<Result<Option<PageCall>, Lost>, LedgerError> {
+    let Some((part, offset)) = run.next() else { return Ok(Ok(None)) };
+    let cloud = service.accounts.of_vpc(&part.vpc);
+    let Some(cloud) = cloud.filter(|cloud| cloud.route().account == part.account) else {
+        run.skip();
+        return Ok(Ok(None));
+    };
+    let of = match &part.gateway {
+        Some(gateway) => TunnelsOf::Gateway(&part.vpc, gateway),
+        None => TunnelsOf::Account,
+    };
+    let page = cloud.page(of, offset).await;
+    failpoint::at!("sweep.read");
+    run.calls += 1;
+    let account = part.account;
+    let page = match page {
+        Ok(page) => page,
+        Err(error) => {
+            let is_answer = matches!(error.failure, ReadFailure::NotFound);
+            if run.failed(error.failure, cloud.page_size()) {
+                refused.insert(account.clone());
+            }
+            return Ok(Ok(Some(PageCall { account, is_read: is_answer })));
         }
-        self.is_whole &= failure == ReadFailure::NotFound;
-        self.parts.pop_front();
-        self.offset = 0;
-        false
-    }
-
-    fn skip(&mut self) {
-        self.is_whole = false;
-        self.parts.pop_front();
-        self.offset = 0;
-    }
-
-    fn replace(&mut self, part: &Part) {
-        self.parts.pop_front();
-        self.offset = 0;
-        for part in part.instead.iter().rev() {
-            self.parts.push_front(part.clone());
-        }
-    }
+    };
+    let compared = match service.consider(&*cloud, &page, fence, read_seq).await? {
+        Ok(compared) => compared,
+        Err(lost) => return Ok(Err(lost)),
+    };
+    run.add(compared);
+    run.advance(&page, cloud.page_size());
+    Ok(Ok(Some(PageCall { account, is_read: true })))
 }

@@ -1,5 +1,7 @@
 //! Drift: what was changed behind the gateway's back is told once, shown, and told to be gone.
 
+mod unread;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
