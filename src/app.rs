@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::oidc::{self, Issuers};
 use crate::reload::{Parts, Reload};
 use crate::service::Service;
-use crate::service::ledger::{Ledger, LedgerError};
+use crate::service::ledger::{Ledger, LedgerError, NotReady};
 use crate::shutdown::Shutdown;
 use crate::tls::{Certificates, TlsError};
 use crate::webhooks::{self, Receivers};
@@ -125,8 +125,8 @@ impl App {
             // With --no-migrate the tables may not exist yet. Otherwise a ledger that refuses writes is a wrong setting.
             match ledger.ready().await {
                 // The service starts, reports the loss and serves reads.
-                Ok(()) | Err(LedgerError::Rewound(_)) => {}
-                Err(error) => return Err(StartError::Unwritable(error)),
+                Ok(()) | Err(NotReady { error: LedgerError::Rewound(_), .. }) => {}
+                Err(NotReady { error, .. }) => return Err(StartError::Unwritable(error)),
             }
         }
         let World { clock, chance } = world;

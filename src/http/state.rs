@@ -20,6 +20,7 @@ use super::asset::Asset;
 use super::auth::cache::TokenCache;
 use super::auth::limits::Limits;
 use super::edge::Edge;
+use super::health::Reported;
 use super::metrics::HttpMetrics;
 use super::problem::Problem;
 
@@ -36,6 +37,8 @@ pub struct HttpState {
     pub(super) tokens: TokenCache,
     pub(super) limits: Limits,
     pub(super) edge: Edge,
+    /// What the log says about the ledger's readiness.
+    pub(super) readiness: Reported,
     /// The OpenAPI document, built by the first request for it.
     pub(super) document: OnceLock<Asset>,
     /// Allows one verification of the chain at a time.
@@ -66,6 +69,7 @@ impl HttpState {
             tokens,
             limits,
             edge,
+            readiness: Reported::default(),
             document: OnceLock::new(),
             verifying: Arc::new(Semaphore::new(1)),
         }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use crate::service::ledger::LedgerError;
+use super::unready::Reason;
 
 /// Number, description, SQL.
 pub type Source = (i64, &'static str, &'static str);
@@ -55,12 +55,10 @@ fn migrator(sources: &[Source]) -> Migrator {
 }
 
 /// Fails if the newest applied migration is older than this program's newest.
-pub(super) fn check(migrations: &Migrator, applied: i64) -> Result<(), LedgerError> {
+pub(super) fn check(migrations: &Migrator, applied: i64) -> Result<(), Reason> {
     let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
     if applied < newest {
-        return Err(LedgerError::Unavailable(
-            format!("migration {newest} is not applied; run `tunnelgate migrate`").into(),
-        ));
+        return Err(Reason::NotMigrated(newest));
     }
     Ok(())
 }

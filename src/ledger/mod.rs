@@ -21,6 +21,7 @@ mod rewound;
 mod sqlite;
 mod traced;
 mod unfinished;
+mod unready;
 mod webhooks;
 mod witness;
 mod writer;

@@ -16,9 +16,9 @@ use crate::domain::timestamp::Timestamp;
 use crate::service::ledger::{
     AcceptedLoss, ApiKey, Archive, ArchivedSegment, Backlog, Calls, Checkpoint, Claim, DriftFilter, Drifts,
     EndedOperation, EventCount, EventFilter, Failing, Finding, FirstRequest, Forgotten, Growth, Keys, Leases,
-    Ledger, LedgerError, Lists, LogSize, OpenDrift, OperationFilter, Order, Places, Progress, Range, Read,
-    Recorded, Removal, Replayed, Reserved, Rotation, Skipped, Snapshot, Snapshots, Step, Steps, Sweep,
-    Sweeps, WatchedGateway, WatchedTunnel, WebhookClaim, WebhookPlace, WebhookPlaces, Written,
+    Ledger, LedgerError, Lists, LogSize, NotReady, OpenDrift, OperationFilter, Order, Places, Progress,
+    Range, Read, Recorded, Removal, Replayed, Reserved, Rotation, Skipped, Snapshot, Snapshots, Step, Steps,
+    Sweep, Sweeps, WatchedGateway, WatchedTunnel, WebhookClaim, WebhookPlace, WebhookPlaces, Written,
 };
 use crate::trace::Span;
 
@@ -38,17 +38,17 @@ macro_rules! traced {
 }
 
 impl Traced {
-    async fn within<T>(
+    async fn within<T, E: AsRef<LedgerError>>(
         &self,
         span: Span,
         call: &'static str,
-        work: impl Future<Output = Result<T, LedgerError>>,
-    ) -> Result<T, LedgerError> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         span.set("db.system.name", self.system);
         span.set("db.operation.name", call);
         let result = span.around(work).await;
         if let Err(error) = &result {
-            span.fail(match error {
+            span.fail(match error.as_ref() {
                 LedgerError::Unavailable(_) => "unavailable",
                 LedgerError::Corrupt(_) | LedgerError::UnreadableEvent(_) => "corrupt",
                 LedgerError::Rewound(_) => "log_rewound",
@@ -110,7 +110,7 @@ impl Steps for Traced {
         self.store.close().await;
     }
 
-    async fn ready(&self) -> Result<(), LedgerError> {
+    async fn ready(&self) -> Result<(), NotReady> {
         traced!(self.ready())
     }
 }

@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use crate::domain::operation::OperationId;
 use crate::failpoint;
 use crate::service::ledger::{LedgerError, Step, Written};
+
+use super::unready::Reason;
 use crate::trace::{Here, Span};
 
 use super::metrics::WriterMetrics;
@@ -86,9 +88,7 @@ impl Writer {
     /// small write may succeed where a batch fails.
     pub(super) fn ready(&self) -> Result<(), LedgerError> {
         match *self.failed_at.borrow() {
-            Some(at) if at.elapsed() < FAILING_FOR => {
-                Err(LedgerError::Unavailable("the last batch failed".into()))
-            }
+            Some(at) if at.elapsed() < FAILING_FOR => Err(Reason::WritesFail.into()),
             _ => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use crate::domain::principal::VpcScope;
 use super::Service;
 use super::audit::{self, Checked, Segment};
 use super::ledger::{
-    ArchivedSegment, Checkpoint, EventCount, EventFilter, LedgerError, OperationFilter, Order,
+    ArchivedSegment, Checkpoint, EventCount, EventFilter, LedgerError, NotReady, OperationFilter, Order,
 };
 use super::watched::Snapshot;
 
@@ -146,7 +146,7 @@ impl Service {
     }
 
     /// Fails unless the ledger is migrated and writable.
-    pub async fn ready(&self) -> Result<(), LedgerError> {
+    pub async fn ready(&self) -> Result<(), NotReady> {
         self.ledger.ready().await
     }
 }

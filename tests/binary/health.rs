@@ -4,11 +4,15 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Output;
+use std::time::Instant;
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::installation::Installation;
 use crate::process::{Process, run};
 use crate::support::Store;
-use crate::support::consumer::PATIENCE;
+use crate::support::consumer::{PATIENCE, plain_client};
+use crate::support::postgres::digits;
 
 /// Runs `tunnelgate health`; returns the exit code and everything that it printed.
 fn health(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -76,6 +80,50 @@ async fn a_gateway_that_is_alive_and_not_ready_says_why() {
     let (code, told) = health(installation.path(), &["--listen", &listen, "--ready"], &[]);
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("/readyz: status 503: ") && told.lines().count() == 1, "{told}");
+}
+
+/// Everyone can ask for readiness: the answer must not repeat what the database says.
+#[tokio::test]
+async fn a_refused_login_is_told_without_the_role_and_the_log_has_it_once() {
+    let installation = Installation::new(Store::postgres().await).await;
+    assert!(installation.run(&["migrate"]).status.success());
+    let mut owner = PgConnection::connect(installation.store.url()).await.expect("the database");
+    let role = format!("role_{}", digits());
+    let create = format!("CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
+    owner.execute(AssertSqlSafe(create)).await.expect("a role");
+    let url = installation.store.url().replace("postgres@", &format!("{role}@"));
+    let args = ["serve", "--no-migrate", "--database-url", &url, "--database-timeout", "1s"];
+    let mut gateway = installation.serve_with("gateway", &args);
+    let ready = format!("{}/readyz", gateway.address());
+    let ask = async || plain_client().get(&ready).send().await.expect("an answer");
+    assert_eq!(ask().await.status(), 200);
+
+    let refuse = format!(
+        "ALTER ROLE {role} NOLOGIN;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    );
+    owner.execute(AssertSqlSafe(refuse)).await.expect("refused");
+    let until = Instant::now() + PATIENCE;
+    let body = loop {
+        let answer = ask().await;
+        let status = answer.status();
+        let body = answer.text().await.expect("a body");
+        for secret in [&role, "127.0.0.1", "permitted"] {
+            assert!(!body.contains(secret), "{secret}: {body}");
+        }
+        if body.contains("the database refuses the login") {
+            assert_eq!(status, 503, "{body}");
+            break body;
+        }
+        assert!(Instant::now() < until, "{body}");
+    };
+    assert!(body.contains("ledger_unavailable"), "{body}");
+    assert_eq!(ask().await.status(), 503);
+    let log = gateway.stderr();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("the ledger is not ready")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(gateway.terminate().success());
+    owner.execute(AssertSqlSafe(format!("DROP OWNED BY {role}; DROP ROLE {role}"))).await.expect("dropped");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use sqlx::{Connection, Executor};
 use tunnelgate::ledger::{self, Options};
 use tunnelgate::metrics::Metrics;
+use tunnelgate::service::ledger::Unready;
 
 use crate::harness::{Harness, OPTIONS};
 use crate::support::Store;
@@ -55,6 +56,29 @@ on_each_ledger!(
     opening_twice_migrates_once,
     processes_that_open_a_new_ledger_at_the_same_time_all_get_it,
 );
+
+/// A server without writes, as after a failover.
+#[tokio::test]
+async fn a_read_only_database_is_not_ready_and_is_told_as_such() {
+    let store = Store::postgres().await;
+    let ledger = ledger::open(store.url(), OPTIONS, &Metrics::default()).await.expect("a ledger");
+    let mut admin = sqlx::PgConnection::connect(store.url()).await.expect("the database");
+    let read_only = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',
+        current_database()); END $$";
+    admin.execute(read_only).await.expect("a setting");
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    admin.execute(others).await.expect("ended");
+    let why = loop {
+        match ledger.ready().await {
+            // The first use of a connection that the server ended.
+            Err(why) if why.class == Unready::Unreachable => {}
+            Err(why) => break why.class,
+            Ok(()) => panic!("a read-only database is ready"),
+        }
+    };
+    assert_eq!(why, Unready::ReadOnly);
+}
 
 /// A transaction that stays open for longer than a migration waits for its lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`.
 
 pub(super) mod document;
+mod unready;
 
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::causes::chain;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 use crate::service::MAX_SKEW;
-use crate::service::ledger::LedgerError;
+use crate::service::ledger::{LedgerError, NotReady};
+
+pub(super) use unready::Reported;
+use unready::detail;
 
 /// The time limit of the ledger query of a scrape.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -57,14 +60,9 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
         return Err(Problem::of(ProblemType::ShuttingDown));
     }
     let ready = state.ask(|service| async move { Ok::<_, LedgerError>(service.ready().await) }).await?;
-    if let Err(error) = ready {
-        let detail =
-            matches!(error, LedgerError::Rewound(_) | LedgerError::Unavailable(_)).then(|| chain(&error));
-        let problem = Problem::from(error);
-        return Err(match detail {
-            Some(detail) => problem.with_detail(detail),
-            None => problem,
-        });
+    state.readiness.report(ready.as_ref().err());
+    if let Err(not_ready) = ready {
+        return Err(problem(&not_ready));
     }
     let skew = state.clock.skew();
     if skew.abs() > MAX_SKEW {
@@ -76,6 +74,17 @@ pub(super) async fn readyz(state: web::Data<HttpState>) -> Result<HttpResponse, 
         return Err(Problem::of(ProblemType::LedgerUnavailable).with_detail(detail));
     }
     Ok(HttpResponse::Ok().json(Ready { status: ReadyStatus::Ready }))
+}
+
+/// The answer, which everyone can read: the class of the reason, without a word of the database.
+fn problem(not_ready: &NotReady) -> Problem {
+    let problem = Problem::of_ledger(&not_ready.error);
+    match not_ready.error {
+        LedgerError::Unavailable(_) => problem.with_detail(detail(not_ready.class)),
+        // Two numbers of events.
+        LedgerError::Rewound(rewound) => problem.with_detail(rewound.to_string()),
+        LedgerError::Corrupt(_) | LedgerError::UnreadableEvent(_) => problem,
+    }
 }
 
 /// All metrics. Those of unfinished operations need a short query; without the ledger they are absent.

@@ -164,6 +164,18 @@ impl Problem {
         problem
     }
 
+    /// The answer for a failure of the ledger, whose reason is for the log only.
+    #[must_use]
+    pub(super) fn of_ledger(error: &LedgerError) -> Self {
+        match error {
+            LedgerError::Unavailable(_) => {
+                Self::of(ProblemType::LedgerUnavailable).with_retry_after(RETRY_AFTER)
+            }
+            LedgerError::Rewound(_) => Self::of(ProblemType::LogRewound).with_retry_after(RETRY_AFTER),
+            LedgerError::Corrupt(_) | LedgerError::UnreadableEvent(_) => Self::internal(),
+        }
+    }
+
     /// The problem of an operation's error; `retry_after` in seconds, if a retry can help.
     fn of_error(error: &OperationError, retry_after: u32) -> Self {
         let kind = ProblemType::from(error.code);
@@ -225,13 +237,7 @@ impl From<TunnelError> for Problem {
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         error!(error = crate::causes::chain(&error), "the ledger failed");
-        match error {
-            LedgerError::Unavailable(_) => {
-                Self::of(ProblemType::LedgerUnavailable).with_retry_after(RETRY_AFTER)
-            }
-            LedgerError::Rewound(_) => Self::of(ProblemType::LogRewound).with_retry_after(RETRY_AFTER),
-            LedgerError::Corrupt(_) | LedgerError::UnreadableEvent(_) => Self::internal(),
-        }
+        Self::of_ledger(&error)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
+use crate::ledger::unready::Reason;
 use crate::service::ledger::LedgerError;
 
 use super::late::{is_late, no_answer};
@@ -14,8 +15,6 @@ use super::session::Session;
 
 /// Time limit of the attempt. Probes of readiness wait for it after the ledger's time limit.
 const LIMIT: Duration = Duration::from_millis(500);
-
-const BUSY: &str = "the database accepts connections, but did not answer in time";
 
 /// Opens connections as the pools do, one at a time and without a retry.
 pub(super) struct Direct {
@@ -47,7 +46,7 @@ impl Direct {
         match error {
             LedgerError::Unavailable(cause) if is_late(&*cause) => match self.attempt().await {
                 Err(reason) => reason.into(),
-                Ok(()) => LedgerError::Unavailable(BUSY.into()),
+                Ok(()) => Reason::Slow.into(),
             },
             error => error,
         }

@@ -1,5 +1,7 @@
 //! What PostgreSQL's error codes mean for a batch (PostgreSQL documentation, appendix A).
 
+use crate::service::ledger::Unready;
+
 /// The cause of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -29,6 +31,24 @@ pub(super) fn fault(code: &str) -> Fault {
     }
 }
 
+/// Why a readiness check failed.
+pub(super) fn unready(code: &str) -> Unready {
+    match (code.get(..2).unwrap_or_default(), code) {
+        // invalid_authorization_specification, invalid_catalog_name: a role, a password or a database.
+        ("28" | "3D", _) => Unready::LoginRefused,
+        (_, "25006") => Unready::ReadOnly,
+        (_, "42501") => Unready::NoRight,
+        // undefined_table, invalid_schema_name
+        (_, "42P01" | "3F000") => Unready::NotMigrated(1),
+        (_, "53300") => Unready::NoConnection,
+        (_, "53100") => Unready::Full,
+        // query_canceled, lock_not_available, transaction_timeout
+        (_, "57014" | "55P03" | "25P04") => Unready::Slow,
+        ("08", _) | (_, "57P01" | "57P02" | "57P03" | "57P05") => Unready::Unreachable,
+        _ => Unready::Other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +63,25 @@ mod tests {
         }
         for code in ["53100", "53300", "25006", "42501", "42P01", "57014", "55P03", "58030", "XX000"] {
             assert_eq!(fault(code), Fault::Server, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_names_the_class_of_what_is_wrong() {
+        for (code, class) in [
+            ("28P01", Unready::LoginRefused),
+            ("28000", Unready::LoginRefused),
+            ("3D000", Unready::LoginRefused),
+            ("25006", Unready::ReadOnly),
+            ("42501", Unready::NoRight),
+            ("42P01", Unready::NotMigrated(1)),
+            ("53300", Unready::NoConnection),
+            ("53100", Unready::Full),
+            ("57014", Unready::Slow),
+            ("57P03", Unready::Unreachable),
+            ("XX000", Unready::Other),
+        ] {
+            assert_eq!(unready(code), class, "{code}");
         }
     }
 }

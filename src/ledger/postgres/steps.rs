@@ -10,11 +10,13 @@ use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::migrations;
+use crate::ledger::unready::not_ready;
 use crate::service::ledger::{
-    AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, Step, Steps, Written,
+    AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, NotReady, Step, Steps, Written,
 };
 
 use super::Postgres;
+use super::sqlstate::unready;
 
 #[async_trait]
 impl Steps for Postgres {
@@ -70,7 +72,7 @@ impl Steps for Postgres {
         self.store.memory.flush().await;
     }
 
-    async fn ready(&self) -> Result<(), LedgerError> {
+    async fn ready(&self) -> Result<(), NotReady> {
         let checked = self.limited(async {
             let sql = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
             let version: i64 = sqlx::query(sql).fetch_one(&self.pool).await?.try_get(0)?;
@@ -82,8 +84,8 @@ impl Steps for Postgres {
             Ok::<_, LedgerError>(())
         });
         match checked.await {
-            Err(error) => Err(self.direct.reason_of(error).await),
-            checked => checked,
+            Ok(()) => Ok(()),
+            Err(error) => Err(not_ready(self.direct.reason_of(error).await, unready)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Why an attempt at a batch failed.
 
 use crate::ledger::writer::BatchError;
-use crate::service::ledger::LedgerError;
+use crate::service::ledger::{LedgerError, Unready};
 
 /// Why a batch failed. Nothing was written.
 pub(super) enum Failure {
@@ -10,12 +10,31 @@ pub(super) enum Failure {
     Other(LedgerError),
 }
 
+/// The primary result code of an extended one.
+fn primary(code: &str) -> Option<u32> {
+    code.parse().ok().map(|code: u32| code & 0xff)
+}
+
+/// Why a readiness check failed (SQLite documentation, result codes).
+pub(super) fn unready(code: &str) -> Unready {
+    match primary(code) {
+        // SQLITE_BUSY, SQLITE_LOCKED
+        Some(5 | 6) => Unready::Slow,
+        Some(8) => Unready::ReadOnly,
+        Some(13) => Unready::Full,
+        // SQLITE_CANTOPEN
+        Some(14) => Unready::Unreachable,
+        _ => Unready::Other,
+    }
+}
+
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_CONSTRAINT and its extended codes, which include errors that triggers raise.
-        let is_constraint = |code: &str| code.parse::<u32>().is_ok_and(|code| code & 0xff == 19);
         match &error {
-            sqlx::Error::Database(refusal) if refusal.code().is_some_and(|code| is_constraint(&code)) => {
+            // SQLITE_CONSTRAINT, which includes errors that triggers raise.
+            sqlx::Error::Database(refusal)
+                if refusal.code().is_some_and(|code| primary(&code) == Some(19)) =>
+            {
                 Self::Refused(error)
             }
             _ => Self::Other(LedgerError::from(error)),

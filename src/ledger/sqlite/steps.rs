@@ -10,11 +10,13 @@ use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::OPERATION;
 use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::migrations;
+use crate::ledger::unready::not_ready;
 use crate::service::ledger::{
-    AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, Step, Steps, Written,
+    AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, NotReady, Step, Steps, Written,
 };
 
 use super::Sqlite;
+use super::failure::unready;
 
 #[async_trait]
 impl Steps for Sqlite {
@@ -69,8 +71,8 @@ impl Steps for Sqlite {
         self.store.memory.flush().await;
     }
 
-    async fn ready(&self) -> Result<(), LedgerError> {
-        self.limited(async {
+    async fn ready(&self) -> Result<(), NotReady> {
+        let checked = self.limited(async {
             let sql = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
             let version: i64 = sqlx::query(sql).fetch_one(&self.pool).await?.try_get(0)?;
             migrations::check(&migrations::FOR_SQLITE, version)?;
@@ -81,7 +83,7 @@ impl Steps for Sqlite {
             sqlx::query("UPDATE chain_head SET seq = seq").execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok::<_, LedgerError>(())
-        })
-        .await
+        });
+        checked.await.map_err(|error| not_ready(error, unready))
     }
 }

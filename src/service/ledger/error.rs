@@ -37,3 +37,9 @@ pub enum LedgerError {
     #[error("{0}")]
     Rewound(Rewound),
 }
+
+impl AsRef<Self> for LedgerError {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}

@@ -8,6 +8,7 @@ mod growth;
 mod keys;
 mod leases;
 mod lists;
+mod ready;
 mod snapshot;
 mod steps;
 mod webhooks;
@@ -23,6 +24,7 @@ pub use growth::{Growth, LogSize};
 pub use keys::{ApiKey, ApiToken, Keys, Rotation};
 pub use leases::{Backlog, Claim, Leases, Places, Read, Reads};
 pub use lists::{Checkpoint, EventCount, EventFilter, Lists, OperationFilter, Order};
+pub use ready::{NotReady, Unready};
 pub use snapshot::{EventBlock, OperationBlock, Snapshot, Snapshots, StoredDrift, StoredHead, StoredHour};
 pub use steps::{
     AcceptedLoss, Advance, FirstRequest, IDEMPOTENCY_WINDOW, Idempotency, Opening, RequestIdentity,

@@ -13,6 +13,7 @@ use crate::domain::operation::{Operation, OperationId, Transition};
 use crate::domain::timestamp::Timestamp;
 
 use super::error::LedgerError;
+use super::ready::NotReady;
 
 /// How long an `Idempotency-Key` is kept.
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -181,7 +182,7 @@ pub trait Steps: Send + Sync + 'static {
     async fn close(&self);
 
     /// Fails unless the ledger is migrated and writable, and its log did not go back.
-    async fn ready(&self) -> Result<(), LedgerError>;
+    async fn ready(&self) -> Result<(), NotReady>;
 }
 
 /// An event of this operation, with its actor, tunnel, route and outcome.
