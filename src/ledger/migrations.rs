@@ -4,8 +4,8 @@
 
 use std::sync::LazyLock;
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Decode, Row, SqlSafeStr, Type};
 
 use super::unready::Reason;
 
@@ -54,11 +54,45 @@ fn migrator(sources: &[Source]) -> Migrator {
     migrator
 }
 
-/// Fails if the newest applied migration is older than this program's newest.
-pub(super) fn check(migrations: &Migrator, applied: i64) -> Result<(), Reason> {
-    let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
-    if applied < newest {
-        return Err(Reason::NotMigrated(newest));
+/// Reads [`Applied`].
+pub(super) const APPLIED: &str = "SELECT version, success, checksum FROM _sqlx_migrations";
+
+/// A row of the table in which sqlx keeps the applied migrations.
+pub(super) struct Applied {
+    pub(super) version: i64,
+    pub(super) success: bool,
+    pub(super) checksum: Vec<u8>,
+}
+
+impl Applied {
+    pub(super) fn of<'r, R: Row>(row: &'r R) -> Result<Self, sqlx::Error>
+    where
+        &'static str: sqlx::ColumnIndex<R>,
+        i64: Decode<'r, R::Database> + Type<R::Database>,
+        bool: Decode<'r, R::Database> + Type<R::Database>,
+        Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    {
+        Ok(Self {
+            version: row.try_get("version")?,
+            success: row.try_get("success")?,
+            checksum: row.try_get("checksum")?,
+        })
+    }
+}
+
+/// Fails unless every migration of this program is applied, whole and with the same text. Those of later versions may be
+/// there too.
+pub(super) fn check(migrations: &Migrator, applied: &[Applied]) -> Result<(), Reason> {
+    for migration in migrations.iter() {
+        let number = migration.version;
+        match applied.iter().find(|applied| applied.version == number) {
+            None => return Err(Reason::NotMigrated(number)),
+            Some(applied) if !applied.success => return Err(Reason::MigrationUnfinished(number)),
+            Some(applied) if *applied.checksum != *migration.checksum => {
+                return Err(Reason::MigrationDiffers(number));
+            }
+            Some(_) => {}
+        }
     }
     Ok(())
 }

@@ -11,6 +11,10 @@ use crate::service::ledger::{LedgerError, NotReady, Unready};
 pub(super) enum Reason {
     #[error("migration {0} is not applied; run `tunnelgate migrate`")]
     NotMigrated(i64),
+    #[error("migration {0} began and did not end; look at the database, and see `_sqlx_migrations`")]
+    MigrationUnfinished(i64),
+    #[error("migration {0} is applied with another text than this version's")]
+    MigrationDiffers(i64),
     #[error("the last batch failed")]
     WritesFail,
     #[error("the database accepts connections, but did not answer in time")]
@@ -36,6 +40,8 @@ fn class(cause: &(dyn Error + Send + Sync + 'static), of_code: fn(&str) -> Unrea
     if let Some(reason) = cause.downcast_ref() {
         return match reason {
             Reason::NotMigrated(number) => Unready::NotMigrated(*number),
+            Reason::MigrationUnfinished(number) => Unready::MigrationUnfinished(*number),
+            Reason::MigrationDiffers(number) => Unready::MigrationDiffers(*number),
             Reason::WritesFail => Unready::WritesFail,
             Reason::Slow => Unready::Slow,
         };

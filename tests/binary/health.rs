@@ -82,6 +82,23 @@ async fn a_gateway_that_is_alive_and_not_ready_says_why() {
     assert!(told.contains("/readyz: status 503: ") && told.lines().count() == 1, "{told}");
 }
 
+#[tokio::test]
+async fn a_migration_that_is_missing_below_the_newest_is_named() {
+    for store in [Store::sqlite(), Store::postgres().await] {
+        let installation = Installation::new(store).await;
+        assert!(installation.run(&["migrate"]).status.success());
+        let delete = "DELETE FROM _sqlx_migrations WHERE version = 2";
+        assert_eq!(installation.store.execute(delete).await.expect("deleted"), 1);
+        let mut gateway = installation.serve_with("gateway", &["serve", "--no-migrate"]);
+        let listen = gateway.address().trim_start_matches("http://").to_owned();
+        let (code, told) = health(installation.path(), &["--listen", &listen, "--ready"], &[]);
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains("status 503: migration 2 is not applied; run `tunnelgate migrate`"), "{told}");
+        let log = gateway.stderr();
+        assert!(log.contains("the ledger is not ready"), "{log}");
+    }
+}
+
 /// Everyone can ask for readiness: the answer must not repeat what the database says.
 #[tokio::test]
 async fn a_refused_login_is_told_without_the_role_and_the_log_has_it_once() {

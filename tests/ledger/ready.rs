@@ -17,7 +17,7 @@ async fn a_ledger_without_its_tables_is_not(harness: Harness) {
     let empty = if harness.store.is_postgres() { Store::postgres().await } else { Store::sqlite() };
     let options = Options { migrate: false, ..OPTIONS };
     match ledger::open(empty.url(), options, &Metrics::default()).await {
-        Ok(ledger) => assert!(ledger.ready().await.is_err()),
+        Ok(ledger) => assert_eq!(ledger.ready().await.expect_err("no tables").class, Unready::NotMigrated(1)),
         Err(refused) => assert!(!harness.store.is_postgres(), "{refused}"),
     }
 }
@@ -33,6 +33,22 @@ async fn a_ledger_that_a_newer_version_migrated_is_still_ready(harness: Harness)
     };
     harness.store.execute(newer).await.expect("a newer migration");
     harness.ledger.ready().await.expect("ready");
+}
+
+/// The newest number alone says little: a migration may be missing below it, be left half done, or be another one.
+async fn every_migration_has_to_be_applied_whole_and_unchanged(harness: Harness) {
+    let Harness { store, ledger } = harness;
+    let execute = async |sql: &str| assert_eq!(store.execute(sql).await.expect(sql), 1, "{sql}");
+    let class = async || ledger.ready().await.expect_err("not ready").class;
+    execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 2").await;
+    assert_eq!(class().await, Unready::NotMigrated(2));
+    execute("UPDATE _sqlx_migrations SET version = 2, success = false WHERE version = 9999").await;
+    assert_eq!(class().await, Unready::MigrationUnfinished(2));
+    execute("UPDATE _sqlx_migrations SET success = true WHERE version = 2").await;
+    ledger.ready().await.expect("ready");
+    let other = if store.is_postgres() { "'x'::bytea" } else { "x'00'" };
+    execute(&format!("UPDATE _sqlx_migrations SET checksum = {other} WHERE version = 1")).await;
+    assert_eq!(class().await, Unready::MigrationDiffers(1));
 }
 
 async fn processes_that_open_a_new_ledger_at_the_same_time_all_get_it(harness: Harness) {
@@ -53,6 +69,7 @@ on_each_ledger!(
     a_migrated_ledger_is_ready,
     a_ledger_without_its_tables_is_not,
     a_ledger_that_a_newer_version_migrated_is_still_ready,
+    every_migration_has_to_be_applied_whole_and_unchanged,
     opening_twice_migrates_once,
     processes_that_open_a_new_ledger_at_the_same_time_all_get_it,
 );

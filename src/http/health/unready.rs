@@ -25,6 +25,13 @@ pub(super) fn detail(class: Unready) -> String {
         Unready::NotMigrated(number) => {
             return format!("migration {number} is not applied; run `tunnelgate migrate`");
         }
+        Unready::MigrationUnfinished(number) => {
+            return format!("migration {number} began and did not end; the table _sqlx_migrations shows it");
+        }
+        Unready::MigrationDiffers(number) => {
+            return format!("migration {number} is applied with another text than this version's");
+        }
+        Unready::NoTable => "a table of the ledger is missing",
         Unready::ReadOnly => "the database accepts no writes",
         Unready::Full => "the database has no space left",
         Unready::WritesFail => "the last batch of writes failed",

@@ -1,6 +1,5 @@
 //! Applies the migrations.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, Migrator};
@@ -10,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::ledger::OpenError;
+use crate::ledger::migrations::{self, APPLIED, Applied};
 
 use super::late::no_answer;
 
@@ -86,21 +86,10 @@ async fn is_pending(
     if !row.try_get::<bool, _>(0).map_err(OpenError::Connect)? {
         return Ok(true);
     }
-    let select = sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations");
-    let rows = short(limit, select.fetch_all(&mut *connection)).await?;
-    let mut applied = HashMap::new();
-    for row in &rows {
-        let column = || Ok((row.try_get("version")?, row.try_get("checksum")?, row.try_get("success")?));
-        let (version, checksum, success): (i64, Vec<u8>, bool) = column().map_err(OpenError::Connect)?;
-        if !success {
-            return Ok(true);
-        }
-        applied.insert(version, checksum);
-    }
-    let is_applied = |migration: &Migration| {
-        applied.get(&migration.version).is_some_and(|checksum| *checksum == *migration.checksum)
-    };
-    Ok(!migrations.iter().all(is_applied))
+    let rows = short(limit, sqlx::query(APPLIED).fetch_all(&mut *connection)).await?;
+    let applied: Vec<_> =
+        rows.iter().map(Applied::of).collect::<Result<_, _>>().map_err(OpenError::Connect)?;
+    Ok(applied.iter().any(|applied| !applied.success) || migrations::check(migrations, &applied).is_err())
 }
 
 async fn apply(

@@ -2,6 +2,9 @@
 
 use crate::service::ledger::Unready;
 
+/// undefined_table
+pub(super) const NO_TABLE: &str = "42P01";
+
 /// The cause of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -38,8 +41,7 @@ pub(super) fn unready(code: &str) -> Unready {
         ("28" | "3D", _) => Unready::LoginRefused,
         (_, "25006") => Unready::ReadOnly,
         (_, "42501") => Unready::NoRight,
-        // undefined_table, invalid_schema_name
-        (_, "42P01" | "3F000") => Unready::NotMigrated(1),
+        (_, NO_TABLE) => Unready::NoTable,
         (_, "53300") => Unready::NoConnection,
         (_, "53100") => Unready::Full,
         // query_canceled, lock_not_available, transaction_timeout
@@ -74,7 +76,7 @@ mod tests {
             ("3D000", Unready::LoginRefused),
             ("25006", Unready::ReadOnly),
             ("42501", Unready::NoRight),
-            ("42P01", Unready::NotMigrated(1)),
+            ("42P01", Unready::NoTable),
             ("53300", Unready::NoConnection),
             ("53100", Unready::Full),
             ("57014", Unready::Slow),

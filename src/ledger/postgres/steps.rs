@@ -1,7 +1,7 @@
 //! Writing steps.
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 use tokio::sync::broadcast;
 
 use crate::domain::event::NewEvent;
@@ -9,14 +9,14 @@ use crate::domain::operation::OperationId;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::idempotency::{KEY, used_key};
-use crate::ledger::migrations;
+use crate::ledger::migrations::{self, APPLIED, Applied};
 use crate::ledger::unready::not_ready;
 use crate::service::ledger::{
     AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, NotReady, Step, Steps, Written,
 };
 
 use super::Postgres;
-use super::sqlstate::unready;
+use super::sqlstate::{NO_TABLE, unready};
 
 #[async_trait]
 impl Steps for Postgres {
@@ -74,9 +74,16 @@ impl Steps for Postgres {
 
     async fn ready(&self) -> Result<(), NotReady> {
         let checked = self.limited(async {
-            let sql = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
-            let version: i64 = sqlx::query(sql).fetch_one(&self.pool).await?.try_get(0)?;
-            migrations::check(&migrations::FOR_POSTGRES, version)?;
+            let rows = match sqlx::query(APPLIED).fetch_all(&self.pool).await {
+                Err(sqlx::Error::Database(refusal))
+                    if refusal.code().is_some_and(|code| code == NO_TABLE) =>
+                {
+                    Vec::new()
+                }
+                rows => rows?,
+            };
+            let applied = rows.iter().map(Applied::of).collect::<Result<Vec<_>, _>>()?;
+            migrations::check(&migrations::FOR_POSTGRES, &applied)?;
             self.store.check_chain(&self.pool).await?;
             self.writer.ready()?;
             // Fails on a read-only server. Matches no row, so it waits for no lock.

@@ -1,7 +1,7 @@
 //! Writing steps.
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 use tokio::sync::broadcast;
 
 use crate::domain::event::NewEvent;
@@ -9,7 +9,7 @@ use crate::domain::operation::OperationId;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::OPERATION;
 use crate::ledger::idempotency::{KEY, used_key};
-use crate::ledger::migrations;
+use crate::ledger::migrations::{self, APPLIED, Applied};
 use crate::ledger::unready::not_ready;
 use crate::service::ledger::{
     AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, NotReady, Step, Steps, Written,
@@ -73,9 +73,13 @@ impl Steps for Sqlite {
 
     async fn ready(&self) -> Result<(), NotReady> {
         let checked = self.limited(async {
-            let sql = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
-            let version: i64 = sqlx::query(sql).fetch_one(&self.pool).await?.try_get(0)?;
-            migrations::check(&migrations::FOR_SQLITE, version)?;
+            let has_table = "SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+            let rows = match sqlx::query(has_table).fetch_optional(&self.pool).await? {
+                Some(_) => sqlx::query(APPLIED).fetch_all(&self.pool).await?,
+                None => Vec::new(),
+            };
+            let applied = rows.iter().map(Applied::of).collect::<Result<Vec<_>, _>>()?;
+            migrations::check(&migrations::FOR_SQLITE, &applied)?;
             self.store.check_chain(&self.pool).await?;
             self.writer.ready()?;
             // Fails on a file that is not writable; its commit fails on a full disk.

@@ -17,6 +17,12 @@ pub enum Unready {
     NoRight,
     /// This migration is not applied.
     NotMigrated(i64),
+    /// This migration began and did not end.
+    MigrationUnfinished(i64),
+    /// This migration is applied with another text.
+    MigrationDiffers(i64),
+    /// A table is missing although all migrations are applied.
+    NoTable,
     /// The database accepts no writes.
     ReadOnly,
     /// The database has no space left.
