@@ -214,6 +214,43 @@ async fn an_operator_adds_tests_replays_skips_and_removes_a_webhook(store: Store
     assert_eq!(blocking(&test).0, Some(2), "the file has no webhook of this name");
 }
 
+/// Events that are read from the log together, while the filter is narrow, and delivered after it was widened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_widens_while_an_event_waits_lets_the_later_ones_pass() {
+    let receiver = Receiver::start().await;
+    let installation = Installation::new(Store::sqlite()).await;
+    let configure = |filter: &str| {
+        let text = format!(
+            "[[webhooks]]\nname = \"one\"\nurl = \"{}\"\nsecret_file = \"hook\"\n{filter}",
+            receiver.url
+        );
+        std::fs::write(installation.path().join("tunnelgate.toml"), text).expect("written");
+    };
+    std::fs::write(installation.path().join("hook"), OLD).expect("written");
+    configure("vpcs = [\"vpc-03*\"]\n");
+    let token = installation.token();
+    let config = [("TUNNELGATE_CONFIG", "tunnelgate.toml")];
+    let mut gateway = installation.serve_with_env("gateway", &["serve"], &config);
+    let consumer = Consumer::new(gateway.address(), token);
+    let blocking = |args: &[&str]| tokio::task::block_in_place(|| installation.run(args)).status.code();
+    let answer = consumer.patch(TUNNEL, &json!({"peer_cidrs": ["10.100.2.0/24"]}), &[]).await;
+    consumer.ended(answer.json()["id"].as_str().expect("an id")).await;
+    receiver.took("operation.succeeded").await;
+    // An event of no VPC, which the filter leaves out.
+    let key = ["keys", "create", "--name", "other", "--scope", "tunnels:read"];
+    assert_eq!(blocking(&key), Some(0));
+    receiver.answers(|_| Response::Status(500));
+    until(|| (blocking(&["webhooks", "replay", "one", "--from", "4"]) == Some(0)).then_some(()));
+    receiver.until("a refusal", |all| all.iter().any(|delivery| delivery.status == 500)).await;
+
+    configure("");
+    receiver.answers(|_| Response::Status(204));
+    gateway.hang_up();
+    receiver.took("key.created").await;
+    let taken = receiver.taken();
+    assert_eq!(taken.iter().map(Delivery::seq).collect::<Vec<_>>(), [2, 3, 4, 4, 5]);
+}
+
 /// Asks again until there is an answer.
 fn until<T>(ask: impl Fn() -> Option<T>) -> T {
     let until = std::time::Instant::now() + crate::support::consumer::PATIENCE;

@@ -10,6 +10,9 @@ mod support;
 #[path = "../binary/process.rs"]
 mod process;
 
+#[path = "../support/receiver.rs"]
+mod receiver;
+
 mod cluster;
 mod commits;
 mod failover;
@@ -26,3 +29,4 @@ mod replicas;
 mod rolling;
 mod sqlite;
 mod upgrade;
+mod webhooks;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,12 @@ pub enum Response {
     Silence,
     /// The body does not end.
     EndlessBody,
+    /// A success whose body does not come.
+    NoBody,
+    /// Taken after this time.
+    Late(Duration),
+    /// A status and the value of `Retry-After`.
+    RetryAfter(u16, String),
 }
 
 type Answer = Arc<dyn Fn(&Delivery) -> Response + Send + Sync>;
@@ -72,6 +79,9 @@ type Answer = Arc<dyn Fn(&Delivery) -> Response + Send + Sync>;
 struct State {
     deliveries: Mutex<Vec<Delivery>>,
     answer: Mutex<Answer>,
+    connections: AtomicUsize,
+    /// Bytes of endless bodies that could be sent.
+    endless: AtomicUsize,
 }
 
 pub struct Receiver {
@@ -98,11 +108,14 @@ impl Receiver {
         let state = Arc::new(State {
             deliveries: Mutex::default(),
             answer: Mutex::new(Arc::new(|_: &Delivery| Response::Status(204))),
+            connections: AtomicUsize::new(0),
+            endless: AtomicUsize::new(0),
         });
         let serving = state.clone();
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
+                serving.connections.fetch_add(1, Ordering::Relaxed);
                 connections.spawn(serve(socket, serving.clone()));
             }
         });
@@ -122,6 +135,16 @@ impl Receiver {
 
     pub fn answers(&self, answer: impl Fn(&Delivery) -> Response + Send + Sync + 'static) {
         *self.state.answer.lock().expect("no panic") = Arc::new(answer);
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of endless bodies that left for the sender.
+    pub fn endless(&self) -> usize {
+        self.state.endless.load(Ordering::Relaxed)
     }
 
     /// Every request so far.
@@ -162,10 +185,11 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
         let answer = state.answer.lock().expect("no panic").clone();
         let response = answer(&delivery);
         delivery.status = match &response {
-            Response::Status(status) => *status,
+            Response::Status(status) | Response::RetryAfter(status, _) => *status,
             Response::Redirect(_) => 307,
             Response::Silence => 0,
-            Response::EndlessBody => 200,
+            Response::EndlessBody | Response::NoBody => 200,
+            Response::Late(_) => 204,
         };
         state.deliveries.lock().expect("no panic").push(delivery.clone());
         let head = match response {
@@ -175,6 +199,14 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
             }
             Response::Status(status) => format!("HTTP/1.1 {status} x\r\ncontent-length: 2\r\n\r\nok"),
             Response::EndlessBody => "HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n".to_owned(),
+            Response::NoBody => "HTTP/1.1 200 x\r\ncontent-length: 2\r\n\r\n".to_owned(),
+            Response::RetryAfter(status, after) => {
+                format!("HTTP/1.1 {status} x\r\nretry-after: {after}\r\ncontent-length: 0\r\n\r\n")
+            }
+            Response::Late(by) => {
+                tokio::time::sleep(by).await;
+                String::new()
+            }
         };
         let head = if delivery.status == 204 { "HTTP/1.1 204 x\r\n\r\n".to_owned() } else { head };
         let is_endless = head.contains("chunked");
@@ -186,6 +218,7 @@ async fn serve(socket: TcpStream, state: Arc<State>) {
                 if socket.write_all(format!("400\r\n{}\r\n", "x".repeat(1024)).as_bytes()).await.is_err() {
                     return;
                 }
+                state.endless.fetch_add(1024, Ordering::Relaxed);
             }
         }
     }

@@ -63,16 +63,21 @@ impl From<LedgerError> for End {
 impl Deliverer {
     /// Delivers until the shutdown is requested or the entry is removed.
     pub(super) async fn run(mut self) {
+        let (mut is_begun, mut lost) = (false, None);
         while self.current().is_ok() {
-            let pause = match Lease::claim(&self.service, &self.name, &self.holder).await {
-                Ok(Some(mut lease)) => match self.deliver(&mut lease).await {
-                    End::Stopped => {
-                        lease.release(&self.service).await;
-                        return;
-                    }
-                    End::Lost => LOST_PAUSE,
-                    End::Ledger(error) => self.no_ledger(&error),
-                },
+            let pause = match self.claim(&mut is_begun, lost.as_ref()).await {
+                Ok(Some(mut lease)) => {
+                    let pause = match self.deliver(&mut lease).await {
+                        End::Stopped => {
+                            lease.release(&self.service).await;
+                            return;
+                        }
+                        End::Lost => LOST_PAUSE,
+                        End::Ledger(error) => self.no_ledger(&error),
+                    };
+                    lost = Some(lease);
+                    pause
+                }
                 Ok(None) => CLAIM_INTERVAL,
                 Err(error) => self.no_ledger(&error),
             };
@@ -82,6 +87,15 @@ impl Deliverer {
                 () = self.shutdown.requested() => {}
             }
         }
+    }
+
+    /// Claims the entry. A new entry begins after the newest event.
+    async fn claim(&self, is_begun: &mut bool, lost: Option<&Lease>) -> Result<Option<Lease>, LedgerError> {
+        if !*is_begun {
+            self.service.ledger.begin_webhook(&self.name).await?;
+            *is_begun = true;
+        }
+        Lease::claim(&self.service, &self.name, &self.holder, lost).await
     }
 
     fn no_ledger(&self, error: &LedgerError) -> Duration {
@@ -153,13 +167,14 @@ impl Deliverer {
             if lease.renewal() <= Instant::now() {
                 lease.store(&self.service).await?;
             }
-            if !receiver.filter().passes(&entry.event.row) {
+            if lease.taken == Some(entry.event.hash) || !receiver.filter().passes(&entry.event.row) {
                 lease.passed = seq;
                 lease.failing = None;
                 return Ok(());
             }
             let message = self.service.webhook_message(entry, lease.new_ids(), self.operation_form).await?;
-            match self.attempt(lease, &*receiver, &message).await? {
+            let (ended, stored) = self.attempt(lease, &*receiver, &message).await?;
+            match ended {
                 Ok(()) => {
                     failpoint::at!("webhook.taken");
                     self.metrics.attempted(&self.name, "delivered");
@@ -167,32 +182,46 @@ impl Deliverer {
                         info!(webhook = self.name, seq, "a webhook is taken again");
                     }
                     lease.passed = seq;
+                    lease.taken = Some(entry.event.hash);
                     lease.failing = None;
+                    stored?;
                     return Ok(lease.store(&self.service).await?);
                 }
                 Err(undelivered) => {
                     self.metrics.attempted(&self.name, undelivered.outcome);
+                    stored?;
                     self.wait(lease, seq, undelivered).await?;
                 }
             }
         }
     }
 
-    /// Makes one attempt, and extends the lease meanwhile. The attempt ends with the lease.
+    /// Makes one attempt, and extends the lease meanwhile. The attempt ends with the lease. Returns what became of the
+    /// attempt, and of an extension that was in progress at its end.
     async fn attempt(
         &self,
         lease: &mut Lease,
         receiver: &dyn Receiver,
         message: &Message,
-    ) -> Result<Result<(), Undelivered>, End> {
+    ) -> Result<(Result<(), Undelivered>, Result<(), Lost>), Lost> {
         let attempt = receiver.deliver(message, self.service.clock.now());
         pin!(attempt);
         loop {
             tokio::select! {
                 biased;
-                () = sleep_until(lease.end()) => return Err(End::Lost),
-                ended = &mut attempt => return Ok(ended),
-                () = sleep_until(lease.renewal()) => lease.store(&self.service).await?,
+                () = sleep_until(lease.end()) => return Err(Lost),
+                ended = &mut attempt => return Ok((ended, Ok(()))),
+                () = sleep_until(lease.renewal()) => {}
+            }
+            // A slow ledger does not hold back the attempt.
+            let end = lease.end();
+            let storing = lease.store(&self.service);
+            pin!(storing);
+            tokio::select! {
+                biased;
+                () = sleep_until(end) => return Err(Lost),
+                ended = &mut attempt => return Ok((ended, storing.await)),
+                stored = &mut storing => stored?,
             }
         }
     }

@@ -27,6 +27,9 @@ pub(super) struct Lease {
     claim: WebhookClaim,
     /// Every event up to this one was passed. The ledger's place is behind while events are filtered out.
     pub(super) passed: i64,
+    /// The hash of the last event that the receiver took. If the lease is lost before the place is stored, the event is not
+    /// sent again.
+    pub(super) taken: Option<[u8; 32]>,
     /// `None` unless the last attempt failed.
     pub(super) failing: Option<Failing>,
     /// By this process's monotonic clock.
@@ -34,18 +37,24 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Claims an entry; a new entry begins after the newest event. `None` if another process holds the entry.
+    /// Claims an entry. `None` if another process holds the entry, or no place is stored. `lost` is the last lease of this
+    /// process, if that was lost.
     pub(super) async fn claim(
         service: &Service,
         name: &str,
         holder: &str,
+        lost: Option<&Self>,
     ) -> Result<Option<Self>, LedgerError> {
-        service.ledger.begin_webhook(name).await?;
         // Before the ledger's time: the lease never seems longer here than it is there.
         let until = Instant::now() + LEASE;
         let now = service.clock.now();
         let claim = service.ledger.claim_webhook(name, holder, now, now.plus(LEASE)).await?;
-        Ok(claim.map(|claim| Self { passed: claim.seq, failing: None, until, claim }))
+        Ok(claim.map(|claim| {
+            // In between nobody claimed the entry, and no command moved it.
+            let before = lost.filter(|lost| lost.claim.fence + 1 == claim.fence);
+            let taken = before.and_then(|lost| lost.taken);
+            Self { passed: claim.seq, taken, failing: None, until, claim }
+        }))
     }
 
     pub(super) const fn new_ids(&self) -> Option<NewIds> {

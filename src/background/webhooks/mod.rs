@@ -119,6 +119,10 @@ async fn measure(service: &Service, webhooks: &Webhooks, running: &HashMap<Strin
             for place in places.iter().filter(|place| running.contains_key(&place.name)) {
                 webhooks.metrics.measured(place, service.clock.now());
             }
+            let is_known = |name: &str| places.iter().any(|place| place.name == name);
+            for name in running.keys().filter(|name| !is_known(name)) {
+                begin_again(service, name).await;
+            }
         }
         Err(error) => {
             for name in running.keys() {
@@ -126,5 +130,16 @@ async fn measure(service: &Service, webhooks: &Webhooks, running: &HashMap<Strin
             }
             warn!(error = chain(&error), "can't measure the lag of webhooks; trying again in 5 seconds");
         }
+    }
+}
+
+/// Begins an entry whose place a command has deleted while no process held it. A new entry may be begun here too.
+async fn begin_again(service: &Service, name: &str) {
+    if let Err(error) = service.ledger.begin_webhook(name).await {
+        warn!(
+            webhook = name,
+            error = chain(&error),
+            "can't store the place of a webhook; trying again in 5 seconds"
+        );
     }
 }

@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tunnelgate::chance::{Chance, SystemChance};
+use tunnelgate::clock::{Clock, SystemClock};
 use tunnelgate::domain::event::EventKind;
 use tunnelgate::domain::principal::VpcScope;
-use tunnelgate::service::webhooks::Filter;
+use tunnelgate::service::ledger::Step;
+use tunnelgate::service::webhooks::{Filter, skipped};
 use tunnelgate::webhooks::{self, SigningKey};
 
 use super::{NEW, OLD, entry, filtered, seqs, with};
@@ -82,6 +85,21 @@ async fn a_filter_leaves_events_out_and_a_new_entry_begins_with_the_next_event(s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_share_a_connection() {
+    let receiver = Receiver::start().await;
+    let harness = Harness::with(Store::sqlite(), with(vec![entry("one", &receiver)])).await;
+    let now = SystemClock.now();
+    for seq in 2..50 {
+        let event = skipped(SystemChance.id(now), "another", seq, "a reason", now);
+        harness.ledger().write(Step::Record(Box::new(event))).await.expect("written");
+    }
+    let all = receiver.until("49 messages", |all| all.len() >= 49).await;
+    assert_eq!(seqs(&all), (1..50).collect::<Vec<i64>>());
+    // A pause of more than 4 seconds, on a slow machine, costs another one.
+    assert!(receiver.connections() < 5, "{} connections", receiver.connections());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_deliver_each_event_once_and_one_takes_over_from_the_other() {
     let receiver = Receiver::start().await;
     let entries = || with(vec![entry("one", &receiver)]);
@@ -97,6 +115,13 @@ async fn two_replicas_deliver_each_event_once_and_one_takes_over_from_the_other(
         changed(&there, &format!("{tunnel}9")).await;
     }
     receiver.until("19 messages", |all| all.len() >= 19).await;
+    // Each replica has begun the entry by now, and only claims it from here on.
+    for sql in [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''begun again''; END'",
+        "CREATE TRIGGER refuse BEFORE INSERT ON webhooks FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ] {
+        harness.store.execute(sql).await.expect("a trigger");
+    }
     harness.stop();
     changed(&there, "vpnx-load-4").await;
     let all = receiver.until("22 messages", |all| all.len() >= 22).await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tunnelgate::chance::{Chance, SystemChance};
 use tunnelgate::clock::{Clock, SystemClock};
-use tunnelgate::service::ledger::{Replayed, Skipped};
+use tunnelgate::service::ledger::{Forgotten, Replayed, Skipped};
 use tunnelgate::service::webhooks::skipped;
 
 use super::{entry, seqs, with};
@@ -66,7 +66,26 @@ async fn a_skipped_event_lets_the_later_ones_pass(store: Store) {
     assert_eq!(unlimited["items"].as_array().map(Vec::len), Some(1));
 }
 
+/// A command deletes the place in the moment when no process holds the entry.
+async fn a_place_that_was_deleted_is_begun_again(store: Store) {
+    let receiver = Receiver::start().await;
+    let harness = Harness::with(store, with(vec![entry("one", &receiver)])).await;
+    receiver.took("key.created").await;
+    let later = SystemClock.now().plus(Duration::from_secs(3600));
+    let ledger = harness.ledger();
+    assert_eq!(ledger.forget_webhook("one", later).await.expect("deleted"), Forgotten::Forgotten);
+    let until = Instant::now() + PATIENCE;
+    while ledger.webhooks().await.expect("places").is_empty() {
+        assert!(Instant::now() < until, "no place");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    harness.patch("vpnx-branch01", &ranges()).await;
+    receiver.took("operation.succeeded").await;
+    assert_eq!(seqs(&receiver.all()), [1, 2, 3, 4]);
+}
+
 on_each_ledger!(
+    a_place_that_was_deleted_is_begun_again,
     a_replay_repeats_events_under_their_ids_or_under_new_ones,
     a_skipped_event_lets_the_later_ones_pass,
 );

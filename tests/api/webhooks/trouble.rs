@@ -122,6 +122,33 @@ async fn a_receiver_that_does_not_answer_costs_fifteen_seconds_and_delays_nobody
     assert_eq!(seqs(&slow.taken()), [1, 2, 3, 4]);
 }
 
+/// A success counts from its status line on: what its body does changes nothing, and is soon given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_or_does_not_end_costs_neither_time_nor_memory() {
+    let (silent, endless) = (Receiver::start().await, Receiver::start().await);
+    silent.answers(|delivery| match delivery.seq() {
+        1 => Response::NoBody,
+        _ => Response::Status(200),
+    });
+    endless.answers(|delivery| match delivery.seq() {
+        1 => Response::EndlessBody,
+        _ => Response::Status(200),
+    });
+    let entries = vec![entry("silent", &silent), entry("endless", &endless)];
+    let harness = Harness::with(Store::sqlite(), with(entries)).await;
+    silent.until("event 1", |all| !all.is_empty()).await;
+    let started = Instant::now();
+    change(&harness, "vpnx-branch01").await;
+    for receiver in [&silent, &endless] {
+        receiver.took("operation.succeeded").await;
+        assert_eq!(seqs(&receiver.all()), [1, 2, 3, 4], "each once");
+    }
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    // The buffers of the two sockets take some MB.
+    assert!(endless.endless() < 32 << 20, "{} bytes were taken", endless.endless());
+    metric(&harness, "tunnelgate_webhook_attempts_total{webhook=\"silent\",outcome=\"delivered\"} 4").await;
+}
+
 on_each_ledger!(
     what_is_refused_or_redirected_is_retried_in_order_and_delays_nobody_else,
     a_receiver_that_was_down_gets_everything_in_order,
