@@ -62,6 +62,8 @@ pub struct Undelivered {
     /// The label of the metric.
     pub outcome: &'static str,
     pub problem: String,
+    /// The receiver asks for no attempt before this has passed.
+    pub retry_after: Option<Duration>,
 }
 
 /// A receiver of messages.

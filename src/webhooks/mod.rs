@@ -2,6 +2,7 @@
 //! (<https://www.standardwebhooks.com>).
 
 mod receivers;
+mod resolve;
 mod send;
 mod settings;
 mod sign;

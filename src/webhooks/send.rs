@@ -1,15 +1,18 @@
 //! Sends a message, one POST, and says what became of it.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use tokio::time::timeout;
 
 use crate::causes::{chain, connection_fault};
 use crate::domain::timestamp::Timestamp;
 use crate::service::webhooks::{Filter, LIMIT, Message, Receiver, Undelivered};
 
+use super::resolve::Resolver;
 use super::settings::Settings;
 use super::sign::signatures;
 
@@ -46,6 +49,7 @@ impl HttpReceiver {
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            .dns_resolver(Arc::new(Resolver))
             .connect_timeout(CONNECT_LIMIT)
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
@@ -67,10 +71,11 @@ impl HttpReceiver {
             .body(message.body.clone());
         let Ok(answer) = timeout(LIMIT, request.send()).await else {
             let problem = format!("no answer within {} seconds", LIMIT.as_secs());
-            return Err(Undelivered { outcome: "timeout", problem });
+            return Err(Undelivered { outcome: "timeout", problem, retry_after: None });
         };
         let response = answer.map_err(no_answer)?;
         let status = response.status();
+        let retry_after = retry_after(&response, now);
         // The answer is known: how long its body takes does not change it.
         drain(response).await;
         if status.is_success() {
@@ -80,9 +85,9 @@ impl HttpReceiver {
         Err(match status.is_redirection() {
             true => {
                 let problem = format!("{problem}; redirects are not followed, set the url to its target");
-                Undelivered { outcome: "redirect", problem }
+                Undelivered { outcome: "redirect", problem, retry_after }
             }
-            false => Undelivered { outcome: "status", problem },
+            false => Undelivered { outcome: "status", problem, retry_after },
         })
     }
 }
@@ -91,7 +96,23 @@ impl HttpReceiver {
 fn no_answer(error: reqwest::Error) -> Undelivered {
     // A connection that came about and broke later has no kind.
     let outcome = if error.is_connect() { connection_fault(&error).as_str() } else { "no_answer" };
-    Undelivered { outcome, problem: chain(&error.without_url()) }
+    Undelivered { outcome, problem: chain(&error.without_url()), retry_after: None }
+}
+
+/// How long a busy receiver asks to be left alone: in seconds, or until a date.
+fn retry_after(response: &reqwest::Response, now: Timestamp) -> Option<Duration> {
+    if !matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let asked = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    match asked.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let until = httpdate::parse_http_date(asked).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+            let now = u64::try_from(now.as_seconds()).ok()?;
+            Some(until.saturating_sub(Duration::from_secs(now)))
+        }
+    }
 }
 
 /// Reads a small body. A larger or slower one costs the connection.

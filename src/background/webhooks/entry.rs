@@ -229,7 +229,7 @@ impl Deliverer {
     /// Waits for the next attempt. New settings end the wait.
     async fn wait(&mut self, lease: &mut Lease, seq: i64, undelivered: Undelivered) -> Result<(), End> {
         let attempts = lease.failures().saturating_add(1);
-        let wait = retry::wait(attempts, self.service.chance.fraction());
+        let wait = retry::wait(attempts, self.service.chance.fraction(), undelivered.retry_after);
         let due = Instant::now() + wait;
         let problem = undelivered.problem;
         warn!(

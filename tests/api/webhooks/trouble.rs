@@ -1,7 +1,8 @@
 //! Receivers that refuse, redirect, are slow, or are down.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
 use tunnelgate::clock::{Clock, SystemClock};
 
@@ -120,6 +121,34 @@ async fn a_receiver_that_does_not_answer_costs_fifteen_seconds_and_delays_nobody
     let ids: Vec<Delivery> = slow.all();
     assert_eq!(ids[0].id(), ids[1].id(), "the lease outlives the attempt");
     assert_eq!(seqs(&slow.taken()), [1, 2, 3, 4]);
+}
+
+/// `Retry-After` as seconds and as a date. It counts for the statuses that say that the receiver is busy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_receiver_says_when_the_next_attempt_may_come() {
+    let receiver = Receiver::start().await;
+    let attempts: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let noted = attempts.clone();
+    receiver.answers(move |_| {
+        let mut noted = noted.lock().expect("no panic");
+        noted.push(Instant::now());
+        match noted.len() {
+            1 => Response::RetryAfter(500, "3600".into()),
+            2 => Response::RetryAfter(429, "3".into()),
+            3 => {
+                let date = SystemTime::from(SystemClock.now().plus(Duration::from_secs(6)).to_offset());
+                Response::RetryAfter(503, httpdate::fmt_http_date(date))
+            }
+            _ => Response::Status(204),
+        }
+    });
+    let _harness = Harness::with(Store::sqlite(), with(vec![entry("busy", &receiver)])).await;
+    receiver.took("key.created").await;
+    let attempts = attempts.lock().expect("no panic").clone();
+    let waits: Vec<Duration> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(waits[1] >= Duration::from_secs(3), "{waits:?}");
+    // Without the date it would be four seconds at most.
+    assert!(waits[2] >= Duration::from_millis(4500), "{waits:?}");
 }
 
 /// A success counts from its status line on: what its body does changes nothing, and is soon given up.
