@@ -70,6 +70,7 @@ pub struct HttpMetrics {
     without_account: Family<OfAccount, Gauge>,
     account_reachable: Family<OfAccount, Gauge>,
     drift: Family<OfAccount, Gauge>,
+    drift_readable: Family<[(&'static str, &'static str); 0], Gauge>,
     sweep_age: Seconds,
     sweep_interval: Seconds,
     oldest: Seconds,
@@ -152,9 +153,14 @@ impl HttpMetrics {
                 "Tunnels with drift, by account; absent unless drift is watched",
                 Family::default(),
             ),
+            drift_readable: metrics.register(
+                "drift_readable",
+                "1 if this scrape could read the state of drift in the ledger, else 0; absent unless drift is watched",
+                Family::default(),
+            ),
             sweep_age: metrics.register(
                 "drift_sweep_age_seconds",
-                "Seconds since the last sweep for drift ended that read every tunnel; absent before the first",
+                "Seconds since the last sweep for drift ended that read every tunnel, or since drift was first turned on",
                 Seconds::default(),
             ),
             sweep_interval: metrics.register(
@@ -221,9 +227,8 @@ impl HttpMetrics {
     }
 
     /// Sets the gauges of drift. `accounts` are those that have one even without drift.
-    pub fn drift(&self, standing: Option<&Standing>, accounts: &[String]) {
+    pub fn drift(&self, interval: Duration, standing: &Standing, accounts: &[String]) {
         self.no_drift();
-        let Some(standing) = standing else { return };
         for account in accounts {
             self.drift.get_or_create(&OfAccount { account: account.clone() }).set(0);
         }
@@ -231,26 +236,35 @@ impl HttpMetrics {
             let gauge = self.drift.get_or_create(&OfAccount { account: account.clone() });
             gauge.set(i64::try_from(*tunnels).unwrap_or(i64::MAX));
         }
-        self.sweep_interval.get_or_create(&[]).set(standing.interval.as_secs_f64());
+        self.drift_readable.get_or_create(&[]).set(1);
+        self.sweep_interval.get_or_create(&[]).set(interval.as_secs_f64());
         if let Some(age) = standing.age {
             self.sweep_age.get_or_create(&[]).set(age.as_secs_f64());
         }
     }
 
-    fn no_drift(&self) {
+    /// Removes the gauges of drift that the ledger did not tell.
+    pub fn drift_is_unreadable(&self, interval: Duration) {
+        self.no_drift();
+        self.drift_readable.get_or_create(&[]).set(0);
+        self.sweep_interval.get_or_create(&[]).set(interval.as_secs_f64());
+    }
+
+    /// Removes the gauges of drift.
+    pub fn no_drift(&self) {
         self.drift.clear();
+        self.drift_readable.clear();
         self.sweep_age.clear();
         self.sweep_interval.clear();
     }
 
-    /// Removes the gauges of unfinished operations and of drift, because their values would be stale.
+    /// Removes the gauges of unfinished operations, because their values would be stale.
     pub fn ledger_is_down(&self) {
         self.ledger_up.set(0);
         self.unfinished.clear();
         self.without_account.clear();
         self.oldest.clear();
         self.lag.clear();
-        self.no_drift();
     }
 
     /// Sets the gauges of the accounts.

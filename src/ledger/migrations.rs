@@ -22,11 +22,13 @@ macro_rules! sources {
 }
 
 const POSTGRES: &[Source] = sources!(
-    "postgres", 1 "ledger" "0001_ledger.sql", 2 "webhooks" "0002_webhooks.sql", 3 "drift" "0003_drift.sql"
+    "postgres", 1 "ledger" "0001_ledger.sql", 2 "webhooks" "0002_webhooks.sql", 3 "drift" "0003_drift.sql",
+    4 "drift since" "0004_drift_since.sql"
 );
 
 const SQLITE: &[Source] = sources!(
-    "sqlite", 1 "ledger" "0001_ledger.sql", 2 "webhooks" "0002_webhooks.sql", 3 "drift" "0003_drift.sql"
+    "sqlite", 1 "ledger" "0001_ledger.sql", 2 "webhooks" "0002_webhooks.sql", 3 "drift" "0003_drift.sql",
+    4 "drift since" "0004_drift_since.sql"
 );
 
 pub(super) static FOR_POSTGRES: LazyLock<Migrator> = LazyLock::new(|| for_postgres(&[]));

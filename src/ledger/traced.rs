@@ -18,7 +18,8 @@ use crate::service::ledger::{
     EndedOperation, EventCount, EventFilter, Failing, Finding, FirstRequest, Forgotten, Growth, Keys, Leases,
     Ledger, LedgerError, Lists, LogSize, NotReady, OpenDrift, OperationFilter, Order, Places, Progress,
     Range, Read, Recorded, Removal, Replayed, Reserved, Rotation, Skipped, Snapshot, Snapshots, Step, Steps,
-    Sweep, Sweeps, WatchedGateway, WatchedTunnel, WebhookClaim, WebhookPlace, WebhookPlaces, Written,
+    Sweep, Sweeps, SweptSince, WatchedGateway, WatchedTunnel, WebhookClaim, WebhookPlace, WebhookPlaces,
+    Written,
 };
 use crate::trace::Span;
 
@@ -305,8 +306,8 @@ impl Drifts for Traced {
         traced!(self.drifts(vpcs, filter, after, limit))
     }
 
-    async fn swept_at(&self) -> Result<Option<Timestamp>, LedgerError> {
-        traced!(self.swept_at())
+    async fn swept_since(&self) -> Result<Option<SweptSince>, LedgerError> {
+        traced!(self.swept_since())
     }
 
     async fn drift_counts(&self) -> Result<Vec<(String, u64)>, LedgerError> {

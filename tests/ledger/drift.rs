@@ -9,8 +9,8 @@ use tunnelgate::domain::principal::VpcScope;
 use tunnelgate::domain::timestamp::Timestamp;
 use tunnelgate::service::audit::{Break, Row, Verdict, verify};
 use tunnelgate::service::ledger::{
-    DriftFilter, EventFilter, Finding, FindingEvent, OpenDrift, Order, Progress, Recorded, WatchedGateway,
-    WatchedTunnel,
+    DriftFilter, EventFilter, Finding, FindingEvent, OpenDrift, Order, Progress, Recorded, SweptSince,
+    WatchedGateway, WatchedTunnel,
 };
 
 use crate::harness::{
@@ -118,7 +118,19 @@ async fn progress_is_kept_for_the_next_holder(harness: Harness) {
     assert!(!harness.ledger.save_watched(sweep.fence - 1, 9, &[]).await.expect("refused"));
     let next = harness.ledger.hold_sweep("other", at(99), at(199)).await.expect("read").expect("ended");
     assert_eq!(next.progress, progress);
-    assert_eq!(harness.ledger.swept_at().await.expect("read"), Some(at(8)));
+    assert_eq!(harness.ledger.swept_since().await.expect("read"), Some(SweptSince::Swept(at(8))));
+}
+
+async fn before_the_first_whole_sweep_the_ledger_knows_when_drift_was_turned_on(harness: Harness) {
+    let since = async || harness.ledger.swept_since().await.expect("read");
+    assert_eq!(since().await, None, "drift is off");
+    let fence = hold(&harness, "one", at(3)).await.expect("free");
+    assert_eq!(since().await, Some(SweptSince::Never(at(3))));
+    let progress = Progress { began_at: Some(at(4)), ..Progress::default() };
+    assert!(harness.ledger.save_progress(fence, &progress).await.expect("saved"));
+    hold(&harness, "one", at(5)).await.expect("held");
+    hold(&harness, "other", at(90)).await.expect("ended");
+    assert_eq!(since().await, Some(SweptSince::Never(at(3))), "the first time counts");
 }
 
 async fn the_ends_of_operations_come_in_the_order_of_the_log(harness: Harness) {
@@ -364,6 +376,7 @@ async fn what_was_set_before_archived_changes_is_not_watched() {
 on_each_ledger!(
     the_sweep_has_one_holder_and_each_holder_its_token,
     progress_is_kept_for_the_next_holder,
+    before_the_first_whole_sweep_the_ledger_knows_when_drift_was_turned_on,
     the_ends_of_operations_come_in_the_order_of_the_log,
     watched_tunnels_are_stored_once_and_counted_by_gateway,
     a_finding_is_an_event_with_its_row,

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
+use tracing::warn;
 use utoipa::ToSchema;
 
+use crate::causes::chain;
 use crate::http::problem::{Problem, ProblemType};
 use crate::http::state::HttpState;
 use crate::service::MAX_SKEW;
@@ -90,20 +93,46 @@ fn problem(not_ready: &NotReady) -> Problem {
 /// All metrics. Those of unfinished operations need a short query; without the ledger they are absent.
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let service = state.service.clone();
+    let interval = service.drift_interval();
     let work = async move {
-        timeout(LEDGER_TIMEOUT, async {
-            Ok::<_, LedgerError>((service.unfinished().await?, service.drift_standing().await?))
-        })
-        .await
+        let drift = async {
+            match interval {
+                Some(_) => Some(timeout(LEDGER_TIMEOUT, service.drift_standing()).await),
+                None => None,
+            }
+        };
+        tokio::join!(timeout(LEDGER_TIMEOUT, service.unfinished()), drift)
     };
     state.metrics.clock_skew(state.clock.skew());
     state.metrics.accounts(&state.service.all_accounts());
-    match state.run(work).await {
-        Ok(Ok(Ok((unfinished, drift)))) => {
-            state.metrics.unfinished(&unfinished);
-            state.metrics.drift(drift.as_ref(), &state.service.account_names());
+    // Each of the two has a query of its own: one that fails takes no other value away.
+    let (unfinished, drift) = match state.run(work).await {
+        Ok((unfinished, drift)) => {
+            (readable(unfinished, "unfinished operations"), drift.map(|drift| readable(drift, "drift")))
         }
-        Ok(Ok(Err(_)) | Err(_)) | Err(_) => state.metrics.ledger_is_down(),
+        Err(_) => (None, interval.map(|_| None)),
+    };
+    match unfinished {
+        Some(unfinished) => state.metrics.unfinished(&unfinished),
+        None => state.metrics.ledger_is_down(),
+    }
+    match (interval, drift.flatten()) {
+        (None, _) => state.metrics.no_drift(),
+        (Some(interval), Some(standing)) => {
+            state.metrics.drift(interval, &standing, &state.service.account_names());
+        }
+        (Some(interval), None) => state.metrics.drift_is_unreadable(interval),
     }
     HttpResponse::Ok().content_type(OPENMETRICS).body(state.registry.render())
+}
+
+/// What a query of the scrape found; `None`, with a line in the log, if it failed.
+fn readable<T>(found: Result<Result<T, LedgerError>, Elapsed>, what: &str) -> Option<T> {
+    let error = match found {
+        Ok(Ok(found)) => return Some(found),
+        Ok(Err(error)) => chain(&error),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    warn!(error, "the metrics of {what} can't be read");
+    None
 }

@@ -10,11 +10,10 @@ use crate::domain::event::{EventKind, Route};
 use crate::domain::ids::TunnelPath;
 use crate::domain::operation::Status;
 use crate::domain::principal::VpcScope;
-use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::limited;
 use crate::service::ledger::{
-    DriftFilter, Drifts, EndedOperation, LedgerError, OpenDrift, WatchedGateway, WatchedTunnel,
+    DriftFilter, Drifts, EndedOperation, LedgerError, OpenDrift, SweptSince, WatchedGateway, WatchedTunnel,
 };
 
 use super::statement::{Dialect, Statement, Value};
@@ -168,10 +167,12 @@ impl<S: ListStore> Drifts for S {
         rows.iter().map(open_drift).collect()
     }
 
-    async fn swept_at(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let sql = Statement::new(S::DIALECT, "SELECT swept_at FROM drift_sweep");
+    async fn swept_since(&self) -> Result<Option<SweptSince>, LedgerError> {
+        let sql = Statement::new(S::DIALECT, "SELECT swept_at, turned_on_at FROM drift_sweep");
         let rows = limited(self.limit(), self.fetch(sql)).await?;
-        rows.first().map_or(Ok(None), |row| row.optional_timestamp("swept_at"))
+        let Some(row) = rows.first() else { return Ok(None) };
+        let swept_at = row.optional_timestamp("swept_at")?.map(SweptSince::Swept);
+        Ok(swept_at.or(row.optional_timestamp("turned_on_at")?.map(SweptSince::Never)))
     }
 
     async fn drift_counts(&self) -> Result<Vec<(String, u64)>, LedgerError> {

@@ -24,7 +24,7 @@ const BEGIN: &str = "INSERT INTO drift_sweep (followed_seq)
 /// The lease of a holder that held it without a break keeps its fencing token.
 const HOLD: &str = "UPDATE drift_sweep
      SET fence = fence + CASE WHEN lease_holder = $1 AND lease_until > $2 THEN 0 ELSE 1 END,
-         lease_holder = $1, lease_until = $3
+         lease_holder = $1, lease_until = $3, turned_on_at = coalesce(turned_on_at, $2)
      WHERE lease_holder = $1 OR lease_until IS NULL OR lease_until <= $2";
 
 /// If events after `followed_seq` are archived already, later changes may have replaced the watched values. All are deleted, and the

@@ -14,10 +14,9 @@ use crate::service::prepare::lock_id;
 /// The standing of drift.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    pub interval: Duration,
     /// The number of tunnels with drift, by account. An account without any is absent.
     pub tunnels: Vec<(String, u64)>,
-    /// How long ago the last sweep ended that read every tunnel; `None` before the first.
+    /// How long ago the last sweep ended that read every tunnel; before the first, how long ago drift was first turned on.
     pub age: Option<Duration>,
 }
 
@@ -39,12 +38,17 @@ impl Service {
         self.ledger.drifts(vpcs, filter, after, limit).await
     }
 
-    /// The standing of drift, for metrics; `None` while drift is not watched.
-    pub async fn drift_standing(&self) -> Result<Option<Standing>, LedgerError> {
-        let Some(interval) = *self.drift.borrow() else { return Ok(None) };
-        let (now, swept_at) = (self.clock.now(), self.ledger.swept_at().await?);
+    /// The interval of the sweeps; `None` while drift is not watched.
+    #[must_use]
+    pub fn drift_interval(&self) -> Option<Duration> {
+        *self.drift.borrow()
+    }
+
+    /// The standing of drift, for metrics.
+    pub async fn drift_standing(&self) -> Result<Standing, LedgerError> {
+        let (now, since) = (self.clock.now(), self.ledger.swept_since().await?);
         let tunnels = self.ledger.drift_counts().await?;
-        Ok(Some(Standing { interval, tunnels, age: swept_at.map(|at| now.since(at)) }))
+        Ok(Standing { tunnels, age: since.map(|since| now.since(since.at())) })
     }
 
     /// Adds their drift to tunnels.

@@ -60,6 +60,24 @@ pub struct Progress {
     pub swept_at: Option<Timestamp>,
 }
 
+/// Since when every tunnel was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SweptSince {
+    /// No sweep has read every tunnel since drift was first turned on.
+    Never(Timestamp),
+    /// The end of the last sweep that did.
+    Swept(Timestamp),
+}
+
+impl SweptSince {
+    #[must_use]
+    pub const fn at(self) -> Timestamp {
+        match self {
+            Self::Never(at) | Self::Swept(at) => at,
+        }
+    }
+}
+
 /// The lease on the sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
@@ -119,8 +137,9 @@ pub trait Drifts: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<OpenDrift>, LedgerError>;
 
-    /// When the last sweep ended that read every tunnel; `None` before the first.
-    async fn swept_at(&self) -> Result<Option<Timestamp>, LedgerError>;
+    /// When the last sweep ended that read every tunnel; before the first, when drift was first turned on. `None` before
+    /// that.
+    async fn swept_since(&self) -> Result<Option<SweptSince>, LedgerError>;
 
     /// The number of tunnels with open differences, by account.
     async fn drift_counts(&self) -> Result<Vec<(String, u64)>, LedgerError>;

@@ -17,7 +17,7 @@ pub use archive::{Archive, ArchivedSegment, Range, Removal};
 pub use calls::{Calls, Reserved, Slowed};
 pub use drift::{
     DriftFilter, Drifts, EndedOperation, Finding, FindingEvent, OpenDrift, Progress, Recorded, Sweep, Sweeps,
-    WatchedGateway, WatchedTunnel,
+    SweptSince, WatchedGateway, WatchedTunnel,
 };
 pub use error::{LedgerError, Rewound};
 pub use growth::{Growth, LogSize};

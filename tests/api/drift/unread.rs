@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tunnelgate::config::Settings;
+use tunnelgate::service::ledger::SweptSince;
 use tunnelgate::simulator::ByHand;
 
 use crate::harness::Harness;
@@ -37,8 +38,12 @@ async fn unseen(consumer: &Consumer) -> Option<f64> {
     metric(consumer, "tunnelgate_drift_unseen_tunnels").await
 }
 
+async fn swept_since(harness: &Harness) -> Option<SweptSince> {
+    harness.ledger().swept_since().await.expect("read")
+}
+
 async fn is_whole(harness: &Harness) -> bool {
-    harness.ledger().swept_at().await.expect("read").is_some()
+    matches!(swept_since(harness).await, Some(SweptSince::Swept(_)))
 }
 
 async fn first_sweep(consumer: &Consumer) {
@@ -78,18 +83,17 @@ async fn only_pages_that_stay_unreadable_are_missing(Watching(harness): Watching
     until("the other page is not read", async || (tunnels().await == of(&[other])).then_some(())).await;
     until("the page is not missed", async || (unseen(&harness.consumer).await == Some(1.0)).then_some(()))
         .await;
-    let swept_at = async || harness.ledger().swept_at().await.expect("read");
-    let whole = swept_at().await;
+    let whole = swept_since(&harness).await;
     let (before, calls) = (sweeps(&harness.consumer).await, failed(&harness.consumer).await);
     until("no sweep ends", async || (sweeps(&harness.consumer).await >= before + 4.0).then_some(())).await;
     let calls = failed(&harness.consumer).await.zip(calls).map(|(after, before)| after - before);
     assert!(calls >= Some(6.0), "{calls:?} failed calls: each sweep reads the page three times");
-    assert_eq!(swept_at().await, whole, "no sweep read every page");
+    assert_eq!(swept_since(&harness).await, whole, "no sweep read every page");
     unlisted(&harness, unread, 0);
     let mut both = [unread, other];
     both.sort_unstable();
     until("the page is not read", async || (tunnels().await == of(&both)).then_some(())).await;
-    until("no sweep is whole", async || (swept_at().await > whole).then_some(())).await;
+    until("no sweep is whole", async || (swept_since(&harness).await > whole).then_some(())).await;
 }
 
 async fn a_sweep_that_another_replica_ends_is_whole(harness: Harness) {
@@ -106,8 +110,24 @@ async fn a_sweep_that_another_replica_ends_is_whole(harness: Harness) {
     assert!(is_whole(&harness).await);
 }
 
+/// The alert about late sweeps compares the age with three intervals.
+async fn the_age_of_the_last_sweep_grows_also_before_the_first(harness: Harness) {
+    changed(&harness, &["vpnx-site-001"]).await;
+    unlisted(&harness, "vpnx-site-001", u32::MAX);
+    let (_replica, consumer) = harness.replica_with(super::watched).await;
+    first_sweep(&consumer).await;
+    let is_late = async || {
+        let age = metric(&consumer, "tunnelgate_drift_sweep_age_seconds").await?;
+        let interval = metric(&consumer, "tunnelgate_drift_interval_seconds").await?;
+        (age > 3.0 * interval).then_some(())
+    };
+    until("the age does not grow", is_late).await;
+    assert!(!is_whole(&harness).await);
+}
+
 on_each_api!(
     a_page_that_can_not_be_read_is_read_again_in_the_same_sweep,
     only_pages_that_stay_unreadable_are_missing,
     a_sweep_that_another_replica_ends_is_whole,
+    the_age_of_the_last_sweep_grows_also_before_the_first,
 );

@@ -176,6 +176,22 @@ async fn a_scrape_answers_without_the_ledger(harness: Harness) {
     assert!(read(&answer.body).contains_key("tunnelgate_http_requests"));
 }
 
+/// Drift has a query of its own.
+async fn a_scrape_keeps_its_other_values_where_drift_can_not_be_read(Watching(harness): Watching) {
+    let scrape = async || harness.consumer.get("/metrics", &[]).await.body;
+    assert_eq!(value(&scrape().await, "tunnelgate_drift_readable{}"), Some(1.0));
+    harness.store.execute("ALTER TABLE drift RENAME TO elsewhere").await.expect("renamed");
+    let text = scrape().await;
+    assert_eq!(value(&text, "tunnelgate_drift_readable{}"), Some(0.0), "{text}");
+    assert_eq!(value(&text, "tunnelgate_ledger_up"), Some(1.0), "{text}");
+    assert!(text.contains("tunnelgate_operations_unfinished{"), "{text}");
+    assert_eq!(value(&text, "tunnelgate_drift_interval_seconds{}"), Some(0.2), "{text}");
+    assert!(!text.contains("tunnelgate_drift_tunnels{"), "an unknown value is absent");
+    harness.store.execute("ALTER TABLE elsewhere RENAME TO drift").await.expect("renamed");
+    let text = scrape().await;
+    assert_eq!(value(&text, "tunnelgate_drift_tunnels{account=\"default\"}"), Some(0.0), "{text}");
+}
+
 async fn the_figures_count_what_happened(harness: Harness) {
     harness.consumer.patch(&path("vpnx-branch01"), &ranges(), &[("prefer", "wait=30")]).await;
     harness.patch("vpnx-credentials", &ranges()).await;
@@ -208,4 +224,5 @@ on_each_api!(
     the_alerts_ask_for_figures_that_there_are,
     the_unfinished_work_shows_and_goes_away,
     a_scrape_answers_without_the_ledger,
+    a_scrape_keeps_its_other_values_where_drift_can_not_be_read,
 );
