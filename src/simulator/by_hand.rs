@@ -18,6 +18,8 @@ pub struct ByHand {
     pub is_deleted: bool,
     /// So many of the next pages of lists that contain the tunnel come without their list.
     pub unlisted_pages: Option<u32>,
+    /// So many of the next pages of lists that contain the tunnel get no answer for a minute.
+    pub silent_pages: Option<u32>,
     /// The tunnel's task ends, successfully unless it is one that fails.
     #[serde(default)]
     pub ends_task: bool,
@@ -35,6 +37,7 @@ pub(super) fn change(cloud: &Cloud, id: &str, hand: ByHand) -> bool {
     }
     let Some(tunnel) = state.tunnels.get_mut(&id) else { return false };
     tunnel.unlisted_pages = hand.unlisted_pages.unwrap_or(tunnel.unlisted_pages);
+    tunnel.silent_pages = hand.silent_pages.unwrap_or(tunnel.silent_pages);
     let ike = hand.ike_sa_lifetime_seconds.map(|lifetime| {
         let mut ike = tunnel.ike.clone();
         ike.lifetime = lifetime;

@@ -96,6 +96,18 @@ impl Simulator {
         by_hand::change(&self.cloud, tunnel_id, hand)
     }
 
+    /// From now on the credentials may list the tunnels of a gateway, and not all tunnels of the account: rights can be
+    /// limited to some gateways.
+    pub fn limit_lists_to_gateways(&self) {
+        self.cloud.state().may_list_gateways_only = true;
+    }
+
+    /// The number of pages of lists that got no answer ([`ByHand::silent_pages`]).
+    #[must_use]
+    pub fn silent_pages(&self) -> usize {
+        self.cloud.state().silent_pages
+    }
+
     /// Stops the server and cuts off open requests.
     pub async fn stop(self) {
         self.server.stop(false).await;

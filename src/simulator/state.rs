@@ -57,7 +57,20 @@ pub(super) struct Task {
     done: bool,
 }
 
+/// What is wrong with a page of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageFault {
+    /// The answer lacks the list.
+    Unlisted,
+    /// There is no answer.
+    Silent,
+}
+
 pub(super) struct State {
+    /// The credentials may list the tunnels of a gateway, and not those of the account.
+    pub(super) may_list_gateways_only: bool,
+    /// Pages that got no answer.
+    pub(super) silent_pages: usize,
     pub(super) tunnels: HashMap<String, Tunnel>,
     pub(super) tasks: HashMap<String, Task>,
     nonces: HashMap<i64, i64>,
@@ -79,6 +92,8 @@ const LOAD_TUNNELS: u32 = 50;
 impl State {
     pub(super) fn new(chance: &dyn Chance) -> Self {
         let mut state = Self {
+            may_list_gateways_only: false,
+            silent_pages: 0,
             tunnels: HashMap::new(),
             tasks: HashMap::new(),
             nonces: HashMap::new(),
@@ -195,15 +210,21 @@ impl State {
         true
     }
 
-    /// True if a page with these tunnels comes without its list.
-    pub(super) fn hides(&mut self, tunnels: &[String]) -> bool {
+    /// What is wrong with a page with these tunnels.
+    pub(super) fn page_fault(&mut self, tunnels: &[String]) -> Option<PageFault> {
         for id in tunnels {
-            if let Some(tunnel) = self.tunnels.get_mut(id).filter(|tunnel| tunnel.unlisted_pages > 0) {
+            let Some(tunnel) = self.tunnels.get_mut(id) else { continue };
+            if tunnel.unlisted_pages > 0 {
                 tunnel.unlisted_pages -= 1;
-                return true;
+                return Some(PageFault::Unlisted);
+            }
+            if tunnel.silent_pages > 0 {
+                tunnel.silent_pages -= 1;
+                self.silent_pages += 1;
+                return Some(PageFault::Silent);
             }
         }
-        false
+        None
     }
 
     /// Moves the state on to `now`: applies the changes of tasks that have ended, and deletes old tasks.

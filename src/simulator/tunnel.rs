@@ -32,6 +32,8 @@ pub(super) struct Tunnel {
     pub(super) attempts: u32,
     /// The number of pages of lists with this tunnel that come without their list.
     pub(super) unlisted_pages: u32,
+    /// The number of pages of lists with this tunnel that get no answer.
+    pub(super) silent_pages: u32,
 }
 
 impl Tunnel {
@@ -62,6 +64,7 @@ impl Tunnel {
             has_failed: id == "vpnx-modification-failed",
             attempts: 0,
             unlisted_pages: 0,
+            silent_pages: 0,
         };
         if tunnel.behaviour() == Some(Behaviour::NoPolicies) {
             tunnel.policies.clear();

@@ -72,3 +72,15 @@ async fn parameters_of_a_change_have_to_be_documented_ones() {
     let limit = cloud.v2("DescribeVpnConn", &[("limit", "51")]).await;
     assert_eq!(limit["code"], json!(4000));
 }
+
+#[tokio::test]
+async fn rights_that_are_limited_to_gateways_list_no_account() {
+    let cloud = Cloud::start().await;
+    assert_eq!(cloud.v2("DescribeVpnConn", &[]).await["code"], 0);
+    cloud.simulator.limit_lists_to_gateways();
+    assert_eq!(cloud.v2("DescribeVpnConn", &[]).await["code"], 4102);
+    assert_eq!(cloud.v2("DescribeVpnConn", &[("vpcId", "vpc-03vihbk9")]).await["code"], 4102);
+    for limited in [&IDS[..2], &IDS] {
+        assert_eq!(cloud.v2("DescribeVpnConn", limited).await["code"], 0, "{limited:?}");
+    }
+}

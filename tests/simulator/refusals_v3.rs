@@ -251,3 +251,18 @@ async fn a_read_names_tunnels_or_filters_never_both() {
     assert_eq!(cloud.v3(task, &json!({"TaskId": 12614})).await.error(), "InvalidParameter");
     assert_eq!(cloud.v3(task, &json!({"TaskId": "12614"})).await.error(), "ResourceNotFound");
 }
+
+#[tokio::test]
+async fn rights_that_are_limited_to_gateways_list_no_account() {
+    let cloud = Cloud::start().await;
+    cloud.v3(DESCRIBE, &json!({})).await.succeeded();
+    cloud.simulator.limit_lists_to_gateways();
+    let filtered = |name: &str, value: &str| json!({"Filters": [{"Name": name, "Values": [value]}]});
+    for parameters in [json!({}), filtered("vpc-id", "vpc-03vihbk9")] {
+        assert_eq!(cloud.v3(DESCRIBE, &parameters).await.error(), "UnauthorizedOperation", "{parameters}");
+    }
+    let named = json!({"VpnConnectionIds": ["vpnx-branch01"]});
+    for parameters in [filtered("vpn-gateway-id", "vpngw-kfldykuz"), named] {
+        cloud.v3(DESCRIBE, &parameters).await.succeeded();
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::simulator::answer::{Answer, HTTP_500};
 use crate::simulator::behaviour::Behaviour;
 use crate::simulator::cloud::Cloud;
-use crate::simulator::state::Poll;
+use crate::simulator::state::{PageFault, Poll};
 use crate::simulator::tunnel::Tunnel;
 
 use super::answer::{Refused, body, refused};
@@ -64,6 +64,10 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
     let order =
         (word("orderField", ["createTime", "vpnConnName"])?, word("orderDirection", ["desc", "asc"])?);
     let mut state = cloud.state();
+    let is_limited = params.contains_key("vpnGwId") || params.contains_key("vpnConnId");
+    if state.may_list_gateways_only && !is_limited {
+        return Err(refused(4102, "not authorized to list all tunnels"));
+    }
     state.advance(cloud.clock.now());
     if let Some(gateway) = params.get("vpnGwId") {
         state.prepare_gateway(gateway);
@@ -101,8 +105,13 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
     let page = || found.iter().skip(offset).take(limit);
     let entries: Vec<Value> = page().map(|tunnel| entry(tunnel)).collect();
     let ids: Vec<String> = page().map(|tunnel| tunnel.id.0.clone()).collect();
-    if !params.contains_key("vpnConnId") && state.hides(&ids) {
-        return Ok(body(&json!({"code": 0, "message": "", "totalCount": total})));
+    let fault = if params.contains_key("vpnConnId") { None } else { state.page_fault(&ids) };
+    match fault {
+        Some(PageFault::Unlisted) => {
+            return Ok(body(&json!({"code": 0, "message": "", "totalCount": total})));
+        }
+        Some(PageFault::Silent) => return Ok(Answer::Silence),
+        None => {}
     }
     Ok(body(&json!({"code": 0, "message": "", "totalCount": total, "data": entries})))
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::simulator::answer::HTTP_500;
+use crate::simulator::answer::{Answer, HTTP_500};
 use crate::simulator::behaviour::Behaviour;
 use crate::simulator::cloud::Cloud;
-use crate::simulator::state::State;
+use crate::simulator::state::{PageFault, State};
 use crate::simulator::tunnel::Tunnel;
 
 use super::answer::{Refused, Reply, refused};
@@ -53,6 +53,10 @@ pub(super) fn describe(cloud: &Cloud, parameters: &Value) -> Result<Reply, Refus
     }
     let filters = filters.unwrap_or_default();
     let mut state = cloud.state();
+    let of_gateway = |filter: &Filter<'_>| filter.name == "vpn-gateway-id" || filter.name == CONNECTION_ID;
+    if state.may_list_gateways_only && ids.is_none() && !filters.iter().any(of_gateway) {
+        return Err(refused("UnauthorizedOperation", "not authorized to list all tunnels"));
+    }
     state.advance(cloud.clock.now());
     let named = match (&ids, filters.iter().find(|filter| filter.name == CONNECTION_ID)) {
         (Some(ids), _) => ids.clone(),
@@ -83,8 +87,10 @@ pub(super) fn describe(cloud: &Cloud, parameters: &Value) -> Result<Reply, Refus
     let page: Vec<String> = page().map(|tunnel| tunnel.id.0.clone()).collect();
     let mut members = Map::new();
     members.insert("TotalCount".into(), json!(found.len()));
-    if !named.is_empty() || !state.hides(&page) {
-        members.insert("VpnConnectionSet".into(), entries);
+    match if named.is_empty() { state.page_fault(&page) } else { None } {
+        Some(PageFault::Unlisted) => {}
+        Some(PageFault::Silent) => return Ok(Reply::Other(Answer::Silence)),
+        None => drop(members.insert("VpnConnectionSet".into(), entries)),
     }
     Ok(Reply::Members(members))
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tunnelgate::config::Settings;
 use tunnelgate::domain::api::Api;
 use tunnelgate::domain::principal::Scope;
+use tunnelgate::service::ledger::SweptSince;
 use tunnelgate::simulator::ByHand;
 
 use crate::each_api::OnApi;
@@ -277,6 +278,38 @@ async fn gateways_are_read_one_by_one_or_with_the_whole_account(Watching(harness
     assert_eq!(metric(&harness.consumer, failed).await, None);
 }
 
+async fn an_account_that_may_not_be_listed_as_a_whole_is_asked_for_its_list_once(harness: Harness) {
+    harness.simulator.limit_lists_to_gateways();
+    // One tunnel of each gateway: the account as a whole would take one call.
+    let tunnels = [
+        path(TUNNEL),
+        "/vpcs/vpc-03vihbk9/gateways/vpngw-branches/tunnels/vpnx-site-001".to_owned(),
+        "/vpcs/vpc-prod-1/gateways/vpngw-prod1/tunnels/vpnx-prod1".to_owned(),
+    ];
+    for tunnel in &tunnels {
+        let answer = harness.consumer.patch(tunnel, &named("ours"), &[("prefer", "wait=30")]).await;
+        assert_eq!(answer.json()["status"], "succeeded", "{}", answer.body);
+    }
+    let (_replica, consumer) = harness.replica_with(watched).await;
+    swept(&consumer).await;
+    for tunnel in [TUNNEL, "vpnx-site-001", "vpnx-prod1"] {
+        rename(&harness, tunnel, "theirs");
+    }
+    until("not all drift is told", async || {
+        let items = consumer.get("/drift", &[]).await.json()["items"].clone();
+        (items.as_array().map(Vec::len) == Some(3)).then_some(())
+    })
+    .await;
+    let refused = harness.by_api(
+        "tunnelgate_cloud_calls_total{action=\"DescribeVpnConn\",code=\"4102\"",
+        "tunnelgate_cloud_calls_total{action=\"DescribeVpnConnections\",code=\"UnauthorizedOperation\"",
+    );
+    assert_eq!(metric(&consumer, refused).await, Some(1.0), "each refusal raises an alert");
+    assert_eq!(metric(&consumer, "tunnelgate_drift_unseen_tunnels").await, Some(0.0));
+    let since = harness.ledger().swept_since().await.expect("read");
+    assert!(matches!(since, Some(SweptSince::Swept(_))), "sweeps are whole");
+}
+
 async fn a_tunnel_that_can_not_be_seen_is_no_drift(Watching(harness): Watching) {
     changed(&harness, TUNNEL, &named("ours")).await;
     changed(&harness, "vpnx-branch02", &named("ours")).await;
@@ -380,6 +413,7 @@ on_each_api!(
     a_later_change_that_succeeds_ends_the_drift,
     nothing_is_told_while_an_operation_is_under_way,
     gateways_are_read_one_by_one_or_with_the_whole_account,
+    an_account_that_may_not_be_listed_as_a_whole_is_asked_for_its_list_once,
     a_tunnel_that_can_not_be_seen_is_no_drift,
     drift_changes_the_tag_and_no_change_depends_on_it,
 );
