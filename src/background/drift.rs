@@ -111,7 +111,7 @@ pub(super) async fn run(service: Service, holder: Arc<str>, metrics: SweepMetric
                 Duration::MAX
             }
             Some(interval) => {
-                let stepped = sweeper.step(interval).await;
+                let stepped = sweeper.step(interval, shutdown.requested()).await;
                 let wait = waits(stepped, &metrics, retry);
                 retry = wait.1;
                 wait.0

@@ -79,11 +79,16 @@ impl Sweeper {
         Self { service, holder: holder.into(), fence: None, run: None, refused: BTreeSet::new() }
     }
 
-    /// Follows the log, and makes the next call if it is due.
+    /// Follows the log, and makes the next call if it is due. Ends at once when `stop` is ready: each write is one
+    /// transaction, and a page whose call is cut off is read by the next holder.
     ///
     /// # Errors
     /// If the ledger fails. The step can be repeated.
-    pub async fn step(&mut self, interval: Duration) -> Result<Stepped, LedgerError> {
+    pub async fn step(
+        &mut self,
+        interval: Duration,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Stepped, LedgerError> {
         let now = self.service.clock.now();
         let lease = self.service.accounts.longest_timeout() * 2 + LEASE_MARGIN;
         let held = self.service.ledger.hold_sweep(&self.holder, now, now.plus(lease)).await?;
@@ -95,7 +100,12 @@ impl Sweeper {
             self.run = None;
             info!(holder = &*self.holder, "this process sweeps the tunnels for drift");
         }
-        match self.held_step(&sweep, interval).await? {
+        // Not before: the fencing token has to be known, so that the lease can be released.
+        let stepped = tokio::select! {
+            stepped = self.held_step(&sweep, interval) => stepped?,
+            () = stop => return Ok(Stepped::default()),
+        };
+        match stepped {
             Ok(stepped) => Ok(Stepped { is_holder: true, ..stepped }),
             Err(Lost) => {
                 (self.fence, self.run) = (None, None);

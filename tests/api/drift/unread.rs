@@ -110,6 +110,26 @@ async fn a_sweep_that_another_replica_ends_is_whole(harness: Harness) {
     assert!(is_whole(&harness).await);
 }
 
+/// The call would take a minute.
+async fn a_replica_that_stops_hands_the_sweep_over_in_the_middle_of_a_call(harness: Harness) {
+    changed(&harness, &["vpnx-site-001"]).await;
+    let hand = ByHand { silent_pages: Some(1), ..ByHand::default() };
+    assert!(harness.simulator.change_by_hand("vpnx-site-001", hand));
+    let slow = |settings: &mut Settings| {
+        super::watched(settings);
+        for account in &mut settings.accounts {
+            account.timeout = Duration::from_secs(60);
+        }
+    };
+    let (first, _) = harness.replica_with(slow).await;
+    until("nothing is read", async || (harness.simulator.silent_pages() == 1).then_some(())).await;
+    drop(first);
+    let (_second, consumer) = harness.replica_with(super::watched).await;
+    first_sweep(&consumer).await;
+    assert_eq!(unseen(&consumer).await, Some(0.0));
+    assert!(is_whole(&harness).await);
+}
+
 /// The alert about late sweeps compares the age with three intervals.
 async fn the_age_of_the_last_sweep_grows_also_before_the_first(harness: Harness) {
     changed(&harness, &["vpnx-site-001"]).await;
@@ -130,4 +150,5 @@ on_each_api!(
     only_pages_that_stay_unreadable_are_missing,
     a_sweep_that_another_replica_ends_is_whole,
     the_age_of_the_last_sweep_grows_also_before_the_first,
+    a_replica_that_stops_hands_the_sweep_over_in_the_middle_of_a_call,
 );
