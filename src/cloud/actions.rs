@@ -54,7 +54,7 @@ pub(super) trait Actions: Api<Answer = Answer> {
     /// The parameters of a read of a task.
     fn task(&self, task_id: &str) -> Self::Params;
 
-    /// The status of a task, and the cloud's words about it.
+    /// The status of a task, and the cloud's words about it, uncut and with their secrets.
     fn task_status(answer: &Answer) -> (TaskStatus, Option<String>);
 
     /// False if the API has no ids of this form.

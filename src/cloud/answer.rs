@@ -13,6 +13,7 @@ use crate::domain::secret::PreSharedKey;
 
 use super::mask::{cleaned, cleaned_code, tidy};
 use super::meaning::Codes;
+use super::value::text;
 
 /// The envelope of a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,11 @@ impl Answer {
         &self.root[name]
     }
 
+    /// True if the body has this member, `null` included.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.root.get(name).is_some()
+    }
+
     /// The key that was replaced with this index. `None` if the cloud shows asterisks or an empty text instead.
     pub(super) fn key(&self, place: &Value) -> Option<PreSharedKey> {
         let index = usize::try_from(place.as_u64()?).ok()?;
@@ -128,15 +134,6 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// A text or a number, as text; `None` for other values.
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(tidy(text)),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
 /// Replaces every pre-shared key, at any depth and in any spelling of its name.
 fn mask(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
     match value {
@@ -167,6 +164,8 @@ fn take(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
             keys.push(PreSharedKey::from_cloud(&key));
             key.zeroize();
         }
+        // A number beyond 64 bits lost digits.
+        Value::Number(digits) if digits.is_f64() => *value = Value::Null,
         Value::Number(digits) => keys.push(PreSharedKey::from_cloud(&digits.to_string())),
         _ => *value = Value::Null,
     }
@@ -190,6 +189,7 @@ mod tests {
             let code = |body: &str| read(body, &[], envelope).map(|answer| answer.code);
             assert_eq!(code(r#"{"code":"5100","message":""}"#), Ok(Some("5100".into())));
             assert_eq!(code(r#"{"code":-3047}"#), Ok(Some("-3047".into())));
+            assert_eq!(code(r#"{"code":4400.0}"#), Ok(Some("4400".into())));
             let modern = r#"{"Response":{"Error":{"Code":"AuthFailure","Message":"no"},"RequestId":"1"}}"#;
             assert_eq!(code(modern), Ok(Some("AuthFailure".into())));
             let nothing = ["{}", "[]", "<html>", "", r#"{"code":null}"#, r#"{"code":0"#, r#"{"data":{}}"#];

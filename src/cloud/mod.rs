@@ -26,6 +26,7 @@ mod settings;
 mod shared;
 pub mod v2;
 pub mod v3;
+mod value;
 mod waiting;
 
 pub use accounts::Accounts;

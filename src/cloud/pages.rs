@@ -29,6 +29,8 @@ struct Listing {
     is_steady: bool,
     /// Every page was read, or `enough` ended the read.
     is_whole: bool,
+    /// Every entry names its tunnel.
+    is_named: bool,
 }
 
 impl<A: Actions> Client<A> {
@@ -50,8 +52,9 @@ impl<A: Actions> Client<A> {
             true
         });
         let walk = walk.await?;
-        // A list that is cut off, or shorter than it says, does not prove that there is no such tunnel.
-        let is_all = walk.is_whole && walk.total.is_none_or(|total| walk.seen >= total);
+        // A list that is cut off, or shorter than it says, does not prove that there is no such tunnel; nor does one with
+        // an entry that can't be read.
+        let is_all = walk.is_whole && walk.is_named && walk.total.is_none_or(|total| walk.seen >= total);
         let failure = if is_all { ReadFailure::NotFound } else { ReadFailure::NoAnswer };
         found.ok_or(ReadError { failure, upstream: walk.upstream })
     }
@@ -110,6 +113,11 @@ impl<A: Actions> Client<A> {
                 false
             });
             let walk = walk.await?;
+            if !walk.is_named {
+                let message = Some("an entry of the cloud's list names no tunnel".to_owned());
+                let upstream = Upstream { message, ..walk.upstream };
+                return Err(ReadError { failure: ReadFailure::NoAnswer, upstream });
+            }
             if !walk.is_whole {
                 let message = Some(format!("the cloud names more than {} tunnels", MAX_PAGES * A::PAGE));
                 let upstream = Upstream { message, ..walk.upstream };
@@ -135,15 +143,23 @@ impl<A: Actions> Client<A> {
         end: Instant,
         mut enough: impl FnMut(Tunnel) -> bool,
     ) -> Result<Listing, ReadError> {
-        let mut walk =
-            Listing { upstream: Upstream::default(), seen: 0, total: None, is_steady: true, is_whole: false };
+        let mut walk = Listing {
+            upstream: Upstream::default(),
+            seen: 0,
+            total: None,
+            is_steady: true,
+            is_whole: false,
+            is_named: true,
+        };
         for number in 0..MAX_PAGES {
             let params = self.caller.api.page(listed, walk.seen);
             let (answer, upstream) = self.read(A::LIST, params, priority, slot.take(), end).await?;
             let Some(entries) = A::entries(&answer) else { return Err(without_entries(upstream)) };
             walk.upstream = upstream;
             for entry in entries {
-                if enough(A::tunnel(&answer, entry)) {
+                let tunnel = A::tunnel(&answer, entry);
+                walk.is_named &= !tunnel.tunnel_ids.is_empty();
+                if enough(tunnel) {
                     walk.is_whole = true;
                     return Ok(walk);
                 }

@@ -75,6 +75,20 @@ async fn what_may_have_happened_is_unknown_and_never_sent_again() {
 }
 
 #[tokio::test]
+async fn the_only_record_of_a_list_names_the_task() {
+    for (data, expected) in [
+        (json!([{"taskId": 12614}]), Some("12614")),
+        (json!({"taskId": 12614.0}), Some("12614")),
+        (json!([{"taskId": 12614}, {"taskId": 12615}]), None),
+        (json!({"taskId": "1".repeat(600)}), None),
+    ] {
+        let (reply, _) = modify(V2, [Act::Json(json!({"code": 0, "data": data}))]).await;
+        let Sent::Accepted { task_id } = reply.sent else { panic!("{:?}", reply.sent) };
+        assert_eq!(task_id.as_deref(), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_success_without_a_task_names_none() {
     let of_v2 = [json!({}), json!([]), json!(null), json!({"taskId": ""}), json!({"taskId": "../1"})]
         .map(|data| (V2, json!({"code": "0", "message": "", "data": data})));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tunnelgate::service::cloud::{Priority, ReadFailure, TaskStatus, TunnelsOf};
 
 use crate::stub::{Act, Received, Stub};
@@ -30,6 +31,22 @@ async fn a_failed_task_comes_with_the_cloud_s_words() {
         let stub = Stub::playing([Act::Json(version.task(Some(false)))]).await;
         let report = stub.client(version).task("7").await.expect("a report");
         assert_eq!(report.upstream.message.as_deref(), Some("peer refused"));
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_names_no_tunnel_does_not_prove_that_there_is_none() {
+    for version in BOTH {
+        for entry in [json!("vpnx-1"), json!(null), json!({}), json!([])] {
+            let act = version.entries(vec![entry, version.entry(2)], 2);
+            let client = Stub::playing([act]).await.client(version);
+            let read = client.tunnel(&at("vpnx-1"), Priority::Poll, "").await;
+            assert_eq!(read.expect_err("no answer").failure, ReadFailure::NoAnswer);
+            client.tunnel(&at("vpnx-2"), Priority::Poll, "").await.expect("a tunnel");
+            let gateway = path();
+            let list = client.tunnels(&gateway.vpc_id, &gateway.gateway_id).await;
+            assert_eq!(list.expect_err("no answer").failure, ReadFailure::NoAnswer);
+        }
     }
 }
 

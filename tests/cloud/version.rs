@@ -120,12 +120,21 @@ impl Version {
 
     /// An answer about a task: `None` is an unknown status.
     pub fn task(self, succeeded: Option<bool>) -> Value {
+        self.task_with(succeeded, "peer refused")
+    }
+
+    /// An answer about a failed task, with these words.
+    pub fn failed_task(self, words: &str) -> Value {
+        self.task_with(Some(false), words)
+    }
+
+    fn task_with(self, succeeded: Option<bool>, words: &str) -> Value {
         match self {
             V2 => json!({"code": 0, "data": {"status": succeeded.map_or(7, |yes| u8::from(!yes)),
-                                             "output": {"errorCode": -1, "errorMsg": "peer refused"}}}),
+                                             "output": {"errorCode": -1, "errorMsg": words}}}),
             V3 => {
                 let status = succeeded.map_or("ODD", |yes| if yes { "SUCCESS" } else { "FAILED" });
-                response(json!({"Status": status, "Output": "peer refused", "Result": null}))
+                response(json!({"Status": status, "Output": words, "Result": null}))
             }
         }
     }

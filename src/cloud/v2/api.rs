@@ -5,11 +5,12 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
 use crate::cloud::actions::{Actions, Listed};
-use crate::cloud::answer::{Answer, Envelope, text};
+use crate::cloud::answer::{Answer, Envelope};
 use crate::cloud::call::Api;
 use crate::cloud::credentials::Credentials;
 use crate::cloud::exchange::Signed;
 use crate::cloud::meaning::Codes;
+use crate::cloud::value::{record, text, uncut};
 use crate::domain::api;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::patch::Requirements;
@@ -27,6 +28,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const MASKED: &str = "***";
 /// Replaces a value that differs from call to call.
 const DRAWN: &str = "(drawn for each call)";
+/// The longest id of a task; the cloud's have 5 digits in the documents.
+const MAX_TASK_ID: usize = 64;
 
 /// API 2.0 with its credentials.
 pub(in crate::cloud) struct ApiV2 {
@@ -113,9 +116,11 @@ impl Actions for ApiV2 {
 
     fn task_of(answer: &Answer) -> Option<String> {
         // Some related actions put it next to `data`.
-        let task_id = answer.member("data").get("taskId").and_then(text);
-        let task_id = task_id.or_else(|| text(answer.member("taskId")));
-        task_id.filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+        let task_id = uncut(&record(answer.member("data"))["taskId"]);
+        let task_id = task_id.or_else(|| uncut(answer.member("taskId")));
+        let is_id =
+            |id: &String| !id.is_empty() && id.len() <= MAX_TASK_ID && id.bytes().all(|b| b.is_ascii_digit());
+        task_id.filter(is_id)
     }
 
     fn task(&self, task_id: &str) -> Params {
@@ -125,14 +130,14 @@ impl Actions for ApiV2 {
     }
 
     fn task_status(answer: &Answer) -> (TaskStatus, Option<String>) {
-        let data = answer.member("data");
-        let status = match data.get("status").and_then(text).as_deref() {
+        let data = record(answer.member("data"));
+        let status = match text(&data["status"]).as_deref() {
             Some("0") => TaskStatus::Succeeded,
             Some("1") => TaskStatus::Failed,
             Some("2") => TaskStatus::Running,
             _ => TaskStatus::Unrecognized,
         };
-        (status, data["output"].get("errorMsg").and_then(text))
+        (status, uncut(&record(&data["output"])["errorMsg"]))
     }
 
     fn page(&self, listed: Listed<'_>, offset: usize) -> Params {
@@ -156,11 +161,19 @@ impl Actions for ApiV2 {
     }
 
     fn entries(answer: &Answer) -> Option<&[Value]> {
-        match answer.member("data") {
-            Value::Array(entries) => Some(entries),
-            // An empty result may be `{}` or `null`.
-            _ => (Self::total(answer).unwrap_or_default() == 0).then_some(&[]),
-        }
+        let data = answer.member("data");
+        // An empty result may be `{}` or `null`.
+        let is_empty = match data {
+            Value::Array(entries) => return Some(entries),
+            Value::Object(members) => members.is_empty(),
+            data => data.is_null(),
+        };
+        // Without a member that says so, it is not known that there is nothing.
+        let is_nothing = match answer.member("totalCount") {
+            Value::Null => answer.has("data"),
+            _ => Self::total(answer) == Some(0),
+        };
+        (is_empty && is_nothing).then_some(&[])
     }
 
     fn total(answer: &Answer) -> Option<usize> {

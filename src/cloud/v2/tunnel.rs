@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cloud::answer::{Answer, text};
+use crate::cloud::answer::Answer;
+use crate::cloud::value::{self, text, whole};
 use crate::domain::ike::{
     DhGroup, ExchangeMode, IdentityType, IkeAuthentication, IkeEncryption, IkeSettings,
 };
@@ -13,7 +14,7 @@ use crate::domain::wire_words::WireWords;
 /// Reads one entry of `data`.
 pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
     let first = |names: &[&str]| names.iter().find_map(|name| entry.get(*name).and_then(text));
-    let said = |names: &[&str]| first(names).filter(|text| !text.is_empty());
+    let said = |names: &[&str]| names.iter().find_map(|name| field(entry, name));
     Tunnel {
         vpc_ids: all(entry, &["unVpcId", "vpcId"]),
         gateway_ids: all(entry, &["unVpnGwId", "vpnGwId"]),
@@ -62,26 +63,23 @@ fn connectivity(word: &str) -> Option<Connectivity> {
     }
 }
 
+/// The ids under these names; one of its two forms may be empty.
 fn all(entry: &Value, names: &[&str]) -> Vec<String> {
-    names.iter().filter_map(|name| entry.get(*name).and_then(text)).collect()
+    names.iter().filter_map(|name| field(entry, name)).collect()
 }
 
-/// A list of texts; a single text counts as a list of one.
-fn list(value: &Value) -> Option<Vec<String>> {
-    match value {
-        Value::Array(items) => Some(items.iter().filter_map(text).collect()),
-        Value::String(_) => Some(text(value).into_iter().collect()),
-        _ => None,
+/// A list of ranges; a single one counts as a list of one.
+fn list(ranges: &Value) -> Option<Vec<String>> {
+    match ranges {
+        Value::Array(items) => value::ranges(items),
+        single => value::range(single).map(|range| vec![range]),
     }
 }
 
-/// A record, or the only item of a list: the document says list, the example shows a record.
+/// The record under one of these names.
 fn record<'a>(entry: &'a Value, names: &[&str]) -> &'a Value {
-    let found = names.iter().find_map(|name| entry.get(*name)).unwrap_or(&Value::Null);
-    match found {
-        Value::Array(items) => items.first().unwrap_or(&Value::Null),
-        found => found,
-    }
+    let records = names.iter().map(|name| value::record(&entry[*name]));
+    records.into_iter().find(|record| record.is_object()).unwrap_or(&Value::Null)
 }
 
 /// A field that says something: unused ones come as null or as an empty text.
@@ -92,6 +90,11 @@ fn field(record: &Value, name: &str) -> Option<String> {
 /// A setting in our word.
 fn word<T: WireWords>(record: &Value, name: &str) -> Option<String> {
     field(record, name).map(|text| T::setting(&text))
+}
+
+/// A number.
+fn amount(record: &Value, name: &str) -> Option<String> {
+    field(record, name).map(whole)
 }
 
 fn ike(record: &Value) -> IkeSettings {
@@ -107,7 +110,7 @@ fn ike(record: &Value) -> IkeSettings {
         remote_address: field(record, "remoteAddress"),
         remote_fqdn: field(record, "remoteFqdnName"),
         dh_group: word::<DhGroup>(record, "dhGroupName"),
-        sa_lifetime_seconds: field(record, "ikeSaLifetimeSeconds"),
+        sa_lifetime_seconds: amount(record, "ikeSaLifetimeSeconds"),
     }
 }
 
@@ -116,8 +119,8 @@ fn ipsec(record: &Value) -> IpsecSettings {
     IpsecSettings {
         encryption_algorithm: word::<IpsecEncryption>(record, "encryptAlgorithm"),
         integrity_algorithm: integrity("integrityAlgorith").or_else(|| integrity("integrityAlgorithm")),
-        sa_lifetime_seconds: field(record, "ipsecSaLifetimeSeconds"),
-        sa_lifetime_kilobytes: field(record, "ipsecSaLifetimeTraffic"),
+        sa_lifetime_seconds: amount(record, "ipsecSaLifetimeSeconds"),
+        sa_lifetime_kilobytes: amount(record, "ipsecSaLifetimeTraffic"),
         pfs_dh_group: word::<PfsDhGroup>(record, "pfsDhGroup"),
     }
 }

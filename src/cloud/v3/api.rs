@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::cloud::Hidden;
 use crate::cloud::actions::{Actions, Listed};
-use crate::cloud::answer::{Answer, Envelope, text};
+use crate::cloud::answer::{Answer, Envelope};
 use crate::cloud::call::Api;
 use crate::cloud::credentials::Credentials;
 use crate::cloud::exchange::Signed;
 use crate::cloud::meaning::Codes;
+use crate::cloud::value::{text, uncut};
 use crate::domain::api;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
@@ -143,7 +144,7 @@ impl Actions for ApiV3 {
     }
 
     fn task_of(answer: &Answer) -> Option<String> {
-        let id = text(&answer.member("Response")["RequestId"])?;
+        let id = uncut(&answer.member("Response")["RequestId"])?;
         let is_id = id.len() <= MAX_REQUEST_ID
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (is_id && !id.is_empty()).then_some(id)
@@ -164,7 +165,7 @@ impl Actions for ApiV3 {
             _ => TaskStatus::Unrecognized,
         };
         // The output of a task that succeeded says no more than its status.
-        (status, text(&response["Output"]).filter(|_| status == TaskStatus::Failed))
+        (status, uncut(&response["Output"]).filter(|_| status == TaskStatus::Failed))
     }
 
     /// API 3.0 has unified ids only.

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cloud::answer::{Answer, text};
+use crate::cloud::answer::Answer;
+use crate::cloud::value::{range, ranges, record, text, whole};
 use crate::domain::bgp::BgpSettings;
 use crate::domain::dpd::{DpdAction, DpdSettings};
 use crate::domain::health_check::HealthCheckSettings;
@@ -34,17 +35,17 @@ pub(super) fn read(answer: &Answer, entry: &Value) -> Tunnel {
         gateway_address: None,
         peer_address: None,
         created_at: field(entry, "CreatedTime"),
-        ike: ike(&entry["IKEOptionsSpecification"]),
-        ipsec: ipsec(&entry["IPSECOptionsSpecification"]),
+        ike: ike(record(&entry["IKEOptionsSpecification"])),
+        ipsec: ipsec(record(&entry["IPSECOptionsSpecification"])),
         dpd: DpdSettings {
             enabled: flag(&entry["DpdEnable"]),
-            timeout_seconds: field(entry, "DpdTimeout"),
+            timeout_seconds: amount(entry, "DpdTimeout"),
             action: word::<DpdAction>(entry, "DpdAction"),
         },
         negotiation_type: word::<NegotiationType>(entry, "NegotiationType"),
         health_check: health_check(entry),
         customer_gateway_id: field(entry, "CustomerGatewayId"),
-        bgp: bgp(&entry["BgpConfig"]),
+        bgp: bgp(record(&entry["BgpConfig"])),
     }
 }
 
@@ -75,9 +76,9 @@ fn connectivity(word: &str) -> Option<Connectivity> {
 /// `peer_cidrs` would delete it.
 fn policies(set: &Value) -> Option<Vec<ShownPolicy>> {
     let policy = |database: &Value| {
-        let local_cidr = field(database, "LocalCidrBlock")?;
-        let peers = database["RemoteCidrBlock"].as_array()?.iter().map(text);
-        Some(ShownPolicy { local_cidr, peer_cidrs: peers.collect::<Option<_>>()? })
+        let local_cidr = range(&database["LocalCidrBlock"])?;
+        let peer_cidrs = ranges(database["RemoteCidrBlock"].as_array()?)?;
+        Some(ShownPolicy { local_cidr, peer_cidrs })
     };
     set.as_array()?.iter().map(policy).collect()
 }
@@ -105,7 +106,7 @@ fn ike(record: &Value) -> IkeSettings {
         remote_address: field(record, "RemoteAddress"),
         remote_fqdn: field(record, "RemoteFqdnName"),
         dh_group: word::<DhGroup>(record, "DhGroupName"),
-        sa_lifetime_seconds: field(record, "IKESaLifetimeSeconds"),
+        sa_lifetime_seconds: amount(record, "IKESaLifetimeSeconds"),
     }
 }
 
@@ -115,21 +116,21 @@ fn ipsec(record: &Value) -> IpsecSettings {
         encryption_algorithm: word::<IpsecEncryption>(record, "EncryptAlgorithm"),
         // Without the m, as the vendor's own tools read it.
         integrity_algorithm: integrity("IntegrityAlgorith").or_else(|| integrity("IntegrityAlgorithm")),
-        sa_lifetime_seconds: field(record, "IPSECSaLifetimeSeconds"),
-        sa_lifetime_kilobytes: field(record, "IPSECSaLifetimeTraffic"),
+        sa_lifetime_seconds: amount(record, "IPSECSaLifetimeSeconds"),
+        sa_lifetime_kilobytes: amount(record, "IPSECSaLifetimeTraffic"),
         pfs_dh_group: word::<PfsDhGroup>(record, "PfsDhGroup"),
     }
 }
 
 fn health_check(entry: &Value) -> HealthCheckSettings {
-    let config = &entry["HealthCheckConfig"];
+    let config = record(&entry["HealthCheckConfig"]);
     HealthCheckSettings {
         enabled: flag(&entry["EnableHealthCheck"]),
         local_ip: field(entry, "HealthCheckLocalIp"),
         remote_ip: field(entry, "HealthCheckRemoteIp"),
-        interval_ms: field(config, "ProbeInterval"),
-        timeout_ms: field(config, "ProbeTimeout"),
-        failure_threshold: field(config, "ProbeThreshold"),
+        interval_ms: amount(config, "ProbeInterval"),
+        timeout_ms: amount(config, "ProbeTimeout"),
+        failure_threshold: amount(config, "ProbeThreshold"),
     }
 }
 
@@ -144,6 +145,11 @@ fn bgp(record: &Value) -> BgpSettings {
 /// A field that says something: unused ones come as null or as an empty text.
 fn field(record: &Value, name: &str) -> Option<String> {
     record.get(name).and_then(text).filter(|text| !text.is_empty())
+}
+
+/// A number.
+fn amount(record: &Value, name: &str) -> Option<String> {
+    field(record, name).map(whole)
 }
 
 /// A setting in our word.

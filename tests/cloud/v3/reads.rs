@@ -235,11 +235,28 @@ async fn policies_show_the_ranges_of_either_side_once() {
         json!(null),
         json!([set[0], {"LocalCidrBlock": null, "RemoteCidrBlock": ["172.16.0.0/16"]}]),
         json!([set[0], {"LocalCidrBlock": "10.0.1.0/24"}]),
+        json!([set[0], {"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": ["172.16.0.0/16", ""]}]),
+        json!([set[0], {"LocalCidrBlock": "10.0.1.0/24", "RemoteCidrBlock": ["172.16.0.0/16", 7]}]),
     ];
     for set in unreadable {
         let tunnel = read(json!({"SecurityPolicyDatabaseSet": set})).await;
         assert_eq!((tunnel.security_policies, tunnel.local_cidrs, tunnel.peer_cidrs), (None, None, None));
     }
+}
+
+#[tokio::test]
+async fn a_whole_number_may_have_a_fraction_and_a_record_may_be_the_only_one_of_a_list() {
+    let tunnel = read(json!({
+        "IKEOptionsSpecification": [{"IKESaLifetimeSeconds": 86400.0, "DhGroupName": "GROUP14"}],
+        "IPSECOptionsSpecification": {"IPSECSaLifetimeSeconds": "3600.00"},
+        "DpdEnable": 1.0, "DpdTimeout": "30.0", "HealthCheckConfig": [{"ProbeInterval": 5000.0}],
+    }))
+    .await;
+    assert_eq!(tunnel.ike.sa_lifetime_seconds.as_deref(), Some("86400"));
+    assert_eq!(tunnel.ike.dh_group.as_deref(), Some("group14"));
+    assert_eq!(tunnel.ipsec.sa_lifetime_seconds.as_deref(), Some("3600"));
+    assert_eq!((tunnel.dpd.enabled, tunnel.dpd.timeout_seconds.as_deref()), (Some(true), Some("30")));
+    assert_eq!(tunnel.health_check.interval_ms.as_deref(), Some("5000"));
 }
 
 #[tokio::test]
