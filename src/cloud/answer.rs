@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::domain::secret::PreSharedKey;
 
-use super::mask::{cleaned, cleaned_code, tidy};
+use super::mask::{cleaned, cleaned_code};
 use super::meaning::Codes;
-use super::value::text;
+use super::value::uncut;
 
 /// The envelope of a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +42,12 @@ pub(super) struct Answer {
 /// The code of API 2.0 for a success.
 const SUCCESS: &str = "0";
 
-/// The codes of an answer as they were received.
+/// The codes of an answer as they were received, uncut: the part of a secret before a cut would not be found.
 #[derive(Default)]
 struct Raw<'a> {
     code: Option<String>,
     code_desc: Option<String>,
-    message: Option<&'a Value>,
+    message: Option<String>,
     request_id: Option<&'a str>,
 }
 
@@ -59,7 +59,7 @@ impl Answer {
         mask(&mut root, &mut keys);
         let secrets: Vec<&str> = keys.iter().map(PreSharedKey::expose).chain(sent.iter().copied()).collect();
         let raw = codes(&root, envelope).ok_or(Unreadable)?;
-        let message = raw.message.and_then(text).map(|text| cleaned(text, &secrets));
+        let message = raw.message.map(|text| cleaned(text, &secrets));
         let message = message.filter(|text| !text.is_empty());
         // A code that contains a secret is not a code of the cloud.
         let code = match raw.code {
@@ -81,6 +81,13 @@ impl Answer {
             code_desc: self.code_desc.as_deref(),
             message: self.message.as_deref(),
         }
+    }
+
+    /// A text of the body without secrets: those of the answer and `sent`, those of the call.
+    pub(super) fn cleaned(&self, text: String, sent: &[&str]) -> String {
+        let secrets: Vec<&str> =
+            self.keys.iter().map(PreSharedKey::expose).chain(sent.iter().copied()).collect();
+        cleaned(text, &secrets)
     }
 
     /// A member of the body; `null` if it is missing.
@@ -108,20 +115,21 @@ fn codes(root: &Value, envelope: Envelope) -> Option<Raw<'_>> {
     // First, so that an error of API 3.0 never passes for a success of API 2.0.
     if !response["Error"].is_null() {
         let error = &response["Error"];
-        let code = error["Code"].as_str().map(tidy)?;
-        return Some(Raw { code: Some(code), message: error.get("Message"), ..Raw::default() });
+        let code = error["Code"].as_str()?.to_owned();
+        return Some(Raw { code: Some(code), message: uncut(&error["Message"]), ..Raw::default() });
     }
     if envelope == Envelope::Response && response.is_object() {
         // The cloud's front end puts it into every answer.
         let request_id = response["RequestId"].as_str().filter(|id| !id.is_empty())?;
         return Some(Raw { request_id: Some(request_id), ..Raw::default() });
     }
-    let code = root.get("code").and_then(text)?;
+    let code = root.get("code").and_then(uncut)?;
     if envelope == Envelope::Response && code == SUCCESS {
         return None;
     }
-    let code_desc = root.get("codeDesc").and_then(text).filter(|text| !text.is_empty());
-    Some(Raw { code: Some(code), code_desc, message: root.get("message"), request_id: None })
+    let code_desc = root.get("codeDesc").and_then(uncut).filter(|text| !text.is_empty());
+    let message = root.get("message").and_then(uncut);
+    Some(Raw { code: Some(code), code_desc, message, request_id: None })
 }
 
 impl fmt::Debug for Answer {
@@ -174,6 +182,7 @@ fn take(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::echo::decodings;
 
     fn read(body: &str, sent: &[&str], envelope: Envelope) -> Result<Answer, Unreadable> {
         Answer::read(body.as_bytes(), sent, envelope)
@@ -239,6 +248,34 @@ mod tests {
         let answer = read(body, &[], Envelope::Code).expect("readable");
         let is_shown = |number: usize| answer.key(&answer.member("data")[number]["preSharedKey"]).is_some();
         assert_eq!([0, 1, 2].map(is_shown), [false, false, true]);
+    }
+
+    /// What the answers of both envelopes say with this text.
+    fn said(text: &str, sent: &[&str]) -> Vec<String> {
+        let old = serde_json::json!({"code": 4000, "codeDesc": text, "message": text}).to_string();
+        let error = serde_json::json!({"Code": text, "Message": text});
+        let modern = serde_json::json!({"Response": {"Error": error, "RequestId": "1"}}).to_string();
+        let answers = [(old, Envelope::Code), (modern, Envelope::Response)];
+        let answers = answers.iter().filter_map(|(body, envelope)| read(body, sent, *envelope).ok());
+        answers.flat_map(|answer| [answer.code, answer.code_desc, answer.message]).flatten().collect()
+    }
+
+    #[test]
+    fn no_part_of_a_secret_survives_where_a_text_is_cut() {
+        let token = "t0Ken/+".repeat(60);
+        for secret in ["tencenttest/+0123456789", &token] {
+            let encoded: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let shortened: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            for (spelt, offset) in
+                [secret, &encoded, &shortened].iter().flat_map(|spelt| (400..=520).map(move |at| (spelt, at)))
+            {
+                for text in said(&format!("{}{spelt}{}", ".".repeat(offset), ".".repeat(200)), &[secret]) {
+                    for shown in decodings(&text) {
+                        assert!(!shown.contains(&secret[..6]), "{offset}: {text}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

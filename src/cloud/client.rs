@@ -21,7 +21,6 @@ use super::actions::{Actions, Listed};
 use super::answer::Answer;
 use super::budget::Need;
 use super::call::{Call, Caller, End};
-use super::mask::cleaned;
 use super::waiting::Waiting;
 
 /// A client of the cloud. Clones share the call budget.
@@ -119,7 +118,7 @@ impl<A: Actions> Cloud for Client<A> {
         upstream.task_id = Some(task_id.to_owned());
         let (status, words) = A::task_status(&answer);
         if let Some(words) = words.filter(|words| !words.is_empty()) {
-            upstream.message = Some(cleaned(words, &self.caller.api.credentials().secrets(None)));
+            upstream.message = Some(answer.cleaned(words, &self.caller.api.credentials().secrets(None)));
         }
         Ok(TaskReport { status, upstream })
     }

@@ -2,17 +2,18 @@
 
 use secrecy::zeroize::Zeroizing;
 
-use crate::domain::echo::{WITHHELD, decodings};
+use crate::domain::echo::{MAX_TEXT, WITHHELD, decodings};
 use crate::domain::fingerprint::hex;
 
-/// Length limit of a stored text, in characters.
-const MAX_TEXT: usize = 500;
 /// Texts contain shorter secrets by chance.
 const TELLING: usize = 6;
 
-/// The text without secrets and control characters, cut to the length limit.
+/// The text without secrets and control characters, cut to the length limit. `text` must be uncut.
 pub(super) fn cleaned(mut text: String, secrets: &[&str]) -> String {
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+    // The longest first: one may begin with another one.
+    let mut longest: Vec<&str> = secrets.iter().copied().filter(|secret| !secret.is_empty()).collect();
+    longest.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in longest {
         // The rest of the text would reveal a short secret that was cut out of it.
         if secret.len() < TELLING && text.contains(secret) {
             return WITHHELD.into();
@@ -69,6 +70,12 @@ mod tests {
         assert_eq!(cleaned(text, &["", SECRET]), "key *** is  wrong");
         assert_eq!(cleaned("no secret of ours".into(), &[SECRET]), "no secret of ours");
         assert_eq!(cleaned("ä".repeat(MAX_TEXT + 1), &[]).chars().count(), MAX_TEXT);
+    }
+
+    #[test]
+    fn a_secret_that_begins_with_another_one_is_taken_out_whole() {
+        let secrets = ["canary", "canary-0123456789"];
+        assert_eq!(cleaned("canary-0123456789 is wrong".into(), &secrets), "*** is wrong");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use secrecy::zeroize::Zeroizing;
 
+/// Length limit of a stored text, in characters.
+pub const MAX_TEXT: usize = 500;
 /// Replaces a text that repeats a secret.
 pub const WITHHELD: &str = "(withheld: it repeats a secret)";
 

@@ -5,11 +5,12 @@ use std::fmt;
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::echo::decodings;
+use super::echo::{MAX_TEXT, decodings};
 use super::secret::{MAX_PRE_SHARED_KEY_LENGTH, PreSharedKey};
 
 /// The HKDF label. It separates this key from other keys derived from the same SecretKey.
@@ -80,13 +81,21 @@ impl FingerprintKey {
         json!({ FINGERPRINT_MEMBER: self.of_key(key) })
     }
 
-    /// True if `text` contains the pre-shared key with this fingerprint. Computes the fingerprint of every substring.
+    /// True if a stored text may show a part of the pre-shared key with this fingerprint. A text of the greatest length may
+    /// have been cut, and the key at its end with it.
     #[must_use]
-    pub fn is_key_in(&self, text: &str, fingerprint: &str) -> bool {
+    pub fn may_show_key(&self, text: &str, fingerprint: &str) -> bool {
+        text.chars().count() >= MAX_TEXT || self.is_key_in(text, fingerprint)
+    }
+
+    /// True if `text` contains the pre-shared key with this fingerprint. Computes the fingerprint of every substring.
+    fn is_key_in(&self, text: &str, fingerprint: &str) -> bool {
         let Some(wanted) = from_hex(fingerprint) else { return false };
         let Ok(keyed) = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) else { return false };
-        decodings(text).iter().any(|decoded| {
-            let bytes = decoded.as_bytes();
+        let (decodings, unhexed) = (decodings(text), unhexed(text));
+        let spelt =
+            decodings.iter().map(|decoded| decoded.as_bytes()).chain(unhexed.iter().map(|bytes| &bytes[..]));
+        spelt.into_iter().any(|bytes| {
             (0..bytes.len()).any(|start| {
                 let mut mac = keyed.clone();
                 bytes[start..].iter().take(MAX_PRE_SHARED_KEY_LENGTH).any(|byte| {
@@ -114,6 +123,17 @@ impl fmt::Debug for FingerprintKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FingerprintKey(***)")
     }
+}
+
+/// The bytes that the text spells in hex. A few digits are too common to be a key.
+fn unhexed(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    const TELLING: usize = 12;
+    let digits = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let byte = |pair: &[u8]| Some(digits(pair[0])? * 16 + digits(pair[1])?);
+    let runs = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|run| run.len() >= TELLING);
+    // A digit before the key shifts all pairs.
+    let bytes = runs.flat_map(|run| [run.as_bytes(), &run.as_bytes()[1..]]);
+    bytes.map(|run| Zeroizing::new(run.chunks_exact(2).filter_map(byte).collect())).collect()
 }
 
 /// The bytes in lower-case hex.
@@ -165,8 +185,28 @@ mod tests {
         {
             assert!(fingerprints.is_key_in(text, &fingerprint), "{text}");
         }
+        let digits = hex(b"canary/+&\"x");
+        for text in [format!("k={digits}."), format!("a{}", digits.to_uppercase())] {
+            assert!(fingerprints.is_key_in(&text, &fingerprint), "{text}");
+        }
         assert!(!fingerprints.is_key_in("canary/+& is another word", &fingerprint));
         assert!(!FingerprintKey::derive(b"other").is_key_in("canary/+&\"x", &fingerprint));
+    }
+
+    #[test]
+    fn a_text_that_may_have_been_cut_is_not_shown() {
+        let fingerprints = FingerprintKey::derive(b"one");
+        let key = "tencenttest-01/+";
+        let fingerprint = fingerprints.of_key(&PreSharedKey::from_cloud(key));
+        let encoded: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for (spelt, offset) in
+            [key, &encoded].into_iter().flat_map(|spelt| (485..=500).map(move |at| (spelt, at)))
+        {
+            let words = format!("{}{spelt}", "ä".repeat(offset));
+            let stored: String = words.chars().take(MAX_TEXT).collect();
+            assert!(fingerprints.may_show_key(&stored, &fingerprint), "{stored}");
+        }
+        assert!(!fingerprints.may_show_key("the peer gateway refused the proposal", &fingerprint));
     }
 
     #[test]

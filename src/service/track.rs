@@ -236,7 +236,7 @@ impl Service {
         let Some(fingerprint) = claim.operation.changes.key_fingerprint() else { return upstream };
         let fingerprints = self.fingerprints_of(&claim.operation);
         for text in [&mut upstream.message, &mut upstream.code_desc].into_iter().flatten() {
-            if fingerprints.is_none_or(|key| key.is_key_in(text, fingerprint)) {
+            if fingerprints.is_none_or(|key| key.may_show_key(text, fingerprint)) {
                 *text = WITHHELD.into();
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tunnelgate::service::cloud::{Priority, ReadFailure, TaskStatus, TunnelsOf};
 
-use crate::stub::{Act, Received, Stub};
+use crate::stub::{Act, Received, SECRET_KEY, Stub};
 use crate::version::{BOTH, V2, at, path};
 
 #[tokio::test]
@@ -31,6 +31,30 @@ async fn a_failed_task_comes_with_the_cloud_s_words() {
         let stub = Stub::playing([Act::Json(version.task(Some(false)))]).await;
         let report = stub.client(version).task("7").await.expect("a report");
         assert_eq!(report.upstream.message.as_deref(), Some("peer refused"));
+    }
+}
+
+#[tokio::test]
+async fn no_part_of_a_secret_survives_where_the_words_of_a_task_are_cut() {
+    let token = "t0Ken/+&".repeat(40);
+    let encoded = |secret: &str| secret.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    for (version, secret) in BOTH.into_iter().flat_map(|version| [(version, SECRET_KEY), (version, &token)]) {
+        let places = || {
+            [secret.to_owned(), encoded(secret)].into_iter().flat_map(|spelt| {
+                (400..=520).map(move |at| format!("{}{spelt}{}", ".".repeat(at), ".".repeat(200)))
+            })
+        };
+        let stub = Stub::playing(places().map(|words| Act::Json(version.failed_task(&words)))).await;
+        let client = stub.client_with(version, |settings| {
+            settings.credentials.token = Some(token.clone().into());
+        });
+        for words in places() {
+            let message = client.task("7").await.expect("a report").upstream.message.expect("words");
+            assert!(message.contains("...") || message.contains("withheld"), "{message}");
+            for part in [&secret[..6], &encoded(secret)[..18]] {
+                assert!(!message.contains(part), "{words} became {message}");
+            }
+        }
     }
 }
 
