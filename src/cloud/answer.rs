@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::domain::secret::PreSharedKey;
 
 use super::mask::{cleaned, cleaned_code};
-use super::meaning::Codes;
+use super::meaning::{self, Codes, Meaning};
 use super::value::uncut;
 
 /// The envelope of a success.
@@ -34,6 +34,8 @@ pub(super) struct Answer {
     code: Option<String>,
     code_desc: Option<String>,
     message: Option<String>,
+    /// The outcome is open by the codes as they were received: masking can withhold the word that says so.
+    is_doubtful: bool,
     /// The whole body. Each secret is replaced with its index in `keys`.
     root: Value,
     keys: Vec<PreSharedKey>,
@@ -51,6 +53,18 @@ struct Raw<'a> {
     request_id: Option<&'a str>,
 }
 
+impl Raw<'_> {
+    fn is_doubtful(&self) -> bool {
+        let codes = Codes {
+            code: self.code.as_deref(),
+            code_desc: self.code_desc.as_deref(),
+            message: self.message.as_deref(),
+            is_doubtful: false,
+        };
+        meaning::of(codes) == Meaning::Doubt
+    }
+}
+
 impl Answer {
     /// Parses a body. `sent` are the secrets of the call, in case the cloud echoes them.
     pub(super) fn read(body: &[u8], sent: &[&str], envelope: Envelope) -> Result<Self, Unreadable> {
@@ -59,6 +73,7 @@ impl Answer {
         mask(&mut root, &mut keys);
         let secrets: Vec<&str> = keys.iter().map(PreSharedKey::expose).chain(sent.iter().copied()).collect();
         let raw = codes(&root, envelope).ok_or(Unreadable)?;
+        let is_doubtful = raw.is_doubtful();
         let message = raw.message.map(|text| cleaned(text, &secrets));
         let message = message.filter(|text| !text.is_empty());
         // A code that contains a secret is not a code of the cloud.
@@ -71,7 +86,7 @@ impl Answer {
             cleaned_code(id.to_owned(), &secrets).ok_or(Unreadable)?;
         }
         let code_desc = raw.code_desc.and_then(|code_desc| cleaned_code(code_desc, &secrets));
-        Ok(Self { code, code_desc, message, root, keys })
+        Ok(Self { code, code_desc, message, is_doubtful, root, keys })
     }
 
     /// What the answer says.
@@ -80,6 +95,7 @@ impl Answer {
             code: self.code.as_deref(),
             code_desc: self.code_desc.as_deref(),
             message: self.message.as_deref(),
+            is_doubtful: self.is_doubtful,
         }
     }
 
@@ -181,6 +197,7 @@ fn take(value: &mut Value, keys: &mut Vec<PreSharedKey>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::meaning::{self, Meaning};
     use super::*;
     use crate::domain::echo::decodings;
 
@@ -275,6 +292,20 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_secret_can_not_hide_what_leaves_the_outcome_open() {
+        let meaning =
+            |body: &str, sent: &str| read(body, &[sent], Envelope::Code).map(|a| meaning::of(a.codes()));
+        for (body, secret) in [
+            (r#"{"code":4000,"message":"InternalError: 1234"}"#, "1234"),
+            (r#"{"code":4400,"codeDesc":"InternalError"}"#, "Internal"),
+            (r#"{"code":4400,"codeDesc":"SomethingNew"}"#, "SomethingNew"),
+            (r#"{"code":-3047,"codeDesc":"RequestLimitExceeded"}"#, "RequestLimitExceeded"),
+        ] {
+            assert_eq!(meaning(body, secret), Ok(Meaning::Doubt), "{body}");
         }
     }
 

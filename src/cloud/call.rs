@@ -19,6 +19,7 @@ use super::budget::{Need, Slot};
 use super::endpoint::Endpoint;
 use super::exchange::{self, Cause, Exchange, NoClient, Signed};
 use super::line::Line;
+use super::mask::tidy;
 use super::meaning::{self, Codes, Meaning};
 
 /// First wait between two attempts; it doubles.
@@ -369,9 +370,19 @@ fn judge(
     upstream.code = codes.code.map(str::to_owned);
     upstream.code_desc = codes.code_desc.map(str::to_owned);
     upstream.message = codes.message.map(str::to_owned);
-    match (status, meaning::of(codes)) {
+    let (meaning, label) = match (status, meaning::of(codes)) {
         (200..=299, meaning) => (meaning, code.to_owned()),
         (408 | 500.., _) | (_, Meaning::Success) => (Meaning::Doubt, format!("http_{status}")),
         (_, meaning) => (meaning, code.to_owned()),
+    };
+    if meaning == Meaning::Doubt && code == SUCCESS {
+        // With its code it would count as the cloud's answer that the change failed.
+        upstream.code = None;
+        let said = format!("HTTP {status} with a success that can't be believed");
+        upstream.message = Some(match upstream.message.take() {
+            Some(message) => tidy(&format!("{said}: {message}")),
+            None => said,
+        });
     }
+    (meaning, label)
 }

@@ -37,6 +37,10 @@ async fn what_may_have_happened_is_unknown_and_never_sent_again() {
             // A front end may answer in either envelope.
             Act::Json(json!({"code": 6000, "message": "internal error"})),
             Act::Json(json!({"code": 4000, "codeDesc": "InternalError.ModuleError"})),
+            Act::Json(json!({"code": 4000, "codeDesc": "FailedOperation.TaskFailed"})),
+            Act::Json(json!({"code": 4400, "codeDesc": "FailedOperation"})),
+            Act::Json(json!({"code": 4400, "codeDesc": "SomethingNew"})),
+            Act::Json(json!({"code": 4200, "codeDesc": "SomethingNew"})),
             Act::Json(json!({"Response": {"Error": {"Code": "InternalError", "Message": "x"}}})),
         ]
     };
@@ -71,6 +75,42 @@ async fn what_may_have_happened_is_unknown_and_never_sent_again() {
         assert!(matches!(reply.sent, Sent::Unknown), "{shown}: {:?}", reply.sent);
         assert_eq!(sent, 1, "{shown}");
         assert_eq!(reply.upstream.attempts, Some(1), "{shown}");
+    }
+}
+
+/// The key is a part of the word or of the message, so masking withholds it.
+#[tokio::test]
+async fn a_key_does_not_hide_that_the_outcome_is_open() {
+    for version in BOTH {
+        for (key, answer) in [
+            ("1234", json!({"code": 4000, "message": "InternalError: 1234"})),
+            ("Internal", json!({"code": 4400, "codeDesc": "InternalError"})),
+        ] {
+            let stub = Stub::playing([Act::Json(answer)]).await;
+            let patch = json!({"peer_cidrs": ["10.100.2.0/24"], "pre_shared_key": key});
+            let patch = if version == V2 { patch } else { json!({"pre_shared_key": key}) };
+            let reply = send(&stub.client(version), &version.change(&patch)).await;
+            assert!(matches!(reply.sent, Sent::Unknown), "{key}: {:?}", reply.sent);
+            assert_eq!(stub.received().len(), 1, "{key}");
+        }
+    }
+}
+
+/// A code would count as the cloud's answer about the change, and a few reads would then be enough to settle it.
+#[tokio::test]
+async fn a_success_that_is_none_has_no_code() {
+    for (version, body) in [
+        (V2, r#"{"code": 0, "message": "ok", "data": {"taskId": 12614}}"#),
+        (V2, r#"{"code": "0", "codeDesc": "InternalError", "message": ""}"#),
+        (V3, r#"{"Response": {"RequestId": "481e9b6e-81d1-4859-b8cf-a673e010b388"}}"#),
+    ] {
+        for status in [302, 408, 502] {
+            let (reply, sent) = modify(version, [Act::Http(status, body)]).await;
+            assert!(matches!(reply.sent, Sent::Unknown), "{body}: {:?}", reply.sent);
+            assert_eq!((sent, reply.upstream.code.as_deref()), (1, None), "{body}");
+            let message = reply.upstream.message.unwrap_or_default();
+            assert!(message.contains(&status.to_string()), "{message}");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 fn meaning(code: &str, code_desc: Option<&str>, message: Option<&str>) -> Meaning {
-    of(Codes { code: Some(code), code_desc, message })
+    of(Codes { code: Some(code), code_desc, message, is_doubtful: false })
 }
 
 const INVALID: Meaning = Refused(Refusal::InvalidParameter);
@@ -113,6 +113,64 @@ fn a_word_of_doubt_outweighs_any_number() {
     }
     assert_eq!(meaning("6000", Some("RequestLimitExceeded"), None), Doubt);
     assert_eq!(meaning("5400", None, Some("InvalidParameter: one of them")), Doubt);
+}
+
+/// A documented number refuses beside a word that no table names: API 2.0 names few of its words. A family of API 3.0 that
+/// follows something done does not.
+#[test]
+fn a_word_that_follows_something_done_outweighs_a_refusal() {
+    for word in [
+        "FailedOperation",
+        "FailedOperation.TaskFailed",
+        "failedOperation",
+        "FailedOperation ",
+        "UnsupportedOperation.DeliveryFailed",
+        "UnsupportedOperation.IdempotentProcessing",
+        "UnsupportedOperation.SomethingNew",
+        "ResponseSizeLimitExceeded",
+        "ResourceInsufficient",
+        "OperationDenied",
+        "InvalidParameterValue.MemberApprovalApplicationStarted",
+    ] {
+        for number in ["0", "4000", "4100", "4200", "4400", "5000", "-3047"] {
+            assert_eq!(meaning(number, Some(word), None), Doubt, "{number} {word}");
+            assert_eq!(meaning(number, None, Some(&format!("(1){word}: x"))), Doubt, "{number} {word}");
+        }
+        assert_eq!(meaning(word, Some("InvalidVpc.NotFound"), None), Doubt, "{word}");
+    }
+    assert_eq!(meaning("4000", Some("UnsupportedOperation.VpnConnSPDOverlap"), None), INVALID);
+    assert_eq!(meaning("4000", Some("OperationDenied.MutexTaskRunning"), None), Refused(Refusal::WrongState));
+}
+
+#[test]
+fn a_change_is_sent_again_only_where_number_and_word_agree() {
+    for (number, word, again) in
+        [("4400", "RequestLimitExceeded", Rate), ("4200", "AuthFailure.SignatureExpire", Expired)]
+    {
+        assert_eq!(meaning(number, None, None), again);
+        assert_eq!(meaning(number, Some(word), None), again);
+        assert_eq!(meaning(number, Some("InvalidVpc.NotFound"), None), NOT_FOUND);
+        for other in ["SomethingNew", "requestlimitexceeded", "FailedOperation", "InternalError"] {
+            assert_eq!(meaning(number, Some(other), None), Doubt, "{number} {other}");
+        }
+    }
+    assert_eq!(meaning("4400", Some("AuthFailure.SignatureExpire"), None), Doubt);
+    assert_eq!(meaning("4200", Some("RequestLimitExceeded"), None), Doubt);
+}
+
+#[test]
+fn a_word_beside_the_word_of_another_code_refuses_nothing() {
+    assert_eq!(meaning("SomethingNew", Some("InvalidVpc.NotFound"), None), Doubt);
+    assert_eq!(meaning("InvalidVpc.NotFound", Some("SomethingNew"), None), NOT_FOUND);
+}
+
+#[test]
+fn a_success_beside_a_refusal_is_doubt() {
+    assert_eq!(meaning("0", Some("InvalidVpc.NotFound"), None), Doubt);
+    assert_eq!(meaning("0", Some("OK"), Some("ok")), Success);
+    for number in ["00", "+0", "-0", "04400", "+4400"] {
+        assert_eq!(meaning(number, None, None), Doubt, "{number}");
+    }
 }
 
 #[test]

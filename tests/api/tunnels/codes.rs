@@ -62,6 +62,8 @@ const CODE_DESCS: &[Row] = &[
     ("desc-VpnConnLimitExceeded", 502, "upstream_failed", Once),
     ("desc-ServiceUnavailable", 202, "unknown", Once),
     ("desc-RequestLimitExceeded", 429, "upstream_rate_limited", Repeatedly),
+    ("desc-FailedOperation_TaskFailed", 202, "unknown", Once),
+    ("desc-UnsupportedOperation_DeliveryFailed", 202, "unknown", Once),
     // An unknown `codeDesc`: the number decides.
     ("desc-SomethingElse", 422, "upstream_invalid_parameter", Once),
 ];
@@ -76,6 +78,7 @@ const MESSAGES: &[Row] = &[
     ("message-InvalidUserGw_NotFound", 422, "upstream_invalid_parameter", Once),
     ("message-VpnConnLimitExceeded", 502, "upstream_failed", Once),
     ("message-ServiceUnavailable", 202, "unknown", Once),
+    ("message-FailedOperation", 202, "unknown", Once),
     // A message never leads to a retry.
     ("message-RequestLimitExceeded", 422, "upstream_invalid_parameter", Once),
 ];
