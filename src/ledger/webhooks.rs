@@ -1,6 +1,7 @@
 //! Rows of `webhooks`, and the statements that both stores run in the same way.
 
-use crate::service::ledger::{Failing, LedgerError, NewIds, WebhookClaim, WebhookPlace};
+use crate::domain::timestamp::Timestamp;
+use crate::service::ledger::{Failing, Forgotten, LedgerError, NewIds, Skipped, WebhookClaim, WebhookPlace};
 
 use super::columns::StoredRow;
 
@@ -50,6 +51,32 @@ pub(super) const FORGET: &str =
 
 /// The place of an entry, and who holds it.
 pub(super) const PLACE: &str = "SELECT seq, lease_holder FROM webhooks WHERE name = $1";
+
+/// Moves an entry past its next event.
+pub(super) struct Skip<'a> {
+    pub(super) name: &'a str,
+    pub(super) seq: i64,
+}
+
+/// The values of `failures`, `problem` and `retry_at`.
+pub(super) fn failing_values(failing: Option<&Failing>) -> (i64, Option<&str>, Option<Timestamp>) {
+    failing.map_or((0, None, None), |failing| {
+        (i64::from(failing.attempts), Some(failing.problem.as_str()), Some(failing.retry_at))
+    })
+}
+
+/// Why [`SKIP`] changed nothing. `place` is the row of [`PLACE`].
+pub(super) fn not_skipped<R: StoredRow>(place: Option<&R>, seq: i64) -> Result<Skipped, LedgerError> {
+    let Some(place) = place else { return Ok(Skipped::Unknown) };
+    let passed = number(place, "seq")?;
+    Ok(if passed == seq - 1 { Skipped::NoEvent } else { Skipped::NotNext(passed) })
+}
+
+/// Why [`FORGET`] deleted nothing. `place` is the row of [`PLACE`].
+pub(super) fn not_forgotten<R: StoredRow>(place: Option<&R>) -> Result<Forgotten, LedgerError> {
+    let Some(place) = place else { return Ok(Forgotten::Unknown) };
+    Ok(Forgotten::Held(place.optional_text("lease_holder")?.unwrap_or_default()))
+}
 
 fn number<R: StoredRow>(row: &R, column: &str) -> Result<i64, LedgerError> {
     row.number(column)?.ok_or_else(|| LedgerError::Corrupt(format!("webhooks, column {column}")))

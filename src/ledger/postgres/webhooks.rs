@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
 use crate::domain::event::NewEvent;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::webhooks::{
-    ALL, ARCHIVED, BEGIN, CLAIM, FORGET, MOVE, PLACE, RELEASE, REPLAY, SKIP, claim_of, place_of,
+    ALL, ARCHIVED, BEGIN, CLAIM, FORGET, MOVE, PLACE, RELEASE, REPLAY, SKIP, Skip, claim_of, failing_values,
+    not_forgotten, not_skipped, place_of,
 };
 use crate::service::ledger::{
     Failing, Forgotten, LedgerError, Replayed, Skipped, WebhookClaim, WebhookPlace, WebhookPlaces,
@@ -20,12 +21,6 @@ use super::apply::Change;
 /// The commit does not wait for the disk.
 const LAZILY: &str = " RETURNING set_config('synchronous_commit', 'off', true)";
 
-/// Moves an entry past its next event.
-struct Skip<'a> {
-    name: &'a str,
-    seq: i64,
-}
-
 #[async_trait]
 impl Change for Skip<'_> {
     async fn write(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
@@ -36,10 +31,8 @@ impl Change for Skip<'_> {
 
 impl Postgres {
     /// The place of an entry, and who holds it.
-    async fn webhook(&self, name: &str) -> Result<Option<(i64, Option<String>)>, LedgerError> {
-        let select = sqlx::query(PLACE).bind(name).fetch_optional(&self.core_pool);
-        let row = self.limited(select).await?;
-        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    async fn webhook(&self, name: &str) -> Result<Option<PgRow>, LedgerError> {
+        self.limited(sqlx::query(PLACE).bind(name).fetch_optional(&self.core_pool)).await
     }
 }
 
@@ -76,14 +69,15 @@ impl WebhookPlaces for Postgres {
         failing: Option<&Failing>,
         lease_until: Timestamp,
     ) -> Result<bool, LedgerError> {
+        let (failures, problem, retry_at) = failing_values(failing);
         let update = sqlx::query(sqlx::AssertSqlSafe(format!("{MOVE}{LAZILY}")))
             .bind(&claim.name)
             .bind(claim.fence)
             .bind(claim.seq)
             .bind(seq)
-            .bind(failing.map_or(0, |failing| i64::from(failing.attempts)))
-            .bind(failing.map(|failing| &failing.problem))
-            .bind(failing.map(|failing| failing.retry_at.to_offset()))
+            .bind(failures)
+            .bind(problem)
+            .bind(retry_at.map(Timestamp::to_offset))
             .bind(lease_until.to_offset())
             .bind(&claim.holder)
             .bind(claim.acceptance);
@@ -127,11 +121,7 @@ impl WebhookPlaces for Postgres {
         if self.store.change(&Skip { name, seq }, event).await? {
             return Ok(Skipped::Skipped);
         }
-        Ok(match self.webhook(name).await? {
-            None => Skipped::Unknown,
-            Some((place, _)) if place == seq - 1 => Skipped::NoEvent,
-            Some((place, _)) => Skipped::NotNext(place),
-        })
+        not_skipped(self.webhook(name).await?.as_ref(), seq)
     }
 
     async fn forget_webhook(&self, name: &str, now: Timestamp) -> Result<Forgotten, LedgerError> {
@@ -139,9 +129,6 @@ impl WebhookPlaces for Postgres {
         if self.limited(delete).await?.rows_affected() == 1 {
             return Ok(Forgotten::Forgotten);
         }
-        Ok(match self.webhook(name).await? {
-            None => Forgotten::Unknown,
-            Some((_, holder)) => Forgotten::Held(holder.unwrap_or_default()),
-        })
+        not_forgotten(self.webhook(name).await?.as_ref())
     }
 }

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use crate::domain::event::NewEvent;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::webhooks::{
-    ALL, ARCHIVED, BEGIN, CLAIM, FORGET, MOVE, PLACE, RELEASE, REPLAY, SKIP, claim_of, place_of,
+    ALL, ARCHIVED, BEGIN, CLAIM, FORGET, MOVE, PLACE, RELEASE, REPLAY, SKIP, Skip, claim_of, failing_values,
+    not_forgotten, not_skipped, place_of,
 };
 use crate::service::ledger::{
     Failing, Forgotten, LedgerError, Replayed, Skipped, WebhookClaim, WebhookPlace, WebhookPlaces,
@@ -16,12 +17,6 @@ use crate::service::ledger::{
 
 use super::Sqlite;
 use super::apply::Change;
-
-/// Moves an entry past its next event.
-struct Skip<'a> {
-    name: &'a str,
-    seq: i64,
-}
 
 #[async_trait]
 impl Change for Skip<'_> {
@@ -33,10 +28,8 @@ impl Change for Skip<'_> {
 
 impl Sqlite {
     /// The place of an entry, and who holds it.
-    async fn webhook(&self, name: &str) -> Result<Option<(i64, Option<String>)>, LedgerError> {
-        let select = sqlx::query(PLACE).bind(name).fetch_optional(&self.pool);
-        let row = self.limited(select).await?;
-        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    async fn webhook(&self, name: &str) -> Result<Option<SqliteRow>, LedgerError> {
+        self.limited(sqlx::query(PLACE).bind(name).fetch_optional(&self.pool)).await
     }
 }
 
@@ -73,14 +66,15 @@ impl WebhookPlaces for Sqlite {
         failing: Option<&Failing>,
         lease_until: Timestamp,
     ) -> Result<bool, LedgerError> {
+        let (failures, problem, retry_at) = failing_values(failing);
         let update = sqlx::query(MOVE)
             .bind(&claim.name)
             .bind(claim.fence)
             .bind(claim.seq)
             .bind(seq)
-            .bind(failing.map_or(0, |failing| i64::from(failing.attempts)))
-            .bind(failing.map(|failing| &failing.problem))
-            .bind(failing.map(|failing| failing.retry_at.to_string()))
+            .bind(failures)
+            .bind(problem)
+            .bind(retry_at.map(|at| at.to_string()))
             .bind(lease_until.to_string())
             .bind(&claim.holder)
             .bind(claim.acceptance);
@@ -122,11 +116,7 @@ impl WebhookPlaces for Sqlite {
         if self.store.change(&Skip { name, seq }, event).await? {
             return Ok(Skipped::Skipped);
         }
-        Ok(match self.webhook(name).await? {
-            None => Skipped::Unknown,
-            Some((place, _)) if place == seq - 1 => Skipped::NoEvent,
-            Some((place, _)) => Skipped::NotNext(place),
-        })
+        not_skipped(self.webhook(name).await?.as_ref(), seq)
     }
 
     async fn forget_webhook(&self, name: &str, now: Timestamp) -> Result<Forgotten, LedgerError> {
@@ -134,9 +124,6 @@ impl WebhookPlaces for Sqlite {
         if self.limited(delete).await?.rows_affected() == 1 {
             return Ok(Forgotten::Forgotten);
         }
-        Ok(match self.webhook(name).await? {
-            None => Forgotten::Unknown,
-            Some((_, holder)) => Forgotten::Held(holder.unwrap_or_default()),
-        })
+        not_forgotten(self.webhook(name).await?.as_ref())
     }
 }
