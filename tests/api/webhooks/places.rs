@@ -81,7 +81,10 @@ async fn a_place_that_was_deleted_is_begun_again(store: Store) {
     }
     harness.patch("vpnx-branch01", &ranges()).await;
     receiver.took("operation.succeeded").await;
-    assert_eq!(seqs(&receiver.all()), [1, 2, 3, 4]);
+    // Until the gateway notices, it delivers at the old place.
+    let mut seqs = seqs(&receiver.all());
+    seqs.dedup();
+    assert_eq!(seqs, [1, 2, 3, 4]);
 }
 
 on_each_ledger!(
