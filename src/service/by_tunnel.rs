@@ -14,8 +14,8 @@ impl Service {
     /// the tunnel does not decide.
     pub(super) async fn poll_by_tunnel(&self, claim: &Claim, cloud: &dyn Cloud) -> Option<Next> {
         let operation = &claim.operation;
-        let telling = read_back::telling(&operation.changes, operation.before.as_ref()?);
-        if telling.fields.is_empty() {
+        let before = operation.before.as_ref()?;
+        if read_back::telling(&operation.changes, before, None).fields.is_empty() {
             return None;
         }
         let tunnel = match cloud.tunnel(&operation.tunnel, Priority::Poll, "").await {
@@ -34,6 +34,7 @@ impl Service {
             return None;
         }
         let comparison = read_back::compare(&operation.changes, &tunnel, self.fingerprints_of(operation));
+        let telling = read_back::telling(&operation.changes, before, tunnel.gateway_address.as_deref());
         let is_shown = telling.fields.iter().all(|field| comparison.same.contains(field));
         if !is_shown || !comparison.differences.is_empty() {
             return None;
@@ -65,7 +66,7 @@ impl Service {
             // As long as a change without an answer may still turn up: both are on their way in the cloud.
             is_over: self.age(operation.updated_at) >= self.rules.settle_window,
         };
-        match settle::accepted(&operation.changes, operation.before.as_ref(), comparison, progress) {
+        match settle::accepted(operation, &tunnel, comparison, progress) {
             Settled::Open => Next::Later { read: Some(Read::Open) },
             Settled::Ended(transition) => {
                 if claim.reads.open == 0 {

@@ -93,7 +93,8 @@ impl Service {
         idempotency: Option<Idempotency>,
     ) -> Result<Result<Opened, Written>, LedgerError> {
         let lease = Self::opening_lease(request);
-        let (opened_at, now) = (Instant::now(), self.clock.now());
+        // Both are of the time before the commit, which may take long, or a suspended machine.
+        let (monotonic, wall, now) = (Instant::now(), self.clock.wall(), self.clock.now());
         let operation = Operation {
             id: self.chance.id(now),
             tunnel: request.path.clone(),
@@ -128,7 +129,7 @@ impl Service {
         Ok(match written {
             Written::Opened => Ok(Opened {
                 operation,
-                lease: SendLease { monotonic: opened_at + left, wall: self.clock.wall().plus(left) },
+                lease: SendLease { monotonic: monotonic + left, wall: wall.plus(left) },
             }),
             other => Err(other),
         })

@@ -13,7 +13,7 @@ use crate::domain::tunnel::Tunnel;
 use crate::domain::verification::{Difference, Verification};
 
 /// The result of a comparison, field by field.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Comparison {
     /// Fields that are as requested.
     pub same: Vec<String>,
@@ -34,6 +34,21 @@ impl Comparison {
         }
         Verification::Unavailable {
             reason: Some(format!("the cloud does not show {}", self.unshown.join(", "))),
+        }
+    }
+
+    /// What it says of a change that other fields have proved. A field that did not have to change says nothing of the
+    /// change, but one with another value is not confirmed.
+    pub(super) fn verdict_of_proved(self) -> Verification {
+        if self.differences.is_empty() {
+            return self.verdict();
+        }
+        let others: Vec<String> = self.differences.into_iter().map(|difference| difference.pointer).collect();
+        let others = others.join(", ");
+        Verification::Unavailable {
+            reason: Some(format!(
+                "the tunnel has another value of {others} now; before the change it had the requested one"
+            )),
         }
     }
 
@@ -62,7 +77,8 @@ pub(super) fn compare(
         // `peer_cidrs` joins every range of one side with every range of the other.
         let policies = tunnel.security_policies.as_ref().filter(|_| pointer == "/peer_cidrs");
         let other = policies.filter(|policies| !is_product(policies));
-        match is_same(&pointer, asked, &observed).map(|same| same && other.is_none()) {
+        let same = is_same(&pointer, asked, &observed, tunnel.gateway_address.as_deref());
+        match same.map(|same| same && other.is_none()) {
             Some(true) => comparison.same.push(pointer),
             Some(false) => {
                 let observed = other.map_or(observed, |policies| json!(policies));
@@ -110,13 +126,13 @@ pub(super) struct Telling {
 }
 
 /// The fields whose requested value was other than the one before: only they can show that the change happened.
-pub(super) fn telling(changes: &Changes, before: &Changes) -> Telling {
+pub(super) fn telling(changes: &Changes, before: &Changes, gateway_address: Option<&str>) -> Telling {
     let before: BTreeMap<String, &Value> = before.fields().collect();
     let mut telling = Telling::default();
     for (pointer, asked) in changes.fields() {
         // `before` has the policies beside `peer_cidrs` only where they were others than `peer_cidrs` makes.
         let is_other = pointer == "/peer_cidrs" && before.contains_key("/security_policies");
-        let same = before.get(&pointer).and_then(|before| is_same(&pointer, asked, before));
+        let same = before.get(&pointer).and_then(|before| is_same(&pointer, asked, before, gateway_address));
         match same.map(|same| same && !is_other) {
             Some(false) => telling.fields.insert(pointer),
             Some(true) => false,
@@ -165,18 +181,12 @@ pub(super) fn observed(
 }
 
 /// Whether an observed value is the requested one; `None` if it shows too little.
-pub(super) fn is_same(pointer: &str, asked: &Value, observed: &Value) -> Option<bool> {
+fn is_same(pointer: &str, asked: &Value, observed: &Value, gateway_address: Option<&str>) -> Option<bool> {
     match pointer {
         "/peer_cidrs" => Some(ranges(&texts(observed)) == ranges(&texts(asked))),
         "/security_policies" => policies(asked, observed),
         "/bgp/tunnel_cidr" => Some(ranges(&[text(observed)?]) == ranges(&[text(asked)?])),
-        // An address that was not requested is the gateway's own: there is nothing to compare it with.
-        "/ike/local_identity" | "/ike/remote_identity" => Some(
-            asked
-                .as_object()?
-                .iter()
-                .all(|(member, asked)| observed.get(member).is_some_and(|value| is_same_word(asked, value))),
-        ),
+        "/ike/local_identity" | "/ike/remote_identity" => identity(asked, observed, gateway_address),
         "/name" | "/pre_shared_key" | "/customer_gateway_id" => Some(observed == asked),
         _ => Some(is_same_word(asked, observed)),
     }
@@ -186,7 +196,7 @@ pub(super) fn is_same(pointer: &str, asked: &Value, observed: &Value) -> Option<
 pub(super) fn is_same_observed(pointer: &str, one: &Value, other: &Value) -> bool {
     match pointer {
         "/peer_cidrs" | "/security_policies" => shape(one) == shape(other),
-        _ => is_same(pointer, one, other) == Some(true),
+        _ => is_same(pointer, one, other, None) == Some(true),
     }
 }
 
@@ -199,6 +209,19 @@ fn shape(observed: &Value) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<(Str
         }
         _ => (BTreeSet::new(), ranges(&texts(observed)), pairs(observed)),
     }
+}
+
+/// An identity of type `address` without an address is the gateway's own address. The cloud may show which one that is, and
+/// only API 2.0 shows the gateway's address.
+fn identity(asked: &Value, observed: &Value, gateway_address: Option<&str>) -> Option<bool> {
+    let has =
+        |member: &str, asked: &Value| observed.get(member).is_some_and(|value| is_same_word(asked, value));
+    let is_own = is_same_word(&asked["type"], &json!("address")) && asked["address"].is_null();
+    if is_own && has("type", &asked["type"]) {
+        let Some(address) = text(&observed["address"]) else { return Some(true) };
+        return gateway_address.map(|own| own == address);
+    }
+    Some(asked.as_object()?.iter().all(|(member, asked)| has(member, asked)))
 }
 
 /// Letter case does not matter in words, domain names and addresses.

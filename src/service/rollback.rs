@@ -1,5 +1,9 @@
 //! What a rollback checks beyond a patch: the old pre-shared key, and that the tunnel still has what the operation left.
 
+use std::collections::HashMap;
+
+use serde_json::Value;
+
 use crate::domain::changes::Changes;
 use crate::domain::fault::Fault;
 use crate::domain::fingerprint::FingerprintKey;
@@ -65,30 +69,37 @@ fn changed_since(
     fingerprints: Option<&FingerprintKey>,
 ) -> Vec<ChangedField> {
     let differences = read_back::compare(&operation.changes, tunnel, fingerprints).differences;
-    differences.into_iter().filter_map(|difference| changed_field(operation, difference)).collect()
+    differences
+        .into_iter()
+        .filter_map(|difference| changed_field(&operation.state, operation.before.as_ref(), difference))
+        .collect()
 }
 
 /// A field whose value is not the requested one; `None` if the operation may have left it so.
-fn changed_field(operation: &Operation, difference: Difference) -> Option<ChangedField> {
+fn changed_field(state: &State, before: Option<&Changes>, difference: Difference) -> Option<ChangedField> {
     let Difference { pointer, asked, observed } = difference;
-    let left = match &operation.state {
+    let left = match state {
         State::Diverged { verification: Verification::Diverged { differences }, .. } => {
             differences.iter().find(|left| left.pointer == pointer).map(|left| &left.observed)
         }
         // The change may never have happened.
         State::TimedOut { .. } => {
-            let before = operation.before.iter().flat_map(Changes::fields);
-            let mut had = before.filter(|(field, _)| *field == pointer).map(|(_, value)| value);
-            had.next()
+            let before: HashMap<String, &Value> = before.into_iter().flat_map(Changes::fields).collect();
+            // `before` has policies beside `peer_cidrs` where the ranges alone say too little.
+            let policies = before.get("/security_policies").filter(|_| pointer == "/peer_cidrs");
+            policies.or(before.get(&pointer)).copied()
         }
         _ => None,
     };
-    if left.is_some_and(|left| read_back::is_same(&pointer, left, &observed) == Some(true)) {
+    if left.is_some_and(|left| read_back::is_same_observed(&pointer, left, &observed)) {
         return None;
     }
-    let expected = match &operation.state {
+    let expected = match state {
         State::Diverged { .. } => left.cloned().unwrap_or(asked),
         _ => asked,
     };
     Some(ChangedField { pointer, expected, observed })
 }
+
+#[cfg(test)]
+mod tests;

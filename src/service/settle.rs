@@ -50,7 +50,7 @@ pub(super) fn settle(
 fn by_tunnel(operation: &Operation, tunnel: &Tunnel, comparison: Comparison, progress: Progress) -> Settled {
     debug_assert!(tunnel.is_at_rest(), "a tunnel that is being changed shows half of it");
     let telling = match &operation.before {
-        Some(before) => read_back::telling(&operation.changes, before),
+        Some(before) => telling(operation, before, tunnel),
         // Nothing is known of what was there: every field could have been as requested already.
         None => Telling::default(),
     };
@@ -61,13 +61,13 @@ fn by_tunnel(operation: &Operation, tunnel: &Tunnel, comparison: Comparison, pro
             (true, false) => Settled::Ended(undetermined(comparison.verdict())),
         };
     }
-    let proof = comparison.only(&telling.fields);
+    let proof = comparison.clone().only(&telling.fields);
     if proof.differences.is_empty() && proof.same.is_empty() {
         // The cloud showed these fields before and shows none of them now.
         return if progress.is_over { Settled::Ended(undetermined(proof.verdict())) } else { Settled::Open };
     }
     if proof.differences.is_empty() {
-        return Settled::Ended(Transition::Succeed { verification: proof.verdict() });
+        return Settled::Ended(Transition::Succeed { verification: comparison.verdict_of_proved() });
     }
     // API 3.0 has no state for a tunnel that is being changed, so a tunnel that looks at rest may still be changed.
     let is_answered = operation.route.api == Api::V2.as_str() && answer_of(operation).is_some();
@@ -85,15 +85,15 @@ fn by_tunnel(operation: &Operation, tunnel: &Tunnel, comparison: Comparison, pro
 /// begins (API 3.0 has no state for a tunnel that is being changed), so a tunnel that shows none of it may only be waiting
 /// for it.
 pub(super) fn accepted(
-    changes: &Changes,
-    before: Option<&Changes>,
+    operation: &Operation,
+    tunnel: &Tunnel,
     comparison: Comparison,
     progress: Progress,
 ) -> Settled {
     if comparison.differences.is_empty() {
         return Settled::Ended(Transition::Succeed { verification: comparison.verdict() });
     }
-    let telling = before.map(|before| read_back::telling(changes, before));
+    let telling = operation.before.as_ref().map(|before| telling(operation, before, tunnel));
     let may_begin = telling.is_some_and(|telling| {
         !telling.fields.is_empty() && !telling.fields.iter().any(|field| comparison.same.contains(field))
     });
@@ -101,6 +101,10 @@ pub(super) fn accepted(
         return Settled::Open;
     }
     Settled::Ended(Transition::Diverge { verification: comparison.verdict() })
+}
+
+fn telling(operation: &Operation, before: &Changes, tunnel: &Tunnel) -> Telling {
+    read_back::telling(&operation.changes, before, tunnel.gateway_address.as_deref())
 }
 
 /// At the end of the window the tunnel decides where nothing else can: nothing had to change, or what was there before

@@ -7,7 +7,7 @@ use tunnelgate::domain::api::Api;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tunnelgate::app::{App, World};
-use tunnelgate::clock::Clock;
+use tunnelgate::clock::{Clock, SystemClock};
 use tunnelgate::cloud::v2::sign::SignatureMethod;
 use tunnelgate::cloud::v2::wire::ParamStyle;
 use tunnelgate::cloud::{self, Credentials, Endpoints};
@@ -280,6 +280,26 @@ impl Gateway {
         let event = keys::event(EventKind::KeyCreated, &new.key, world.chance.id(now), now);
         assert!(self.ledger.create_key(&new.key, event).await.expect("a key"));
         Consumer::new(self.base.clone(), new.token.expose_secret().to_owned())
+    }
+}
+
+/// A clock that a test sets forward, as the wall clock of a machine that was suspended.
+#[derive(Debug, Default)]
+pub struct Jumping {
+    ahead_ms: std::sync::atomic::AtomicU64,
+}
+
+impl Jumping {
+    pub fn jump(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).expect("a duration");
+        self.ahead_ms.fetch_add(by, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Timestamp {
+        let ahead = self.ahead_ms.load(std::sync::atomic::Ordering::SeqCst);
+        SystemClock.now().plus(Duration::from_millis(ahead))
     }
 }
 

@@ -1,14 +1,17 @@
 //! Several gateways on one PostgreSQL.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sqlx::{Connection, Executor, PgConnection};
+use tunnelgate::app::World;
 use tunnelgate::domain::api::Api;
 use tunnelgate::domain::fingerprint::FingerprintKey;
 use tunnelgate::service::ReadBefore;
 
-use crate::harness::{self, Harness, path, ranges};
+use crate::harness::{self, Harness, Jumping, path, ranges};
 use crate::support::Store;
 use crate::support::consumer::{Consumer, PATIENCE};
 
@@ -147,6 +150,29 @@ async fn who_waits_holds_no_database_connection() {
         let kinds: Vec<String> = messages.rest().await.into_iter().map(|message| message.event).collect();
         assert!(!kinds.contains(&"end".to_owned()), "the operation has not ended: {kinds:?}");
     }
+}
+
+/// The monotonic clock stands still while a machine is suspended; the wall clock does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_was_suspended_during_the_commit_sends_nothing() {
+    let clock = Arc::new(Jumping::default());
+    let world = World { clock: clock.clone(), ..World::default() };
+    let harness = Harness::in_world(Store::postgres().await, Api::V2, world, |_| {}).await;
+    let mut held = PgConnection::connect(harness.store.url()).await.expect("a connection");
+    held.execute("BEGIN; LOCK TABLE operations IN SHARE MODE").await.expect("a lock");
+    let consumer = harness.consumer.clone();
+    let answer = tokio::spawn(async move { consumer.patch(&path("vpnx-branch01"), &ranges(), &[]).await });
+    let until = Instant::now() + PATIENCE;
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut held).await.expect("a count") == 0 {
+        assert!(Instant::now() < until, "nothing waits for the lock");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    clock.jump(Duration::from_secs(60));
+    held.execute("ROLLBACK").await.expect("the end of the lock");
+    let answer = answer.await.expect("an answer");
+    assert_eq!(answer.problem(), (503, "not_sent".into()), "{}", answer.body);
+    assert_eq!(harness.received("vpnx-branch01").len(), 0);
 }
 
 /// The opener's lease lasts longer than the call; a clock that is 31 minutes ahead passes it and the task timeout.

@@ -22,6 +22,7 @@ fn asked(patch: &Value) -> Result<Changes, Vec<Fault>> {
 fn tunnel() -> Tunnel {
     let some = |text: &str| Some(text.to_owned());
     Tunnel {
+        gateway_address: some("203.0.113.10"),
         name: some("hq"),
         pre_shared_key: Some(PreSharedKey::from_cloud("tencenttest")),
         local_cidrs: Some(vec!["10.0.0.0/24".into()]),
@@ -143,6 +144,26 @@ fn peers_are_as_requested_only_if_every_range_reaches_them() -> Result<(), Vec<F
     assert_eq!(comparison.differences[0].observed, json!(crossed.security_policies));
     // The same peers, and yet the change has something to do.
     let before = before(&changes, &crossed, &key());
-    assert_eq!(telling(&changes, &before).fields, BTreeSet::from(["/peer_cidrs".to_owned()]));
+    assert_eq!(telling(&changes, &before, None).fields, BTreeSet::from(["/peer_cidrs".to_owned()]));
+    Ok(())
+}
+
+#[test]
+fn the_gateway_s_own_address_is_confirmed_only_if_it_is_known_which_one_that_is() -> Result<(), Vec<Fault>> {
+    let changes = asked(&json!({"ike": {"local_identity": {"type": "address"}}}))?;
+    let (other, own) = ("198.51.100.7", "203.0.113.10");
+    let compared = |address: Option<&str>, gateway_address: Option<&str>| {
+        let text = |text: &str| text.to_owned();
+        let ike = IkeSettings { local_address: address.map(text), ..tunnel().ike };
+        let there = Tunnel { gateway_address: gateway_address.map(text), ike, ..tunnel() };
+        let before = before(&changes, &there, &key());
+        let telling = telling(&changes, &before, gateway_address);
+        let tells = (telling.fields.len(), telling.unknown.len());
+        (compare(&changes, &there, Some(&key())).verdict().result(), tells)
+    };
+    assert_eq!(compared(Some(own), Some(own)), ("confirmed", (0, 0)));
+    assert_eq!(compared(None, None), ("confirmed", (0, 0)));
+    assert_eq!(compared(Some(other), Some(own)), ("diverged", (1, 0)));
+    assert_eq!(compared(Some(other), None), ("unavailable", (0, 1)), "it may be the gateway's own");
     Ok(())
 }
