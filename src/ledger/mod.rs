@@ -105,10 +105,15 @@ pub enum OpenError {
     #[error("the ledger's migrations failed (check that the database user may create tables)")]
     Migrate(#[source] sqlx::migrate::MigrateError),
     #[error(
-        "the database role may not apply the ledger's missing migrations, or not read _sqlx_migrations; run `tunnelgate migrate` \
-         as the role that owns the tables"
+        "the database role may not apply the ledger's missing migrations; run `tunnelgate migrate` as the role that owns the \
+         tables"
     )]
     MayNotMigrate,
+    #[error(
+        "the database role may not read _sqlx_migrations; as the role that owns the tables, give this role the rights of \
+         docs/postgres-roles.md"
+    )]
+    MayNotRead,
     #[error("the ledger's migrations did not end in time (pg_stat_activity shows what they wait for)")]
     MigrateTime,
 }

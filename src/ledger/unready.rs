@@ -17,6 +17,10 @@ pub(super) enum Reason {
     MigrationDiffers(i64),
     #[error("the last batch failed")]
     WritesFail,
+    #[error("the role may not insert into {0}")]
+    MayNotInsert(String),
+    #[error("{0} bytes are left on the disk")]
+    NoSpace(u64),
     #[error("the database accepts connections, but did not answer in time")]
     Slow,
 }
@@ -43,6 +47,8 @@ fn class(cause: &(dyn Error + Send + Sync + 'static), of_code: fn(&str) -> Unrea
             Reason::MigrationUnfinished(number) => Unready::MigrationUnfinished(*number),
             Reason::MigrationDiffers(number) => Unready::MigrationDiffers(*number),
             Reason::WritesFail => Unready::WritesFail,
+            Reason::MayNotInsert(_) => Unready::NoRight,
+            Reason::NoSpace(_) => Unready::Full,
             Reason::Slow => Unready::Slow,
         };
     }

@@ -169,8 +169,13 @@ impl Service {
     /// # Errors
     /// If the ledger does not store it. The next use of the tokens counts.
     pub async fn record_used_tokens(&self) -> Result<(), LedgerError> {
-        for (day, tokens) in self.used_tokens.take() {
-            self.ledger.mark_used(&tokens, &day).await?;
+        let mut by_day = self.used_tokens.take();
+        while let Some((day, tokens)) = by_day.pop_first() {
+            if let Err(error) = self.ledger.mark_used(&tokens, &day).await {
+                by_day.insert(day, tokens);
+                self.used_tokens.put_back(by_day);
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -27,6 +27,16 @@ impl UsedTokens {
         }
         by_day
     }
+
+    /// Takes back tokens that could not be stored. A later use stays.
+    pub(super) fn put_back(&self, by_day: BTreeMap<Day, Vec<[u8; 32]>>) {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (day, tokens) in by_day {
+            for token in tokens {
+                used.entry(token).or_insert_with(|| day.clone());
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -51,8 +61,13 @@ mod tests {
         used.note(&token(2, None), &first);
         used.note(&token(2, None), &second);
         used.note(&token(3, Some(&second)), &second);
-        let expected = BTreeMap::from([(first, vec![[1; 32]]), (second, vec![[2; 32]])]);
+        let expected = BTreeMap::from([(first, vec![[1; 32]]), (second.clone(), vec![[2; 32]])]);
         assert_eq!(used.take(), expected);
         assert!(used.take().is_empty());
+        used.note(&token(1, None), &second);
+        used.put_back(expected);
+        let mut taken = used.take();
+        let tokens = taken.remove(&second).expect("the day of the later use");
+        assert!(taken.is_empty() && tokens.len() == 2 && tokens.contains(&[1; 32]), "the later use stays");
     }
 }

@@ -103,7 +103,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("sd_notify", &["cli"]),
     ("granit_parser", &["rollout"]),
     ("indicatif", &["rollout"]),
-    ("rustix", &["rollout"]),
+    ("rustix", &["ledger", "rollout"]),
     (
         "prometheus_client",
         &["metrics", "http", "cloud", "ledger", "background", "oidc", "reload", "telemetry"],

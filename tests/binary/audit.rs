@@ -304,7 +304,21 @@ async fn the_documented_rights_are_enough_and_not_too_many() {
         }
     }
     assert!(!gateway.stderr().contains("may create objects"), "{}", gateway.stderr());
+    let (revoke, grant) = ("REVOKE INSERT ON operations FROM", "GRANT INSERT ON operations TO");
+    owner.execute(AssertSqlSafe(format!("{revoke} {role}"))).await.expect("revoked");
+    let unready = consumer.get("/readyz", &[]).await;
+    assert_eq!(unready.problem(), (503, "ledger_unavailable".into()));
+    assert!(unready.body.contains("rights"), "{}", unready.body);
+    owner.execute(AssertSqlSafe(format!("{grant} {role}"))).await.expect("granted");
+    assert_eq!(consumer.get("/readyz", &[]).await.status, 200);
     assert!(gateway.terminate().success());
+    let unread = format!("REVOKE SELECT ON _sqlx_migrations FROM {role}");
+    owner.execute(AssertSqlSafe(unread)).await.expect("revoked");
+    let refused = installation.run(&["serve", "--database-url", &url]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("may not read _sqlx_migrations") && told.contains("postgres-roles.md"), "{told}");
+    let again = format!("GRANT SELECT ON _sqlx_migrations TO {role}");
+    owner.execute(AssertSqlSafe(again)).await.expect("granted");
     let used = "SELECT count(*) FROM api_key_tokens WHERE last_used_on IS NOT NULL";
     let used: i64 = sqlx::query_scalar(used).fetch_one(&mut owner).await.expect("a number");
     assert_eq!(used, 1, "the role may store the last use of a key");

@@ -85,7 +85,8 @@ async fn a_rotation_prints_the_new_token_and_keeps_the_old_one(store: Store) {
     assert!(output(&installation, &["keys", "list"]).contains(day));
 
     output(&installation, &["keys", "revoke", "netops-ci"]);
-    assert_eq!(item(&installation, "netops-ci")["state"], "revoked");
+    let key = item(&installation, "netops-ci");
+    assert_eq!((&key["state"], &key["tokens"]), (&json!("revoked"), &json!([])), "its tokens ended with it");
     assert!(
         refusal(&installation, &["keys", "rotate", "netops-ci"])
             .contains("no key that is not revoked has this name")

@@ -6,6 +6,7 @@ use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::cluster::{Cluster, ranges, tunnel, until};
 use crate::refusals::TinyDisk;
+use crate::support::consumer::Consumer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_somebody_else_locks_is_waited_for_and_then_given_up() {
@@ -36,9 +37,12 @@ async fn a_file_that_somebody_else_locks_is_waited_for_and_then_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_costs_503s_until_there_is_room_again() {
-    let Some(disk) = TinyDisk::new(4) else { return };
+    let Some(disk) = TinyDisk::new(8) else { return };
     let cluster = Cluster::on_url(&format!("sqlite:{}", disk.path().join("ledger.db").display())).await;
     let gateway = cluster.gateway("gateway", &[]);
+    let token = cluster.run(&["keys", "create", "--name", "other", "--scope", "tunnels:read"]).stdout;
+    let token = String::from_utf8(token).expect("a token").trim().to_owned();
+    let other = Consumer::new(gateway.consumer.base.clone(), token);
     let mut accepted = vec![gateway.accepted(&tunnel(1), &ranges(1)).await];
     disk.fill();
     let mut number = 100;
@@ -56,9 +60,30 @@ async fn a_full_disk_costs_503s_until_there_is_room_again() {
     .await;
     // A small write may still fit into the write-ahead log; a change must not.
     assert_eq!(gateway.ready().await, 503);
+    let why = gateway.consumer.get("/readyz", &[]).await.json()["detail"].to_string();
+    assert!(why.contains("no space left"), "not only because a batch failed lately: {why}");
+    // The first use of a key can't be stored now.
+    assert_eq!(other.get("/operations", &[]).await.status, 200);
+    until("the failure", async || {
+        let log = gateway.process.stdout() + &gateway.process.stderr();
+        log.contains("can't store when API keys were last used").then_some(())
+    })
+    .await;
     disk.empty();
     until("readiness", async || (gateway.ready().await == 200).then_some(())).await;
     accepted.push(gateway.accepts_again(10_000..20_000).await);
+    until("the last use of the key", async || {
+        let listed = cluster.run(&["keys", "list", "--json"]).stdout;
+        let listed: serde_json::Value = serde_json::from_slice(&listed).expect("JSON");
+        let key = listed["items"]
+            .as_array()
+            .expect("keys")
+            .iter()
+            .find(|key| key["name"] == "other")
+            .expect("the key");
+        (!key["last_used_on"].is_null()).then_some(())
+    })
+    .await;
     cluster.all_is_well(&gateway.consumer, &accepted).await;
 }
 

@@ -123,6 +123,10 @@ fn kept(file: &PathBuf) -> Result<Checkpoint, Failure> {
 
 async fn verify(args: &Verify, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let checkpoint = args.checkpoint.as_ref().map(kept).transpose()?;
+    if let Some(folder) = args.archive.as_ref().filter(|folder| !folder.is_dir()) {
+        let problem = format!("{} is not a folder", folder.display());
+        return Err(InvalidSetting::new("--archive", problem).into());
+    }
     let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
     let mut folder = args.archive.clone().map(Folder::new);
@@ -203,12 +207,19 @@ async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
     };
     let database = Database::from_args(&args.database, secrets)?;
     let ledger = open_ledger(&database, false, &Metrics::default()).await?;
-    let mut output: Box<dyn Write + Send> = match &args.output {
-        Some(file) => Box::new(BufWriter::new(
-            File::create(file)
-                .map_err(|error| Failure::new(&format!("can't write {}", file.display()), error))?,
-        )),
+    let into = args.output.as_ref().map(|file| (file, format!("can't write {}", file.display())));
+    let mut output: Box<dyn Write + Send> = match &into {
+        Some((file, problem)) => {
+            let file = File::create(file).map_err(|error| Failure::new(problem, error))?;
+            Box::new(BufWriter::new(file))
+        }
         None => Box::new(BufWriter::new(std::io::stdout())),
+    };
+    let failed = |error: std::io::Error| match &into {
+        Some((_, problem)) => {
+            Failure::new(&format!("{problem}, which has only a part of the events now"), error)
+        }
+        None => Failure::from(error),
     };
     if let Some(archived) = ledger.newest_archived().await? {
         let first = archived.last_seq.saturating_add(1);
@@ -218,8 +229,8 @@ async fn export(args: &Export, secrets: &Secrets) -> Result<ExitCode, Failure> {
     }
     let mut export = export::Export::all(ledger, format);
     while let Some(block) = export.next().await? {
-        output.write_all(&block)?;
+        output.write_all(&block).map_err(failed)?;
     }
-    output.flush()?;
+    output.flush().map_err(failed)?;
     Ok(ExitCode::SUCCESS)
 }

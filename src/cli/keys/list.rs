@@ -67,9 +67,11 @@ fn item(key: &ApiKey, now: Timestamp) -> Value {
     })
 }
 
-/// The tokens of a key that work if the key does.
+/// The tokens of a key that have not ended. Those of a revoked or expired key ended with it.
 fn tokens(key: &ApiKey, now: Timestamp) -> impl Iterator<Item = &ApiToken> {
-    key.tokens.iter().filter(move |token| token.valid_until.is_none_or(|end| now < end))
+    let is_over = key.revoked_at.is_some() || key.expires_at.is_some_and(|end| end <= now);
+    let tokens = key.tokens.iter().filter(move |_| !is_over);
+    tokens.filter(move |token| token.valid_until.is_none_or(|end| now < end))
 }
 
 fn table(keys: &[ApiKey], now: Timestamp) -> String {

@@ -130,7 +130,8 @@ pub fn get_checkpoint() {}
         ("vpc_id" = Option<String>, Query, description = "Only this VPC"),
         ("tunnel_id" = Option<String>, Query, description = "Only this tunnel"),
         ("status" = Option<Status>, Query, description = "Only events of operations with this current status"),
-        ("requested_by" = Option<String>, Query, description = "Only those requested by this caller")
+        ("requested_by" = Option<String>, Query, description = "Only those requested by this caller"),
+        ("account" = Option<String>, Query, description = "Only this account of the cloud")
     ),
     responses(
         (status = 200, description = "The counts", body = CountsView, example = json!(counts())),

@@ -16,6 +16,8 @@ use crate::http::problem::{Problem, ProblemType};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
+/// The nesting that serde_json reads.
+const MAX_DEPTH: usize = 127;
 /// The time limit for receiving a body.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The media types of patches; the first is preferred.
@@ -85,9 +87,16 @@ async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Zeroizing<
 }
 
 fn json(body: &[u8]) -> Result<Value, Problem> {
+    if body.is_empty() {
+        return Err(Problem::new(ProblemType::InvalidJson, "the body is empty"));
+    }
     // serde_json's messages name positions, not content.
     let Strict(value) = serde_json::from_slice(body).map_err(|error| {
-        Problem::new(ProblemType::InvalidJson, format!("the body is not valid JSON: {error}"))
+        let mut detail = format!("the body is not valid JSON: {error}");
+        if detail.contains("recursion limit exceeded") {
+            detail += &format!("; {MAX_DEPTH} levels are allowed");
+        }
+        Problem::new(ProblemType::InvalidJson, detail)
     })?;
     Ok(value)
 }

@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::percent_decode_str;
 use std::collections::HashMap;
 
 use crate::domain::fault::Fault;
@@ -26,10 +27,17 @@ pub struct Query {
 impl Query {
     pub fn parse(text: &str) -> Self {
         let mut query = Self { parameters: HashMap::new(), known: Vec::new(), faults: Vec::new() };
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        // `parse` skips empty parts too, and replaces what is not UTF-8.
+        let parts = text.split('&').filter(|part| !part.is_empty());
+        for (part, (name, value)) in parts.zip(form_urlencoded::parse(text.as_bytes())) {
+            if percent_decode_str(part).decode_utf8().is_err() {
+                query.fault(&name, "invalid", "must be UTF-8, percent-encoded");
+                continue;
+            }
             // PostgreSQL's texts can't contain one.
             if value.contains('\0') {
                 query.fault(&name, "invalid", "must not contain a NUL character (%00)");
+                continue;
             }
             if query.parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
                 query.fault(&name, "repeated", "occurs more than once");
@@ -164,6 +172,18 @@ mod tests {
         assert_eq!(query.text("status").as_deref(), Some("b"));
         assert_eq!(query.faults.len(), 3, "{:?}", query.faults);
         assert!(query.finish().is_err());
+    }
+
+    #[test]
+    fn texts_that_no_ledger_could_keep_are_one_fault_each() {
+        for text in ["reason=%ff%20x", "reason=a%00b", "%ff=x"] {
+            let mut query = Query::parse(&format!("&{text}&limit=1"));
+            assert_eq!((query.text("reason"), query.limit()), (None, 1));
+            assert_eq!(query.faults.len(), 1, "{text}: {:?}", query.faults);
+        }
+        let mut query = Query::parse("reason=%EF%BF%BD+%2B%C3%BC");
+        assert_eq!(query.text("reason").as_deref(), Some("\u{fffd} +ü"));
+        assert!(query.finish().is_ok());
     }
 
     #[test]

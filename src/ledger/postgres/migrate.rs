@@ -80,11 +80,13 @@ async fn is_pending(
     limit: Duration,
     migrations: &Migrator,
 ) -> Result<bool, OpenError> {
-    // A table that is missing, or that the role may not read: the migrator says what is wrong.
-    let readable = "SELECT coalesce(has_table_privilege(to_regclass('_sqlx_migrations'), 'SELECT'), false)";
+    let readable = "SELECT has_table_privilege(to_regclass('_sqlx_migrations'), 'SELECT')";
     let row = short(limit, sqlx::query(readable).fetch_one(&mut *connection)).await?;
-    if !row.try_get::<bool, _>(0).map_err(OpenError::Connect)? {
-        return Ok(true);
+    match row.try_get(0).map_err(OpenError::Connect)? {
+        Some(true) => {}
+        Some(false) => return Err(OpenError::MayNotRead),
+        // There is no such table.
+        None => return Ok(true),
     }
     let rows = short(limit, sqlx::query(APPLIED).fetch_all(&mut *connection)).await?;
     let applied: Vec<_> =

@@ -1,7 +1,7 @@
 //! Writing steps.
 
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::broadcast;
 
 use crate::domain::event::NewEvent;
@@ -10,13 +10,18 @@ use crate::domain::timestamp::Timestamp;
 use crate::ledger::columns::{OPERATION, StoredRow};
 use crate::ledger::idempotency::{KEY, used_key};
 use crate::ledger::migrations::{self, APPLIED, Applied};
-use crate::ledger::unready::not_ready;
+use crate::ledger::unready::{Reason, not_ready};
 use crate::service::ledger::{
     AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, NotReady, Step, Steps, Written,
 };
 
 use super::Postgres;
 use super::sqlstate::{NO_TABLE, unready};
+
+/// The tables of a change that the role may not insert into; NULL if there is none.
+const MISSING_RIGHTS: &str = "SELECT string_agg(name, ', ')
+    FROM unnest(ARRAY['operations', 'audit_events', 'audit_vpcs', 'audit_hours', 'tracking', 'idempotency_keys']) AS name
+    WHERE NOT has_table_privilege(name, 'INSERT')";
 
 #[async_trait]
 impl Steps for Postgres {
@@ -88,6 +93,11 @@ impl Steps for Postgres {
             self.writer.ready()?;
             // Fails on a read-only server. Matches no row, so it waits for no lock.
             sqlx::query("UPDATE chain_head SET seq = seq WHERE false").execute(&self.pool).await?;
+            let missing: Option<String> =
+                sqlx::query(MISSING_RIGHTS).fetch_one(&self.pool).await?.try_get(0)?;
+            if let Some(tables) = missing {
+                return Err(Reason::MayNotInsert(tables).into());
+            }
             Ok::<_, LedgerError>(())
         });
         match checked.await {

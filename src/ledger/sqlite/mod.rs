@@ -15,9 +15,11 @@ mod lists;
 mod rewound;
 mod rows;
 mod snapshot;
+mod space;
 mod steps;
 mod webhooks;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +50,7 @@ pub(super) struct Sqlite {
     store: Arc<apply::Store>,
     writer: Writer,
     limit: Duration,
+    file: PathBuf,
 }
 
 impl Sqlite {
@@ -72,23 +75,26 @@ impl Sqlite {
                 .test_before_acquire(false)
         };
         // On a full disk SQLite rolls back by itself, but sqlx's connection still counts an open transaction.
-        let write_pool = pool(1).after_release(|connection, _| {
-            Box::pin(async move {
-                // The ping also waits for a pending rollback.
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
+        let pool_of_writes = || {
+            pool(1).after_release(|connection, _| {
+                Box::pin(async move {
+                    // The ping also waits for a pending rollback.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
             })
-        });
-        let write_pool = match write_pool.connect_with(connect.clone()).await {
+        };
+        let write_pool = match pool_of_writes().connect_with(connect.clone()).await {
             Ok(pool) => pool,
-            Err(_) if !options.migrate && !file.exists() => return Err(OpenError::Missing(file)),
+            Err(_) if !options.migrate && !file.exists() => return Err(OpenError::Missing(file.clone())),
             Err(error) => return Err(assumed::explain(&file, error)),
         };
         assumed::check(&write_pool, &file).await?;
         if options.migrate {
             migrate(&write_pool).await.map_err(OpenError::Migrate)?;
         }
-        let calls_pool = pool(1).connect_lazy_with(connect.clone().synchronous(SqliteSynchronous::Normal));
+        let calls_pool =
+            pool_of_writes().connect_lazy_with(connect.clone().synchronous(SqliteSynchronous::Normal));
         let pool = pool(options.connections.min(4)).connect_lazy_with(connect.read_only(true));
         Pools::default()
             .with("read", &pool)
@@ -98,7 +104,7 @@ impl Sqlite {
         let memory = Arc::new(Memory::new(options.witness, metrics)?);
         let store = Arc::new(apply::Store::new(write_pool.clone(), limit, memory));
         let writer = Writer::start(store.clone(), limit, WriterMetrics::new(metrics));
-        Ok(Self { pool, write_pool, calls_pool, store, writer, limit })
+        Ok(Self { pool, write_pool, calls_pool, store, writer, limit, file })
     }
 
     /// Runs `work` under the ledger's time limit.

@@ -15,8 +15,8 @@ use crate::service::ledger::{
     AcceptedLoss, FirstRequest, IDEMPOTENCY_WINDOW, LedgerError, NotReady, Step, Steps, Written,
 };
 
-use super::Sqlite;
 use super::failure::unready;
+use super::{Sqlite, space};
 
 #[async_trait]
 impl Steps for Sqlite {
@@ -81,8 +81,10 @@ impl Steps for Sqlite {
             let applied = rows.iter().map(Applied::of).collect::<Result<Vec<_>, _>>()?;
             migrations::check(&migrations::FOR_SQLITE, &applied)?;
             self.store.check_chain(&self.pool).await?;
+            // A write as small as the one below may still fit into the write-ahead log.
+            space::check(&self.file)?;
             self.writer.ready()?;
-            // Fails on a file that is not writable; its commit fails on a full disk.
+            // Fails on a file that is not writable.
             let mut transaction = self.write_pool.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("UPDATE chain_head SET seq = seq").execute(&mut *transaction).await?;
             transaction.commit().await?;
