@@ -219,15 +219,22 @@ impl<A: Api> Caller<A> {
             }
         };
         let is_change = lease.is_some();
+        // Until when a change may wait for another slot, where the one that it was opened with is late.
+        let latest_start = lease.as_ref().map(|lease| lease.monotonic);
         let mut last = None;
         let mut was_expired = false;
         let mut wait = FIRST_WAIT;
-        let mut deadline = end;
+        let (mut end, mut deadline) = (end, end);
         loop {
             if slot.is_none() {
-                // Time for the call itself has to be left once the slot is there.
-                let latest = end.checked_sub(self.timeout / LEAST_PART).unwrap_or(end);
-                let until = latest.min(Instant::now() + self.timeout);
+                let until = match latest_start.filter(|_| *attempts == 0) {
+                    Some(latest) => latest,
+                    // Time for the call itself has to be left once the slot is there.
+                    None => {
+                        let latest = end.checked_sub(self.timeout / LEAST_PART).unwrap_or(end);
+                        latest.min(Instant::now() + self.timeout)
+                    }
+                };
                 let need = Need { priority, is_last: true, principal: "" };
                 match self.slot(need, until).await {
                     Ok(free) => slot = Some(Box::new(free)),
@@ -235,14 +242,17 @@ impl<A: Api> Caller<A> {
                 }
             }
             if *attempts == 0 {
+                if is_change {
+                    end = Instant::now() + self.timeout;
+                }
                 deadline = end.min(Instant::now() + self.timeout);
             }
             // A process that was stopped and goes on later must not send: its operation may have been taken over.
             if lease.as_ref().is_some_and(|lease| !lease.holds(&*self.line.clock)) {
                 return last.unwrap_or(End::TooLate);
             }
-            if let Some(slot) = slot.take() {
-                slot.start();
+            if slot.take().is_some_and(|slot| !slot.start()) {
+                continue;
             }
             *attempts += 1;
             let signed = signed_at.unwrap_or_else(|| self.line.clock.now());

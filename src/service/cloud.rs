@@ -77,10 +77,12 @@ pub enum NoSlot {
     NoLedger,
 }
 
-/// The right to start one call. It counts against the call budget until it is used or dropped.
+/// The right to start one call at about the present time.
 pub trait Slot: Send + Sync {
-    /// The call starts now.
-    fn start(self: Box<Self>);
+    /// The call starts now. False if the slot's time is over, for example after a slow commit: then the call needs
+    /// another slot.
+    #[must_use]
+    fn start(self: Box<Self>) -> bool;
 }
 
 /// Until when a change may be sent. Both clocks must agree: the monotonic clock stops while a machine is

@@ -219,3 +219,31 @@ async fn a_change_whose_lease_is_over_by_either_clock_is_not_sent() {
         assert_eq!(stub.received().len(), 0);
     }
 }
+
+/// A slow commit keeps a change from its place in the call budget.
+#[tokio::test]
+async fn a_change_that_missed_its_slot_takes_another_one_within_its_lease_or_is_not_sent() {
+    for version in BOTH {
+        let stub = Stub::playing([Act::Json(version.taken())]).await;
+        let client = stub.client_with(version, |settings| settings.calls_per_second = 2);
+        let mut slots = Vec::new();
+        for _ in 0..4 {
+            slots.push(client.reserve("one", true).await.expect("a slot"));
+        }
+        // The last one is of now, the first ones of up to 1.5 s ago; the next is half a second away.
+        let mut slots = slots.into_iter();
+        let minute = Duration::from_secs(60);
+        for (lease, is_sent) in [(Duration::from_millis(100), false), (minute, true)] {
+            let lease = SendLease { monotonic: Instant::now() + lease, wall: SystemClock.now().plus(minute) };
+            let slot = slots.next().expect("an old slot");
+            let permit = Permit { slot, opened_at: SystemClock.now(), lease };
+            let began = Instant::now();
+            let reply = client.modify(&version.example(), permit).await;
+            match reply.sent {
+                Sent::Accepted { .. } => assert!(is_sent && began.elapsed() > Duration::from_millis(200)),
+                sent => assert!(!is_sent && matches!(sent, Sent::TooLate), "{sent:?}"),
+            }
+            assert_eq!(stub.received().len(), usize::from(is_sent));
+        }
+    }
+}

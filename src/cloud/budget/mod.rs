@@ -3,10 +3,11 @@
 //! All replicas of an account share the limit. A replica whose calls wait reserves their times in the ledger, a quarter of
 //! a second at a time, so that an idle replica leaves the whole limit to the others. Without the ledger no call starts.
 //!
-//! Each process also counts its own calls, because a call can start later than its reserved time. A slot is held from the
-//! moment it is granted, counts from then on, and frees its place one second after its call started. A slot that is given
-//! back unused frees it at once. So a change can take its slot before it is opened, and the limit holds however long the
-//! commit between the two takes.
+//! Each process also counts its own calls, because a call can start a little later than its reserved time. A slot is held
+//! from the moment it is granted, counts from then on, and frees its place one second after its call started. A slot that
+//! is given back unused frees it at once. A slot whose time is over starts no call and counts no more: its call needs
+//! another one. So a change can take its slot before it is opened, and the limit of all replicas holds however long the
+//! commit between the two takes, and however long a process is paused.
 
 mod queue;
 mod rate;
@@ -69,7 +70,7 @@ struct State {
     /// When the calls of the last second started, oldest first.
     starts: VecDeque<Instant>,
     /// Slots that were granted and whose calls have not started.
-    held: usize,
+    held: Vec<Place>,
     reserved: Reserved,
     queue: Queue<Grant>,
     /// A task grants slots to the queue.
@@ -87,13 +88,18 @@ impl std::fmt::Debug for Slot {
 }
 
 impl cloud::Slot for Slot {
-    fn start(mut self: Box<Self>) {
-        let Some((shared, _)) = self.0.take() else { return };
+    fn start(mut self: Box<Self>) -> bool {
+        let Some((shared, place)) = self.0.take() else { return true };
         let mut state = shared.state();
-        state.held = state.held.saturating_sub(1);
-        state.starts.push_back(Instant::now());
+        let now = Instant::now();
+        state.release(place);
+        let is_in_time = !place.is_over(now);
+        if is_in_time {
+            state.starts.push_back(now);
+        }
         drop(state);
         shared.changed.notify_one();
+        is_in_time
     }
 }
 
@@ -101,7 +107,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let Some((shared, place)) = self.0.take() else { return };
         let mut state = shared.state();
-        state.held = state.held.saturating_sub(1);
+        state.release(place);
         state.reserved.give_back(place);
         drop(state);
         shared.changed.notify_one();
@@ -117,7 +123,7 @@ impl Budget {
         let state = State {
             rate: Rate::new(account.calls_per_second),
             starts: VecDeque::new(),
-            held: 0,
+            held: Vec::new(),
             reserved: Reserved::default(),
             queue: Queue::default(),
             is_pacing: false,
@@ -148,7 +154,7 @@ impl Budget {
                 && state.has_place(now)
                 && let Some(place) = state.reserved.take(now)
             {
-                state.held += 1;
+                state.held.push(place);
                 return Ok(Slot(Some((shared.clone(), place))));
             }
             let (grant, granted) = oneshot::channel();
@@ -179,7 +185,7 @@ impl Budget {
         let mut state = shared.state();
         let now = Instant::now();
         state.forget(now);
-        let used = state.held + state.starts.len();
+        let used = state.held.len() + state.starts.len();
         u32::try_from(state.limit(now).saturating_sub(used)).ok()
     }
 
@@ -317,11 +323,26 @@ impl State {
         while self.starts.front().is_some_and(|start| now.duration_since(*start) >= WINDOW) {
             self.starts.pop_front();
         }
+        self.held.retain(|place| !place.is_over(now));
+    }
+
+    /// The holder of a slot uses it or gives it back.
+    fn release(&mut self, place: Place) {
+        if let Some(index) = self.held.iter().position(|held| *held == place) {
+            self.held.swap_remove(index);
+        }
     }
 
     fn has_place(&mut self, now: Instant) -> bool {
         self.forget(now);
-        self.held + self.starts.len() < self.limit(now)
+        self.held.len() + self.starts.len() < self.limit(now)
+    }
+
+    /// When a place becomes free: the oldest start is a second ago, or the time of a held slot is over.
+    fn next_place(&self) -> Option<Instant> {
+        let start = self.starts.front().map(|start| *start + WINDOW);
+        let held = self.held.iter().map(Place::end).min();
+        start.into_iter().chain(held).min()
     }
 
     /// The slots that can be granted now. `None` if no call waits and none is being reserved: the task ends.
@@ -333,12 +354,12 @@ impl State {
                 return (grants, is_reserving.then_some(Next { wake_at: None, reserve: None }));
             }
             if !self.has_place(now) {
-                break self.starts.front().map(|start| *start + WINDOW);
+                break self.next_place();
             }
             let Some(place) = self.reserved.take(now) else { break self.reserved.next() };
             match self.queue.pop(Grant::is_closed) {
                 Some(grant) => {
-                    self.held += 1;
+                    self.held.push(place);
                     grants.push((grant, place));
                 }
                 None => self.reserved.give_back(place),
@@ -346,7 +367,7 @@ impl State {
         };
         let limit = self.limit(now);
         // Calls that could not start anyway are not reserved.
-        let waiting = self.queue.len().min(limit.saturating_sub(self.held));
+        let waiting = self.queue.len().min(limit.saturating_sub(self.held.len()));
         (grants, Some(Next { wake_at, reserve: self.reserved.wanted(waiting, limit, now) }))
     }
 
@@ -361,7 +382,8 @@ impl State {
         let limit = self.limit(now);
         let recent: Vec<Instant> =
             self.starts.iter().copied().filter(|start| now.duration_since(*start) < WINDOW).collect();
-        let index = recent.len() + self.held + ahead;
+        let held = self.held.iter().filter(|place| !place.is_over(now)).count();
+        let index = recent.len() + held + ahead;
         let Some(over) = index.checked_sub(limit) else { return now };
         let start = recent.get(over % limit).copied().unwrap_or(now);
         let rounds = u32::try_from(over / limit).unwrap_or(u32::MAX).saturating_add(1);

@@ -7,8 +7,11 @@ use tokio::time::Instant;
 
 use super::rate::WINDOW;
 
-/// How long a reserved call can be used.
+/// A reserved call can't be used for longer than this after the ledger read its clock.
 const USABLE: Duration = WINDOW;
+/// How late a reserved call may start, at least; one interval of the calls where that is longer. Later it would start
+/// beside the calls that other replicas reserved.
+const LATENESS: Duration = Duration::from_millis(50);
 /// A reservation is asked for when the calls that are reserved last no longer than this.
 const LEAD: Duration = Duration::from_millis(150);
 /// The ledger has failed when a reservation has been unanswered for this long.
@@ -24,6 +27,18 @@ pub(super) struct Place {
     /// The latest start. After a pause of the process, calls that were due in it would otherwise start together with those
     /// of other replicas.
     until: Instant,
+}
+
+impl Place {
+    /// From when on no call may start any more.
+    pub(super) fn end(&self) -> Instant {
+        self.until + Duration::from_millis(1)
+    }
+
+    /// True if no call may start any more.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.until < now
+    }
 }
 
 /// The reserved calls of this replica.
@@ -71,10 +86,12 @@ impl Reserved {
         self.unanswered_since = None;
         self.failed_at = None;
         self.round_trip = now.saturating_duration_since(asked_at);
+        let lateness = interval.max(LATENESS);
         for number in 0..count {
             // The ledger read its clock between the two times: no call starts early, and none is used late.
             let wait = wait + interval * number;
-            self.places.push_back(Place { at: now + wait, until: asked_at + wait + USABLE });
+            let at = now + wait;
+            self.places.push_back(Place { at, until: (at + lateness).min(asked_at + wait + USABLE) });
         }
         let end = now + wait + interval * count;
         let start = self.end.map_or(now, |end| end.max(now));
@@ -89,7 +106,7 @@ impl Reserved {
 
     /// Takes a call that may start now.
     pub(super) fn take(&mut self, now: Instant) -> Option<Place> {
-        while self.places.front().is_some_and(|place| place.until < now) {
+        while self.places.front().is_some_and(|place| place.is_over(now)) {
             self.places.pop_front();
         }
         self.places.pop_front_if(|place| place.at <= now)

@@ -61,7 +61,33 @@ fn budget(calls_per_second: u32) -> Budget {
 }
 
 fn start(slot: Slot) {
-    Box::new(slot).start();
+    assert!(Box::new(slot).start(), "its time is not over");
+}
+
+enum Commit {
+    Takes(Duration),
+    Ends(Instant),
+}
+
+/// A change whose commit lasts for `commit`: it holds its slot meanwhile, and takes another one where that is too late.
+async fn change(budget: &Budget, commit: Commit) -> Instant {
+    let mut slot = budget.slot(CHANGE, soon()).await.expect("a slot");
+    match commit {
+        Commit::Takes(time) => tokio::time::sleep(time).await,
+        Commit::Ends(at) => sleep_until(at).await,
+    }
+    while !Box::new(slot).start() {
+        slot = budget.slot(CHANGE, soon()).await.expect("a slot");
+    }
+    Instant::now()
+}
+
+/// Asserts that within no second more than `limit` calls start.
+fn are_within(starts: &mut [Instant], limit: usize) {
+    starts.sort();
+    for window in starts.windows(limit + 1) {
+        assert!(window[limit] - window[0] >= WINDOW - Duration::from_millis(1), "{window:?}");
+    }
 }
 
 fn soon() -> Instant {
@@ -71,12 +97,8 @@ fn soon() -> Instant {
 /// The times at which `calls` calls start that wait together. Every `late`th holds its slot for a while, as a commit does.
 async fn starts(budget: &Budget, calls: u64, late: u64) -> Vec<Instant> {
     let calls = (0..calls).map(|number| async move {
-        let slot = budget.slot(CHANGE, soon()).await.expect("a slot");
-        if number % late == late - 1 {
-            tokio::time::sleep(Duration::from_millis(400)).await;
-        }
-        start(slot);
-        Instant::now()
+        let is_late = number % late == late - 1;
+        change(budget, Commit::Takes(Duration::from_millis(if is_late { 400 } else { 0 }))).await
     });
     let mut starts = futures_util::future::join_all(calls).await;
     starts.sort();
@@ -225,6 +247,65 @@ async fn a_waiter_that_leaves_takes_no_slot() {
     assert_eq!(Instant::now() - before, WINDOW);
 }
 
+/// Commits that stall in two replicas end together, beside the calls of other changes.
+#[tokio::test(start_paused = true)]
+async fn changes_whose_commits_stalled_keep_to_the_limit_of_all_replicas() {
+    for stall in [300, 900, 4000] {
+        let row = Arc::<Row>::default();
+        let (one, other) = (budget_on(&row, 20), budget_on(&row, 20));
+        let end = Instant::now() + Duration::from_millis(stall);
+        let changes = (0..120).map(|number| {
+            let budget = if number % 2 == 0 { &one } else { &other };
+            let commit = if number < 60 { Commit::Ends(end) } else { Commit::Takes(WINDOW / 200) };
+            change(budget, commit)
+        });
+        let mut starts = futures_util::future::join_all(changes).await;
+        // One call may start an interval late, beside the next one of the other replica.
+        are_within(&mut starts, 21);
+        let took = starts[119] - starts[0];
+        assert!(took < Duration::from_millis(9000 + stall), "{stall} ms: {took:?}");
+    }
+}
+
+/// A process that was stopped wakes with slots that it was granted, and with reserved calls.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_paused_starts_no_call_of_the_time_that_it_missed() {
+    let row = Arc::<Row>::default();
+    let (paused, other) = (budget_on(&row, 20), budget_on(&row, 20));
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(paused.slot(CHANGE, soon()).await.expect("a slot"));
+    }
+    // Its tasks do not run, its clock does.
+    tokio::time::advance(Duration::from_millis(600)).await;
+    let wakes = futures_util::future::join_all(held.into_iter().map(|slot| {
+        let paused = &paused;
+        async move {
+            if !Box::new(slot).start() {
+                change(paused, Commit::Takes(Duration::ZERO)).await;
+            }
+            Instant::now()
+        }
+    }));
+    let (mut starts, others) = tokio::join!(wakes, self::starts(&other, 40, u64::MAX));
+    starts.extend(others);
+    are_within(&mut starts, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_whose_time_is_over_starts_no_call_and_holds_no_other_up() {
+    let budget = budget(20);
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(budget.slot(CHANGE, soon()).await.expect("a slot"));
+    }
+    let before = Instant::now();
+    budget.slot(READ, soon()).await.map(start).expect("a slot");
+    assert!(before.elapsed() < WINDOW, "the commits of the others do not end: {:?}", before.elapsed());
+    let mut late = held.into_iter().map(|slot| Box::new(slot).start());
+    assert!(late.by_ref().take(18).all(|has_started| !has_started));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slot_that_is_given_back_is_free_at_once() {
     let budget = budget(1);
@@ -233,7 +314,7 @@ async fn a_slot_that_is_given_back_is_free_at_once() {
         let budget = budget.clone();
         async move { budget.slot(READ, soon()).await.map(start) }
     });
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(WINDOW * 3 / 4).await;
     assert!(!next.is_finished(), "a held slot counts");
     drop(held);
     let before = Instant::now();
