@@ -52,7 +52,9 @@ pub enum StartError {
     Webhooks(#[from] webhooks::NoClient),
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("can't listen on {0}")]
+    #[error(
+        "TUNNELGATE_LISTEN (--listen): can't listen on {0}; stop the process that uses the port, or choose an address of this machine and a free port"
+    )]
     Listen(SocketAddr, #[source] std::io::Error),
 }
 

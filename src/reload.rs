@@ -245,11 +245,12 @@ impl Reload {
         if let Some(prepared) = issuers {
             self.parts.issuers.adopt(prepared);
             let names: Vec<&str> = settings.issuers.iter().map(|settings| settings.issuer.as_str()).collect();
-            info!(issuers = names.join(", "), "the issuers were reloaded");
+            info!(issuers = named(&names), "the issuers were reloaded");
         }
         if let Some(prepared) = accounts {
             let names = self.parts.accounts.adopt(prepared);
-            info!(accounts = names.join(", "), "the accounts were reloaded");
+            let all: Vec<&str> = settings.accounts.iter().map(|settings| settings.account.as_str()).collect();
+            info!(accounts = named(&all), changed = names.join(", "), "the accounts were reloaded");
         }
         if settings.drift != state.current.drift {
             self.parts.drift.send_replace(settings.drift);
@@ -263,7 +264,7 @@ impl Reload {
         if let Some(prepared) = receivers {
             self.parts.receivers.adopt(prepared);
             let names: Vec<&str> = settings.webhooks.iter().map(|settings| settings.name.as_str()).collect();
-            info!(webhooks = names.join(", "), "the webhooks were reloaded");
+            info!(webhooks = named(&names), "the webhooks were reloaded");
         }
         state.current = settings;
         state.reported = None;
@@ -288,4 +289,9 @@ impl Reload {
         self.metrics.failures.inc();
         self.metrics.is_successful.set(0);
     }
+}
+
+/// The names in use, for a log line.
+fn named(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

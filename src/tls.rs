@@ -24,6 +24,9 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(5);
 /// Time limit of one reload.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 
+const CERTIFICATE: &str = "TUNNELGATE_TLS_CERT_FILE (--tls-cert-file)";
+const KEY: &str = "TUNNELGATE_TLS_KEY_FILE (--tls-key-file)";
+
 /// The PEM files of the certificate chain and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -35,7 +38,7 @@ pub struct TlsFiles {
 /// Why the files can't be used for TLS. The message names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): can't read {0}")]
+    #[error("{CERTIFICATE}: can't read {0}")]
     CertificateFile(PathBuf, #[source] std::io::Error),
     #[error("TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): {0} contains no PEM certificate")]
     Certificate(PathBuf, #[source] pem::Error),
@@ -49,6 +52,25 @@ pub enum TlsError {
     Pair(#[source] rustls::Error),
     #[error("can't set up TLS")]
     Setup(#[source] rustls::Error),
+}
+
+impl TlsError {
+    /// The setting with the fault.
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::CertificateFile(..) | Self::Certificate(..) | Self::Setup(_) => CERTIFICATE,
+            Self::KeyFile(..) | Self::Key(..) | Self::Pair(_) => KEY,
+        }
+    }
+
+    /// The message with its causes, without the setting's name.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        let text = crate::causes::chain(self);
+        let named = text.strip_prefix(self.setting()).and_then(|rest| rest.strip_prefix(": "));
+        named.unwrap_or(&text).to_owned()
+    }
 }
 
 /// The certificate for new connections.

@@ -10,15 +10,14 @@ use secrecy::ExposeSecret;
 
 use crate::config::args::ServeArgs;
 use crate::config::secrets::Secrets;
-use crate::config::{
-    Faults, InvalidSetting, Settings, drift_section, issuer_section, section, webhook_section,
-};
+use crate::config::{Faults, Settings, drift_section, issuer_section, section, webhook_section};
 
 use super::failure::{self, Failure};
 
 /// The exit code of a check that found a fault.
 const WRONG: u8 = 1;
 const MASKED: &str = "***";
+const FINGERPRINT_KEY: &str = "TUNNELGATE_FINGERPRINT_KEY";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -27,19 +26,20 @@ pub(super) enum Command {
     Check(Box<ServeArgs>),
 }
 
-/// `command` and `matches` are those of `config check`. `wrong` are the flags that could not be read at all.
+/// `command` is the whole command line, `matches` those of `config check`.
 pub(super) fn run(
     Command::Check(args): Command,
-    (command, matches): (&ClapCommand, &ArgMatches),
+    command: &ClapCommand,
+    matches: &ArgMatches,
     secrets: &Secrets,
-    wrong: Vec<InvalidSetting>,
 ) -> Result<ExitCode, Failure> {
-    let mut faults = Faults::default();
-    faults.extend(wrong);
-    let settings = Settings::from_args(&args, secrets).map_err(|all| faults.extend(all));
-    let (Ok(settings), true) = (settings, faults.is_empty()) else { return Ok(refuse(faults)) };
-    failure::print(&understood(&settings, command, matches))?;
-    Ok(ExitCode::SUCCESS)
+    match Settings::from_args(&args, secrets) {
+        Ok(settings) => {
+            failure::print(&understood(&settings, command, matches, secrets))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(faults) => Ok(refuse(faults)),
+    }
 }
 
 /// Prints every fault.
@@ -49,29 +49,38 @@ pub(super) fn refuse(faults: Faults) -> ExitCode {
 }
 
 /// The settings as text: flags by their variables, then accounts, issuers and webhooks as the configuration file has them.
-fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches) -> String {
+fn understood(settings: &Settings, command: &ClapCommand, matches: &ArgMatches, secrets: &Secrets) -> String {
     let mut text = String::new();
-    for argument in command.get_arguments() {
+    let check = command.find_subcommand("config").and_then(|config| config.find_subcommand("check"));
+    let of_all = command.get_arguments();
+    for argument in check.into_iter().flat_map(ClapCommand::get_arguments).chain(of_all) {
         let id = argument.get_id().as_str();
         let Some(variable) = argument.get_env() else { continue };
-        let Some(values) = matches.get_raw(id) else { continue };
-        let values: Vec<_> = values.map(std::ffi::OsStr::to_string_lossy).collect();
-        let value = match id {
-            "database_url" => without_password(settings.database.url.expose_secret()),
-            _ if argument.is_hide_env_values_set() => MASKED.to_owned(),
-            _ => values.join(","),
+        let values = matches.try_get_raw(id).ok().flatten();
+        let values = values.map(|values| values.map(std::ffi::OsStr::to_string_lossy).collect::<Vec<_>>());
+        let value = match (id, values) {
+            ("database_url", _) => without_password(settings.database.url.expose_secret()),
+            (_, None) => String::new(),
+            (_, Some(_)) if argument.is_hide_env_values_set() => MASKED.to_owned(),
+            (_, Some(values)) => values.join(","),
         };
         let source = match matches.value_source(id) {
             Some(ValueSource::DefaultValue) => " (default)",
             Some(ValueSource::EnvVariable) => "",
+            None if id == "database_url" => " (default or file)",
+            None => " (not set)",
             _ => " (flag)",
         };
         let _ = writeln!(text, "{}={value}{source}", variable.to_string_lossy());
     }
-    if matches.get_raw("database_url").is_none() {
-        let url = without_password(settings.database.url.expose_secret());
-        let _ = writeln!(text, "DATABASE_URL={url} (default or file)");
+    for name in ["TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN", FINGERPRINT_KEY] {
+        let is_set = secrets.has(name);
+        let value = if is_set { MASKED } else { " (not set)" };
+        let _ = writeln!(text, "{name}={value}");
     }
+    let key = &settings.fingerprint_key;
+    let source = if key.is_derived() { "derived from the SecretKey" } else { "set" };
+    let _ = writeln!(text, "\n# The key of the fingerprints is {source}; its id is {}.", key.id());
     if let Some(tracing) = &settings.tracing {
         let _ = writeln!(text, "\n{}", tracing.shown());
     }

@@ -5,6 +5,7 @@ mod config;
 mod failure;
 mod health;
 mod keys;
+mod parse;
 mod rollout;
 mod sandbox;
 mod serve;
@@ -22,11 +23,12 @@ use tracing::warn;
 use crate::app::open_ledger;
 use crate::config::args::{DatabaseArgs, LogArgs, ServeArgs};
 use crate::config::secrets::Secrets;
-use crate::config::{Database, Faults, InvalidSetting};
+use crate::config::{Database, Faults, Settings};
 use crate::metrics::Metrics;
 use crate::{http, telemetry};
 
 pub use failure::Failure;
+use parse::{Parsed, Refused};
 
 /// How long the end of the process waits for blocking work, such as a read of a file.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -73,27 +75,28 @@ enum Command {
 
 /// Parses the command line, runs the command and returns its exit code.
 pub fn run() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().collect();
-    let (command, wrong) = if config::is_check(&arguments) {
-        match without_wrong_variables(&arguments) {
-            Ok(readable) => readable,
-            Err(faults) => return config::refuse(faults),
-        }
-    } else {
-        (command(), Vec::new())
-    };
-    let parsed = command.try_get_matches_from(&arguments);
-    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    let (cli, matches) = match parsed {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_check = config::is_check(&arguments);
+    let Parsed { matches, wrong, is_incomplete } = match parse::parse(arguments) {
         Ok(parsed) => parsed,
-        Err(error) => return refuse(&error),
+        Err(refused) => return refuse(refused, is_check),
     };
-    if let Err(error) = telemetry::init(&cli.log) {
-        return failure::report(&error.into());
-    }
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(Refused { wrong, error: Some(error) }, is_check),
+    };
+    telemetry::init(&cli.log);
     let secrets = Secrets::from_env();
     for name in secrets.unknown(&known_variables()) {
         warn!(name, "unknown environment variable; `tunnelgate serve --help` lists the settings");
+    }
+    if !wrong.is_empty() {
+        let mut faults = Faults::default();
+        faults.extend(wrong);
+        if let (Some(args), false) = (cli.command.settings(), is_incomplete) {
+            faults.extend(Settings::from_args(args, &secrets).err().into_iter().flatten());
+        }
+        return tell(faults, is_check);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -102,11 +105,10 @@ pub fn run() -> ExitCode {
     if let Command::Config(asked) = cli.command {
         // With the names of all variables, those that do not count included.
         let command = Cli::command();
-        let check = command.find_subcommand("config").and_then(|config| config.find_subcommand("check"));
         let given =
             matches.subcommand_matches("config").and_then(|config| config.subcommand_matches("check"));
-        let Some(check) = check.zip(given) else { return ExitCode::SUCCESS };
-        return config::run(asked, check, &secrets, wrong)
+        let Some(given) = given else { return ExitCode::SUCCESS };
+        return config::run(asked, &command, given, &secrets)
             .unwrap_or_else(|failure| failure::report(&failure));
     }
     let ended = runtime.block_on(execute(cli.command, &secrets));
@@ -118,17 +120,30 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The command line. An empty variable counts as unset: compose files set unset variables to nothing.
-fn command() -> clap::Command {
-    fn without_empty(command: clap::Command) -> clap::Command {
-        let is_empty = |argument: &clap::Arg| {
-            argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
-        };
-        command
-            .mut_args(|argument| if is_empty(&argument) { argument.env(None::<&str>) } else { argument })
-            .mut_subcommands(without_empty)
+impl Command {
+    /// The settings of the service, of a command that reads all of them.
+    fn settings(&self) -> Option<&ServeArgs> {
+        match self {
+            Self::Serve(args) => Some(args),
+            Self::Config(config::Command::Check(args)) => Some(args),
+            _ => None,
+        }
     }
-    without_empty(Cli::command())
+}
+
+/// Prints help to stdout, and invalid values as one line each on stderr.
+fn refuse(Refused { wrong, error }: Refused, is_check: bool) -> ExitCode {
+    if let Some(error) = error.filter(|error| wrong.is_empty() || !error.use_stderr()) {
+        let _ = error.print();
+        return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+    }
+    let mut faults = Faults::default();
+    faults.extend(wrong);
+    tell(faults, is_check)
+}
+
+fn tell(faults: Faults, is_check: bool) -> ExitCode {
+    if is_check { config::refuse(faults) } else { failure::report(&faults.into()) }
 }
 
 async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failure> {
@@ -153,78 +168,6 @@ async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failur
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// Prints help to stdout, and an invalid value as one line on stderr that names the flag and its variable.
-fn refuse(error: &clap::Error) -> ExitCode {
-    match invalid_value(error) {
-        Some((_, fault)) => failure::report(&fault.into()),
-        None => {
-            let _ = error.print();
-            if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
-        }
-    }
-}
-
-/// The flag with an invalid value, and what is wrong with it.
-fn invalid_value(error: &clap::Error) -> Option<(String, InvalidSetting)> {
-    use clap::error::{ContextKind, ErrorKind};
-    if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
-        return None;
-    }
-    let of = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
-    let flag = of(ContextKind::InvalidArg);
-    let long = flag.trim_start_matches("--").split([' ', '=']).next().unwrap_or_default().to_owned();
-    // Several commands have a flag of this name, each with a variable of its own.
-    let mut flags = variables_of(asked()).chain(variables_of(Cli::command()));
-    let variable = flags.find(|(flag, _)| *flag == long).map(|(_, variable)| variable);
-    let name = variable.map_or_else(|| format!("--{long}"), |variable| format!("{variable} (--{long})"));
-    let reason = match error.kind() {
-        ErrorKind::InvalidValue => format!("must be one of {}", of(ContextKind::ValidValue)),
-        // The message of the parser, without the value.
-        _ => std::error::Error::source(error).map_or("is invalid".to_owned(), ToString::to_string),
-    };
-    Some((long, InvalidSetting::new(name, reason)))
-}
-
-/// The command line of a check without the variables whose values can't be read, and what is wrong with them: clap stops
-/// at the first.
-fn without_wrong_variables(arguments: &[OsString]) -> Result<(clap::Command, Vec<InvalidSetting>), Faults> {
-    let mut command = command();
-    let mut wrong: Vec<InvalidSetting> = Vec::new();
-    loop {
-        let Err(error) = command.clone().try_get_matches_from(arguments) else { return Ok((command, wrong)) };
-        let Some((flag, fault)) = invalid_value(&error) else { return Ok((command, wrong)) };
-        let is_known = wrong.contains(&fault);
-        if !is_known {
-            wrong.push(fault);
-        }
-        let of = |command: &clap::Command| {
-            let id = command.get_arguments().find(|argument| argument.get_long() == Some(&flag))?.get_id();
-            Some(id.clone())
-        };
-        let check = command.find_subcommand("config").and_then(|config| config.find_subcommand("check"));
-        let Some(id) = check.and_then(of).filter(|_| !is_known) else {
-            // The value comes from a flag.
-            let mut faults = Faults::default();
-            faults.extend(wrong);
-            return Err(faults);
-        };
-        command = command.mut_subcommand("config", |config| {
-            config.mut_subcommand("check", |check| check.mut_arg(id, |argument| argument.env(None::<&str>)))
-        });
-    }
-}
-
-/// The command that the arguments name.
-fn asked() -> clap::Command {
-    let mut command = Cli::command();
-    for argument in std::env::args() {
-        if let Some(subcommand) = command.find_subcommand(&argument).cloned() {
-            command = subcommand;
-        }
-    }
-    command
 }
 
 /// Flags of a command and its subcommands that have an environment variable, as pairs of both names.

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::chance::SystemChance;
 use crate::clock::SystemClock;
+use crate::config::number::{self, MAX_U32};
 use crate::config::secrets::{Secrets, secret_of};
 use crate::config::{Faults, InvalidSetting, duration};
 use crate::rollout::order::BatchSizes;
@@ -42,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "1,5,25%", value_name = "SIZES")]
     batch: BatchSizes,
     /// Number of tunnels that are not as asked after which no change begins
-    #[arg(long, default_value = "1", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value = "1", value_name = "N", value_parser = number::within::<u32>(1..=MAX_U32))]
     max_failures: u32,
     /// Shell command to run before each change, with TUNNELGATE_VPC_ID, TUNNELGATE_GATEWAY_ID and TUNNELGATE_TUNNEL_ID in
     /// the environment and the new pre-shared key on standard input. If it fails, the tunnel is left alone

@@ -2,7 +2,6 @@
 //! `docs/settings.md` lists them all.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +17,8 @@ use crate::service::ReadBefore;
 use super::duration;
 use super::edge::EdgeArgs;
 use super::listen;
+use super::log;
+use super::number::{self, MAX_U32};
 use super::text;
 use super::upstream::Upstream;
 
@@ -76,7 +77,8 @@ fn param_style(text: &str) -> Result<ParamStyle, String> {
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
     /// Log filter: a level (error, warn, info, debug, trace), or directives such as info,tunnelgate::http=debug
-    #[arg(long, env = "TUNNELGATE_LOG", default_value = "info", global = true, value_name = "FILTER")]
+    #[arg(long, env = "TUNNELGATE_LOG", default_value = "info", global = true, value_parser = log::check,
+          value_name = "FILTER")]
     pub log: String,
     /// Format of log lines; logs go to stderr
     #[arg(long, env = "TUNNELGATE_LOG_FORMAT", default_value = "human", global = true)]
@@ -95,7 +97,8 @@ pub struct DatabaseArgs {
     pub database_url_file: Option<PathBuf>,
     /// Database connections for reads by API callers, per process. PostgreSQL: the service opens five more for its own
     /// work. SQLite: at most 4 are used
-    #[arg(long, env = "TUNNELGATE_DATABASE_CONNECTIONS", default_value = "10", value_name = "N")]
+    #[arg(long, env = "TUNNELGATE_DATABASE_CONNECTIONS", default_value = "10",
+          value_parser = number::within::<u32>(1..=MAX_U32), value_name = "N")]
     pub database_connections: u32,
     /// Time limit of one database read or write
     #[arg(long, env = "TUNNELGATE_DATABASE_TIMEOUT", default_value = "5s", value_parser = duration::parse,
@@ -188,7 +191,8 @@ pub struct ServeArgs {
           value_name = "DURATION")]
     pub upstream_timeout: Duration,
     /// Calls to the cloud per second, all replicas together; 0 = no limit
-    #[arg(long, env = "TUNNELGATE_UPSTREAM_RPS", default_value = "20", value_name = "N")]
+    #[arg(long, env = "TUNNELGATE_UPSTREAM_RPS", default_value = "20",
+          value_parser = number::within::<u32>(0..=MAX_U32), value_name = "N")]
     pub upstream_rps: u32,
     /// Wait before the first poll of a cloud task; later waits grow
     #[arg(long, env = "TUNNELGATE_POLL_INTERVAL", default_value = "2s", value_parser = duration::parse,
@@ -221,10 +225,11 @@ pub struct ServeArgs {
           value_name = "DURATION")]
     pub shutdown_timeout: Duration,
     /// HTTP worker threads [default: one per core]
-    #[arg(long, env = "TUNNELGATE_WORKERS", value_name = "N")]
-    pub workers: Option<NonZeroU16>,
+    #[arg(long, env = "TUNNELGATE_WORKERS", value_parser = number::within::<u16>(1..=65_535), value_name = "N")]
+    pub workers: Option<u16>,
     /// Open connections; more wait until one closes. Each needs a file descriptor and up to 150 kB of memory while its head
     /// or its answer is unfinished
-    #[arg(long, env = "TUNNELGATE_MAX_CONNECTIONS", default_value = "16384", value_name = "N")]
-    pub max_connections: NonZeroU32,
+    #[arg(long, env = "TUNNELGATE_MAX_CONNECTIONS", default_value = "16384",
+          value_parser = number::within::<u32>(1..=MAX_U32), value_name = "N")]
+    pub max_connections: u32,
 }

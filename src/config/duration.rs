@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::limits;
+
 const TOO_LONG: &str = "must be at most 36500d";
 
 /// Parses a duration.
@@ -30,6 +32,14 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         return Err(TOO_LONG.into());
     }
     Ok(Duration::from_millis(millis))
+}
+
+/// Parses a duration that is not zero.
+///
+/// # Errors
+/// As [`parse`], and if the duration is zero.
+pub fn greater_than_zero(text: &str) -> Result<Duration, String> {
+    parse(text).and_then(limits::greater_than_zero)
 }
 
 #[cfg(test)]

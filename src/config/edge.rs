@@ -77,7 +77,7 @@ fn limit(text: &str) -> Result<Limit, String> {
     let (count, window) = text.split_once('/').ok_or(form)?;
     let count: u32 = count.parse().map_err(|_| form)?;
     let count = NonZeroU32::new(count).ok_or("must allow at least 1, or be 0 for no limit")?;
-    let window = duration::parse(window)?;
+    let window = duration::parse(window).map_err(|_| form)?;
     if window < Duration::from_secs(1) || window > LONGEST_WINDOW || window.subsec_nanos() != 0 {
         return Err("the duration must be whole seconds, from 1s to 24h".into());
     }

@@ -11,6 +11,8 @@ pub mod fuzz;
 mod invalid;
 mod limits;
 pub mod listen;
+pub mod log;
+pub mod number;
 pub mod otel;
 pub mod secrets;
 mod shown;
@@ -26,10 +28,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::cloud;
 use crate::domain::fingerprint::FingerprintKey;
 use crate::http::edge::Edge;
-use crate::ledger::SynchronousCommit;
+use crate::ledger::{self, SynchronousCommit};
 use crate::oidc;
 use crate::service::Rules;
-use crate::tls::TlsFiles;
+use crate::tls::{Certificates, TlsFiles};
 use crate::webhooks;
 
 pub use accounts::{Reloadable, Source, webhooks_of};
@@ -108,12 +110,8 @@ impl Database {
             "DATABASE_URL_FILE (--database-url-file)"
         };
         database_url::check(url.expose_secret()).map_err(|problem| InvalidSetting::new(name, problem))?;
-        if args.database_connections == 0 {
-            return Err(InvalidSetting::new(
-                "TUNNELGATE_DATABASE_CONNECTIONS (--database-connections)",
-                "must be at least 1",
-            ));
-        }
+        ledger::check_url(url.expose_secret(), args.allow_plain_database)
+            .map_err(|problem| InvalidSetting::new(name, problem))?;
         Ok(Self {
             url,
             connections: args.database_connections,
@@ -135,19 +133,24 @@ impl Settings {
         let source = Source::new(args, secrets);
         let reloadable = source.read().map_err(|all| faults.extend(all)).ok();
         let rules = rules(args, &mut faults);
-        let tls = faults.take(args.edge.tls());
+        let tls = faults.take(args.edge.tls().and_then(readable));
         let edge = faults.take(args.edge.edge());
         let database = faults.take(Database::from_args(&args.database, secrets));
+        let witness = args.witness_file.clone().filter(|file| !file.as_os_str().is_empty());
+        if let Some(file) = &witness {
+            faults.take(
+                ledger::check_witness(file).map_err(|problem| {
+                    InvalidSetting::new("TUNNELGATE_WITNESS_FILE (--witness-file)", problem)
+                }),
+            );
+        }
         let tracing = Tracing::read(secrets).map_err(|all| faults.extend(all)).ok().flatten();
         match (reloadable, tls, edge, database, faults.is_empty()) {
             (Some(reloadable), Some(tls), Some(edge), Some(database), true) => Ok(Self {
                 listen: args.listen,
                 tls,
                 edge,
-                database: Database {
-                    witness: args.witness_file.clone().filter(|file| !file.as_os_str().is_empty()),
-                    ..database
-                },
+                database: Database { witness, ..database },
                 migrate: !args.no_migrate,
                 accounts: reloadable.accounts,
                 issuers: reloadable.issuers,
@@ -159,12 +162,20 @@ impl Settings {
                 shutdown_delay: args.shutdown_delay,
                 shutdown_timeout: args.shutdown_timeout,
                 tracing,
-                workers: args.workers.map(|workers| usize::from(workers.get())),
-                max_connections: usize::try_from(args.max_connections.get()).unwrap_or(usize::MAX),
+                workers: args.workers.map(usize::from),
+                max_connections: usize::try_from(args.max_connections).unwrap_or(usize::MAX),
             }),
             _ => Err(faults),
         }
     }
+}
+
+/// Reads the TLS files once, so that a fault of theirs is told with those of the other settings.
+fn readable(files: Option<TlsFiles>) -> Result<Option<TlsFiles>, InvalidSetting> {
+    if let Some(files) = files.clone() {
+        Certificates::load(files).map_err(|error| InvalidSetting::new(error.setting(), error.problem()))?;
+    }
+    Ok(files)
 }
 
 /// Checks the durations, alone and against each other.

@@ -15,7 +15,7 @@ const MASKED: &str = "***";
 /// An account as the configuration file has it.
 #[must_use]
 pub fn section(account: &cloud::Settings) -> String {
-    let patterns = patterns(&account.vpcs);
+    let vpcs = vpcs(&account.vpcs);
     let own = Endpoints::default();
     let Endpoints { v2, v3 } = &account.endpoints;
     let (api, endpoint, has_other) = match account.api {
@@ -32,7 +32,7 @@ pub fn section(account: &cloud::Settings) -> String {
     };
     let (url, signed_host) = (shown(|of| &of.url), shown(|of| &of.signed_host));
     let mut text = format!(
-        "[[accounts]]\nname = {:?}\nvpcs = {patterns:?}\napi = {api:?}\nregion = {:?}\nurl = {url}\nsigned_host = {signed_host}\n\
+        "[[accounts]]\nname = {:?}\n{vpcs}\napi = {api:?}\nregion = {:?}\nurl = {url}\nsigned_host = {signed_host}\n\
          secret_id = {MASKED:?}\nsecret_key = {MASKED:?}\n",
         account.account, account.region,
     );
@@ -62,10 +62,10 @@ pub fn issuer_section(issuer: &oidc::Settings) -> String {
     }
     for grant in &issuer.grants {
         let scopes: Vec<&str> = grant.grants.iter().map(|grant| grant.scope.as_str()).collect();
-        let vpcs = grant.grants.first().map(|grant| patterns(&grant.vpcs)).unwrap_or_default();
+        let vpcs = grant.grants.first().map(|grant| vpcs(&grant.vpcs)).unwrap_or_default();
         let _ = writeln!(
             text,
-            "[[oidc.grants]]\nclaim = {:?}\nvalue = {:?}\nscopes = {scopes:?}\nvpcs = {vpcs:?}",
+            "[[oidc.grants]]\nclaim = {:?}\nvalue = {:?}\nscopes = {scopes:?}\n{vpcs}",
             grant.claim, grant.value
         );
     }
@@ -91,13 +91,17 @@ pub fn webhook_section(webhook: &webhooks::Settings) -> String {
         let events: Vec<&str> = events.iter().map(|kind| kind.as_str()).collect();
         let _ = writeln!(text, "events = {events:?}");
     }
-    let _ = writeln!(text, "vpcs = {:?}", patterns(&webhook.filter.vpcs));
+    let _ = writeln!(text, "{}", vpcs(&webhook.filter.vpcs));
     text
 }
 
-fn patterns(vpcs: &VpcScope) -> Vec<String> {
+/// The line `vpcs`. Without the key all VPCs are meant, and events without a VPC; `*` matches VPCs only.
+fn vpcs(vpcs: &VpcScope) -> String {
     match vpcs {
-        VpcScope::All => vec!["*".to_owned()],
-        VpcScope::Matching(patterns) => patterns.iter().map(ToString::to_string).collect(),
+        VpcScope::All => "# vpcs: all".to_owned(),
+        VpcScope::Matching(patterns) => {
+            let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            format!("vpcs = {patterns:?}")
+        }
     }
 }

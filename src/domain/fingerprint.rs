@@ -28,6 +28,7 @@ pub const FINGERPRINT_MEMBER: &str = "hmac_sha256";
 pub struct FingerprintKey {
     key: SecretSlice<u8>,
     id: String,
+    is_derived: bool,
 }
 
 impl FingerprintKey {
@@ -37,7 +38,7 @@ impl FingerprintKey {
         let mut key = vec![0; 32];
         // HKDF fails only above 255 * 32 bytes.
         let _ = Hkdf::<Sha256>::new(None, secret_key).expand(DERIVATION_LABEL, &mut key);
-        Self::of(key)
+        Self { is_derived: true, ..Self::of(key) }
     }
 
     /// The key that the operator set, so that fingerprints stay comparable when credentials rotate.
@@ -47,9 +48,15 @@ impl FingerprintKey {
     }
 
     fn of(key: Vec<u8>) -> Self {
-        let mut new = Self { key: key.into(), id: String::new() };
+        let mut new = Self { key: key.into(), id: String::new(), is_derived: false };
         new.id = hex(&new.hmac(&[ID_LABEL])[..8]);
         new
+    }
+
+    /// True if the key comes from the cloud's SecretKey.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        self.is_derived
     }
 
     /// An id that differs between keys and reveals nothing else about them.

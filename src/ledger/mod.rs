@@ -34,7 +34,8 @@ use crate::domain::words::words;
 use crate::service::ledger::LedgerError;
 
 pub use migrations::Source;
-pub use open::{open, upgrade};
+pub use open::{check_url, open, upgrade};
+pub use witness::check as check_witness;
 
 words! {
     /// When PostgreSQL confirms a commit.
@@ -86,8 +87,8 @@ pub enum OpenError {
     Refused(Cow<'static, str>),
     #[error("no host in DATABASE_URL accepts writes ({0})")]
     NoPrimary(String),
-    #[error("TUNNELGATE_WITNESS_FILE (--witness-file): can't read {}: {problem}", .file.display())]
-    Witness { file: PathBuf, problem: String },
+    #[error("TUNNELGATE_WITNESS_FILE (--witness-file): {0}")]
+    Witness(String),
     #[error("the ledger could not be reached (check DATABASE_URL and that the database is running)")]
     Connect(#[source] sqlx::Error),
     #[error(

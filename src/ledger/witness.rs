@@ -44,7 +44,7 @@ pub(super) struct Witness {
 impl Witness {
     /// Reads the file, if it exists, and starts the task that writes it.
     pub(super) fn open(file: PathBuf) -> Result<(Option<Remembered>, Self), OpenError> {
-        let newest = read(&file).map_err(|problem| OpenError::Witness { file: file.clone(), problem })?;
+        let newest = checked(&file).map_err(OpenError::Witness)?;
         let sender = watch::Sender::new(newest);
         let file = Arc::new(file);
         tokio::spawn(follow(file.clone(), sender.subscribe()));
@@ -77,6 +77,42 @@ async fn save(file: Arc<PathBuf>, newest: Option<Remembered>) {
     if let Ok(Err(failed)) = written {
         error!(file = %file.display(), error = %failed, "can't write the witness file");
     }
+}
+
+/// Checks that the file, if it exists, can be read, and that it can be replaced.
+///
+/// # Errors
+/// What is wrong and what to do, as the rest of a sentence that begins with the setting.
+pub fn check(file: &Path) -> Result<(), String> {
+    checked(file).map(|_| ())
+}
+
+fn checked(file: &Path) -> Result<Option<Remembered>, String> {
+    let newest = read(file).map_err(|problem| {
+        format!(
+            "can't read {}: {problem}; restore the file, or move it away if `tunnelgate audit verify` with a kept checkpoint \
+             finds the log whole",
+            file.display()
+        )
+    })?;
+    try_folder(file).map_err(|error| {
+        format!(
+            "can't write {}: {error}; without this file a log that went back is not noticed after a restart: name a file in a \
+             folder that this user may write, or remove the setting",
+            file.display()
+        )
+    })?;
+    Ok(newest)
+}
+
+/// Writes and removes a file beside `file`. Its name is another one than [`write`] uses: a running process may use that now.
+fn try_folder(file: &Path) -> std::io::Result<()> {
+    let mut probe = file.as_os_str().to_owned();
+    probe.push(format!(".probe-{}", std::process::id()));
+    let mut written = File::create(&probe)?;
+    let result = written.write_all(b"0").and_then(|()| written.sync_all());
+    fs::remove_file(&probe)?;
+    result
 }
 
 fn read(file: &Path) -> Result<Option<Remembered>, String> {
@@ -118,5 +154,18 @@ mod tests {
         assert_eq!(read(&file), Ok(Some(newest)));
         fs::write(&file, "{}").expect("written");
         assert!(read(&file).is_err());
+        assert!(check(&file).is_err_and(|problem| problem.starts_with("can't read ")));
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_written_is_refused_and_the_check_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(check(&folder.path().join("witness")), Ok(()));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+        let refused = check(&folder.path().join("nowhere/witness")).expect_err("no folder");
+        assert!(
+            refused.contains("nowhere/witness: No such file") && refused.contains("remove the setting"),
+            "{refused}"
+        );
     }
 }

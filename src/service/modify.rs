@@ -73,7 +73,7 @@ impl Service {
     pub(super) fn check_reason(&self, reason: Option<&str>) -> Result<(), ModifyError> {
         match &self.rules.require_reason {
             Some(pattern) if !reason.is_some_and(|reason| pattern.is_match(reason)) => {
-                Err(ModifyError::ReasonRequired)
+                Err(ModifyError::ReasonRequired { pattern: pattern.to_string() })
             }
             _ => Ok(()),
         }

@@ -75,7 +75,7 @@ pub enum Modified {
 pub enum ModifyError {
     /// The gateway requires a reason that matches its setting.
     #[error("a reason is required")]
-    ReasonRequired,
+    ReasonRequired { pattern: String },
     /// An operation on the same tunnel is not final.
     #[error("operation {0} on this tunnel is not final")]
     InProgress(OperationId),

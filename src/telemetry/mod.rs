@@ -11,8 +11,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt, registry};
 
-use crate::config::InvalidSetting;
 use crate::config::args::{LogArgs, LogFormat};
+use crate::config::log::filter;
 
 pub use export::Export;
 use line::{Human, Json, SpanFields};
@@ -34,11 +34,9 @@ const CAPS: &[(&str, LevelFilter)] = &[
 
 /// Sets up logging for the whole process.
 ///
-/// # Errors
-/// If the filter is invalid.
-pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
-    let filter = EnvFilter::try_new(&args.log)
-        .map_err(|error| InvalidSetting::new("TUNNELGATE_LOG (--log)", error.to_string()))?;
+/// The filter was checked when it was parsed; an invalid one counts as `info`.
+pub fn init(args: &LogArgs) {
+    let filter = filter(&args.log).unwrap_or_else(|| EnvFilter::new("info"));
     let lines = fmt::layer().with_writer(std::io::stderr).fmt_fields(SpanFields);
     // An error means that a program that embeds this library has set up logging.
     let _ = match args.log_format {
@@ -49,7 +47,6 @@ pub fn init(args: &LogArgs) -> Result<(), InvalidSetting> {
         LogFormat::Json => registry().with(filter).with(caps()).with(lines.event_format(Json)).try_init(),
     };
     std::panic::set_hook(Box::new(log_panic));
-    Ok(())
 }
 
 /// A second filter after the operator's, so that a more specific directive can't raise a library above its cap.

@@ -117,7 +117,7 @@ fn a_check_without_a_file_shows_the_one_account() {
     let output = run(folder.path(), &["config", "check"], &env);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let shown = text(&output.stdout);
-    assert!(shown.contains("[[accounts]]\nname = \"default\"\nvpcs = [\"*\"]\n"), "{shown}");
+    assert!(shown.contains("[[accounts]]\nname = \"default\"\n# vpcs: all\n"), "{shown}");
     assert!(!shown.contains(CANARY), "{shown}");
 }
 

@@ -89,7 +89,7 @@ async fn a_rotation_prints_the_new_token_and_keeps_the_old_one(store: Store) {
     assert_eq!((&key["state"], &key["tokens"]), (&json!("revoked"), &json!([])), "its tokens ended with it");
     assert!(
         refusal(&installation, &["keys", "rotate", "netops-ci"])
-            .contains("no key that is not revoked has this name")
+            .contains("there is no API key \"netops-ci\", or it is revoked already")
     );
     let csv = output(&installation, &["audit", "export", "--format", "csv"]);
     let kinds: Vec<&str> = csv.lines().skip(1).filter_map(|line| line.split(',').nth(4)).collect();

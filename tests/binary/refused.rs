@@ -108,6 +108,128 @@ fn what_copying_adds_to_a_setting_is_refused_by_its_name() {
 }
 
 #[test]
+fn a_value_that_is_refused_is_told_with_its_setting_and_what_it_may_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole =
+        |range: &str, given: &str| format!("must be a whole number from {range} (given: \"{given}\")");
+    let limit = "must be a number and a duration, such as 600/1m, or 0 for no limit (given: \"600/m\")";
+    let levels = "must be one of off, error, warn, info, debug, trace, or directives such as info,tunnelgate::http=debug";
+    for (name, value, flag, told) in [
+        ("TUNNELGATE_UPSTREAM_RPS", "1.5", "upstream-rps", whole("0 to 4294967295", "1.5")),
+        ("TUNNELGATE_UPSTREAM_RPS", "-1", "upstream-rps", whole("0 to 4294967295", "-1")),
+        ("TUNNELGATE_WORKERS", "0", "workers", whole("1 to 65535", "0")),
+        ("TUNNELGATE_WORKERS", "99999", "workers", whole("1 to 65535", "99999")),
+        ("TUNNELGATE_MAX_CONNECTIONS", "0", "max-connections", whole("1 to 4294967295", "0")),
+        ("TUNNELGATE_DATABASE_CONNECTIONS", "x", "database-connections", whole("1 to 4294967295", "x")),
+        ("TUNNELGATE_RATE_LIMIT", "600/m", "rate-limit", limit.to_owned()),
+        ("TUNNELGATE_UPSTREAM", "v4", "upstream", "must be one of v2, v3 (given: \"v4\")".to_owned()),
+        ("TUNNELGATE_LOG", "warning", "log", format!("{levels} (given: \"warning\")")),
+        ("TUNNELGATE_LOG", "foo=bar=x", "log", format!("{levels} (given: \"foo=bar=x\")")),
+    ] {
+        let checked = check(folder.path(), &[(name, value)]);
+        assert_eq!(checked.status.code(), Some(1), "{name}={value}");
+        assert_eq!(refusal(&checked), format!("{name} (--{flag}): {told}"));
+        let served =
+            run(folder.path(), &["serve", &format!("--{flag}"), value], &[("TUNNELGATE_CONFIG", "x")]);
+        let lines = String::from_utf8(served.stderr).expect("text");
+        assert!(lines.contains(&format!("{name} (--{flag}): {told}\n")), "{lines}");
+    }
+    for (args, told) in [
+        (&["audit", "accept-loss", "--after", "x"][..], "--after: must be a whole number from 0 to "),
+        (&["webhooks", "replay", "a", "--from", "0"], "--from: must be a whole number from 1 to "),
+        (
+            &["keys", "create", "--name", "a", "--scope", "audit:read", "--expires-in", "0s"],
+            "--expires-in: must be greater than zero (given: \"0s\")",
+        ),
+        (&["serve", "--config", ""], "TUNNELGATE_CONFIG (--config): needs a value: --config <FILE>"),
+        (&["serve", "--listen"], "TUNNELGATE_LISTEN (--listen): needs a value: --listen <ADDRESS>"),
+    ] {
+        let output = run(folder.path(), args, &[]);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let said = refusal(&output);
+        assert!(said.starts_with(told), "{said}");
+    }
+}
+
+#[test]
+fn every_malformed_flag_is_told_with_the_faults_of_the_other_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("bad.toml"), "[[accounts]]\nnme = \"a\"\n").expect("written");
+    let flags =
+        ["--workers", "0", "--upstream-rps=x", "--listen", "y", "--log-format", "z", "--config", "bad.toml"];
+    for (command, code) in [(&["serve"][..], 2), (&["config", "check"], 1)] {
+        let args: Vec<&str> = command.iter().chain(&flags).copied().collect();
+        let output =
+            run(folder.path(), &args, &[("TUNNELGATE_WORKERS", "7"), ("TUNNELGATE_TASK_TIMEOUT", "soon")]);
+        assert_eq!(output.status.code(), Some(code));
+        let lines = String::from_utf8(output.stderr).expect("text");
+        for part in [
+            "TUNNELGATE_WORKERS (--workers): must be a whole number from 1 to 65535",
+            "TUNNELGATE_UPSTREAM_RPS (--upstream-rps): must be",
+            "TUNNELGATE_LISTEN (--listen): must be an address",
+            "TUNNELGATE_LOG_FORMAT (--log-format): must be one of human, json (given: \"z\")",
+            "TUNNELGATE_TASK_TIMEOUT (--task-timeout): must be",
+            "bad.toml:2: accounts[0].nme: unknown key",
+        ] {
+            assert_eq!(lines.matches(part).count(), 1, "{part} is not in:\n{lines}");
+        }
+    }
+}
+
+#[test]
+fn a_check_finds_what_stops_the_service_before_it_asks_its_database() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("text"), "no witness and no certificate").expect("written");
+    let tls =
+        |file: &'static str| vec![("TUNNELGATE_TLS_CERT_FILE", file), ("TUNNELGATE_TLS_KEY_FILE", "text")];
+    let database = |url: &'static str| vec![("DATABASE_URL", url)];
+    let witness = |file: &'static str| vec![("TUNNELGATE_WITNESS_FILE", file)];
+    for (env, starts, part) in [
+        (tls("none"), "TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): can't read none", "No such file"),
+        (tls("text"), "TUNNELGATE_TLS_CERT_FILE (--tls-cert-file): text contains no PEM", ""),
+        (
+            database("postgres://u@h.example/x?sslmode=disable"),
+            "DATABASE_URL (--database-url): allows an",
+            "--allow-plain",
+        ),
+        (
+            database("postgres://u@h.example/x?sslmode=bogus"),
+            "DATABASE_URL (--database-url): is invalid",
+            "bogus",
+        ),
+        (
+            database("postgres://u@h.example/x?target_session_attrs=standby"),
+            "DATABASE_URL (--database-url): asks for a standby",
+            "read-write",
+        ),
+        (
+            database("sqlite:none/x.db"),
+            "DATABASE_URL (--database-url): names none/x.db",
+            "its folder does not exist",
+        ),
+        (witness("text"), "TUNNELGATE_WITNESS_FILE (--witness-file): can't read text", "restore the file"),
+        (
+            witness("none/w"),
+            "TUNNELGATE_WITNESS_FILE (--witness-file): can't write none/w: No such",
+            "remove the setting",
+        ),
+    ] {
+        let checked = check(folder.path(), &env);
+        assert_eq!(checked.status.code(), Some(1), "{env:?}");
+        let told = refusal(&checked);
+        assert!(told.starts_with(starts) && told.contains(part), "{told}");
+        let mut all = vec![
+            ("TENCENTCLOUD_SECRET_ID", "AKID0123"),
+            ("TENCENTCLOUD_SECRET_KEY", CANARY),
+            ("TENCENTCLOUD_REGION", "ap-guangzhou"),
+        ];
+        all.extend(env);
+        let served = run(folder.path(), &["serve", "--listen", "127.0.0.1:0"], &all);
+        assert_eq!((served.status.code(), refusal(&served)), (Some(2), told));
+    }
+}
+
+#[test]
 fn a_file_that_can_not_be_the_ledger_is_named_with_its_setting() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("folder.db")).expect("a folder");

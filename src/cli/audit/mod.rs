@@ -15,6 +15,7 @@ use crate::archive::Folder;
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::args::DatabaseArgs;
+use crate::config::number::{self, MAX_SEQ};
 use crate::config::secrets::Secrets;
 use crate::config::{Database, InvalidSetting};
 use crate::domain::event::{Actor, EventKind, NewEvent};
@@ -47,7 +48,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct AcceptLoss {
     /// The newest event that is still in the log. GET /readyz names the first missing event, which follows this one
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, value_name = "SEQ", value_parser = number::within::<i64>(0..=MAX_SEQ))]
     after: i64,
     #[command(flatten)]
     database: DatabaseArgs,

@@ -50,7 +50,7 @@ pub(super) struct Create {
     #[arg(long, value_parser = pattern, value_name = "PATTERN")]
     vpc: Vec<VpcPattern>,
     /// Lifetime of the key, e.g. 90d [default: until it is revoked]
-    #[arg(long, value_parser = duration::parse, value_name = "DURATION")]
+    #[arg(long, value_parser = duration::greater_than_zero, value_name = "DURATION")]
     expires_in: Option<Duration>,
     #[command(flatten)]
     database: DatabaseArgs,
@@ -66,7 +66,7 @@ pub(super) struct Rotate {
     #[arg(long, default_value = "24h", value_parser = duration::parse, value_name = "DURATION")]
     overlap: Duration,
     /// New lifetime of the key, e.g. 90d [default: the key expires when it did before]
-    #[arg(long, value_parser = duration::parse, value_name = "DURATION")]
+    #[arg(long, value_parser = duration::greater_than_zero, value_name = "DURATION")]
     expires_in: Option<Duration>,
     #[command(flatten)]
     database: DatabaseArgs,
@@ -134,13 +134,15 @@ async fn create(args: Create, secrets: &Secrets) -> Result<ExitCode, Failure> {
 async fn find(ledger: &dyn Ledger, name: &str) -> Result<ApiKey, Failure> {
     let keys = ledger.keys().await?;
     let key = keys.into_iter().find(|key| key.name == name && key.revoked_at.is_none());
-    key.ok_or_else(|| no_key().into())
+    key.ok_or_else(|| no_key(name).into())
 }
 
-fn no_key() -> InvalidSetting {
+fn no_key(name: &str) -> InvalidSetting {
     InvalidSetting::new(
         "NAME",
-        "no key that is not revoked has this name; `tunnelgate keys list` shows the names",
+        format!(
+            "there is no API key {name:?}, or it is revoked already; `tunnelgate keys list` shows the names"
+        ),
     )
 }
 
@@ -180,7 +182,7 @@ async fn revoke(args: &Revoke, secrets: &Secrets) -> Result<ExitCode, Failure> {
     let now = SystemClock.now();
     let event = keys::event(EventKind::KeyRevoked, &key, SystemChance.id(now), now);
     if !ledger.revoke_key(key.id, now, event).await? {
-        return Err(no_key().into());
+        return Err(no_key(name).into());
     }
     Ok(ExitCode::SUCCESS)
 }

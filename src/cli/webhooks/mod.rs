@@ -11,6 +11,7 @@ use crate::app::open_ledger;
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::args::DatabaseArgs;
+use crate::config::number::{self, MAX_SEQ};
 use crate::config::secrets::Secrets;
 use crate::config::{Database, InvalidSetting, webhooks_of};
 use crate::domain::text::is_plain;
@@ -45,7 +46,7 @@ pub(super) struct Replay {
     #[arg(value_name = "NAME")]
     name: String,
     /// The first event to deliver again
-    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "SEQ", value_parser = number::within::<i64>(1..=MAX_SEQ))]
     from: i64,
     /// Give each replayed event a new webhook-id, so that a receiver takes it for a new one
     #[arg(long)]
@@ -60,7 +61,7 @@ pub(super) struct Skip {
     #[arg(value_name = "NAME")]
     name: String,
     /// The event to pass. It must be the next one, which `webhooks list` shows
-    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "SEQ", value_parser = number::within::<i64>(1..=MAX_SEQ))]
     seq: i64,
     /// Why the event is passed; stored in the audit log
     #[arg(long, value_name = "TEXT", value_parser = reason)]

@@ -206,7 +206,11 @@ impl From<ModifyError> for Problem {
             ModifyError::KeyUnverifiable(id) => {
                 Self::of(ProblemType::IdempotencyKeyUnverifiable).with_operation(id)
             }
-            ModifyError::ReasonRequired => Self::of(ProblemType::ReasonRequired),
+            ModifyError::ReasonRequired { pattern } => {
+                Self::of(ProblemType::ReasonRequired).with_detail(format!(
+                    "this gateway requires ?reason=… with every change, and the reason must match {pattern}"
+                ))
+            }
             ModifyError::Invalid(faults) => Self::of(ProblemType::InvalidPatch).with_errors(faults),
             ModifyError::NotReversible { of, reasons } => {
                 Self::of(ProblemType::NotReversible).with_errors(reasons).with_operation(of)

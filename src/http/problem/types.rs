@@ -225,8 +225,8 @@ problem_types! {
         detail: "this gateway requires ?reason=… with every change, in the form that its operators have set",
         meaning: "The operators set `TUNNELGATE_REQUIRE_REASON`, and the `reason` of this change is missing or does not \
             match. Nothing was sent to the cloud.",
-        remedy: "Add `?reason=…` to the URL, for instance the number of a ticket. Ask the gateway's operators for the form \
-            that it must have.";
+        remedy: "Add `?reason=…` to the URL, for instance the number of a ticket. `detail` has the regular \
+            expression that it must match.";
     OperationInProgress = "operation_in_progress", CONFLICT,
         title: "Another change of this tunnel is in progress",
         detail: "a tunnel takes one change at a time: wait until the operation in operation_id has ended",

@@ -67,6 +67,11 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
+    /// Checks the URL without a connection.
+    pub(super) fn check(url: &str, allow_plain: bool) -> Result<(), OpenError> {
+        connect::hosts(url, allow_plain).map(|_| ())
+    }
+
     pub(super) async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Self, OpenError> {
         let hosts = connect::hosts(url, options.allow_plain)?;
         let limit = options.timeout;

@@ -29,13 +29,20 @@ pub(super) async fn check(pool: &SqlitePool, file: &Path) -> Result<(), OpenErro
 
 /// Says why the file can't be opened, as far as the file system shows it.
 pub(super) fn explain(file: &Path, source: sqlx::Error) -> OpenError {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let problem = if !folder.is_dir() {
-        "its folder does not exist; create the folder, or name a file in another one"
-    } else if file.is_dir() {
-        "is a folder; name a file"
-    } else {
-        "can't be opened and written as a SQLite database; check the file and its rights, and those of its folder"
-    };
+    let problem = misplaced(file).unwrap_or(
+        "can't be opened and written as a SQLite database; check the file and its rights, and those of its folder",
+    );
     OpenError::File { file: file.to_owned(), problem, source }
+}
+
+/// Why there can be no file at this place.
+pub(super) fn misplaced(file: &Path) -> Option<&'static str> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        Some("its folder does not exist; create the folder, or name a file in another one")
+    } else if file.is_dir() {
+        Some("is a folder; name a file")
+    } else {
+        None
+    }
 }

@@ -54,6 +54,16 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
+    /// Checks the URL without opening the file.
+    pub(super) fn check(url: &str) -> Result<(), OpenError> {
+        let connect = SqliteConnectOptions::from_str(url).map_err(OpenError::Url)?;
+        let file = connect.get_filename();
+        match assumed::misplaced(file) {
+            Some(problem) => Err(OpenError::Refused(format!("names {}: {problem}", file.display()).into())),
+            None => Ok(()),
+        }
+    }
+
     pub(super) async fn open(url: &str, options: Options, metrics: &Metrics) -> Result<Self, OpenError> {
         let limit = options.timeout;
         let connect = SqliteConnectOptions::from_str(url)

@@ -265,6 +265,8 @@ async fn a_reason_is_required_where_the_operators_want_one() {
     for query in ["", "?dry_run=true", "?reason=because"] {
         let answer = roll_back(&harness.consumer, &operation, query, &json!({}), &[]).await;
         assert_eq!(answer.problem(), (422, "reason_required".into()), "{query}");
+        let detail = answer.json()["detail"].to_string();
+        assert!(detail.contains("must match ^CHG-[0-9]+"), "{detail}");
     }
     assert_eq!(roll_back(&harness.consumer, &operation, "?reason=CHG-2", &json!({}), &[]).await.status, 202);
 }

@@ -55,7 +55,7 @@ vpcs = ["vpc-prod-*", "vpc-1"]
 claim = "https://example.com/roles"
 value = "audit"
 scopes = ["audit:read"]
-vpcs = ["*"]
+# vpcs: all
 
 [[oidc]]
 issuer = "http://127.0.0.1:9/"
@@ -67,7 +67,7 @@ client_scopes = ["openid", "profile"]
 claim = "sub"
 value = "ci"
 scopes = ["tunnels:read"]
-vpcs = ["*"]
+# vpcs: all
 "#;
     assert_eq!(issuers, expected);
     // What is shown can be read.

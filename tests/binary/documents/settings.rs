@@ -244,11 +244,34 @@ fn the_documented_limits_are_kept() {
     for (flag, value, told) in [
         ("upstream-timeout", "61s", "must be at most 60s"),
         ("poll-interval", "31s", "must not be longer than TUNNELGATE_POLL_MAX_INTERVAL"),
-        ("database-connections", "0", "must be at least 1"),
+        ("database-connections", "0", "must be a whole number from 1 to 4294967295"),
         ("task-timeout", "36501d", "must be at most 36500d"),
         ("rate-limit", "5/25h", "from 1s to 24h"),
         ("upstream", "v4", "must be one of v2, v3"),
     ] {
         assert!(refused(flag, value).contains(told), "--{flag} {value}");
     }
+}
+
+#[test]
+fn a_check_shows_every_setting_of_the_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let env = [
+        ("TENCENTCLOUD_SECRET_ID", "AKIDEXAMPLE"),
+        ("TENCENTCLOUD_SECRET_KEY", "canary-secret-key"),
+        ("TENCENTCLOUD_REGION", "ap-guangzhou"),
+    ];
+    let output = run(folder.path(), &["config", "check"], &env);
+    let shown = String::from_utf8(output.stdout).expect("text");
+    let entries = entries();
+    let of_serve = entries.iter().filter(|entry| entry.section == "serve");
+    for entry in of_serve {
+        let name = format!("{}=", entry.variable);
+        assert!(shown.lines().any(|line| line.starts_with(&name)), "{name} is not in:\n{shown}");
+    }
+    assert!(
+        shown.contains("# The key of the fingerprints is derived from the SecretKey; its id is "),
+        "{shown}"
+    );
+    assert!(!shown.contains("canary"), "{shown}");
 }
