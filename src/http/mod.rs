@@ -20,6 +20,7 @@ mod observe;
 pub mod openapi;
 mod operations;
 mod page;
+mod principal;
 mod problem;
 mod request_id;
 mod routes;

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 
 use super::problem::{Problem, ProblemType, pages};
 use super::state::HttpState;
-use super::{accounts, audit, console, drift, health, openapi, operations, sign_in, tunnels};
+use super::{accounts, audit, console, drift, health, openapi, operations, principal, sign_in, tunnels};
 
 const TUNNELS: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels";
 const TUNNEL: &str = "/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels/{tunnel_id}";
@@ -93,6 +93,7 @@ fn table() -> Vec<Endpoint> {
         at("/operations/{id}").get(operations::read::one),
         at("/operations/{id}/rollback").on(Method::POST, operations::rollback::rollback),
         at("/operations/{id}/stream").get(operations::stream::stream),
+        at("/principal").get(principal::read::one),
         at("/accounts").get(accounts::read::list),
         at("/drift").get(drift::read::list),
         at("/audit-events").get(audit::read::list),

@@ -26,6 +26,7 @@ mod edge;
 mod harness;
 mod lists;
 mod operations;
+mod principal;
 mod replicas;
 mod service;
 mod sign_in;

@@ -22,6 +22,7 @@ async fn fill(harness: &Harness) {
         if number % 3 == 0 {
             opening.operation.route.account = "prod-gz".into();
         }
+        opening.operation.request_id = Some(format!("request-{number}"));
         let opened = harness.opened(opening).await;
         if number == 5 {
             let running = harness.advanced(advance(opened, submit(), 0, now)).await;
@@ -44,13 +45,15 @@ async fn every_filter_narrows_the_list_of_operations(harness: Harness) {
     fill(&harness).await;
     let all = OperationFilter::default;
     let some = |text: &str| Some(text.to_owned());
-    let cases: [(OperationFilter, &[u32]); 9] = [
+    let cases: [(OperationFilter, &[u32]); 11] = [
         (all(), &[5, 4, 3, 2, 1, 0]),
         (OperationFilter { vpc_id: some("vpc_test"), ..all() }, &[5, 3, 1]),
         (OperationFilter { tunnel_id: some("vpnx-2"), ..all() }, &[2]),
         (OperationFilter { status: Some(Status::Succeeded), ..all() }, &[5]),
         (OperationFilter { requested_by: some("alice"), ..all() }, &[2, 1, 0]),
         (OperationFilter { account: some("prod-gz"), ..all() }, &[3, 0]),
+        (OperationFilter { request_id: some("request-4"), ..all() }, &[4]),
+        (OperationFilter { request_id: some("request-4"), tunnel_id: some("vpnx-2"), ..all() }, &[]),
         (OperationFilter { created_after: Some(at(20)), ..all() }, &[5, 4, 3, 2]),
         (OperationFilter { created_before: Some(at(20)), ..all() }, &[1, 0]),
         (OperationFilter { requested_by: some("bob"), status: Some(Status::Pending), ..all() }, &[4, 3]),

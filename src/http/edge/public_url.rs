@@ -15,6 +15,7 @@ pub const OWN_PATHS: &[&str] = &[
     "metrics",
     "openapi.json",
     "operations",
+    "principal",
     "problems",
     "readyz",
     "sign-in",

@@ -18,7 +18,7 @@ use super::asset::Asset;
 use super::edge::PublicUrl;
 use super::problem::Problem;
 use super::state::HttpState;
-use super::{accounts, audit, drift, health, operations, problem, sign_in, tunnels};
+use super::{accounts, audit, drift, health, operations, principal, problem, sign_in, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,6 +35,7 @@ use super::{accounts, audit, drift, health, operations, problem, sign_in, tunnel
         (name = "tunnels", description = "Read and change tunnels"),
         (name = "operations", description = "Follow changes to their end"),
         (name = "drift", description = "What was changed outside of the gateway"),
+        (name = "principal", description = "Who you are at this gateway, and what you may do"),
         (name = "accounts", description = "The accounts of the cloud, and their standing"),
         (name = "audit", description = "Who changed what: append-only, with a hash chain that reveals tampering"),
         (name = "problems", description = "The meaning and the remedy of each error"),
@@ -45,7 +46,7 @@ use super::{accounts, audit, drift, health, operations, problem, sign_in, tunnel
         tunnels::peer_config::document::get_peer_config,
         operations::document::list_operations, operations::document::get_operation,
         operations::document::stream_operation, operations::rollback::document::rollback_operation,
-        accounts::document::list_accounts, drift::document::list_drift, audit::document::list_audit_events, audit::document::stream_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
+        principal::document::get_principal, accounts::document::list_accounts, drift::document::list_drift, audit::document::list_audit_events, audit::document::stream_audit_events, audit::document::get_audit_event, audit::document::get_checkpoint,
         audit::document::count_audit_events, audit::document::verify_audit_events,
         sign_in::document::list_sign_ins, problem::document::list_problem_types, problem::document::get_problem_type,
         health::document::livez, health::document::readyz, health::document::metrics, document::openapi_json
@@ -111,6 +112,7 @@ mod tests {
     use crate::http::operations::stream::StepView;
     use crate::http::operations::view::OperationView;
     use crate::http::page::Page;
+    use crate::http::principal::view::PrincipalView;
     use crate::http::problem::pages::TypeView;
     use crate::http::sign_in::view::SignInView;
     use crate::http::tunnels::document::PatchAnswer;
@@ -139,6 +141,7 @@ mod tests {
             PeerFormat,
             Page<DriftView<'static>>,
             DriftView,
+            PrincipalView,
             Page<AccountView>,
             AccountView,
             Page<EventSchema>,

@@ -30,6 +30,7 @@ problems!(StreamProblems: CALLER, InvalidQuery, InvalidHeader, NotFound, MaybeAr
         ("account" = Option<String>, Query, description = "Only this account of the cloud"),
         ("created_after" = Option<String>, Query, description = "Only created at or after this time (RFC 3339)", format = DateTime),
         ("created_before" = Option<String>, Query, description = "Only created before this time (RFC 3339)", format = DateTime),
+        ("request_id" = Option<String>, Query, description = "Only the one whose request had this `X-Request-Id`; only with `tunnel_id`. A caller that lost the answer to its request finds the operation by it"),
         ("limit" = Option<u32>, Query, description = "Items per page"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page")
     ),

@@ -28,7 +28,11 @@ pub async fn list(call: Call) -> Result<HttpResponse, Problem> {
         account: query.text("account"),
         created_after: query.moment("created_after"),
         created_before: query.moment("created_before"),
+        request_id: query.text("request_id"),
     };
+    if filter.request_id.is_some() && filter.tunnel_id.is_none() {
+        query.fault("request_id", "incomplete", "needs tunnel_id too");
+    }
     let (limit, after) = (query.limit(), query.cursor::<OperationId>());
     query.finish()?;
     let operations = call

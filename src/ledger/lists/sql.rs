@@ -88,6 +88,7 @@ pub(super) fn operations(
         .and("o.status =", filter.status.map(Status::as_str))
         .and("o.requested_by =", filter.requested_by.as_ref())
         .and(account("o.account", dialect, is_narrow(reach, filter)), filter.account.as_ref())
+        .and("o.request_id =", filter.request_id.as_ref())
         .and("o.created_at >=", inexact(&from, filter.created_after))
         .and("o.created_at <", inexact(&before, filter.created_before))
         .and("o.id >=", from.map(|bound| bound.id))

@@ -19,6 +19,8 @@ pub struct OperationFilter {
     pub requested_by: Option<String>,
     /// The name of an account.
     pub account: Option<String>,
+    /// The id of the request that opened the operation. No index has it.
+    pub request_id: Option<String>,
     /// Inclusive.
     pub created_after: Option<Timestamp>,
     /// Exclusive.

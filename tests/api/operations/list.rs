@@ -42,6 +42,7 @@ async fn a_query_that_is_wrong_is_a_400_that_names_every_fault(harness: Harness)
     for (query, pointers) in [
         ("limit=0&status=odd&colour=red", &["query:limit", "query:status", "query:colour"][..]),
         ("limit=201", &["query:limit"]),
+        ("request_id=mine-1", &["query:request_id"]),
         ("status=failed&status=failed", &["query:status"]),
     ] {
         is_refused(&harness, &format!("/operations?{query}"), pointers).await;
