@@ -7,10 +7,11 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::failpoint;
 
-use super::client::{CallError, Client};
+use super::client::Client;
 use super::gateway::{Operation, Sending};
 use super::hook::{self, Hooks, Told};
 use super::output::Output;
+use super::problem::CallError;
 use super::state::{Entry, Request, StateError, Step, Store};
 use super::task::{Task, generate_key};
 
@@ -42,14 +43,17 @@ impl Worker<'_> {
         let mut preparations = 0;
         while let Some(entry) = self.store.entry(index) {
             let goes_on = match &entry.step {
-                Step::Waiting | Step::Before | Step::BeforeFailed { .. } | Step::Refused { .. } => {
+                Step::Waiting
+                | Step::Before
+                | Step::BeforeFailed { .. }
+                | Step::Refused { .. }
+                | Step::NotSent { .. } => {
                     is_repeated = false;
                     self.begin(index, task).await?
                 }
                 Step::Sending { .. } if preparations > PREPARATIONS => {
-                    let detail = "the tunnel changed each time before the change was sent; nothing was sent"
-                        .to_owned();
-                    self.step(index, task, Step::Refused { detail }).await?;
+                    let detail = "the tunnel changed each time before the change was sent".to_owned();
+                    self.step(index, task, Step::NotSent { detail }).await?;
                     false
                 }
                 Step::Sending { request } => {
@@ -128,7 +132,7 @@ impl Worker<'_> {
         let ranges = match self.ranges(task).await {
             Ok(ranges) => ranges,
             Err(detail) => {
-                self.step(index, task, Step::Refused { detail }).await?;
+                self.step(index, task, Step::NotSent { detail }).await?;
                 return Ok(false);
             }
         };
@@ -163,12 +167,7 @@ impl Worker<'_> {
     ) -> Result<bool, StateError> {
         let age = self.clock.now().since(request.at);
         if age > KEY_LIFETIME {
-            let detail = format!(
-                "the change was being sent at {}, too long ago to repeat it safely: see the tunnel's operations",
-                request.at
-            );
-            self.step(index, task, Step::Lost { detail }).await?;
-            return Ok(false);
+            return self.search(index, task, entry, request).await;
         }
         failpoint::at!("rollout.sending");
         let body = task.body(request.peer_cidrs.as_deref(), entry.key.as_ref());
@@ -186,6 +185,10 @@ impl Worker<'_> {
                 self.step(index, task, Step::Running { operation_id: operation.id }).await?;
                 Ok(true)
             }
+            Err(CallError::NotSent(detail)) => {
+                self.step(index, task, Step::NotSent { detail }).await?;
+                Ok(false)
+            }
             Err(CallError::Doubt(cause)) => {
                 self.output.trouble(&entry.shown(), &cause);
                 Ok(false)
@@ -196,7 +199,7 @@ impl Worker<'_> {
                     self.step(index, task, Step::Running { operation_id }).await?;
                     Ok(true)
                 }
-                // The change that is in progress may be this one, sent with another API key: idempotency keys belong to one.
+                // The change that is in progress may be this one: a database that was restored forgets keys.
                 ("operation_in_progress", _) if is_repeated => {
                     let detail =
                         format!("sent by an interrupted run, and repeated: {problem}; see the operations");
@@ -209,6 +212,34 @@ impl Worker<'_> {
                     Ok(false)
                 }
             },
+        }
+    }
+
+    /// Looks for the operation of a request that is too old to be repeated. True if there is one.
+    async fn search(
+        &self,
+        index: usize,
+        task: &Task,
+        entry: &Entry,
+        request: &Request,
+    ) -> Result<bool, StateError> {
+        match self.client.operation_of(&task.path, request).await {
+            Ok(Some(operation_id)) => {
+                self.step(index, task, Step::Running { operation_id }).await?;
+                Ok(true)
+            }
+            Ok(None) => {
+                let detail = format!(
+                    "the change was being sent at {}, too long ago to repeat it safely, and has no operation",
+                    request.at
+                );
+                self.step(index, task, Step::Lost { detail }).await?;
+                Ok(false)
+            }
+            Err(error) => {
+                self.output.trouble(&entry.shown(), &error.to_string());
+                Ok(false)
+            }
         }
     }
 

@@ -1,7 +1,6 @@
 //! HTTP calls to the gateway. A call is repeated, with the same idempotency key, after answers that ask for it and after lost
 //! connections, up to a time limit.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +8,20 @@ use bytes::Bytes;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, Response};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 use crate::causes::chain;
 use crate::chance::Chance;
+
+use super::base::Base;
+use super::caller::Caller;
+use super::problem::{CallError, Problem};
 
 /// Time limit of a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -31,67 +34,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// How much of an unexpected answer is shown, in characters.
 const MAX_SHOWN: usize = 300;
-
-/// The address is not one of a gateway.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidUrl {
-    #[error("must be a URL such as https://net.example.com/tunnelgate")]
-    NoUrl,
-    #[error("must contain no user, password, query or fragment")]
-    Surplus,
-    #[error(
-        "plain http sends the token and pre-shared keys unencrypted: use https, a loopback address, or --allow-plain-http"
-    )]
-    PlainHttp,
-}
-
-/// The address of a gateway, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
-    url: Url,
-    is_loopback: bool,
-}
-
-impl Base {
-    /// Parses an address.
-    ///
-    /// # Errors
-    /// If it is not a gateway's, or would send secrets unencrypted over a network without permission.
-    pub fn parse(text: &str, allow_plain_http: bool) -> Result<Self, InvalidUrl> {
-        let url: Url = text.trim().parse().map_err(|_| InvalidUrl::NoUrl)?;
-        let host = url.host_str().ok_or(InvalidUrl::NoUrl)?;
-        if !matches!(url.scheme(), "https" | "http") {
-            return Err(InvalidUrl::NoUrl);
-        }
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        if has_user || url.query().is_some() || url.fragment().is_some() {
-            return Err(InvalidUrl::Surplus);
-        }
-        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-        let is_loopback = host == "localhost" || address.is_some_and(|address| address.is_loopback());
-        if url.scheme() == "http" && !is_loopback && !allow_plain_http {
-            return Err(InvalidUrl::PlainHttp);
-        }
-        Ok(Self { url, is_loopback })
-    }
-
-    /// The address without a slash at its end.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.url.as_str().trim_end_matches('/')
-    }
-
-    fn join(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.url.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
-    }
-}
+/// The path of the call that tells who the token belongs to.
+const PRINCIPAL: [&str; 1] = ["principal"];
 
 /// Reads the token. A file is read for every call, so that a new token counts at once.
 pub type Token = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
@@ -108,6 +52,8 @@ pub(super) struct Call<'a> {
     pub(super) wait: Duration,
     /// The call is not repeated later than this, whatever the client allows.
     pub(super) repeat_for: Duration,
+    /// The call has an idempotency key, which belongs to the caller: another caller's token does not send it.
+    pub(super) is_callers: bool,
 }
 
 impl<'a> Call<'a> {
@@ -120,6 +66,7 @@ impl<'a> Call<'a> {
             body: None,
             wait: Duration::ZERO,
             repeat_for: Duration::MAX,
+            is_callers: false,
         }
     }
 
@@ -142,59 +89,6 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
-/// A refusal, as the gateway describes it (RFC 9457).
-#[derive(Debug, Clone, Deserialize)]
-pub struct Problem {
-    pub status: u16,
-    pub code: String,
-    #[serde(default)]
-    pub detail: String,
-    #[serde(default)]
-    pub errors: Vec<ProblemError>,
-    pub operation_id: Option<uuid::Uuid>,
-    pub upstream: Option<Value>,
-}
-
-/// One fault of a request.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ProblemError {
-    #[serde(default)]
-    pub pointer: String,
-    #[serde(default)]
-    pub detail: String,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}: {}", self.status, self.code, self.detail)?;
-        for error in &self.errors {
-            write!(f, "; {} {}", error.pointer, error.detail)?;
-        }
-        if let Some(message) = self.upstream.as_ref().and_then(|upstream| upstream["message"].as_str()) {
-            write!(f, "; the cloud says: {message}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Why a call had no success.
-#[derive(Debug, Clone)]
-pub enum CallError {
-    /// The gateway refused the call, and nothing was done.
-    Refused(Box<Problem>),
-    /// No answer that settles the call: it may have been carried out.
-    Doubt(String),
-}
-
-impl std::fmt::Display for CallError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Refused(problem) => problem.fmt(f),
-            Self::Doubt(cause) => f.write_str(cause),
-        }
-    }
-}
-
 /// What one attempt came to.
 enum Attempt {
     Success(Answer),
@@ -213,7 +107,15 @@ enum Attempt {
     /// Nothing was sent.
     NotSent {
         cause: String,
+        /// No repetition changes it.
+        is_final: bool,
     },
+}
+
+/// The caller whose changes are sent, with the token that was found to be the caller's last.
+struct Known {
+    caller: Caller,
+    token: Option<SecretString>,
 }
 
 /// A client of one gateway.
@@ -224,6 +126,7 @@ pub struct Client {
     /// How long a call is repeated.
     retry_for: Duration,
     chance: Arc<dyn Chance>,
+    known: Mutex<Option<Known>>,
 }
 
 impl Client {
@@ -245,7 +148,7 @@ impl Client {
             .connect_timeout(CONNECT_LIMIT)
             .user_agent(concat!("tunnelgate-rollout/", env!("CARGO_PKG_VERSION")));
         let builder = if base.is_loopback { builder.no_proxy() } else { builder };
-        Ok(Self { http: builder.build()?, base, token, retry_for, chance })
+        Ok(Self { http: builder.build()?, base, token, retry_for, chance, known: Mutex::new(None) })
     }
 
     #[must_use]
@@ -253,51 +156,112 @@ impl Client {
         &self.base
     }
 
+    /// Asks who the token belongs to. From then on this client sends changes with tokens of this caller only.
+    ///
+    /// # Errors
+    /// If the gateway does not say so.
+    pub async fn caller(&self) -> Result<Caller, CallError> {
+        let answer = self.call(&Call::get(&PRINCIPAL), false).await?;
+        let caller: Caller = read_caller(answer.body).map_err(CallError::NotSent)?;
+        *self.known.lock().await = Some(Known { caller: caller.clone(), token: None });
+        Ok(caller)
+    }
+
     /// Makes a call. `is_repeated`: an earlier process may have made the same call.
     pub(super) async fn call(&self, call: &Call<'_>, is_repeated: bool) -> Result<Answer, CallError> {
         let begun = Instant::now();
-        let limit = self.retry_for.min(call.repeat_for);
+        // A call may wait long before its first attempt fails.
+        let mut first_failure = None;
         let mut is_in_doubt = is_repeated;
         let mut wait = FIRST_WAIT;
         loop {
-            let (last, asked) = match self.attempt(call).await {
+            let token = (self.token)();
+            let (last, asked, is_final) = match self.attempt(call, &token).await {
                 Attempt::Success(answer) => return Ok(answer),
                 Attempt::Refused(problem) => return Err(CallError::Refused(problem)),
                 Attempt::NotNow { problem, retry_after } => {
-                    let last = if is_in_doubt {
-                        CallError::Doubt(problem.to_string())
+                    if is_in_doubt {
+                        (CallError::Doubt(problem.to_string()), retry_after, false)
                     } else {
-                        CallError::Refused(problem)
-                    };
-                    (last, retry_after)
+                        let is_final = matches!(problem.status, 401 | 403) && !self.has_other_token(&token);
+                        (CallError::Refused(problem), retry_after, is_final)
+                    }
                 }
                 Attempt::Doubt { cause, retry_after } => {
                     is_in_doubt = true;
-                    (CallError::Doubt(cause), retry_after)
+                    (CallError::Doubt(cause), retry_after, false)
                 }
-                Attempt::NotSent { cause } => (CallError::Doubt(cause), None),
+                Attempt::NotSent { cause, is_final } => {
+                    let last = if is_in_doubt { CallError::Doubt(cause) } else { CallError::NotSent(cause) };
+                    (last, None, is_final)
+                }
             };
             // Up to a half more, so that many callers do not come back together.
             let jittered = wait.mul_f64(1.0 + self.chance.fraction() / 2.0);
             let pause = asked.map_or(jittered, |asked| asked.max(jittered));
-            if is_final(&last) || begun.elapsed().saturating_add(pause) > limit {
+            let failing = first_failure.get_or_insert_with(Instant::now).elapsed();
+            let is_over = |elapsed: Duration, limit| elapsed.saturating_add(pause) > limit;
+            if is_final || is_over(failing, self.retry_for) || is_over(begun.elapsed(), call.repeat_for) {
                 return Err(last);
             }
-            warn!(error = %last, "trying again in {:.1} s", pause.as_secs_f64());
+            let call = call.path.join("/");
+            warn!(call, error = %last, "trying again in {:.1} s", pause.as_secs_f64());
             sleep(pause).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>) -> Attempt {
-        let token = match (self.token)() {
+    /// True if the token was replaced since it was read.
+    fn has_other_token(&self, token: &Result<SecretString, String>) -> bool {
+        matches!((token, (self.token)()), (Ok(old), Ok(new)) if old.expose_secret() != new.expose_secret())
+    }
+
+    async fn attempt(&self, call: &Call<'_>, token: &Result<SecretString, String>) -> Attempt {
+        let token = match token {
             Ok(token) => token,
-            Err(cause) => return Attempt::NotSent { cause },
+            Err(cause) => return Attempt::NotSent { cause: cause.clone(), is_final: false },
         };
+        if call.is_callers
+            && let Err(unsent) = self.check_caller(token).await
+        {
+            return unsent;
+        }
+        self.exchange(call, token).await
+    }
+
+    /// Asks the gateway, once for each token, whether it belongs to the caller whose changes are sent. If not, nothing may
+    /// be sent: the gateway does not know the idempotency keys of one caller when another one repeats them.
+    async fn check_caller(&self, token: &SecretString) -> Result<(), Attempt> {
+        let mut known = self.known.lock().await;
+        let Some(Known { caller, token: checked }) = &mut *known else { return Ok(()) };
+        let is_checked =
+            checked.as_ref().is_some_and(|checked| checked.expose_secret() == token.expose_secret());
+        if is_checked {
+            return Ok(());
+        }
+        let unsent = |cause, is_final| Err(Attempt::NotSent { cause, is_final });
+        match self.exchange(&Call::get(&PRINCIPAL), token).await {
+            Attempt::Success(answer) => match read_caller(answer.body) {
+                Ok(other) if caller.is(&other) => {
+                    *checked = Some(token.clone());
+                    Ok(())
+                }
+                Ok(other) => unsent(format!("the token belongs to {other} now, not to {caller}"), true),
+                Err(cause) => unsent(cause, false),
+            },
+            Attempt::Refused(problem) => Err(Attempt::NotNow { problem, retry_after: None }),
+            Attempt::Doubt { cause, .. } => unsent(cause, false),
+            other @ (Attempt::NotNow { .. } | Attempt::NotSent { .. }) => Err(other),
+        }
+    }
+
+    /// Sends a request, and judges its answer.
+    async fn exchange(&self, call: &Call<'_>, token: &SecretString) -> Attempt {
         let Ok(mut authorization) =
             HeaderValue::from_str(&Zeroizing::new(format!("Bearer {}", token.expose_secret())))
         else {
-            return Attempt::NotSent { cause: "the token has characters that no header may have".into() };
+            let cause = "the token has characters that no header may have".into();
+            return Attempt::NotSent { cause, is_final: false };
         };
         authorization.set_sensitive(true);
         let mut request = self
@@ -319,7 +283,7 @@ impl Client {
                 let is_unsent = error.is_connect();
                 let cause = format!("no answer of {}: {}", self.base.as_str(), chain(&error.without_url()));
                 if is_unsent {
-                    Attempt::NotSent { cause }
+                    Attempt::NotSent { cause, is_final: false }
                 } else {
                     Attempt::Doubt { cause, retry_after: None }
                 }
@@ -332,9 +296,9 @@ impl Client {
     }
 }
 
-/// A refusal that no repetition changes.
-fn is_final(error: &CallError) -> bool {
-    matches!(error, CallError::Refused(problem) if matches!(problem.status, 401 | 403))
+/// The caller in an answer of `GET /principal`.
+fn read_caller(body: Value) -> Result<Caller, String> {
+    serde_json::from_value(body).map_err(|error| format!("the answer is not one of a gateway: {error}"))
 }
 
 /// An answer as it came.

@@ -15,7 +15,9 @@ use uuid::Uuid;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::secret::PreSharedKey;
 
-use super::client::{Call, CallError, Client, body};
+use super::client::{Call, Client, body};
+use super::problem::CallError;
+use super::state::Request;
 
 /// The largest page of a list.
 const PAGE: &str = "200";
@@ -23,7 +25,11 @@ const PAGE: &str = "200";
 const WAIT: Duration = Duration::from_secs(50);
 /// The least time between two looks at an operation.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How far the clocks of this machine and of the gateway may differ.
+const MAX_SKEW: Duration = Duration::from_secs(24 * 3600);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The gateway keeps it with the operation, where another caller finds it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// A tunnel as the cloud has it now; the members that a rollout needs.
@@ -158,22 +164,33 @@ impl Client {
         vpc: &VpcId,
         gateway: &GatewayId,
     ) -> Result<Vec<TunnelNow>, CallError> {
+        let path = ["vpcs", vpc.as_str(), "gateways", gateway.as_str(), "tunnels"];
+        self.list(&path, &[]).await
+    }
+
+    /// All pages of a list.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        filters: &[(&str, &str)],
+    ) -> Result<Vec<T>, CallError> {
         #[derive(Deserialize)]
-        struct Page {
-            items: Vec<TunnelNow>,
+        struct Page<T> {
+            items: Vec<T>,
             next_cursor: Option<String>,
         }
-        let path = ["vpcs", vpc.as_str(), "gateways", gateway.as_str(), "tunnels"];
-        let mut tunnels = Vec::new();
+        let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut query = vec![("limit", PAGE)];
+            let mut query = filters.to_vec();
+            query.push(("limit", PAGE));
             query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-            let (page, _): (Page, _) = self.fetch(&Call { query: &query, ..Call::get(&path) }, false).await?;
-            tunnels.extend(page.items);
+            let (page, _): (Page<T>, _) =
+                self.fetch(&Call { query: &query, ..Call::get(path) }, false).await?;
+            items.extend(page.items);
             match page.next_cursor {
                 Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
-                _ => return Ok(tunnels),
+                _ => return Ok(items),
             }
         }
     }
@@ -205,7 +222,10 @@ impl Client {
     ) -> Result<Operation, CallError> {
         let query: Vec<(&str, &str)> = sending.reason.map(|reason| ("reason", reason)).into_iter().collect();
         let headers = |call: &mut Call<'_>| {
-            call.header(IDEMPOTENCY_KEY, &sending.idempotency_key.to_string());
+            let key = sending.idempotency_key.to_string();
+            call.header(IDEMPOTENCY_KEY, &key);
+            call.header(REQUEST_ID, &key);
+            call.is_callers = true;
             call.repeat_for = sending.repeat_for;
             if let Some(tag) = sending.if_match {
                 call.header(IF_MATCH, tag);
@@ -234,6 +254,26 @@ impl Client {
         let mut call = Call { method, query, body: Some(body), ..Call::get(&path) };
         headers(&mut call);
         self.fetch(&call, is_repeated).await
+    }
+
+    /// The operation that this request opened, whoever sent it; `None` if there is none. A rejected
+    /// operation is none: the request may have been repeated after it, and that one may be on its way.
+    pub(super) async fn operation_of(
+        &self,
+        path: &TunnelPath,
+        request: &Request,
+    ) -> Result<Option<Uuid>, CallError> {
+        let request_id = request.idempotency_key.to_string();
+        let since = request.at.minus(MAX_SKEW).to_string();
+        let query = [
+            ("vpc_id", path.vpc_id.as_str()),
+            ("tunnel_id", path.tunnel_id.as_str()),
+            ("created_after", since.as_str()),
+            ("request_id", request_id.as_str()),
+        ];
+        let operations: Vec<Operation> = self.list(&["operations"], &query).await?;
+        let is_open = |operation: &&Operation| operation.status != "rejected";
+        Ok(operations.iter().find(is_open).map(|operation| operation.id))
     }
 
     /// Follows an operation to its end.
@@ -269,13 +309,41 @@ mod tests {
 
     use super::*;
     use crate::chance::SystemChance;
-    use crate::rollout::client::Base;
+    use crate::rollout::base::Base;
+
+    fn client(base: &str, retry_for: Duration) -> Client {
+        let token: super::super::client::Token = Arc::new(|| Ok(SecretString::from("token")));
+        let base = Base::parse(base, false).expect("a base");
+        Client::new(base, token, retry_for, Arc::new(SystemChance)).expect("a client")
+    }
+
+    /// The time of a long wait that a lost connection ends is not a time of repetitions.
+    #[tokio::test]
+    async fn a_call_is_repeated_after_a_long_wait_that_a_lost_connection_ended() {
+        const RETRY_FOR: Duration = Duration::from_secs(1);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = tokio::spawn(async move {
+            let (mut first, _) = listener.accept().await.expect("a connection");
+            let _ = first.read(&mut [0; 8192]).await;
+            sleep(RETRY_FOR).await;
+            drop(first);
+            let (mut second, _) = listener.accept().await.expect("a second one");
+            let _ = second.read(&mut [0; 8192]).await;
+            let body = format!(r#"{{"id":"{}","status":"succeeded","finished_at":"now"}}"#, Uuid::nil());
+            let answer = format!("HTTP/1.1 200 -\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            second.write_all(answer.as_bytes()).await.expect("written");
+        });
+        let operation = client(&base, RETRY_FOR).ended(Uuid::nil()).await.expect("an operation");
+        assert_eq!(operation.status, "succeeded");
+        server.await.expect("its end");
+    }
 
     /// A change is not repeated once the gateway may have forgotten its key, nor after a wait that is too long to reckon with.
     #[tokio::test]
     async fn a_change_is_repeated_only_while_its_key_is_known() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let base = Base::parse(&format!("http://{}", listener.local_addr().expect("an address")), false);
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
         let server = tokio::spawn(async move {
             let mut requests = 0;
             for retry_after in [u64::MAX, 0] {
@@ -289,10 +357,8 @@ mod tests {
             }
             requests
         });
-        let token: super::super::client::Token = Arc::new(|| Ok(SecretString::from("token")));
         let hour = Duration::from_secs(3600);
-        let client =
-            Client::new(base.expect("a base"), token, hour, Arc::new(SystemChance)).expect("a client");
+        let client = client(&base, hour);
         for repeat_for in [hour, Duration::ZERO] {
             let sending = Sending {
                 idempotency_key: Uuid::nil(),

@@ -1,9 +1,13 @@
 //! Changes many tunnels through a running gateway, batch by batch: `tunnelgate rollout`. A client: nothing of it runs in the
-//! service. [`plan`] reads what to change, `survey` asks the gateway what that would do, [`order`] keeps tunnels that share
-//! a peer range apart, `run` and `change` do it, and [`state`] remembers what must not be done twice.
+//! service. [`plan`] reads what to change, `survey` asks the gateway what that would do, `pairs` finds tunnels that
+//! share a peer range, [`order`] keeps them apart, `run` and `change` do it, and [`state`] remembers what must not be done twice.
 
+mod adopt;
+mod base;
+mod caller;
 mod change;
 mod client;
+mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod gateway;
@@ -11,27 +15,32 @@ mod hook;
 mod job;
 pub mod order;
 mod output;
+mod pairs;
 pub mod plan;
 mod prepare;
+mod problem;
 mod report;
 mod run;
 pub mod state;
 mod survey;
+mod surveyed;
 mod task;
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use change::Worker;
 use output::Output;
-use prepare::{Prepared, Surveyed};
+use prepare::Prepared;
 use report::Report;
 use run::{Run, Stop};
-use state::{Entry, State, Step, Store};
+use state::{State, Step, Store};
+use surveyed::Surveyed;
 
-pub use client::{Base, Client, InvalidUrl, Token};
+pub use base::{Base, InvalidUrl};
+pub use client::{Client, Token};
+pub use error::RolloutError;
 pub use hook::Hooks;
 pub use job::{Job, Source, World};
-pub use prepare::RolloutError;
 
 /// All tunnels are as asked; a dry run found nothing to change.
 pub const ALL_AS_ASKED: u8 = 0;
@@ -41,6 +50,9 @@ pub const NOT_ALL: u8 = 1;
 pub const NOTHING_BEGUN: u8 = 2;
 /// A dry run found something to change.
 pub const WOULD_CHANGE: u8 = 3;
+
+/// How many batches the question counts. Thousands of tunnels that all share a range have a batch each.
+const MAX_COUNTED: usize = 500;
 
 /// Runs a rollout; returns its exit code.
 ///
@@ -52,7 +64,7 @@ pub async fn run(client: &Client, job: &Job, world: &World) -> Result<u8, Rollou
     let ready = async {
         let prepared = prepare::prepare(client, job, world).await?;
         let reason = prepared.reason(job);
-        let surveyed = prepare::survey(client, &prepared, world, reason.as_deref()).await;
+        let surveyed = surveyed::survey(client, &prepared, world, reason.as_deref(), &output).await;
         Ok::<_, RolloutError>((prepared, surveyed))
     };
     let (prepared, surveyed) = tokio::select! {
@@ -60,7 +72,7 @@ pub async fn run(client: &Client, job: &Job, world: &World) -> Result<u8, Rollou
         () = world.shutdown.requested() => return Ok(NOTHING_BEGUN),
     };
     surveyed.show(&prepared, &output);
-    if prepared.refuses_all(&surveyed) {
+    if prepared.refuses_all(surveyed.has_refusals()) {
         output.note("nothing was sent: correct what was refused, and start again");
         return Ok(NOTHING_BEGUN);
     }
@@ -73,16 +85,7 @@ pub async fn run(client: &Client, job: &Job, world: &World) -> Result<u8, Rollou
         return Ok(if begins { WOULD_CHANGE } else { ALL_AS_ASKED });
     }
     if begins {
-        let batches = order::batches(&surveyed.queue, &job.sizes, prepared.tasks.len(), &surveyed.members);
-        let question = format!(
-            "{} {} tunnels in {} batches ({}){}?",
-            if prepared.is_rollback { "Roll back" } else { "Change" },
-            surveyed.queue.len(),
-            batches.len(),
-            job.sizes,
-            if under_way > 0 { format!(", after {under_way} that are under way") } else { String::new() },
-        );
-        if !job.is_confirmed && !confirm(&question, world).await? {
+        if !job.is_confirmed && !confirm(&question(job, &prepared, &surveyed), world).await? {
             output.note("nothing was sent");
             return Ok(NOTHING_BEGUN);
         }
@@ -90,7 +93,7 @@ pub async fn run(client: &Client, job: &Job, world: &World) -> Result<u8, Rollou
         output.note("nothing to change");
         let nothing =
             State { tunnels: surveyed.entries(&prepared), ..prepared.new_state(client, job, world) };
-        let report = Report::of(&nothing, &prepared.skipped(&surveyed));
+        let report = Report::of(&nothing, &surveyed.skipped());
         let exit =
             if report.is_whole() && prepared.irreversible.is_empty() { ALL_AS_ASKED } else { NOTHING_BEGUN };
         report.show(&output, None, exit);
@@ -110,11 +113,18 @@ async fn carry_out(
 ) -> Result<u8, RolloutError> {
     let store = match prepared.store.take() {
         Some(store) => {
-            for index in &surveyed.as_asked {
-                store
-                    .change(*index, |entry: &mut Entry| entry.step = Step::Done { operation_id: None })
-                    .await?;
+            if let Some(note) = prepared.adopted.note(&store) {
+                output.note(&note);
             }
+            prepared.adopted.record(&store, &prepared.caller).await?;
+            let done = |state: &mut State| {
+                for index in &surveyed.as_asked {
+                    if let Some(entry) = state.tunnels.get_mut(*index) {
+                        entry.step = Step::Done { operation_id: None };
+                    }
+                }
+            };
+            store.update(done).await?;
             store
         }
         None => {
@@ -155,7 +165,7 @@ async fn carry_out(
         None => {}
     }
     let mut skipped = ended.skipped;
-    skipped.extend(prepared.skipped(&surveyed));
+    skipped.extend(surveyed.skipped());
     let report = store.look(|state| Report::of(state, &skipped));
     let is_untouched =
         store.look(|state| state.tunnels.iter().all(|entry| matches!(entry.step, Step::Waiting)));
@@ -171,6 +181,24 @@ async fn carry_out(
     Ok(exit)
 }
 
+/// The question before the first change.
+fn question(job: &Job, prepared: &Prepared, surveyed: &Surveyed) -> String {
+    let (queue, total) = (&surveyed.queue, prepared.tasks.len());
+    let (batches, is_all) = order::batches(queue, &job.sizes, total, &surveyed.members, MAX_COUNTED);
+    format!(
+        "{} {} tunnels in {}{} batches ({}){}?",
+        if prepared.is_rollback { "Roll back" } else { "Change" },
+        queue.len(),
+        if is_all { "" } else { "more than " },
+        batches.len(),
+        job.sizes,
+        match prepared.under_way() {
+            0 => String::new(),
+            under_way => format!(", after {under_way} that are under way"),
+        },
+    )
+}
+
 /// Asks on the terminal.
 async fn confirm(question: &str, world: &World) -> Result<bool, RolloutError> {
     if !std::io::stdin().is_terminal() {
@@ -184,8 +212,14 @@ async fn confirm(question: &str, world: &World) -> Result<bool, RolloutError> {
     tokio::select! {
         answer = answer => {
             let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+            if !answer.ends_with('\n') {
+                let _ = writeln!(std::io::stderr());
+            }
             Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
         }
-        () = world.shutdown.requested() => Ok(false),
+        () = world.shutdown.requested() => {
+            let _ = writeln!(std::io::stderr());
+            Ok(false)
+        }
     }
 }

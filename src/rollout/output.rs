@@ -15,6 +15,9 @@ use super::survey::{Refusal, Seen};
 /// The longest value in the table, in characters.
 const MAX_VALUE: usize = 60;
 
+/// The bar. It fits into 40 columns, because a line that the terminal wraps can't be drawn again; the message takes the rest.
+const BAR: &str = "{bar:10} {pos}/{len} tunnels, {elapsed}  {wide_msg}";
+
 /// Where and how progress is shown.
 pub(super) struct Output {
     is_json: bool,
@@ -32,7 +35,7 @@ impl Output {
         let has_bar = !is_json && std::io::stderr().is_terminal();
         let target = if has_bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} tunnels, {elapsed}  {msg}") {
+        if let Ok(style) = ProgressStyle::with_template(BAR) {
             bar.set_style(style);
         }
         Self { is_json, bar }
@@ -99,8 +102,20 @@ impl Output {
         );
     }
 
+    /// The dry run begins. Thousands of tunnels take minutes.
+    pub(super) fn begin_dry_run(&self, total: usize) {
+        self.bar.set_length(count(total));
+        self.bar.set_message("dry run");
+    }
+
+    /// The dry run of one tunnel is over.
+    pub(super) fn looked(&self) {
+        self.bar.inc(1);
+    }
+
     /// Shows how many tunnels there are, and how many of them are done.
     pub(super) fn begin(&self, total: usize, done: usize) {
+        self.bar.reset();
         self.bar.set_length(count(total));
         self.bar.set_position(count(done));
     }
@@ -146,6 +161,7 @@ fn word(step: &Step) -> (String, bool, bool) {
         Step::Before => ("prepared".into(), false, false),
         Step::BeforeFailed { detail } => (format!("left alone: {detail}"), true, true),
         Step::Refused { detail } => (format!("refused, nothing was done: {detail}"), true, true),
+        Step::NotSent { detail } => (format!("not sent: {detail}"), true, true),
         Step::Sending { .. } => ("sending".into(), false, false),
         Step::Running { operation_id } => (format!("running as operation {operation_id}"), false, false),
         Step::After { failed: None, .. } => ("succeeded; --after runs".into(), false, false),

@@ -1,64 +1,23 @@
-//! What a rollout knows before it begins: the tasks of the plan or of the state, and what the gateway says about them.
+//! What a rollout knows before it begins: the caller, and the tasks of the plan or of the state.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::domain::ids::TunnelPath;
 
-use super::client::{CallError, Client};
-use super::gateway::TunnelNow;
+use super::adopt::Adopted;
+use super::caller::Caller;
+use super::client::Client;
+use super::error::RolloutError;
 use super::job::{Job, Source, World, rollback_of};
-use super::order::{Member, paired_with};
-use super::output::{Output, shown_path};
-use super::plan::{Change, Format, MAX_TUNNELS, Plan, PlanFault};
+use super::plan::{Change, Format, MAX_TUNNELS, Plan};
 use super::state::{Entry, PlanMark, State, StateError, Step, Store, VERSION};
-use super::survey::{self, Refusal, Seen};
 use super::task::{Task, Wanted};
 
 /// Why a change can't be rolled back.
 const KEY_CHANGED: &str =
     "the change set the pre-shared key, and the old one is stored nowhere: it can't be put back";
 const LOST: &str = "the change may or may not have been accepted: see the tunnel's operations";
-
-/// Why nothing was begun, or why a rollout stopped without a report.
-#[derive(Debug, thiserror::Error)]
-pub enum RolloutError {
-    #[error("can't read {}", path.display())]
-    Plan { path: PathBuf, source: std::io::Error },
-    #[error("{} has {} faults", path.display(), faults.len())]
-    InvalidPlan { path: PathBuf, faults: Vec<PlanFault> },
-    #[error("can't list the tunnels of {gateway}: {error}")]
-    Selector { gateway: String, error: String },
-    #[error("the selector finds {0} tunnels; a rollout has 1 to {MAX_TUNNELS}")]
-    Selected(usize),
-    #[error("{} is not the plan that the state belongs to, or was changed since", .0.display())]
-    OtherPlan(PathBuf),
-    #[error("the state belongs to the gateway {known}, not {given}")]
-    OtherGateway { known: String, given: String },
-    #[error("--reason must stay what it was: {0}")]
-    OtherReason(String),
-    #[error("{} is the state of a rollback, which can't be rolled back; roll out a plan instead", .0.display())]
-    NotARollout(PathBuf),
-    #[error("{} has changes under way: finish them with --resume first", .0.display())]
-    UnderWay(PathBuf),
-    #[error(
-        "{} is being rolled back, or was, as {} says: to change the tunnels again, begin a new rollout with another --state",
-        state.display(), rollback.display()
-    )]
-    RolledBack { state: PathBuf, rollback: PathBuf },
-    #[error(
-        "{} is not the rollback of all changes of {}: move it away to roll back the changes again",
-        rollback.display(), state.display()
-    )]
-    OtherRollback { state: PathBuf, rollback: PathBuf },
-    #[error("can't ask for confirmation: standard input is no terminal. Add --yes to go on without asking")]
-    NobodyToAsk,
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// After the beginning.
-    #[error("the rollout stopped, and can go on with --resume or --rollback")]
-    Stopped(#[source] StateError),
-}
 
 /// The tunnels of a rollout, in their order.
 pub(super) struct Prepared {
@@ -68,21 +27,14 @@ pub(super) struct Prepared {
     pub(super) state_path: PathBuf,
     pub(super) is_rollback: bool,
     plan: Option<PlanMark>,
+    /// Who makes the calls.
+    pub(super) caller: Caller,
+    /// Operations of an interrupted run that another caller began.
+    pub(super) adopted: Adopted,
     /// Tunnels that can't be rolled back.
     pub(super) irreversible: Vec<(String, &'static str)>,
     /// The state of the rollout that is rolled back: locked, so that no other process continues the rollout.
     _rolled_back: Option<Store>,
-}
-
-/// What the gateway says.
-pub(super) struct Surveyed {
-    /// For each task.
-    pub(super) members: Vec<Member>,
-    looks: Vec<(usize, Result<Seen, Vec<Refusal>>)>,
-    /// The tunnels whose change is to be begun.
-    pub(super) queue: Vec<usize>,
-    /// The tunnels that have all values already.
-    pub(super) as_asked: Vec<usize>,
 }
 
 /// Reads the plan and the state.
@@ -97,9 +49,10 @@ pub(super) async fn prepare(client: &Client, job: &Job, world: &World) -> Result
                 return Err(StateError::Exists(rollback).into());
             }
             let (bytes, plan) = read_plan(plan)?;
+            let caller = caller(client).await?;
             let tasks = tasks_of(client, plan).await?;
             let mark = PlanMark::new(&bytes, &*world.chance);
-            Ok(Prepared::new(tasks, None, state.clone(), Some(mark)))
+            Ok(Prepared { plan: Some(mark), ..Prepared::new(caller, tasks, state.clone()) })
         }
         Source::Resume { plan: path, state } => {
             let store = Store::open(state)?;
@@ -126,14 +79,15 @@ pub(super) async fn prepare(client: &Client, job: &Job, world: &World) -> Result
                 Some(Task { path, wanted: Wanted::Patch(change) })
             };
             let tasks = store.look(|state| state.tunnels.iter().map(task).collect::<Option<Vec<_>>>());
-            Ok(Prepared::new(tasks.ok_or_else(other)?, Some(store), state.clone(), None))
+            let prepared = Prepared::new(caller(client).await?, tasks.ok_or_else(other)?, state.clone());
+            prepared.resume(client, store).await
         }
-        Source::Rollback { state } => rollback(client, job, state),
+        Source::Rollback { state } => rollback(client, job, state).await,
     }
 }
 
 /// Rolls back what the operations of a rollout changed, or goes on with that.
-fn rollback(client: &Client, job: &Job, path: &Path) -> Result<Prepared, RolloutError> {
+async fn rollback(client: &Client, job: &Job, path: &Path) -> Result<Prepared, RolloutError> {
     let of = Store::open(path)?;
     if of.look(|state| state.plan.is_none()) {
         return Err(RolloutError::NotARollout(path.to_owned()));
@@ -177,8 +131,16 @@ fn rollback(client: &Client, job: &Job, path: &Path) -> Result<Prepared, Rollout
         }
         tasks = known;
     }
-    let prepared = Prepared::new(tasks, store, own, None);
-    Ok(Prepared { is_rollback: true, irreversible, _rolled_back: Some(of), ..prepared })
+    let prepared = Prepared::new(caller(client).await?, tasks, own);
+    let prepared = Prepared { is_rollback: true, irreversible, _rolled_back: Some(of), ..prepared };
+    match store {
+        Some(store) => prepared.resume(client, store).await,
+        None => Ok(prepared),
+    }
+}
+
+async fn caller(client: &Client) -> Result<Caller, RolloutError> {
+    client.caller().await.map_err(|error| RolloutError::NoCaller(error.to_string()))
 }
 
 fn read_plan(path: &Path) -> Result<(Vec<u8>, Plan), RolloutError> {
@@ -231,17 +193,34 @@ fn check_gateway(client: &Client, store: &Store) -> Result<(), RolloutError> {
 }
 
 impl Prepared {
-    fn new(tasks: Vec<Task>, store: Option<Store>, state_path: PathBuf, plan: Option<PlanMark>) -> Self {
-        let irreversible = Vec::new();
-        Self { tasks, store, state_path, is_rollback: false, plan, irreversible, _rolled_back: None }
+    fn new(caller: Caller, tasks: Vec<Task>, state_path: PathBuf) -> Self {
+        let (irreversible, adopted) = (Vec::new(), Adopted::default());
+        Self {
+            tasks,
+            store: None,
+            state_path,
+            is_rollback: false,
+            plan: None,
+            caller,
+            adopted,
+            irreversible,
+            _rolled_back: None,
+        }
+    }
+
+    /// Goes on with the state of an interrupted run.
+    async fn resume(mut self, client: &Client, store: Store) -> Result<Self, RolloutError> {
+        self.adopted = Adopted::find(client, &store, &self.caller).await?;
+        self.store = Some(store);
+        Ok(self)
     }
 
     /// The entry of a task in the state of an interrupted run.
-    fn entry(&self, index: usize) -> Option<Entry> {
+    pub(super) fn entry(&self, index: usize) -> Option<Entry> {
         self.store.as_ref()?.entry(index)
     }
 
-    fn is_to_do(&self, index: usize) -> bool {
+    pub(super) fn is_to_do(&self, index: usize) -> bool {
         self.entry(index).is_none_or(|entry| entry.step.is_to_do())
     }
 
@@ -267,6 +246,7 @@ impl Prepared {
             version: VERSION,
             url: client.base().as_str().to_owned(),
             created_at: world.clock.now(),
+            caller: self.caller.clone(),
             reason: job.reason.clone(),
             plan: self.plan.clone(),
             tunnels: Vec::new(),
@@ -275,129 +255,7 @@ impl Prepared {
 
     /// True if nothing may be sent, because a change would be refused. A rollback goes on without that tunnel, and so does a
     /// rollout that was begun: what is under way must be followed.
-    pub(super) fn refuses_all(&self, surveyed: &Surveyed) -> bool {
-        !self.is_rollback && self.store.is_none() && surveyed.has_refusals()
-    }
-
-    /// The tunnels that are left out because their change would be refused.
-    pub(super) fn skipped(&self, surveyed: &Surveyed) -> Vec<(usize, String)> {
-        let refused = |(index, look): &(usize, Result<Seen, Vec<Refusal>>)| {
-            let refusals = look.as_ref().err()?;
-            let details: Vec<&str> = refusals.iter().map(|refusal| refusal.detail.as_str()).collect();
-            Some((*index, format!("would be refused: {}", details.join("; "))))
-        };
-        surveyed.looks.iter().filter_map(refused).collect()
-    }
-}
-
-/// Reads all tunnels, and looks at all changes that are still to be begun.
-pub(super) async fn survey(
-    client: &Client,
-    prepared: &Prepared,
-    world: &World,
-    reason: Option<&str>,
-) -> Surveyed {
-    let paths: Vec<&TunnelPath> = prepared.tasks.iter().map(|task| &task.path).collect();
-    let now = survey::read_all(client, &paths).await;
-    let asked: Vec<usize> = (0..prepared.tasks.len()).filter(|index| prepared.is_to_do(*index)).collect();
-    let tasks: Vec<(&Task, &Result<TunnelNow, CallError>)> =
-        asked.iter().filter_map(|index| Some((prepared.tasks.get(*index)?, now.get(*index)?))).collect();
-    let looks = survey::look_at_all(client, &*world.chance, &tasks, reason).await;
-    let mut looks: Vec<(usize, Result<Seen, Vec<Refusal>>)> = asked.into_iter().zip(looks).collect();
-    refuse_twins(prepared, &now, &mut looks);
-    let seen = |index: usize| {
-        let (_, look) = looks.iter().find(|(other, _)| *other == index)?;
-        look.as_ref().ok()
-    };
-    let member = |(index, now): (usize, &Result<TunnelNow, CallError>)| match now {
-        Ok(tunnel) => {
-            let entry = prepared.entry(index);
-            let planned = entry.iter().flat_map(|entry| &entry.peer_ranges);
-            let asked = seen(index).into_iter().flat_map(|seen| &seen.peer_ranges);
-            let all = tunnel
-                .peers()
-                .into_iter()
-                .chain(planned.map(String::as_str))
-                .chain(asked.map(String::as_str));
-            if tunnel.peers().is_empty() {
-                Member::unknown_of(&tunnel.vpc_id)
-            } else {
-                Member::new(&tunnel.vpc_id, all)
-            }
-        }
-        Err(_) => Member::unknown(),
-    };
-    let members = now.iter().enumerate().map(member).collect();
-    let of = |is_as_asked: bool| {
-        let matching = looks
-            .iter()
-            .filter(|(_, look)| look.as_ref().is_ok_and(|seen| seen.is_as_asked() == is_as_asked));
-        matching.map(|(index, _)| *index).collect()
-    };
-    Surveyed { queue: of(false), as_asked: of(true), members, looks }
-}
-
-/// Refuses a tunnel that the plan has twice, by its older and its unified ids.
-fn refuse_twins(
-    prepared: &Prepared,
-    now: &[Result<TunnelNow, CallError>],
-    looks: &mut [(usize, Result<Seen, Vec<Refusal>>)],
-) {
-    let mut first: HashMap<(&str, &str), usize> = HashMap::new();
-    for (index, tunnel) in now.iter().enumerate() {
-        let Ok(tunnel) = tunnel else { continue };
-        let other = *first.entry((&tunnel.vpc_id, &tunnel.tunnel_id)).or_insert(index);
-        if other == index {
-            continue;
-        }
-        let path = prepared.tasks.get(other).map(|task| shown_path(&task.path)).unwrap_or_default();
-        let twin = prepared.tasks.get(index);
-        if let (Some((_, look)), Some(task)) = (looks.iter_mut().find(|(twin, _)| *twin == index), twin) {
-            *look = Err(vec![Refusal::new(task, format!("is the same tunnel as {path}"))]);
-        }
-    }
-}
-
-impl Surveyed {
-    /// True if a change would be refused.
-    pub(super) fn has_refusals(&self) -> bool {
-        self.looks.iter().any(|(_, look)| look.is_err())
-    }
-
-    /// New entries for all tasks.
-    pub(super) fn entries(&self, prepared: &Prepared) -> Vec<Entry> {
-        let entry = |(index, task): (usize, &Task)| {
-            let mut entry = Entry::new(&task.path, task.changes_key(), task.rollback_of());
-            if let Some((_, Ok(seen))) = self.looks.iter().find(|(other, _)| *other == index) {
-                entry.peer_ranges.clone_from(&seen.peer_ranges);
-            }
-            if self.as_asked.contains(&index) {
-                entry.step = Step::Done { operation_id: None };
-            }
-            entry
-        };
-        prepared.tasks.iter().enumerate().map(entry).collect()
-    }
-
-    /// Shows what would change, and what would be refused.
-    pub(super) fn show(&self, prepared: &Prepared, output: &Output) {
-        let path = |index: usize| prepared.tasks.get(index).map(|task| &task.path);
-        let rows = self.looks.iter().filter_map(|(index, look)| Some((path(*index)?, look.as_ref().ok()?)));
-        output.table(rows);
-        for (index, look) in &self.looks {
-            if let (Some(path), Err(refusals)) = (path(*index), look) {
-                output.refused(path, refusals);
-            }
-        }
-        for (tunnel, why) in &prepared.irreversible {
-            output.irreversible(tunnel, why);
-        }
-        let is_pair = |index: &&usize| paired_with(**index, &self.queue, &self.members).is_some();
-        let pairs = self.queue.iter().filter(is_pair).count();
-        if pairs > 0 {
-            output.note(&format!(
-                "{pairs} tunnels share a peer range with another one; of those that share, one at a time is changed"
-            ));
-        }
+    pub(super) fn refuses_all(&self, has_refusals: bool) -> bool {
+        !self.is_rollback && self.store.is_none() && has_refusals
     }
 }

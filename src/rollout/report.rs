@@ -1,5 +1,6 @@
 //! The report at the end: which tunnels are as asked, which are not, which were never sent.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::json;
@@ -21,16 +22,20 @@ impl Report {
     /// The report of a state. `skipped`: tunnels that were left alone because of their pair, with the reason.
     pub(super) fn of(state: &State, skipped: &[(usize, String)]) -> Self {
         let mut report = Self::default();
+        let mut reasons: HashMap<usize, &String> = HashMap::new();
+        for (index, why) in skipped {
+            reasons.entry(*index).or_insert(why);
+        }
         for (index, entry) in state.tunnels.iter().enumerate() {
             let tunnel = entry.shown();
             report.keys += usize::from(entry.key.is_some());
-            let skipped = skipped.iter().find(|(other, _)| *other == index).map(|(_, why)| why.clone());
+            let skipped = reasons.get(&index).copied().cloned();
             match &entry.step {
                 Step::Done { .. } => report.as_asked.push(tunnel),
                 Step::Waiting | Step::Before => {
                     report.never_sent.push((tunnel, skipped.unwrap_or_else(|| "not begun".into())));
                 }
-                step @ (Step::BeforeFailed { .. } | Step::Refused { .. }) => {
+                step @ (Step::BeforeFailed { .. } | Step::Refused { .. } | Step::NotSent { .. }) => {
                     report.never_sent.push((tunnel, end_in_words(step)));
                 }
                 step @ (Step::After { .. } | Step::Ended { .. } | Step::Lost { .. }) => {

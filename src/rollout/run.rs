@@ -1,5 +1,6 @@
 //! Runs a rollout: batch by batch, each followed to its end.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::{self, StreamExt};
@@ -7,8 +8,9 @@ use futures_util::stream::{self, StreamExt};
 use crate::shutdown::Shutdown;
 
 use super::change::Worker;
-use super::order::{BatchSizes, Member, next_batch, paired_with};
+use super::order::{BatchSizes, next_batch};
 use super::output::{Output, shown_path};
+use super::pairs::{Group, Member};
 use super::state::{Entry, StateError, Step, Store};
 use super::task::Task;
 
@@ -66,8 +68,10 @@ impl Run<'_> {
         loop {
             let in_doubt = self.indexes(Entry::is_in_doubt);
             // The peers of these may be set already.
-            let (first, past): (Vec<usize>, Vec<usize>) =
-                in_doubt.into_iter().partition(|index| queue.contains(index));
+            let queued: HashSet<usize> = queue.iter().copied().collect();
+            let (first, past): (HashSet<usize>, HashSet<usize>) =
+                in_doubt.into_iter().partition(|index| queued.contains(index));
+            let past = Group::of(self.members, past);
             queue.retain(|index| self.may_change(*index, &past, &mut ended));
             if queue.is_empty() {
                 return Ok(ended);
@@ -76,7 +80,8 @@ impl Run<'_> {
                 return Ok(Ended { stop: Some(stop), ..ended });
             }
             let batch = self.next(&queue, &first, self.sizes.size(number, total));
-            queue.retain(|index| !batch.contains(index));
+            let taken: HashSet<usize> = batch.iter().copied().collect();
+            queue.retain(|index| !taken.contains(index));
             number += 1;
             self.output.batch(number, batch.iter().filter_map(|index| Some(&self.tasks.get(*index)?.path)));
             let not_begun = self.batch(&batch, &failures, true).await?;
@@ -93,13 +98,15 @@ impl Run<'_> {
         ended: &mut Ended,
     ) -> Result<(), StateError> {
         while !under_way.is_empty() && !self.shutdown.is_requested() {
-            let accepted: Vec<usize> =
+            let accepted: HashSet<usize> =
                 under_way.iter().copied().filter(|index| !self.is_being_sent(*index)).collect();
-            let mut past = self.indexes(Entry::is_in_doubt);
-            past.retain(|index| !under_way.contains(index));
+            let known: HashSet<usize> = under_way.iter().copied().collect();
+            let in_doubt = self.indexes(Entry::is_in_doubt).into_iter();
+            let past = Group::of(self.members, in_doubt.filter(|index| !known.contains(index)));
             under_way.retain(|index| !self.is_being_sent(*index) || self.may_change(*index, &past, ended));
             let batch = self.next(&under_way, &accepted, under_way.len());
-            under_way.retain(|index| !batch.contains(index));
+            let taken: HashSet<usize> = batch.iter().copied().collect();
+            under_way.retain(|index| !taken.contains(index));
             self.batch(&batch, failures, false).await?;
         }
         Ok(())
@@ -110,17 +117,18 @@ impl Run<'_> {
     }
 
     /// The next batch of a queue. Tunnels of `first` come first, and their pairs only when none of them is left.
-    fn next(&self, queue: &[usize], first: &[usize], size: usize) -> Vec<usize> {
+    fn next(&self, queue: &[usize], first: &HashSet<usize>, size: usize) -> Vec<usize> {
         let (mut ready, mut rest): (Vec<usize>, Vec<usize>) =
             queue.iter().partition(|index| first.contains(index));
-        rest.retain(|index| paired_with(*index, &ready, self.members).is_none());
+        let group = Group::of(self.members, ready.iter().copied());
+        rest.retain(|index| group.partner(*index).is_none());
         ready.append(&mut rest);
         next_batch(&ready, size, self.members)
     }
 
     /// False if a tunnel must be left alone because the pair of it is in doubt, and carries on being so.
-    fn may_change(&self, index: usize, in_doubt: &[usize], ended: &mut Ended) -> bool {
-        let Some(other) = paired_with(index, in_doubt, self.members) else { return true };
+    fn may_change(&self, index: usize, in_doubt: &Group<'_>, ended: &mut Ended) -> bool {
+        let Some(other) = in_doubt.partner(index) else { return true };
         let other = self.tasks.get(other).map(|task| shown_path(&task.path)).unwrap_or_default();
         let why = format!("left alone: it shares a peer range with {other}, which is not as asked");
         ended.skipped.push((index, why));

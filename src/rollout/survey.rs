@@ -1,12 +1,15 @@
 //! The dry run of a rollout: reads every tunnel, and asks the gateway what each change would do.
 
+use std::collections::{BTreeMap, HashMap};
+
 use futures_util::stream::{self, StreamExt};
 
 use crate::chance::Chance;
-use crate::domain::ids::TunnelPath;
+use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 
-use super::client::{CallError, Client};
+use super::client::Client;
 use super::gateway::{Field, TunnelNow};
+use super::problem::CallError;
 use super::task::{Task, Wanted, generate_key, peers_in};
 
 /// Calls at the same time.
@@ -65,30 +68,23 @@ impl Refusal {
 
 /// The tunnels as they are now, in the order of the paths.
 pub(super) async fn read_all(client: &Client, paths: &[&TunnelPath]) -> Vec<Result<TunnelNow, CallError>> {
-    let mut gateways: Vec<&TunnelPath> = Vec::new();
-    let is_of = |one: &TunnelPath, other: &TunnelPath| {
-        one.vpc_id == other.vpc_id && one.gateway_id == other.gateway_id
-    };
+    let mut gateways: BTreeMap<(&VpcId, &GatewayId), usize> = BTreeMap::new();
     for path in paths {
-        if !gateways.iter().any(|known| is_of(known, path)) {
-            gateways.push(path);
-        }
+        *gateways.entry((&path.vpc_id, &path.gateway_id)).or_default() += 1;
     }
     // One list for all tunnels of a gateway spares the cloud.
-    let lists =
-        gateways.into_iter().filter(|gateway| paths.iter().filter(|path| is_of(path, gateway)).count() > 1);
-    let lists = stream::iter(lists.collect::<Vec<_>>())
-        .map(|gateway| async move { (gateway, client.tunnels(&gateway.vpc_id, &gateway.gateway_id).await) });
-    let lists: Vec<_> = lists.buffered(AT_ONCE).collect().await;
-    let listed = |path: &TunnelPath| {
-        let (_, list) = lists.iter().find(|(gateway, _)| is_of(gateway, path))?;
-        match list {
-            Ok(tunnels) => {
-                let tunnel = tunnels.iter().find(|tunnel| tunnel.tunnel_id == path.tunnel_id.as_str());
-                tunnel.cloned().map(Ok)
-            }
-            Err(error) => Some(Err(error.clone())),
-        }
+    let lists = gateways.into_iter().filter(|(_, tunnels)| *tunnels > 1);
+    let lists = lists.map(|((vpc, gateway), _)| async move {
+        let by_id = |tunnels: Vec<TunnelNow>| {
+            tunnels.into_iter().map(|tunnel| (tunnel.tunnel_id.clone(), tunnel)).collect::<HashMap<_, _>>()
+        };
+        ((vpc, gateway), client.tunnels(vpc, gateway).await.map(by_id))
+    });
+    let lists = stream::iter(lists.collect::<Vec<_>>()).buffered(AT_ONCE);
+    let lists: BTreeMap<_, _> = lists.collect().await;
+    let listed = |path: &TunnelPath| match lists.get(&(&path.vpc_id, &path.gateway_id))? {
+        Ok(tunnels) => tunnels.get(path.tunnel_id.as_str()).cloned().map(Ok),
+        Err(error) => Some(Err(error.clone())),
     };
     // A list has unified ids; a path may have an older one.
     let reads = paths.iter().copied().map(|path| {
@@ -131,13 +127,19 @@ pub(super) async fn look(
     Ok(Seen { fields, peer_ranges })
 }
 
-/// Looks at all changes; the answers have the order of the tasks.
+/// Looks at all changes; the answers have the order of the tasks. `looked` is called after each.
 pub(super) async fn look_at_all(
     client: &Client,
     chance: &dyn Chance,
     tasks: &[(&Task, &Result<TunnelNow, CallError>)],
     reason: Option<&str>,
+    looked: impl Fn(),
 ) -> Vec<Result<Seen, Vec<Refusal>>> {
-    let looks = tasks.iter().map(|(task, now)| look(client, chance, task, now, reason));
+    let looked = &looked;
+    let looks = tasks.iter().map(|(task, now)| async move {
+        let seen = look(client, chance, task, now, reason).await;
+        looked();
+        seen
+    });
     stream::iter(looks.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await
 }

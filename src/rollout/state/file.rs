@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use secrecy::zeroize::Zeroizing;
+use serde::Deserialize;
 
 use crate::failpoint;
 
@@ -114,11 +115,22 @@ impl Store {
     /// # Errors
     /// If the file can't be written.
     pub async fn change(&self, index: usize, change: impl FnOnce(&mut Entry)) -> Result<(), StateError> {
-        let wanted = {
-            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(entry) = current.state.tunnels.get_mut(index) {
+        self.update(|state| {
+            if let Some(entry) = state.tunnels.get_mut(index) {
                 change(entry);
             }
+        })
+        .await
+    }
+
+    /// Changes the state; returns once the change is on the disk.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub async fn update(&self, change: impl FnOnce(&mut State)) -> Result<(), StateError> {
+        let wanted = {
+            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut current.state);
             current.changes += 1;
             current.changes
         };
@@ -150,6 +162,12 @@ fn text(state: &State, path: &Path) -> Result<Zeroizing<Vec<u8>>, StateError> {
     serde_json::to_writer_pretty(&mut *text, state).map_err(invalid)?;
     text.push(b'\n');
     Ok(text)
+}
+
+/// The version of a state file.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// Counts bytes.
@@ -222,12 +240,15 @@ fn read(file: &File, path: &Path) -> Result<State, StateError> {
     let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1));
     let mut file = file;
     file.read_to_end(&mut text).map_err(fault)?;
+    // Another version may have other members.
+    if let Ok(Versioned { version }) = serde_json::from_slice(&text)
+        && version != VERSION
+    {
+        return Err(invalid(format!("it has version {version}")));
+    }
     // serde_json's messages name positions and members; a value that is none of ours could be a key.
     let state: State = serde_json::from_slice(&text)
         .map_err(|error| invalid(format!("line {}, column {}", error.line(), error.column())))?;
-    if state.version != VERSION {
-        return Err(invalid(format!("it has version {}", state.version)));
-    }
     if state.tunnels.iter().any(|entry| entry.path().is_none()) {
         return Err(invalid("an id is not valid".into()));
     }

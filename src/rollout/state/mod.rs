@@ -14,12 +14,13 @@ use crate::domain::ids::TunnelPath;
 use crate::domain::secret::PreSharedKey;
 use crate::domain::timestamp::Timestamp;
 
+use super::caller::Caller;
 use super::plan;
 
 pub use file::{StateError, Store};
 
 /// The version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The state of a rollout, or of the rollback of one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub struct State {
     /// The gateway. Operations and idempotency keys are known there only.
     pub url: String,
     pub created_at: Timestamp,
+    /// Who sends the requests: idempotency keys belong to the caller.
+    pub caller: Caller,
     /// The reason that is sent with every change.
     pub reason: Option<String>,
     /// The plan that the state belongs to; `None` for a rollback.
@@ -121,7 +124,7 @@ impl Entry {
     #[must_use]
     pub const fn is_in_doubt(&self) -> bool {
         match self.step {
-            Step::Waiting | Step::Before | Step::Refused { .. } => self.is_peer_told,
+            Step::Waiting | Step::Before | Step::Refused { .. } | Step::NotSent { .. } => self.is_peer_told,
             Step::Done { .. } => false,
             Step::BeforeFailed { .. }
             | Step::Sending { .. }
@@ -145,6 +148,8 @@ pub enum Step {
     BeforeFailed { detail: String },
     /// The change was refused, and nothing was done.
     Refused { detail: String },
+    /// The change could not be sent, and nothing was done.
+    NotSent { detail: String },
     /// The change is being sent: the gateway may or may not have it.
     Sending { request: Request },
     /// The gateway carries the change out.
@@ -181,6 +186,13 @@ impl Step {
     /// True if the change may still be begun.
     #[must_use]
     pub const fn is_to_do(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Before | Self::BeforeFailed { .. } | Self::Refused { .. })
+        matches!(
+            self,
+            Self::Waiting
+                | Self::Before
+                | Self::BeforeFailed { .. }
+                | Self::Refused { .. }
+                | Self::NotSent { .. }
+        )
     }
 }

@@ -183,3 +183,10 @@ impl Site {
         journal.iter().filter(|entry| entry["tunnel_id"] == tunnel).count()
     }
 }
+
+/// The token that `tunnelgate keys …` prints.
+pub fn token_of(site: &Site, args: &[&str]) -> String {
+    let output = site.installation.run(&[&["keys"], args].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}

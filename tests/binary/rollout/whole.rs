@@ -151,7 +151,7 @@ async fn the_gateway_is_reached_by_tls() {
     let trusting = run(installation.path(), &args, &[("SSL_CERT_FILE", "ca.pem")]);
     assert_eq!(trusting.status.code(), Some(3), "{trusting:?}");
     let other = run(installation.path(), &args, &[("SSL_CERT_FILE", "tls.crt")]);
-    let told = String::from_utf8_lossy(&other.stdout).into_owned();
+    let told = String::from_utf8_lossy(&other.stderr).into_owned();
     assert_eq!(other.status.code(), Some(2), "{other:?}");
     assert!(told.contains("certificate"), "{told}");
 }
