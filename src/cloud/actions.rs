@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::domain::fingerprint::FingerprintKey;
-use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::ids::TunnelPath;
 use crate::domain::patch::Requirements;
 use crate::domain::tunnel::Tunnel;
-use crate::service::cloud::{Preview, TaskStatus, TunnelChange};
+use crate::service::cloud::{Preview, TaskStatus, TunnelChange, TunnelsOf};
 
 use super::answer::Answer;
 use super::call::Api;
@@ -17,10 +17,8 @@ use super::credentials::Credentials;
 pub(super) enum Listed<'a> {
     /// The one tunnel at the path.
     Tunnel(&'a TunnelPath),
-    /// The tunnels of a gateway, oldest first where the API can sort.
-    Gateway(&'a VpcId, &'a GatewayId),
-    /// All tunnels of the account in its region, in the same order.
-    Account,
+    /// Tunnels of the account, oldest first where the API can sort.
+    Several(TunnelsOf<'a>),
 }
 
 /// The actions of one version of the API: their parameters and answers.

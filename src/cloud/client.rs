@@ -14,7 +14,7 @@ use crate::domain::patch::Requirements;
 use crate::domain::tunnel::Tunnel;
 use crate::service::cloud::{
     Cloud, NoSlot, Permit, Preview, Priority, ReadError, ReadFailure, Refusal, Reply, Sent, Slot, TaskReport,
-    TaskStatus, TunnelChange, TunnelPage, TunnelsOf,
+    TaskStatus, TunnelChange, TunnelPage, TunnelsOf, Turn,
 };
 
 use super::actions::{Actions, Listed};
@@ -147,19 +147,16 @@ impl<A: Actions> Cloud for Client<A> {
         A::PAGE
     }
 
-    async fn page(&self, of: TunnelsOf<'_>, offset: usize) -> Result<TunnelPage, ReadError> {
-        let listed = match of {
-            TunnelsOf::Gateway(vpc, gateway) => Listed::Gateway(vpc, gateway),
-            TunnelsOf::Account => Listed::Account,
-        };
-        if !A::may_exist(listed) {
+    async fn page(&self, of: TunnelsOf<'_>, offset: usize, turn: Turn) -> Result<TunnelPage, ReadError> {
+        if !A::may_exist(Listed::Several(of)) {
             return Ok(TunnelPage { tunnels: Vec::new(), total: Some(0), is_last: true });
         }
-        self.one_page(listed, offset).await
+        self.one_page(of, offset, turn).await
     }
 
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError> {
-        if !A::may_exist(Listed::Gateway(vpc, gateway)) {
+        let of = TunnelsOf { vpc: Some(vpc), gateway: Some(gateway) };
+        if !A::may_exist(Listed::Several(of)) {
             return Ok(Vec::new());
         }
         self.all_tunnels(vpc, gateway).await

@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::domain::event::Upstream;
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
 use crate::domain::tunnel::Tunnel;
-use crate::service::cloud::{Priority, ReadError, ReadFailure, Slot, TunnelPage};
+use crate::service::cloud::{Priority, ReadError, ReadFailure, Slot, TunnelPage, TunnelsOf, Turn};
 
 use super::actions::{Actions, Listed, is_or_unsaid};
 use super::client::Client;
@@ -67,7 +67,8 @@ impl<A: Actions> Client<A> {
         priority: Priority,
         slot: Option<Box<dyn Slot>>,
     ) -> Result<Vec<Tunnel>, ReadError> {
-        let params = self.caller.api.page(Listed::Gateway(vpc, gateway), 0);
+        let of = TunnelsOf { vpc: Some(vpc), gateway: Some(gateway) };
+        let params = self.caller.api.page(Listed::Several(of), 0);
         let (answer, upstream) =
             self.read(A::LIST, params, priority, slot, self.caller.end_of_read()).await?;
         let entries = A::entries(&answer).ok_or_else(|| without_entries(upstream))?;
@@ -75,10 +76,16 @@ impl<A: Actions> Client<A> {
     }
 
     /// The page of a list that begins after `offset` entries.
-    pub(super) async fn one_page(&self, listed: Listed<'_>, offset: usize) -> Result<TunnelPage, ReadError> {
-        let params = self.caller.api.page(listed, offset);
+    pub(super) async fn one_page(
+        &self,
+        of: TunnelsOf<'_>,
+        offset: usize,
+        turn: Turn,
+    ) -> Result<TunnelPage, ReadError> {
+        let params = self.caller.api.page(Listed::Several(of), offset);
         let end = self.caller.end_of_read();
-        let (answer, upstream) = self.read(A::LIST, params, Priority::Sweep, None, end).await?;
+        let end = turn.end.map_or(end, |sooner| sooner.min(end));
+        let (answer, upstream) = self.read(A::LIST, params, turn.priority, None, end).await?;
         let entries = A::entries(&answer).ok_or_else(|| without_entries(upstream))?;
         let total = A::total(&answer);
         let seen = offset + entries.len();
@@ -102,7 +109,8 @@ impl<A: Actions> Client<A> {
             let mut known = HashSet::new();
             let mut repeated = 0;
             let mut found = Vec::new();
-            let walk = self.walk(Listed::Gateway(vpc, gateway), Priority::Read, None, end, |tunnel| {
+            let of = TunnelsOf { vpc: Some(vpc), gateway: Some(gateway) };
+            let walk = self.walk(Listed::Several(of), Priority::Read, None, end, |tunnel| {
                 let is_new = tunnel.tunnel_ids.first().is_none_or(|id| known.insert(id.clone()));
                 repeated += usize::from(!is_new);
                 let is_here = is_or_unsaid(&tunnel.vpc_ids, vpc.as_str())

@@ -38,6 +38,7 @@ pub mod stored;
 pub mod text;
 pub mod timestamp;
 pub mod tunnel;
+pub mod tunnel_search;
 pub mod tunnel_view;
 pub mod verification;
 pub mod wire_words;

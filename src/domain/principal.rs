@@ -124,6 +124,18 @@ impl VpcScope {
         }
     }
 
+    /// The ids that the grant covers, if it names each of them.
+    #[must_use]
+    pub fn named(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::All => None,
+            Self::Matching(patterns) => {
+                let is_id = |pattern: &VpcPattern| !pattern.as_str().contains('*');
+                patterns.iter().all(is_id).then(|| patterns.iter().map(VpcPattern::as_str).collect())
+            }
+        }
+    }
+
     /// True if the grant covers some id that the pattern matches.
     #[must_use]
     pub fn reaches(&self, pattern: &VpcPattern) -> bool {

@@ -36,6 +36,11 @@ impl<T> Page<T> {
         Self { items: found, next_cursor }
     }
 
+    /// A page of a list whose next page begins at `next`, whatever this one contains.
+    pub fn until(items: Vec<T>, next: Option<impl Display>) -> Self {
+        Self { items, next_cursor: next.map(|next| cursor(&next)) }
+    }
+
     /// The answer, with each item as `view` shows it.
     pub fn respond<'a, V: Serialize>(
         &'a self,

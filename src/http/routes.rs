@@ -86,6 +86,7 @@ fn refusal(method: &str, allowed: &str) -> String {
 /// The routes in the OpenAPI document. If two paths match, the first wins.
 fn table() -> Vec<Endpoint> {
     vec![
+        at("/tunnels").get(tunnels::all::list),
         at(TUNNELS).get(tunnels::read::list),
         at(TUNNEL).get(tunnels::read::one).on(Method::PATCH, tunnels::change::patch),
         at(PEER_CONFIG).get(tunnels::peer_config::peer_config),

@@ -215,12 +215,20 @@ pub enum Priority {
     Sweep,
 }
 
-/// Whose tunnels a page lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TunnelsOf<'a> {
-    Gateway(&'a VpcId, &'a GatewayId),
-    /// All tunnels of the account in its region.
-    Account,
+/// Whose tunnels a page lists: those of the account in its region, limited by what is given here. The cloud may ignore
+/// the limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TunnelsOf<'a> {
+    pub vpc: Option<&'a VpcId>,
+    pub gateway: Option<&'a GatewayId>,
+}
+
+/// The turn of a read, and its time limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    pub priority: Priority,
+    /// The read ends by then; `None` for the time limit of a read that begins now.
+    pub end: Option<Instant>,
 }
 
 /// A page of a list of tunnels.
@@ -281,9 +289,9 @@ pub trait Cloud: Send + Sync + 'static {
     /// Entries of a full page of [`Self::page`]: the most that one call shows.
     fn page_size(&self) -> usize;
 
-    /// Reads the page of a list that begins after `offset` entries, with the lowest priority. The cloud pages by offset: a
-    /// tunnel that is deleted between two pages hides another one.
-    async fn page(&self, of: TunnelsOf<'_>, offset: usize) -> Result<TunnelPage, ReadError>;
+    /// Reads the page of a list that begins after `offset` entries. The cloud pages by offset: a tunnel that is deleted
+    /// between two pages hides another one.
+    async fn page(&self, of: TunnelsOf<'_>, offset: usize, turn: Turn) -> Result<TunnelPage, ReadError>;
 
     /// Reads all tunnels of a gateway, each once, oldest first.
     async fn tunnels(&self, vpc: &VpcId, gateway: &GatewayId) -> Result<Vec<Tunnel>, ReadError>;

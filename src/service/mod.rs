@@ -2,6 +2,7 @@
 //! [`identity::Identity`].
 
 pub mod accounts;
+pub mod all_tunnels;
 pub mod audit;
 mod by_tunnel;
 pub mod cells;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::VpcId;
 use crate::domain::operation::{ErrorCode, OperationError};
+use crate::domain::principal::VpcScope;
 
 use super::accounts::Account;
 use super::cloud::Cloud;
@@ -29,5 +30,33 @@ impl Service {
     #[must_use]
     pub fn all_accounts(&self) -> Vec<Account> {
         self.accounts.all()
+    }
+
+    /// The accounts that answer for a VPC of a caller, by name. Each has those of its patterns that the caller may read; a
+    /// catch-all account has the caller's.
+    #[must_use]
+    pub fn readable_accounts(&self, vpcs: &VpcScope) -> Vec<Account> {
+        let mut left = vpcs.clone();
+        let mut readable = Vec::new();
+        for account in self.accounts.all() {
+            let vpcs = match &account.vpcs {
+                VpcScope::All => left.clone(),
+                VpcScope::Matching(patterns) => {
+                    let reached = patterns.iter().filter(|pattern| left.reaches(pattern));
+                    VpcScope::Matching(reached.cloned().collect())
+                }
+            };
+            // The first account whose pattern matches answers, so later ones never serve these VPCs. Only a star of the
+            // account's pattern can match the star of a caller's.
+            if let VpcScope::Matching(patterns) = &mut left {
+                patterns.retain(|pattern| !account.vpcs.allows(pattern.as_str()));
+            }
+            let is_empty = matches!(&vpcs, VpcScope::Matching(patterns) if patterns.is_empty());
+            if !is_empty {
+                readable.push(Account { vpcs, ..account });
+            }
+        }
+        readable.sort_by(|one, other| one.route.account.cmp(&other.route.account));
+        readable
     }
 }

@@ -47,6 +47,17 @@ words! {
     }
 }
 
+/// How the lists of tunnels are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lists {
+    #[default]
+    AsAsked,
+    /// The filters are ignored.
+    Unfiltered,
+    /// The credentials may not list all tunnels of the account: a list without a VPC, a gateway or a tunnel is refused.
+    NotWhole,
+}
+
 /// The state of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {

@@ -29,7 +29,7 @@ use crate::clock::Clock;
 
 use cloud::Cloud;
 
-pub use behaviour::{BEHAVIOURS, Behaviour, SPELT, Spelt};
+pub use behaviour::{BEHAVIOURS, Behaviour, Lists, SPELT, Spelt};
 pub use by_hand::ByHand;
 pub use cloud::Options;
 pub use state::{Entry, Poll};
@@ -106,6 +106,11 @@ impl Simulator {
     #[must_use]
     pub fn silent_pages(&self) -> usize {
         self.cloud.state().silent_pages
+    }
+
+    /// Answers the lists of tunnels in this way from now on.
+    pub fn answer_lists(&self, lists: Lists) {
+        self.cloud.state().lists = lists;
     }
 
     /// Stops the server and cuts off open requests.

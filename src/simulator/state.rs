@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::chance::Chance;
 use crate::domain::timestamp::Timestamp;
 
-use super::behaviour::{Behaviour, Spelt};
+use super::behaviour::{Behaviour, Lists, Spelt};
 use super::change::Change;
 use super::tunnel::Tunnel;
 
@@ -77,6 +77,7 @@ pub(super) struct State {
     next_task: i64,
     pub(super) journal: Vec<Entry>,
     pub(super) polls: Vec<Poll>,
+    pub(super) lists: Lists,
 }
 
 const VPC: (&str, &str) = ("vpc-03vihbk9", "gz_vpc_8849");
@@ -101,6 +102,7 @@ impl State {
             next_task: 10_000 + i64::from((chance.word() % 1_000_000) as u32),
             journal: Vec::new(),
             polls: Vec::new(),
+            lists: Lists::default(),
         };
         let ordinary = ["vpnx-ol6bcqp0", "vpnx-branch01", "vpnx-branch02"].map(str::to_owned);
         let misbehaving = Behaviour::ALL.iter().map(|behaviour| format!("vpnx-{behaviour}"));

@@ -74,6 +74,11 @@ async fn authorize_and_try_it_out_work_with_the_examples_as_they_stand() {
     assert_eq!(ended["status"], "succeeded");
     assert_eq!(ended["verification"]["result"], "confirmed");
 
+    let tunnels = "operations-tunnels-list_all_tunnels";
+    try_out(&browser, tunnels).await;
+    let page = answer(&browser, tunnels, "200", |body| body["items"].is_array()).await;
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(50), "a page by default");
+
     let log = "operations-audit-list_audit_events";
     try_out(&browser, log).await;
     let events = answer(&browser, log, "200", |body| body["items"].is_array()).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tunnelgate::service::cloud::{Priority, ReadFailure, TaskStatus, TunnelsOf};
+use tunnelgate::service::cloud::{Priority, ReadFailure, TaskStatus, TunnelsOf, Turn};
 
 use crate::stub::{Act, Received, SECRET_KEY, Stub};
 use crate::version::{BOTH, V2, at, path};
@@ -251,21 +251,23 @@ async fn a_sweep_reads_one_page_of_a_gateway_or_of_the_account_at_a_time() {
     for version in BOTH {
         let size = version.page_size();
         let (gateway, total) = (path(), size + 20);
-        for of in [TunnelsOf::Gateway(&gateway.vpc_id, &gateway.gateway_id), TunnelsOf::Account] {
+        let on_gateway = TunnelsOf { vpc: Some(&gateway.vpc_id), gateway: Some(&gateway.gateway_id) };
+        let turn = Turn { priority: Priority::Sweep, end: None };
+        for of in [on_gateway, TunnelsOf::default()] {
             let pages = [0..size, size..total].map(|numbers| version.list(numbers, total));
             let stub = Stub::playing(pages).await;
             let client = stub.client(version);
             assert_eq!(client.page_size(), size);
-            let first = client.page(of, 0).await.expect("a page");
+            let first = client.page(of, 0, turn).await.expect("a page");
             assert_eq!((first.tunnels.len(), first.total, first.is_last), (size, Some(total), false));
-            let second = client.page(of, size).await.expect("a page");
+            let second = client.page(of, size, turn).await.expect("a page");
             assert_eq!((second.tunnels.len(), second.is_last), (20, true));
             let received = stub.received();
             let offsets: Vec<usize> = received.iter().map(|request| version.offset(request)).collect();
             assert_eq!(offsets, [0, size]);
             let names_gateway =
                 |request: &Received| format!("{request:?}").contains(gateway.gateway_id.as_str());
-            let expected = matches!(of, TunnelsOf::Gateway(..));
+            let expected = of.gateway.is_some();
             assert!(received.iter().all(|request| names_gateway(request) == expected), "{of:?}");
         }
     }

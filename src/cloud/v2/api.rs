@@ -16,7 +16,7 @@ use crate::domain::fingerprint::FingerprintKey;
 use crate::domain::patch::Requirements;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::tunnel::Tunnel;
-use crate::service::cloud::{Preview, TaskStatus, TunnelChange};
+use crate::service::cloud::{Preview, TaskStatus, TunnelChange, TunnelsOf};
 
 use super::sign::{self, Method, SignatureMethod, Target};
 use super::tunnel;
@@ -144,16 +144,17 @@ impl Actions for ApiV2 {
         let mut params = Params::of_action(Self::LIST);
         match listed {
             Listed::Tunnel(path) => wire::put_path(&mut params, path),
-            Listed::Gateway(vpc, gateway) => {
-                params.put("vpcId", vpc.as_str());
-                params.put("vpnGwId", gateway.as_str());
+            Listed::Several(TunnelsOf { vpc, gateway }) => {
+                if let Some(vpc) = vpc {
+                    params.put("vpcId", vpc.as_str());
+                }
+                if let Some(gateway) = gateway {
+                    params.put("vpnGwId", gateway.as_str());
+                }
+                // A new tunnel comes last and shifts no other.
+                params.put("orderField", "createTime");
+                params.put("orderDirection", "asc");
             }
-            Listed::Account => {}
-        }
-        if !matches!(listed, Listed::Tunnel(_)) {
-            // A new tunnel comes last and shifts no other.
-            params.put("orderField", "createTime");
-            params.put("orderDirection", "asc");
         }
         params.put("offset", offset.to_string());
         params.put("limit", Self::PAGE.to_string());

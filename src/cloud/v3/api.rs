@@ -14,11 +14,11 @@ use crate::cloud::meaning::Codes;
 use crate::cloud::value::{text, uncut};
 use crate::domain::api;
 use crate::domain::fingerprint::FingerprintKey;
-use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::ids::TunnelPath;
 use crate::domain::patch::Requirements;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::tunnel::Tunnel;
-use crate::service::cloud::{Preview, TaskStatus, TunnelChange};
+use crate::service::cloud::{Preview, TaskStatus, TunnelChange, TunnelsOf};
 
 use super::document::{Member, Record};
 use super::{sign, tunnel, wire};
@@ -170,15 +170,16 @@ impl Actions for ApiV3 {
 
     /// API 3.0 has unified ids only.
     fn may_exist(listed: Listed<'_>) -> bool {
-        let is_unified = |vpc: &VpcId, gateway: &GatewayId| {
-            vpc.as_str().starts_with("vpc-") && gateway.as_str().starts_with("vpngw-")
+        let is_unified = |of: TunnelsOf<'_>| {
+            of.vpc.is_none_or(|vpc| vpc.as_str().starts_with("vpc-"))
+                && of.gateway.is_none_or(|gateway| gateway.as_str().starts_with("vpngw-"))
         };
         match listed {
             Listed::Tunnel(TunnelPath { vpc_id, gateway_id, tunnel_id }) => {
-                is_unified(vpc_id, gateway_id) && tunnel_id.as_str().starts_with("vpnx-")
+                is_unified(TunnelsOf { vpc: Some(vpc_id), gateway: Some(gateway_id) })
+                    && tunnel_id.as_str().starts_with("vpnx-")
             }
-            Listed::Gateway(vpc, gateway) => is_unified(vpc, gateway),
-            Listed::Account => true,
+            Listed::Several(of) => is_unified(of),
         }
     }
 
@@ -190,10 +191,11 @@ impl Actions for ApiV3 {
                 filter("vpn-gateway-id", path.gateway_id.as_str()),
                 filter("vpn-connection-id", path.tunnel_id.as_str()),
             ],
-            Listed::Gateway(vpc, gateway) => {
-                vec![filter("vpc-id", vpc.as_str()), filter("vpn-gateway-id", gateway.as_str())]
+            Listed::Several(TunnelsOf { vpc, gateway }) => {
+                let vpc = vpc.map(|vpc| filter("vpc-id", vpc.as_str()));
+                let gateway = gateway.map(|gateway| filter("vpn-gateway-id", gateway.as_str()));
+                vpc.into_iter().chain(gateway).collect()
             }
-            Listed::Account => Vec::new(),
         };
         let mut record = Record::default();
         if !filters.is_empty() {

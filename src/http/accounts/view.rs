@@ -53,20 +53,13 @@ impl From<AccountError> for AccountErrorView {
     }
 }
 
-impl AccountView {
-    /// The account, if the caller may read one of its VPCs.
-    pub fn of(account: Account, readable: &VpcScope) -> Option<Self> {
-        let vpcs: Vec<String> = match account.vpcs {
-            VpcScope::All => match readable {
-                VpcScope::All => vec!["*".to_owned()],
-                VpcScope::Matching(patterns) => patterns.iter().map(VpcPattern::to_string).collect(),
-            },
-            VpcScope::Matching(patterns) => {
-                let readable = patterns.iter().filter(|pattern| readable.reaches(pattern));
-                readable.map(VpcPattern::to_string).collect()
-            }
+impl From<Account> for AccountView {
+    fn from(account: Account) -> Self {
+        let vpcs = match account.vpcs {
+            VpcScope::All => vec!["*".to_owned()],
+            VpcScope::Matching(patterns) => patterns.iter().map(VpcPattern::to_string).collect(),
         };
-        (!vpcs.is_empty()).then_some(Self {
+        Self {
             name: account.route.account,
             region: account.route.region,
             api: account.route.api,
@@ -74,6 +67,6 @@ impl AccountView {
             reachable: account.is_reachable,
             last_error: account.last_error.map(Into::into),
             calls_left: account.calls_left,
-        })
+        }
     }
 }

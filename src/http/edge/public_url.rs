@@ -19,6 +19,7 @@ pub const OWN_PATHS: &[&str] = &[
     "problems",
     "readyz",
     "sign-in",
+    "tunnels",
     "vpcs",
 ];
 

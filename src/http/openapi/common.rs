@@ -12,6 +12,7 @@ use utoipa::openapi::{
 
 use super::answers;
 use crate::domain::ids::ID_PATTERN;
+use crate::domain::tunnel_search::MAX_SEARCH;
 use crate::http::audit::chain::{DEFAULT_EVENTS, MAX_EVENTS};
 use crate::http::input::body::PATCH_TYPES;
 use crate::http::input::headers::MAX_IDEMPOTENCY_KEY;
@@ -110,6 +111,7 @@ fn limited(parameter: &Parameter) -> Option<ObjectBuilder> {
         (ParameterIn::Query, "limit") => {
             whole().minimum(Some(1)).maximum(Some(MAX_LIMIT)).default(Some(json!(DEFAULT_LIMIT)))
         }
+        (ParameterIn::Query, "search") => text().min_length(Some(1)).max_length(Some(MAX_SEARCH)),
         (ParameterIn::Query, "max_events") => {
             whole().minimum(Some(1)).maximum(Some(MAX_EVENTS)).default(Some(json!(DEFAULT_EVENTS)))
         }
@@ -149,6 +151,7 @@ const ON_CALL: &[(&str, &[&str], &[&str])] = &[
         &["Location", "Retry-After", "Preference-Applied", "Idempotent-Replayed"],
     ),
     ("rollback_operation", &["404", "409", "412", "422", "429", "502", "503"], &["Idempotent-Replayed"]),
+    ("list_all_tunnels", &["200"], &["Link"]),
     ("list_tunnels", &["200"], &["Link"]),
     ("get_tunnel", &["200", "304"], &["ETag", "Cache-Control"]),
     ("openapi_json", &["200", "304"], &["ETag", "Cache-Control"]),

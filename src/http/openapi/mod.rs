@@ -42,6 +42,7 @@ use super::{accounts, audit, drift, health, operations, principal, problem, sign
         (name = "health", description = "For the operators of the gateway")
     ),
     paths(
+        tunnels::all::document::list_all_tunnels,
         tunnels::document::list_tunnels, tunnels::document::get_tunnel, tunnels::document::patch_tunnel,
         tunnels::peer_config::document::get_peer_config,
         operations::document::list_operations, operations::document::get_operation,

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use crate::domain::fault::Fault;
 use crate::domain::operation::{OperationError, OperationId, UpstreamError};
 use crate::domain::verification::ChangedField;
+use crate::service::all_tunnels::list::TunnelListError;
 use crate::service::ledger::LedgerError;
 use crate::service::modify::ModifyError;
 use crate::service::tunnels::TunnelError;
@@ -60,6 +61,10 @@ pub struct Problem {
     /// The fields that no longer have what the operation left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differences: Vec<ChangedField>,
+    /// The account of the cloud whose tunnels could not be listed. Other accounts may be fine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "prod-gz")]
+    account: Option<String>,
     /// The operation that the problem concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>, nullable = false)]
@@ -88,6 +93,7 @@ impl Problem {
             errors: Vec::new(),
             upstream: None,
             differences: Vec::new(),
+            account: None,
             operation_id: None,
             headers: Vec::new(),
         }
@@ -235,6 +241,26 @@ impl From<TunnelError> for Problem {
             }
             TunnelError::Ledger(error) => error.into(),
         }
+    }
+}
+
+impl From<TunnelListError> for Problem {
+    fn from(error: TunnelListError) -> Self {
+        let (account, is_whole, error) = match error {
+            TunnelListError::Account { account, is_whole, error } => (account, is_whole, error),
+            TunnelListError::Ledger(error) => return error.into(),
+        };
+        let mut problem = Self::from(error);
+        problem.detail = format!(
+            "account {account}: {}. `account` limits the list to one account, so that you can list the others",
+            problem.detail
+        );
+        if is_whole && problem.code == ProblemType::UpstreamCredentials.code() {
+            problem.detail.push_str(
+                "; if the credentials may list some VPCs or gateways only, ask for these with `vpc_id` or `gateway_id`",
+            );
+        }
+        Self { account: Some(account), ..problem }
     }
 }
 

@@ -115,7 +115,7 @@ fn tunnels() -> Value {
     json!({"items": [tunnel()], "next_cursor": "MTp2cG54LW9sNmJjcXAw"})
 }
 
-fn tunnel() -> Value {
+pub fn tunnel() -> Value {
     json!({
         "vpc_id": "vpc-03vihbk9", "gateway_id": "vpngw-kfldykuz", "tunnel_id": "vpnx-ol6bcqp0",
         "account": "default", "region": "ap-guangzhou", "api": "2.0", "name": "hq",

@@ -1,5 +1,6 @@
-//! Tunnels: `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and the paths below.
+//! Tunnels: `/tunnels`, `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels` and the paths below.
 
+pub mod all;
 pub mod change;
 pub mod document;
 pub mod dry_run;

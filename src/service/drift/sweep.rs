@@ -17,7 +17,7 @@ use super::find::Lost;
 use super::plan::{self, Gateway};
 use super::run::Run;
 use crate::service::Service;
-use crate::service::cloud::{ReadFailure, TunnelsOf};
+use crate::service::cloud::{Priority, ReadFailure, TunnelsOf, Turn};
 use crate::service::ledger::{LedgerError, Progress, Sweep};
 
 /// Events that one query follows.
@@ -253,10 +253,10 @@ async fn call(
         return Ok(Ok(None));
     };
     let of = match &part.gateway {
-        Some(gateway) => TunnelsOf::Gateway(&part.vpc, gateway),
-        None => TunnelsOf::Account,
+        Some(gateway) => TunnelsOf { vpc: Some(&part.vpc), gateway: Some(gateway) },
+        None => TunnelsOf::default(),
     };
-    let page = cloud.page(of, offset).await;
+    let page = cloud.page(of, offset, Turn { priority: Priority::Sweep, end: None }).await;
     failpoint::at!("sweep.read");
     run.calls += 1;
     let account = part.account;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::simulator::answer::{Answer, HTTP_500};
-use crate::simulator::behaviour::Behaviour;
+use crate::simulator::behaviour::{Behaviour, Lists};
 use crate::simulator::cloud::Cloud;
 use crate::simulator::state::{PageFault, Poll};
 use crate::simulator::tunnel::Tunnel;
@@ -76,13 +76,21 @@ pub(super) fn tunnels(cloud: &Cloud, params: &Params) -> Result<Answer, Refused>
         // Creates a tunnel of a load test at its first read.
         let _ = state.find(id);
     }
+    let is_whole = !["vpcId", "vpnGwId", "vpnConnId"].iter().any(|name| params.contains_key(*name));
+    if is_whole && state.lists == Lists::NotWhole {
+        return Err(refused(4102, "not authorized to list the tunnels of the account"));
+    }
     let matches = |tunnel: &&Tunnel| {
+        if state.lists == Lists::Unfiltered {
+            return true;
+        }
         params.get("vpcId").is_none_or(|id| tunnel.is_in(id))
             && params.get("vpnGwId").is_none_or(|id| tunnel.is_on(id))
             && params.get("vpnConnId").is_none_or(|id| tunnel.is(id))
             && params.get("vpnConnName").is_none_or(|name| tunnel.name.contains(name))
     };
-    let candidates = state.candidates(params.get("vpnGwId").map(String::as_str));
+    let gateway = params.get("vpnGwId").filter(|_| state.lists != Lists::Unfiltered);
+    let candidates = state.candidates(gateway.map(String::as_str));
     let mut found: Vec<&Tunnel> = candidates.into_iter().filter(matches).collect();
     let only = found.first().filter(|_| params.contains_key("vpnConnId"));
     let was_changed = only.is_some_and(|tunnel| tunnel.attempts > 0);

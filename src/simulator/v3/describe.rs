@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::simulator::answer::{Answer, HTTP_500};
-use crate::simulator::behaviour::Behaviour;
+use crate::simulator::behaviour::{Behaviour, Lists};
 use crate::simulator::cloud::Cloud;
 use crate::simulator::state::{PageFault, State};
 use crate::simulator::tunnel::Tunnel;
@@ -75,10 +75,16 @@ pub(super) fn describe(cloud: &Cloud, parameters: &Value) -> Result<Reply, Refus
     {
         return reply;
     }
+    if ids.is_none() && filters.is_empty() && state.lists == Lists::NotWhole {
+        return Err(refused("UnauthorizedOperation", "not authorized to list the tunnels of the account"));
+    }
+    let is_unfiltered = state.lists == Lists::Unfiltered;
     let is_named = |tunnel: &Tunnel| ids.as_ref().is_none_or(|ids| ids.contains(&tunnel.id.0.as_str()));
-    let is_wanted =
-        |tunnel: &&Tunnel| is_named(tunnel) && filters.iter().all(|filter| filter.lets_through(tunnel));
-    let gateway = filters.iter().find(|filter| filter.name == "vpn-gateway-id" && filter.values.len() == 1);
+    let is_wanted = |tunnel: &&Tunnel| {
+        is_unfiltered || is_named(tunnel) && filters.iter().all(|filter| filter.lets_through(tunnel))
+    };
+    let mut filters = filters.iter().filter(|_| !is_unfiltered);
+    let gateway = filters.find(|filter| filter.name == "vpn-gateway-id" && filter.values.len() == 1);
     let candidates = state.candidates(gateway.map(|filter| filter.values[0]));
     let mut found: Vec<&Tunnel> = candidates.into_iter().filter(is_wanted).collect();
     found.sort_by_key(|tunnel| std::cmp::Reverse((tunnel.created_at(), tunnel.id.1)));

@@ -1,5 +1,6 @@
-//! `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels`.
+//! `/tunnels` and `/vpcs/{vpc_id}/gateways/{gateway_id}/tunnels`.
 
+mod all;
 mod api_3;
 mod codes;
 mod conditional;

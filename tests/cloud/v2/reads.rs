@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tunnelgate::domain::ids::TunnelPath;
 use tunnelgate::domain::tunnel::{Connectivity, Reported, Tunnel, TunnelStatus};
-use tunnelgate::service::cloud::{Priority, ReadFailure, TaskStatus, TunnelsOf};
+use tunnelgate::service::cloud::{Priority, ReadFailure, TaskStatus, TunnelsOf, Turn};
 
 use crate::stub::{Act, Stub};
 use crate::version::{V2, at, path};
@@ -213,7 +213,7 @@ async fn a_success_that_says_nothing_of_tunnels_proves_nothing() {
         assert_eq!(read.expect_err("no list").failure, ReadFailure::NoAnswer, "{answer}");
         let list = client.tunnels(&path().vpc_id, &path().gateway_id).await;
         assert_eq!(list.expect_err("no list").failure, ReadFailure::NoAnswer, "{answer}");
-        let page = client.page(TunnelsOf::Account, 0).await;
+        let page = client.page(TunnelsOf::default(), 0, Turn { priority: Priority::Sweep, end: None }).await;
         assert_eq!(page.expect_err("no list").failure, ReadFailure::NoAnswer, "{answer}");
     }
     let none = Act::Json(json!({"code": 0, "totalCount": "0"}));
