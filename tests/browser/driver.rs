@@ -192,6 +192,12 @@ impl Browser {
         handle.as_str().expect("a handle").to_owned()
     }
 
+    /// Opens another tab, and switches to it.
+    pub async fn new_tab(&self) {
+        let made = self.command("window/new", &json!({"type": "tab"})).await.expect("a tab");
+        self.switch_to(made["handle"].as_str().expect("a handle")).await;
+    }
+
     pub async fn switch_to(&self, window: &str) {
         self.command("window", &json!({"handle": window})).await.expect("the window");
     }

@@ -18,3 +18,4 @@ mod rollback;
 mod sign_in;
 mod swagger_ui;
 mod tunnels;
+mod unanswered;

@@ -185,7 +185,8 @@ async fn a_change_whose_answer_is_lost_is_sent_once() {
     desk.consumer.ended(id).await;
     // The request is kept when the dialog is closed, and when the view is left.
     browser.press(&[ESCAPE]).await;
-    browser.text("#change .notice.warn", |text| text.contains("no answer yet")).await;
+    browser.text("#unanswered .notice", |text| text.contains("Your change of vpnx-branch01")).await;
+    assert_eq!(browser.barriers().await, json!([]), "the notice");
     relay.mend();
     browser.script("location.hash = '#/chain'").await;
     browser.text("h1", |text| text == "Chain").await;
@@ -223,12 +224,14 @@ async fn a_change_whose_answer_comes_late_is_not_sent_again() {
     browser.script("location.hash = '#/chain'").await;
     browser.text("h1", |text| text == "Chain").await;
     browser.script(&format!("location.hash = '{BRANCH}'")).await;
-    browser.click("#find-out").await;
+    browser.click(".find-out").await;
     browser.text("dialog .notice.warn", |text| text.contains("no answer yet")).await;
     browser.script("window.release(); return window.real('readyz').then(() => null)").await;
     browser.click("dialog .primary").await;
-    browser.text("#change .notice", |text| text.contains("has its answer by now")).await;
+    browser.text("dialog .notice", |text| text.contains("has its answer by now")).await;
+    browser.click("dialog .actions button").await;
     browser.until_true("return document.querySelector('dialog') === null && window.sent === 1").await;
+    browser.until_true("return document.querySelector('#unanswered').hidden").await;
     assert_eq!(desk.operations().await.len(), 1);
     desk.was_clean_but_for(&["422"]).await;
 }

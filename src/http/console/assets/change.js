@@ -3,8 +3,11 @@
 import { Failure, post } from "./api.js";
 import { failure, h, put } from "./dom.js";
 import { Settings } from "./form.js";
+import { pathOf } from "./paths.js";
+import { offerRetry } from "./retry.js";
+import { about } from "./unanswered.js";
 import { KEY, fields, icon, preview, value } from "./words.js";
-import { MAY_HAVE_ARRIVED, once, unansweredAt } from "./writes.js";
+import { send } from "./writes.js";
 
 /** What the gateway adds to the patch, because the cloud takes whole groups. */
 function completed(plan) {
@@ -25,16 +28,16 @@ function call({ method, host, path, parameters }) {
 
 /** The dialog that shows what a change would do, and sends it if it is confirmed. */
 class Confirmation {
-  #path; #patch; #reason; #plan; #signal; #changed; #isSending = false; #isRetry = false;
+  #tunnel; #patch; #reason; #plan; #signal; #changed; #isSending = false;
   #content = h("div"); #said = h("div");
   #send = h("button", { type: "submit", class: "primary" }, "Change the tunnel");
 
   /** `changed` is called if the tunnel has changed since the preview. */
-  constructor(path, name, { patch, reason, plan }, signal, changed) {
-    [this.#path, this.#patch, this.#reason, this.#plan, this.#signal, this.#changed] = [path, patch, reason, plan, signal, changed];
+  constructor(tunnel, { patch, reason, plan }, signal, changed) {
+    [this.#tunnel, this.#patch, this.#reason, this.#plan, this.#signal, this.#changed] = [tunnel, patch, reason, plan, signal, changed];
     this.element = h("dialog", { class: "confirmation", "aria-labelledby": "confirmation-title", onclose: () => this.element.remove() },
       h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.#submit(); } },
-        h("h2", { id: "confirmation-title", tabindex: "-1" }, `Change ${name}`), this.#content, this.#said,
+        h("h2", { id: "confirmation-title", tabindex: "-1" }, `Change ${tunnel.tunnel_id}`), this.#content, this.#said,
         h("div", { class: "actions" }, h("button", { type: "button", onclick: () => this.element.close() }, "Cancel"), this.#send)));
   }
 
@@ -43,8 +46,7 @@ class Confirmation {
     this.#signal.addEventListener("abort", () => this.element.close(), { once: true });
     this.element.showModal();
     document.getElementById("confirmation-title").focus();
-    if (unansweredAt(this.#path)) this.#isOpen("An earlier change of this tunnel has no answer yet.");
-    else this.#show();
+    this.#show();
   }
 
   #show() {
@@ -59,38 +61,36 @@ class Confirmation {
         h("a", { href: `#/operations/${other}` }, "wait for its end"), "."));
   }
 
-  /** The request may have arrived: the same one with the same key finds out. */
-  #isOpen(message) {
-    this.#isRetry = true;
-    put(this.#said, h("div", { class: "notice warn", role: "alert" }, h("p", {}, icon("warn"), message, " ", MAY_HAVE_ARRIVED)));
-    put(this.#send, "Try again");
-  }
-
   async #submit() {
     if (this.#isSending) return;
-    // Its answer has come meanwhile: this would be another request.
-    if (this.#isRetry && !unansweredAt(this.#path)) {
+    const earlier = about(this.#tunnel);
+    if (earlier) {
+      // Another tab has sent it meanwhile.
       this.element.close();
-      return;
+      return offerRetry(earlier);
     }
     // What is shown is what is done: the tag refuses a tunnel that has changed meanwhile.
-    const request = { path: this.#path, parameters: { reason: this.#reason }, method: "PATCH", body: this.#patch, headers: { "if-match": this.#plan?.etag } };
+    const request = { tunnel: this.#tunnel, parameters: { reason: this.#reason }, etag: this.#plan.etag, body: this.#patch };
     // A disabled button would lose the focus.
     this.#isSending = true;
     put(this.#said, h("p", { class: "muted", role: "status" }, "Sending…"));
     try {
-      const started = await once(this.#path, request);
-      if (this.#signal.aborted) return;
+      const started = await send(request);
+      if (this.#signal.aborted) return undefined;
       this.element.close();
       location.hash = `#/operations/${started.id}`;
     } catch (error) {
       if (!this.#signal.aborted) this.#notDone(error);
     }
     this.#isSending = false;
+    return undefined;
   }
 
   #notDone(error) {
-    if (error.isOpen) return this.#isOpen(error.message);
+    if (error.isOpen) {
+      this.element.close();
+      return offerRetry(error.entry, error.message);
+    }
     if (error.operationId && error.code !== "operation_in_progress") {
       // The cloud refused the change, or it was never sent: the operation has the details.
       this.element.close();
@@ -104,14 +104,14 @@ class Confirmation {
 
 /** The settings of a tunnel as a form: a preview, and a confirmation. */
 export class ChangeForm {
-  #path; #name; #signal; #read; #isReading = false;
+  #tunnel; #signal; #read; #isReading = false;
   #said = h("div");
   #reason = h("input", { id: "change-reason", type: "text", maxlength: 500, autocomplete: "off" });
   #reasonLabel = h("label", { for: "change-reason" }, "Reason (optional)");
 
   /** `read` reads the tunnel again. */
-  constructor(path, schemas, tunnel, signal, read) {
-    [this.#path, this.#name, this.#signal, this.#read] = [path, tunnel.tunnel_id, signal, read];
+  constructor(schemas, tunnel, signal, read) {
+    [this.#tunnel, this.#signal, this.#read] = [tunnel, signal, read];
     this.settings = new Settings(schemas, tunnel, true);
     this.element = h("form", { id: "change", novalidate: true, "aria-labelledby": "settings", onsubmit: (event) => { event.preventDefault(); this.#submit(); } },
       h("p", { class: "muted" }, "An empty field stays as it is.", tunnel.api === "2.0" && " API 2.0 needs the peer ranges or the security policies in every change, and does not show policies: if the tunnel has policies, give them instead of the ranges."),
@@ -119,23 +119,6 @@ export class ChangeForm {
       h("div", { class: "field wide" }, this.#reasonLabel, this.#reason), this.#said,
       h("div", { class: "actions" }, h("button", { type: "button", onclick: () => this.#clear() }, "Clear"),
         h("button", { type: "submit", class: "primary", "aria-haspopup": "dialog" }, "Show what it changes…")));
-    if (unansweredAt(path)) this.#offerRetry();
-  }
-
-  #offerRetry() {
-    put(this.#said, h("div", { class: "notice warn", role: "alert" },
-      h("p", {}, icon("warn"), "A change of this tunnel has no answer yet. ", MAY_HAVE_ARRIVED),
-      h("button", { type: "button", id: "find-out", onclick: () => this.#findOut() }, "Find out…")));
-  }
-
-  #findOut() {
-    if (unansweredAt(this.#path)) this.#confirm({});
-    else this.#isFoundOut();
-  }
-
-  /** The answer has come meanwhile, to a view that is gone: the operations tell what it was. */
-  #isFoundOut() {
-    put(this.#said, h("p", { class: "notice", role: "status" }, "That change has its answer by now, and nothing was sent again. See the last changes."));
   }
 
   #clear() {
@@ -145,19 +128,10 @@ export class ChangeForm {
     put(this.#said);
   }
 
-  #confirm(what) {
-    const dialog = new Confirmation(this.#path, this.#name, what, this.#signal, (error) => this.#refused(error));
-    // A change whose answer is still unknown when the dialog closes is found out here.
-    dialog.element.addEventListener("close", () => {
-      if (unansweredAt(this.#path)) this.#offerRetry();
-      else if (this.#said.querySelector("#find-out")) this.#isFoundOut();
-    });
-    dialog.open();
-  }
-
   async #submit() {
     if (this.#isReading) return;
-    if (unansweredAt(this.#path)) return this.#confirm({});
+    const earlier = about(this.#tunnel);
+    if (earlier) return offerRetry(earlier);
     if (!this.settings.check()) return;
     if (this.settings.patch === null) return this.#hasNothing();
     const reason = this.#reason.value.trim();
@@ -168,9 +142,9 @@ export class ChangeForm {
       if (this.settings.isFilled) await this.#read();
       const { patch } = this.settings;
       if (patch === null) return this.#hasNothing();
-      const plan = await post(this.#path, { reason, dry_run: true }, { method: "PATCH", body: patch, signal: this.#signal });
+      const plan = await post(pathOf(this.#tunnel), { reason, dry_run: true }, { method: "PATCH", body: patch, signal: this.#signal });
       put(this.#said);
-      this.#confirm({ patch, reason, plan });
+      new Confirmation(this.#tunnel, { patch, reason, plan }, this.#signal, (error) => this.#refused(error)).open();
     } catch (error) {
       if (this.#signal.aborted) return;
       this.#refused(error);

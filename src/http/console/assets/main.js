@@ -7,10 +7,11 @@ import { h, hush, put } from "./dom.js";
 import { operation } from "./operation.js";
 import { operations } from "./operations.js";
 import * as person from "./person.js";
+import { keepNotices } from "./retry.js";
 import * as rights from "./rights.js";
 import { tunnel } from "./tunnel.js";
 import { tunnels } from "./tunnels.js";
-import * as writes from "./writes.js";
+import { belongTo } from "./unanswered.js";
 
 const main = document.getElementById("main");
 const sections = document.getElementById("sections");
@@ -87,7 +88,7 @@ async function enter(secret) {
   const mine = entering = {};
   let found;
   try {
-    found = await Promise.all([lacks("operations"), lacks("audit-events")]);
+    found = await Promise.all([lacks("operations"), lacks("audit-events"), principal()]);
   } catch (error) {
     if (entering !== mine) return false;
     api.signOut();
@@ -95,16 +96,26 @@ async function enter(secret) {
   }
   if (entering !== mine) return false;
   [missing.operations, missing.audit] = found;
+  belongTo(found[2]);
   sections.hidden = signOut.hidden = false;
   show(true);
   return true;
 }
 
-/** Forgets what belongs to an earlier token: its rights, its requests without an answer, and what was announced. */
+/** The id of the caller whom the token belongs to; null if the gateway does not tell. */
+async function principal() {
+  const found = await api.get("principal").catch((error) => {
+    if (error.status === 401) throw error;
+    return null;
+  });
+  return found?.id ?? null;
+}
+
+/** Forgets what belongs to an earlier token: its rights, pre-shared keys of requests without an answer, and what was announced. */
 function forget() {
   hush();
   rights.forget();
-  writes.forget();
+  belongTo(null);
 }
 
 /** Asks for the token; `reason` explains why the page asks again. */
@@ -176,4 +187,5 @@ api.onRefused(() => {
 });
 window.addEventListener("hashchange", () => show(true));
 dress("");
+keepNotices(document.getElementById("unanswered"));
 askForToken(null);

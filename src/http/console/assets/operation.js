@@ -3,11 +3,11 @@
 import { get } from "./api.js";
 import { announce, failure, h, put } from "./dom.js";
 import { keepUp } from "./list.js";
+import { hashOf } from "./paths.js";
 import { offer } from "./rollback.js";
 import { follow } from "./stream.js";
 import { between, lasting, until, when } from "./time.js";
 import { Timeline } from "./timeline.js";
-import { hashOf } from "./tunnel.js";
 import { cloudWords, differences, fields, icon, isFinal, statusOf, value, words } from "./words.js";
 
 /** An element that is redrawn only if its values have changed. */

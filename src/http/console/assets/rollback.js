@@ -3,9 +3,12 @@
 
 import { post } from "./api.js";
 import { failure, h, put } from "./dom.js";
+import { rollbackOf } from "./paths.js";
+import { offerRetry } from "./retry.js";
 import { isReadOnly, setReadOnly } from "./rights.js";
+import { about } from "./unanswered.js";
 import { KEY, differences, field, icon, preview } from "./words.js";
-import { MAY_HAVE_ARRIVED, once, unansweredAt } from "./writes.js";
+import { send } from "./writes.js";
 
 /** The statuses of operations that may have changed something. */
 const MAY_HAVE_CHANGED = ["succeeded", "diverged", "timed_out"];
@@ -15,7 +18,7 @@ function reasons(faults) {
 }
 
 class Dialog {
-  #operation; #path; #signal; #wantsReason;
+  #operation; #signal; #wantsReason;
   /** The dry run that is shown, and whether it overrides later changes. */
   #shown = null; #force = false;
   #said = h("div"); #content = h("div");
@@ -31,7 +34,6 @@ class Dialog {
 
   constructor(operation, signal, wantsReason) {
     [this.#operation, this.#signal, this.#wantsReason] = [operation, signal, wantsReason];
-    this.#path = `operations/${encodeURIComponent(operation.id)}/rollback`;
     this.#override.addEventListener("change", () => this.#ready());
     this.element = h("dialog", { class: "rollback", "aria-labelledby": "rollback-title", onclose: () => this.element.remove() },
       h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.#submit(); } },
@@ -48,15 +50,11 @@ class Dialog {
     document.getElementById("main").append(this.element);
     this.#signal.addEventListener("abort", () => this.element.close(), { once: true });
     this.element.showModal();
-    if (this.#unanswered) this.#stillOpen("An earlier rollback of this operation has no answer yet.");
-    else this.#look();
+    this.#look();
   }
 
-  /** The request whose answer is not known: only the same one may be sent again. */
-  get #unanswered() { return unansweredAt(this.#path); }
-
   #ask(parameters) {
-    return post(this.#path, { reason: this.#reason.value.trim(), ...parameters }, { signal: this.#signal });
+    return post(rollbackOf(this.#operation.id), { reason: this.#reason.value.trim(), ...parameters }, { signal: this.#signal });
   }
 
   /** Shows what would be put back. A later change is shown first, and then what overriding it would do. */
@@ -105,15 +103,12 @@ class Dialog {
   /** Allows sending only what is shown and confirmed. */
   #ready() {
     const isWaiting = this.#shown === null && !this.#wantsReason;
-    this.#send.disabled = !this.#unanswered && (isWaiting || (this.#force && !this.#override.checked));
-    const first = this.#shown === null && this.#wantsReason ? "Show the preview" : "Roll back";
-    put(this.#send, this.#unanswered ? "Try again" : first);
-    for (const input of [this.#secret, this.#reason, this.#override]) input.disabled = this.#unanswered !== null;
+    this.#send.disabled = isWaiting || (this.#force && !this.#override.checked);
+    put(this.#send, this.#shown === null && this.#wantsReason ? "Show the preview" : "Roll back");
   }
 
   async #submit() {
     if (this.#send.disabled) return undefined;
-    if (this.#unanswered) return this.#sendOnce();
     if (this.#wantsReason && !this.#reason.value.trim()) return this.#reason.focus();
     if (this.#shown === null) return this.#look();
     if (!this.#secretField.hidden && !this.#secret.value) {
@@ -125,32 +120,35 @@ class Dialog {
   }
 
   async #sendOnce() {
-    const request = { path: this.#path, parameters: { reason: this.#reason.value.trim(), force: this.#force || null },
+    const { id, tunnel } = this.#operation;
+    const earlier = about(tunnel);
+    if (earlier) {
+      // Another tab has sent it meanwhile.
+      this.element.close();
+      return offerRetry(earlier);
+    }
+    const request = { tunnel, operation: id, parameters: { reason: this.#reason.value.trim(), force: this.#force || null },
       body: this.#secretField.hidden ? {} : { pre_shared_key: this.#secret.value },
       // What is shown is what is done: the tag refuses a tunnel that has changed meanwhile.
-      headers: { "if-match": this.#shown?.etag } };
-    const answer = once(this.#path, request);
-    this.#ready();
+      etag: this.#shown.etag };
     this.#send.disabled = true;
     put(this.#said, h("p", { class: "muted", role: "status" }, "Sending…"));
     try {
-      const started = await answer;
-      if (this.#signal.aborted) return;
+      const started = await send(request);
+      if (this.#signal.aborted) return undefined;
       this.element.close();
       location.hash = `#/operations/${started.id}`;
     } catch (error) {
       if (!this.#signal.aborted) await this.#notDone(error);
     }
-  }
-
-  /** Without an answer the gateway may have sent the rollback. The same request with the same key finds out. */
-  #stillOpen(message) {
-    put(this.#said, h("div", { class: "notice warn", role: "alert" }, h("p", {}, icon("warn"), message, " ", MAY_HAVE_ARRIVED)));
-    this.#ready();
+    return undefined;
   }
 
   async #notDone(error) {
-    if (error.isOpen) return this.#stillOpen(error.message);
+    if (error.isOpen) {
+      this.element.close();
+      return offerRetry(error.entry, error.message);
+    }
     if (error.code === "precondition_failed" || error.code === "changed_since") {
       await this.#look();
       put(this.#said, h("p", { class: "notice warn", role: "alert" }, icon("warn"), "The tunnel has changed meanwhile; nothing was sent. This is what a rollback would do now."));
@@ -181,7 +179,7 @@ export async function offer(place, operation, signal) {
   if (!MAY_HAVE_CHANGED.includes(operation.status) || operation.before === null || isReadOnly(vpc)) return;
   let wantsReason = false;
   try {
-    await post(`operations/${encodeURIComponent(operation.id)}/rollback`, { dry_run: true }, { signal });
+    await post(rollbackOf(operation.id), { dry_run: true }, { signal });
   } catch (error) {
     if (!signal.aborted && error.status === 403) setReadOnly(vpc);
     if (signal.aborted || [401, 403, 404].includes(error.status)) return;
@@ -192,5 +190,9 @@ export async function offer(place, operation, signal) {
     wantsReason = error.code === "reason_required";
   }
   put(place, h("p", {}, h("button", { type: "button", id: "roll-back", "aria-haspopup": "dialog",
-    onclick: () => new Dialog(operation, signal, wantsReason).open() }, "Roll back…")));
+    onclick: () => {
+      const earlier = about(operation.tunnel);
+      if (earlier) offerRetry(earlier);
+      else new Dialog(operation, signal, wantsReason).open();
+    } }, "Roll back…")));
 }

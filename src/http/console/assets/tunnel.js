@@ -5,6 +5,7 @@ import { ChangeForm } from "./change.js";
 import { failure, h, put } from "./dom.js";
 import { Settings } from "./form.js";
 import { keepUp } from "./list.js";
+import { pathOf } from "./paths.js";
 import { peer } from "./peer.js";
 import { mayChange } from "./rights.js";
 import { members, peerFormats } from "./schema.js";
@@ -15,14 +16,6 @@ import { field, fields, icon, isFinal, statusOf, value, words } from "./words.js
 const INTERVAL = 5000;
 /** The number of operations that are shown. */
 const SHOWN = 5;
-
-export function pathOf(vpc, gateway, id) {
-  return `vpcs/${encodeURIComponent(vpc)}/gateways/${encodeURIComponent(gateway)}/tunnels/${encodeURIComponent(id)}`;
-}
-
-export function hashOf({ vpc_id: vpc, gateway_id: gateway, tunnel_id: id }) {
-  return `#/tunnels/${[vpc, gateway, id].map(encodeURIComponent).join("/")}`;
-}
 
 const TONES = { running: "good", modifying: "moving", creating: "moving", connected: "good", disconnected: "bad" };
 
@@ -65,7 +58,7 @@ function changesOf(items) {
 }
 
 export function tunnel(view, vpc, gateway, id) {
-  const path = pathOf(vpc, gateway, id);
+  const path = pathOf({ vpc_id: vpc, gateway_id: gateway, tunnel_id: id });
   const [status, trouble, known, body, drift, changes] = [h("span", { class: "status" }), h("div"), h("div"), h("div"), h("div"), h("div")];
   let form = null;
   let last = null;
@@ -86,7 +79,7 @@ export function tunnel(view, vpc, gateway, id) {
   async function begin() {
     const [found, schemas, formats, isWriter] = await Promise.all([read(), members(), peerFormats(), mayChange(path, vpc, view.signal)]);
     if (view.signal.aborted) return;
-    form = isWriter ? new ChangeForm(path, schemas, found, view.signal, () => read().catch(() => null)) : { settings: new Settings(schemas, found, false) };
+    form = isWriter ? new ChangeForm(schemas, found, view.signal, () => read().catch(() => null)) : { settings: new Settings(schemas, found, false) };
     put(body, h("div", { class: "columns" },
       h("section", { "aria-labelledby": "settings" }, h("h2", { id: "settings" }, isWriter ? "Settings, and a change" : "Settings"), form.element ?? form.settings.element),
       // Beside the settings: what else the gateway knows of the tunnel, a section each.

@@ -3,8 +3,9 @@
 import { gentle, get } from "./api.js";
 import { failure, h, put } from "./dom.js";
 import { Rows, cell, filterBar, keepUp, parametersOf, rememberIn, table } from "./list.js";
+import { hashOf } from "./paths.js";
 import { when } from "./time.js";
-import { hashOf, stateOf } from "./tunnel.js";
+import { stateOf } from "./tunnel.js";
 import { icon, statusOf } from "./words.js";
 
 /** The shortest interval between two reads of operations, and of tunnels, which cost calls of the cloud. */
