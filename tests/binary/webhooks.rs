@@ -60,7 +60,7 @@ vpcs = ["vpc-prod-*"]
 name = "all"
 url = "http://localhost:9/***"
 secrets = ["***", "***"]
-vpcs = ["*"]
+# vpcs: all
 "#;
     assert!(shown.ends_with(expected), "{shown}");
 }
