@@ -10,6 +10,7 @@ mod support;
 mod console;
 mod desk;
 mod driver;
+mod estate;
 mod following;
 mod limit;
 mod proxy;

@@ -49,6 +49,7 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         "words.js": JAVASCRIPT,
         "list.js": JAVASCRIPT,
         "tunnels.js": JAVASCRIPT,
+        "inventory.js": JAVASCRIPT,
         "tunnel.js": JAVASCRIPT,
         "change.js": JAVASCRIPT,
         "form.js": JAVASCRIPT,

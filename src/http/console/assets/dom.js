@@ -70,7 +70,7 @@ export function failure(error, retry) {
   } }, "Retry");
   if (again) setTimeout(() => { again.disabled = false; }, 1000 * pause);
   return h("div", { class: pause > 0 ? "notice warn" : "notice bad", role: "alert" },
-    h("p", {}, error.message, pause > 0 && ` The gateway asks to wait ${pause} s.`),
+    h("p", {}, error.message, error.retryAfter > 0 && ` The gateway asks to wait ${error.retryAfter} s.`),
     error.faults?.length > 0 && h("ul", {}, error.faults.map((fault) => h("li", {}, `${fault.pointer} ${fault.detail}`))),
     error.requestId && h("p", { class: "muted" }, "Request ", h("code", {}, error.requestId),
       " – the gateway's log has the details under this id."),

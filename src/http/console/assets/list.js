@@ -18,9 +18,9 @@ function control(field, value, changed) {
   const attributes = { id, name: field.name, onchange: changed };
   const input = field.options
     ? h("select", attributes, h("option", { value: "" }, field.any ?? "any"),
-      field.options.map((option) => h("option", { value: option, selected: option === value }, option.replaceAll("_", " "))))
+      field.options.map((option) => h("option", { value: option, selected: option === value }, field.says?.[option] ?? option.replaceAll("_", " "))))
     : h("input", { ...attributes, type: field.type ?? "text", value, placeholder: field.placeholder, autocomplete: "off", spellcheck: "false",
-      autocapitalize: "off", size: field.size ?? 12 });
+      autocapitalize: "off", size: field.size ?? 12, maxlength: field.longest });
   return h("div", { class: "field" }, h("label", { for: id }, field.label), input);
 }
 

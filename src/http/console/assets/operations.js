@@ -41,6 +41,7 @@ export function operations(view) {
   const trouble = h("div");
   const empty = h("p", { class: "empty", hidden: true });
   const list = table("Operations, newest first", ["Status", "Tunnel", "Account", "Change", "Requested by", "When", "Duration"]);
+  list.element.hidden = true;
   const rows = new Rows(list.body, (operation) => operation.id, row);
   const pager = new Pager(() => restart());
 
