@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::{http, telemetry};
 
 pub use failure::Failure;
-use parse::{Parsed, Refused};
+use parse::{Parsed, Refused, variables_of};
 
 /// How long the end of the process waits for blocking work, such as a read of a file.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -77,7 +77,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let is_check = config::is_check(&arguments);
-    let Parsed { matches, wrong, is_incomplete } = match parse::parse(arguments) {
+    let Parsed { matches, wrong, is_incomplete } = match parse::parse(&Cli::command(), arguments) {
         Ok(parsed) => parsed,
         Err(refused) => return refuse(refused, is_check),
     };
@@ -168,21 +168,6 @@ async fn execute(command: Command, secrets: &Secrets) -> Result<ExitCode, Failur
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// Flags of a command and its subcommands that have an environment variable, as pairs of both names.
-fn variables_of(command: clap::Command) -> impl Iterator<Item = (String, String)> {
-    let mut found = Vec::new();
-    let mut open = vec![command];
-    while let Some(command) = open.pop() {
-        for argument in command.get_arguments() {
-            if let (Some(long), Some(variable)) = (argument.get_long(), argument.get_env()) {
-                found.push((long.to_owned(), variable.to_string_lossy().into_owned()));
-            }
-        }
-        open.extend(command.get_subcommands().cloned());
-    }
-    found.into_iter()
 }
 
 fn known_variables() -> Vec<String> {

@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Arg, ArgMatches, Command, CommandFactory};
+use clap::{Arg, ArgMatches, Command};
 
 use crate::config::InvalidSetting;
-
-use super::{Cli, variables_of};
 
 /// Longest value that a message repeats, in characters.
 const MAX_SHOWN: usize = 64;
@@ -28,17 +26,17 @@ pub(super) struct Refused {
     pub(super) error: Option<clap::Error>,
 }
 
-/// Parses the command line.
-pub(super) fn parse(arguments: Vec<OsString>) -> Result<Parsed, Refused> {
-    let (mut command, mut arguments) = (command(), arguments);
-    let asked = asked(&arguments);
+/// Parses the arguments of the program, whose command line is `whole`.
+pub(super) fn parse(whole: &Command, mut arguments: Vec<OsString>) -> Result<Parsed, Refused> {
+    let mut command = lenient(whole.clone());
+    let asked = asked(whole, &arguments);
     let (mut wrong, mut removed, mut is_incomplete) = (Vec::new(), BTreeSet::new(), false);
     loop {
         let error = match command.clone().try_get_matches_from(&arguments) {
             Ok(matches) => return Ok(Parsed { matches, wrong, is_incomplete }),
             Err(error) => error,
         };
-        let Some(Fault { long, fault, is_missing }) = fault(&error, &asked) else {
+        let Some(Fault { long, fault, is_missing }) = fault(&error, &asked, whole) else {
             // A flag that is required may be one of those that were removed.
             let follows = !wrong.is_empty() && error.kind() == ErrorKind::MissingRequiredArgument;
             return Err(Refused { wrong, error: (!follows).then_some(error) });
@@ -60,7 +58,7 @@ struct Fault {
 }
 
 /// The value that can't be read, and what is wrong with it.
-fn fault(error: &clap::Error, asked: &Command) -> Option<Fault> {
+fn fault(error: &clap::Error, asked: &Command, whole: &Command) -> Option<Fault> {
     if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
         return None;
     }
@@ -68,7 +66,7 @@ fn fault(error: &clap::Error, asked: &Command) -> Option<Fault> {
     let flag = of(ContextKind::InvalidArg);
     let long = flag.trim_start_matches("--").split([' ', '=']).next().unwrap_or_default().to_owned();
     // Several commands have a flag of this name, each with a variable of its own.
-    let mut flags = variables_of(asked.clone()).chain(variables_of(Cli::command()));
+    let mut flags = variables_of(asked.clone()).chain(variables_of(whole.clone()));
     let variable = flags.find(|(flag, _)| *flag == long).map(|(_, variable)| variable);
     let name = match variable {
         Some(variable) => format!("{variable} (--{long})"),
@@ -126,30 +124,41 @@ fn without_variable(command: Command, long: &str) -> Command {
 
 /// The command line. An empty variable counts as unset: compose files set unset variables to nothing. A negative number is
 /// the value of a flag, which then says what it takes.
-fn command() -> Command {
-    fn lenient(command: Command) -> Command {
-        let is_empty = |argument: &Arg| {
-            argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
-        };
-        let of = |argument: Arg| {
-            let argument = if is_empty(&argument) { argument.env(None::<&str>) } else { argument };
-            let takes_value = argument.get_long().is_some() && argument.get_action().takes_values();
-            if takes_value { argument.allow_negative_numbers(true) } else { argument }
-        };
-        command.mut_args(of).mut_subcommands(lenient)
-    }
-    lenient(Cli::command())
+fn lenient(command: Command) -> Command {
+    let is_empty =
+        |argument: &Arg| argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let of = |argument: Arg| {
+        let argument = if is_empty(&argument) { argument.env(None::<&str>) } else { argument };
+        let takes_value = argument.get_long().is_some() && argument.get_action().takes_values();
+        if takes_value { argument.allow_negative_numbers(true) } else { argument }
+    };
+    command.mut_args(of).mut_subcommands(lenient)
 }
 
 /// The command that the arguments name.
-fn asked(arguments: &[OsString]) -> Command {
-    let mut command = Cli::command();
+fn asked(whole: &Command, arguments: &[OsString]) -> Command {
+    let mut command = whole.clone();
     for argument in arguments.iter().skip(1) {
         if let Some(subcommand) = command.find_subcommand(argument).cloned() {
             command = subcommand;
         }
     }
     command
+}
+
+/// Flags of a command and its subcommands that have an environment variable, as pairs of both names.
+pub(super) fn variables_of(command: Command) -> impl Iterator<Item = (String, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![command];
+    while let Some(command) = open.pop() {
+        for argument in command.get_arguments() {
+            if let (Some(long), Some(variable)) = (argument.get_long(), argument.get_env()) {
+                found.push((long.to_owned(), variable.to_string_lossy().into_owned()));
+            }
+        }
+        open.extend(command.get_subcommands().cloned());
+    }
+    found.into_iter()
 }
 
 #[cfg(test)]
