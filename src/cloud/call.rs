@@ -235,7 +235,7 @@ impl<A: Api> Caller<A> {
                         latest.min(Instant::now() + self.timeout)
                     }
                 };
-                let need = Need { priority, is_last: true, principal: "" };
+                let need = Need { priority, is_last: true, is_recorded: is_change, principal: "" };
                 match self.slot(need, until).await {
                     Ok(free) => slot = Some(Box::new(free)),
                     Err(no_slot) => return last.unwrap_or(End::NoSlot(no_slot)),

@@ -65,7 +65,7 @@ impl<A: Actions> Cloud for Client<A> {
     }
 
     async fn reserve(&self, principal: &str, is_last: bool) -> Result<Box<dyn Slot>, NoSlot> {
-        let need = Need { priority: Priority::Change, is_last, principal };
+        let need = Need { priority: Priority::Change, is_last, is_recorded: false, principal };
         Ok(Box::new(self.caller.reserve(need).await?))
     }
 

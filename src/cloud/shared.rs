@@ -46,7 +46,8 @@ impl<A: Actions> Client<A> {
         let _cleanup = Cleanup { waiting: &self.waiting, group: &group, task };
         // A change still needs the slot of its call.
         let is_last = group.priority != Priority::Change;
-        let need = Need { priority: group.priority, is_last, principal: &group.principal };
+        let need =
+            Need { priority: group.priority, is_last, is_recorded: false, principal: &group.principal };
         let slot = match self.caller.reserve(need).await {
             Ok(slot) => slot,
             Err(no_slot) => {

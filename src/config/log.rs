@@ -24,17 +24,18 @@ const TARGETS: [&str; 10] = [
 /// # Errors
 /// If a directive is neither a level nor a part with a level.
 pub(super) fn check(text: &str) -> Result<String, String> {
-    for directive in text.split(',') {
-        let is_valid = match directive.split_once('=') {
-            Some((target, level)) => is_target(target) && is_level(level),
-            None => is_level(directive) || is_known(directive),
-        };
-        if !is_valid {
-            return Err(format!(
-                "must be one of {}, or directives such as info,tunnelgate::http=debug",
-                LEVELS.join(", ")
-            ));
-        }
+    let is_valid = |directive: &str| match directive.split_once('=') {
+        Some((target, level)) => is_target(target) && is_level(level),
+        None => is_level(directive) || is_known(directive),
+    };
+    let mut directives = text.split(',').filter(|directive| !directive.is_empty()).peekable();
+    // The library reads spans in brackets.
+    let has_spans = text.contains('[');
+    if directives.peek().is_none() || !has_spans && !directives.all(is_valid) {
+        return Err(format!(
+            "must be one of {}, or directives such as info,tunnelgate::http=debug",
+            LEVELS.join(", ")
+        ));
     }
     filter(text).map(|_| text.to_owned()).ok_or_else(|| "is no filter of log lines".to_owned())
 }
@@ -70,6 +71,8 @@ mod tests {
             "tunnelgate",
             "warn,sqlx=error",
             "hyper::proto=debug",
+            "info,",
+            "info,tunnelgate[call]=debug",
         ] {
             assert!(check(text).is_ok(), "{text}");
         }
@@ -77,7 +80,7 @@ mod tests {
             "warning",
             "verbose",
             "",
-            "info,",
+            ",",
             "foo=bar=x",
             "tunnelgate=loud",
             "=info",

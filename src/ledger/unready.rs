@@ -19,7 +19,7 @@ pub(super) enum Reason {
     WritesFail,
     #[error("the role may not insert into {0}")]
     MayNotInsert(String),
-    #[error("{0} bytes are left on the disk")]
+    #[error("less than {} KiB are left on the disk", .0 / 1024)]
     NoSpace(u64),
     #[error("the database accepts connections, but did not answer in time")]
     Slow,

@@ -233,14 +233,13 @@ async fn a_change_that_missed_its_slot_takes_another_one_within_its_lease_or_is_
         // The last one is of now, the first ones of up to 1.5 s ago; the next is half a second away.
         let mut slots = slots.into_iter();
         let minute = Duration::from_secs(60);
-        for (lease, is_sent) in [(Duration::from_millis(100), false), (minute, true)] {
+        for (lease, is_sent) in [(Duration::ZERO, false), (minute, true)] {
             let lease = SendLease { monotonic: Instant::now() + lease, wall: SystemClock.now().plus(minute) };
             let slot = slots.next().expect("an old slot");
             let permit = Permit { slot, opened_at: SystemClock.now(), lease };
-            let began = Instant::now();
             let reply = client.modify(&version.example(), permit).await;
             match reply.sent {
-                Sent::Accepted { .. } => assert!(is_sent && began.elapsed() > Duration::from_millis(200)),
+                Sent::Accepted { .. } => assert!(is_sent),
                 sent => assert!(!is_sent && matches!(sent, Sent::TooLate), "{sent:?}"),
             }
             assert_eq!(stub.received().len(), usize::from(is_sent));

@@ -33,6 +33,8 @@ pub(in crate::cloud) struct Need<'a> {
     /// The last call of a change that already had its read. It goes before the first calls of other changes, so that
     /// changes under way finish.
     pub is_last: bool,
+    /// The call of a change that is recorded already, and has to start within its lease. It goes before all other changes.
+    pub is_recorded: bool,
     /// Whose turn it takes.
     pub principal: &'a str,
 }
@@ -90,6 +92,7 @@ impl<T> Turns<T> {
 /// Waiting calls of one priority.
 #[derive(Debug)]
 struct Class<T> {
+    recorded: Turns<T>,
     last: Turns<T>,
     first: Turns<T>,
     /// Where it is in virtual time; the class with the lowest pass is next.
@@ -98,13 +101,13 @@ struct Class<T> {
 
 impl<T> Default for Class<T> {
     fn default() -> Self {
-        Self { last: Turns::default(), first: Turns::default(), pass: 0 }
+        Self { recorded: Turns::default(), last: Turns::default(), first: Turns::default(), pass: 0 }
     }
 }
 
 impl<T> Class<T> {
     const fn len(&self) -> usize {
-        self.last.len + self.first.len
+        self.recorded.len + self.last.len + self.first.len
     }
 }
 
@@ -128,7 +131,11 @@ impl<T> Queue<T> {
             // A class that was idle has saved nothing up.
             class.pass = class.pass.max(self.now);
         }
-        let turns = if need.is_last { &mut class.last } else { &mut class.first };
+        let turns = match need {
+            Need { is_recorded: true, .. } => &mut class.recorded,
+            Need { is_last: true, .. } => &mut class.last,
+            _ => &mut class.first,
+        };
         turns.push(need.principal, item);
     }
 
@@ -140,7 +147,7 @@ impl<T> Queue<T> {
                 .filter(|priority| self.classes[index(*priority)].len() > 0)
                 .min_by_key(|priority| self.classes[index(*priority)].pass)?;
             let class = &mut self.classes[index(next)];
-            let call = class.last.pop().or_else(|| class.first.pop())?;
+            let call = class.recorded.pop().or_else(|| class.last.pop()).or_else(|| class.first.pop())?;
             if is_gone(&call) {
                 continue;
             }
@@ -160,16 +167,18 @@ impl<T> Queue<T> {
 
     /// All waiting calls, in no order.
     pub(super) fn into_items(self) -> impl Iterator<Item = T> {
-        self.classes.into_iter().flat_map(|class| class.last.into_items().chain(class.first.into_items()))
+        self.classes.into_iter().flat_map(|Class { recorded, last, first, .. }| {
+            recorded.into_items().chain(last.into_items()).chain(first.into_items())
+        })
     }
 
     /// How many calls go before this one, as far as is known now.
     pub(super) fn ahead(&self, need: Need<'_>) -> usize {
         let own = &self.classes[index(need.priority)];
-        let in_class = if need.is_last {
-            own.last.ahead(need.principal)
-        } else {
-            own.last.len + own.first.ahead(need.principal)
+        let in_class = match need {
+            Need { is_recorded: true, .. } => own.recorded.ahead(need.principal),
+            Need { is_last: true, .. } => own.recorded.len + own.last.ahead(need.principal),
+            _ => own.recorded.len + own.last.len + own.first.ahead(need.principal),
         };
         let others = PRIORITIES.into_iter().filter(|priority| *priority != need.priority);
         let others: usize = others
@@ -189,7 +198,7 @@ mod tests {
     use Priority::{Change, Poll, Read, Sweep};
 
     fn need(priority: Priority, principal: &str) -> Need<'_> {
-        Need { priority, is_last: false, principal }
+        Need { priority, is_last: false, is_recorded: false, principal }
     }
 
     #[test]
@@ -222,8 +231,12 @@ mod tests {
         assert_eq!(queue.ahead(need(Change, "flood")), 6);
         assert_eq!(queue.ahead(need(Change, "new")), 2);
         queue.push(Need { is_last: true, ..need(Change, "flood") }, "last".to_owned());
-        let served: Vec<String> = (0..4).filter_map(|_| queue.pop(|_| false)).collect();
-        assert_eq!(served, ["last", "flood 0", "one", "flood 1"]);
+        let recorded = Need { is_last: true, is_recorded: true, ..need(Change, "") };
+        assert_eq!(queue.ahead(recorded), 0);
+        queue.push(recorded, "recorded".to_owned());
+        assert_eq!(queue.ahead(Need { is_last: true, ..need(Change, "one") }), 2);
+        let served: Vec<String> = (0..5).filter_map(|_| queue.pop(|_| false)).collect();
+        assert_eq!(served, ["recorded", "last", "flood 0", "one", "flood 1"]);
     }
 
     #[test]

@@ -10,8 +10,9 @@ use super::rate::WINDOW;
 /// A reserved call can't be used for longer than this after the ledger read its clock.
 const USABLE: Duration = WINDOW;
 /// How late a reserved call may start, at least; one interval of the calls where that is longer. Later it would start
-/// beside the calls that other replicas reserved.
-const LATENESS: Duration = Duration::from_millis(50);
+/// beside too many calls that other replicas reserved. Commits usually end within it: each change that misses its slot
+/// costs a second one.
+const LATENESS: Duration = Duration::from_millis(250);
 /// A reservation is asked for when the calls that are reserved last no longer than this.
 const LEAD: Duration = Duration::from_millis(150);
 /// The ledger has failed when a reservation has been unanswered for this long.

@@ -9,8 +9,10 @@ use crate::service::cloud::Priority;
 use crate::service::cloud::Slot as _;
 use crate::service::ledger::{self, Slowed};
 
-const CHANGE: Need<'static> = Need { priority: Priority::Change, is_last: false, principal: "one" };
-const READ: Need<'static> = Need { priority: Priority::Read, is_last: false, principal: "" };
+const CHANGE: Need<'static> =
+    Need { priority: Priority::Change, is_last: false, is_recorded: false, principal: "one" };
+const READ: Need<'static> =
+    Need { priority: Priority::Read, is_last: false, is_recorded: false, principal: "" };
 
 /// The row of an account, with the clock of the test.
 #[derive(Default)]
@@ -77,7 +79,7 @@ async fn change(budget: &Budget, commit: Commit) -> Instant {
         Commit::Ends(at) => sleep_until(at).await,
     }
     while !Box::new(slot).start() {
-        slot = budget.slot(CHANGE, soon()).await.expect("a slot");
+        slot = budget.slot(Need { is_recorded: true, ..CHANGE }, soon()).await.expect("a slot");
     }
     Instant::now()
 }
@@ -260,8 +262,8 @@ async fn changes_whose_commits_stalled_keep_to_the_limit_of_all_replicas() {
             change(budget, commit)
         });
         let mut starts = futures_util::future::join_all(changes).await;
-        // One call may start an interval late, beside the next one of the other replica.
-        are_within(&mut starts, 21);
+        // Calls may start a quarter of a second late, beside those of the other replica.
+        are_within(&mut starts, 26);
         let took = starts[119] - starts[0];
         assert!(took < Duration::from_millis(9000 + stall), "{stall} ms: {took:?}");
     }
@@ -289,7 +291,34 @@ async fn a_process_that_was_paused_starts_no_call_of_the_time_that_it_missed() {
     }));
     let (mut starts, others) = tokio::join!(wakes, self::starts(&other, 40, u64::MAX));
     starts.extend(others);
-    are_within(&mut starts, 20);
+    are_within(&mut starts, 21);
+}
+
+/// Every commit takes a tenth of a second, and every principal has many changes.
+#[tokio::test(start_paused = true)]
+async fn slow_commits_cost_no_change_its_call() {
+    for principals in [1, 10] {
+        let budget = budget(20);
+        let names: Vec<String> = (0..principals).map(|number| format!("principal {number}")).collect();
+        let began = Instant::now();
+        let changes = (0..100).map(|number| {
+            let (budget, need) =
+                (&budget, Need { principal: &names[number % principals], is_last: true, ..CHANGE });
+            async move {
+                let mut slot = budget.slot(need, soon()).await.expect("a slot");
+                tokio::time::sleep(WINDOW / 10).await;
+                while !Box::new(slot).start() {
+                    let until = Instant::now() + Duration::from_secs(4);
+                    slot = budget
+                        .slot(Need { is_recorded: true, principal: "", ..need }, until)
+                        .await
+                        .expect("a slot");
+                }
+            }
+        });
+        futures_util::future::join_all(changes).await;
+        assert!(began.elapsed() < Duration::from_millis(5500), "{:?}", began.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,7 +332,7 @@ async fn a_slot_whose_time_is_over_starts_no_call_and_holds_no_other_up() {
     budget.slot(READ, soon()).await.map(start).expect("a slot");
     assert!(before.elapsed() < WINDOW, "the commits of the others do not end: {:?}", before.elapsed());
     let mut late = held.into_iter().map(|slot| Box::new(slot).start());
-    assert!(late.by_ref().take(18).all(|has_started| !has_started));
+    assert!(late.by_ref().take(14).all(|has_started| !has_started));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ pub(super) fn check(file: &Path) -> Result<(), LedgerError> {
     let Ok(disk) = rustix::fs::statvfs(file) else { return Ok(()) };
     let left = disk.f_bavail.saturating_mul(disk.f_frsize);
     if disk.f_blocks > 0 && left < ENOUGH {
-        return Err(Reason::NoSpace(left).into());
+        return Err(Reason::NoSpace(ENOUGH).into());
     }
     Ok(())
 }
