@@ -1,6 +1,6 @@
 //! `/principal`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tunnelgate::domain::principal::Scope;
@@ -9,7 +9,7 @@ use crate::harness::{Harness, path, ranges};
 use crate::issuer::{Issuer, SigningKey, now};
 use crate::sign_in::gateway;
 use crate::support::Store;
-use crate::support::consumer::Consumer;
+use crate::support::consumer::{Consumer, PATIENCE};
 
 async fn principal(consumer: &Consumer) -> Value {
     let answer = consumer.get("/principal", &[]).await;
@@ -61,7 +61,9 @@ async fn a_key_is_one_principal_with_all_its_tokens(store: Store) {
     harness.revoke("none").await;
     for token in ["", "tg_unknown", other.token.as_str()] {
         let refused = harness.caller(token.to_owned());
+        let until = Instant::now() + PATIENCE;
         while refused.get("/principal", &[]).await.status == 200 {
+            assert!(Instant::now() < until, "the token is not refused");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let answer = refused.get("/principal", &[]).await;

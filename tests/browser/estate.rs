@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::desk::{GATEWAY, in_line, key};
 use crate::driver::{Browser, ENTER};
@@ -149,15 +149,30 @@ async fn tunnels_are_loaded_page_by_page_and_read_again_where_they_are_shown() {
 
     // Only the page in the window is read again, and nothing while no operation ends before its time.
     browser.script("scrollTo(0, 0)").await;
+    name(&estate.theirs, "theirs").await;
     browser.requested().await;
     let later = "const real = Date.now; Date.now = () => real() + 61_000";
     browser.script(later).await;
-    name(&estate.theirs, "theirs").await;
     browser.text("[data-tunnel=vpnx-branch01]", |text| text.contains("theirs")).await;
     let asked = browser.requested().await;
     let reads: Vec<&String> = asked.iter().filter(|address| address.contains("/tunnels?")).collect();
     let of_office = reads.iter().filter(|address| address.contains("account=office")).count();
     assert_eq!(of_office, 1, "{reads:#?}");
+
+    // A page that ends earlier than before leaves no gap: the list goes on from its end.
+    let shorter = "const real = window.fetch; window.fetch = (address, init) => { const asked = new URL(address); \
+                   if (!asked.searchParams.has('cursor') && asked.searchParams.get('limit') === '50') \
+                   asked.searchParams.set('limit', 40); return real(asked, init); }";
+    browser.script(shorter).await;
+    browser.script(later).await;
+    browser.until_true(&format!("return {rows} === 40")).await;
+    browser.click("[data-account=office] .more").await;
+    browser.until_true(&format!("return {rows} === 90")).await;
+    let shown = "return [...document.querySelectorAll('[data-account=office] tbody tr')].map((row) => row.dataset.tunnel)";
+    let first = estate.ours.get("/tunnels?account=office&limit=90", &[]).await.json();
+    let first: Vec<&Value> =
+        first["items"].as_array().expect("items").iter().map(|item| &item["tunnel_id"]).collect();
+    assert_eq!(browser.script(shown).await, json!(first));
     browser.type_into("#filter-search", &format!("site-12{ENTER}")).await;
     browser.until_true(&format!("return {rows} === 1")).await;
     browser.until_true("return location.hash === '#/tunnels?search=site-12'").await;

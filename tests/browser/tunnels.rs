@@ -229,7 +229,7 @@ async fn a_change_whose_answer_comes_late_is_not_sent_again() {
     browser.text("dialog .notice.warn", |text| text.contains("no answer yet")).await;
     browser.script("window.release(); return window.real('readyz').then(() => null)").await;
     browser.click("dialog .primary").await;
-    browser.text("dialog .notice", |text| text.contains("has its answer by now")).await;
+    browser.text("dialog .notice", |text| text.contains("no longer keeps that request")).await;
     browser.click("dialog .actions button").await;
     browser.until_true("return document.querySelector('dialog') === null && window.sent === 1").await;
     browser.until_true("return document.querySelector('#unanswered').hidden").await;

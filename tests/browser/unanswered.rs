@@ -111,7 +111,17 @@ async fn a_pre_shared_key_is_never_stored_and_must_be_typed_again() {
     browser.type_into("#same-key", "wrong-canary").await;
     browser.click("dialog .primary").await;
     browser.text("dialog .notice.bad", |text| text.contains("has arrived, with another key")).await;
-    browser.script("document.querySelector('#same-key').value = ''").await;
+    // What is no key says nothing about that request.
+    let clear = "document.querySelector('#same-key').value = ''; document.activeElement.blur()";
+    browser.script(clear).await;
+    browser.type_into("#same-key", "new-canarü").await;
+    browser.click("dialog .primary").await;
+    browser
+        .text("dialog .notice.bad", |text| text.contains("not known yet") && text.contains("pre_shared_key"))
+        .await;
+    browser.until_true("return document.activeElement.id === 'same-key'").await;
+    assert_eq!(stored(browser).await, kept, "it is still kept");
+    browser.script(clear).await;
     browser.type_into("#same-key", "new-canary").await;
     browser.click("dialog .primary").await;
     let hash = |operation: &serde_json::Value| {
@@ -152,6 +162,36 @@ async fn a_pre_shared_key_is_never_stored_and_must_be_typed_again() {
     desk.sign_in(&desk.consumer.token).await;
     browser.type_into("#change-name", "free").await;
     assert_eq!(stored(browser).await, NOTHING);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_stored_where_the_gateway_does_not_tell_whose_it_is() {
+    let desk = Desk::new("100ms").await;
+    let browser = &desk.browser;
+    let relay = Relay::to(&desk.consumer.base).await;
+    browser.open(&format!("{}/{BRANCH}", relay.base)).await;
+    let answer = |status: u16| {
+        format!(
+            "window.real ??= window.fetch; window.fetch = async (address, init) => \
+             new URL(address).pathname.endsWith('/principal') ? new Response('', {{status: {status}}}) : \
+             window.real(address, init); document.querySelector('#token').value = ''"
+        )
+    };
+    // What passes is no reason to go on without it.
+    browser.script(&answer(503)).await;
+    desk.sign_in(&desk.consumer.token).await;
+    browser.text(".sign-in .notice.bad", |text| text.contains("503")).await;
+    browser.script(&answer(404)).await;
+    desk.sign_in(&desk.consumer.token).await;
+    browser.text("#unanswered", |text| text.contains("does not tell whom your token belongs to")).await;
+    preview(browser, "once").await;
+    lose(browser, &relay).await;
+    assert_eq!(stored(browser).await, NOTHING);
+    browser.click("dialog .primary").await;
+    browser.until_true("return location.hash.startsWith('#/operations/')").await;
+    assert_eq!(desk.operations().await.len(), 1);
+    browser.click("#sign-out").await;
+    browser.until_true("return document.querySelector('#unanswered').hidden").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

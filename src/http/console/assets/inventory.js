@@ -39,8 +39,11 @@ export class Inventory {
     try {
       let missing = PAGE;
       for (let count = 0; count < REQUESTS && missing > 0 && this.hasMore; count += 1) {
-        const { items, next_cursor: next } = await this.#read(this.#next, missing);
-        this.#pages.push({ cursor: this.#next, limit: missing, items });
+        const cursor = this.#next;
+        const { items, next_cursor: next } = await this.#read(cursor, missing);
+        // The list goes on from another place since: see #refresh.
+        if (cursor !== this.#next) continue;
+        this.#pages.push({ cursor, limit: missing, items });
         [this.#next, this.#hasBegun, this.#unread] = [next, true, null];
         missing -= items.length;
       }
@@ -52,21 +55,27 @@ export class Inventory {
 
   /** Reads the pages again that have a tunnel for which `isShown` is true, and what could not be read before. */
   async refresh(isShown) {
+    const seen = this.#pages.filter(({ items }) => items.some(isShown));
     try {
-      for (const page of this.#pages.filter(({ items }) => items.some(isShown))) await this.#refresh(page);
+      for (const page of seen) if (this.#pages.includes(page)) await this.#refresh(page);
       this.#stale = null;
     } catch (error) {
       this.#stale = error;
     }
-    if (this.#unread) await this.more();
+    const isCut = seen.some((page) => !this.#pages.includes(page));
+    if (this.#unread || isCut) await this.more();
   }
 
+  /** Reads a page again. If it ends at another place than before, the pages after it are dropped: they would leave a gap. */
   async #refresh(page) {
     const { items, next_cursor: next } = await this.#read(page.cursor, page.limit);
+    const after = this.#pages.indexOf(page) + 1;
+    // Dropped meanwhile.
+    if (after === 0) return;
     page.items = items;
-    const after = this.#pages[this.#pages.indexOf(page) + 1];
-    if (after) after.cursor = next ?? after.cursor;
-    else this.#next = next;
+    if (next === (this.#pages[after]?.cursor ?? this.#next)) return;
+    this.#pages.length = after;
+    this.#next = next;
   }
 
   /** Reads one tunnel again. If that fails, the next refresh does it. */

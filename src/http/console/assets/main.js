@@ -102,20 +102,23 @@ async function enter(secret) {
   return true;
 }
 
-/** The id of the caller whom the token belongs to; null if the gateway does not tell. */
+/** The id of the caller whom the token belongs to; null if the gateway does not tell. Throws for an invalid token. */
 async function principal() {
-  const found = await api.get("principal").catch((error) => {
-    if (error.status === 401) throw error;
+  try {
+    const { id } = await api.get("principal");
+    return id;
+  } catch (error) {
+    // Older gateways have no such path.
+    if (error.status !== 404) throw error;
     return null;
-  });
-  return found?.id ?? null;
+  }
 }
 
 /** Forgets what belongs to an earlier token: its rights, pre-shared keys of requests without an answer, and what was announced. */
 function forget() {
   hush();
   rights.forget();
-  belongTo(null);
+  belongTo(undefined);
 }
 
 /** Asks for the token; `reason` explains why the page asks again. */

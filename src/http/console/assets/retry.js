@@ -4,8 +4,8 @@ import { now } from "./api.js";
 import { failure, h, put } from "./dom.js";
 import { hashOf, operationsOf } from "./paths.js";
 import { when } from "./time.js";
-import { fields, icon, value } from "./words.js";
-import { all, drop, find, onChange } from "./unanswered.js";
+import { field, fields, icon, value } from "./words.js";
+import { all, drop, find, isForgetful, onChange } from "./unanswered.js";
 import { again } from "./writes.js";
 
 /** A request that was sent a shorter time ago, in milliseconds, may be in progress: in this tab or another one. */
@@ -74,7 +74,7 @@ class Dialog {
   async #submit() {
     if (this.#isSending) return;
     const entry = find(this.#entry.key);
-    if (entry === null) return this.#ends(h("p", { class: "notice", role: "status" }, "That request has its answer by now, and nothing was sent again. See ",
+    if (entry === null) return this.#ends(h("p", { class: "notice", role: "status" }, "This page no longer keeps that request: its answer has come, or it is too old to try again. Nothing was sent again. See ",
       h("a", { href: operationsOf(this.#entry.tunnel) }, "the tunnel's operations"), "."));
     const secret = entry.secret ?? this.#secret.value;
     if (entry.needsKey && !secret) {
@@ -105,6 +105,12 @@ class Dialog {
         h("a", { href: operationsOf(this.#entry.tunnel) }, "the tunnel's operations"), ".")));
       return this.#secret.focus();
     }
+    if (error.isOpen && code === "invalid_patch") {
+      put(this.#said, h("div", { class: "notice bad", role: "alert" },
+        h("p", {}, "Nothing was sent: the gateway does not accept this as the key of that request. Whether the request has arrived is not known yet. Type its key."),
+        h("ul", {}, error.faults.map(({ pointer, detail }) => h("li", {}, h("code", {}, field(pointer)), ` – ${detail}`)))));
+      return this.#secret.focus();
+    }
     if (error.isOpen) return this.#isOpen(error.message);
     // The cloud refused the change, or it was never sent: the operation has the details.
     if (operationId && code !== "operation_in_progress") return this.#goTo(operationId);
@@ -128,11 +134,11 @@ export function keepNotices(place) {
     const entries = all();
     const old = entries.filter(({ sent }) => now() - sent >= FRESH);
     if (old.length < entries.length) timer = setTimeout(draw, FRESH);
-    const keys = old.map(({ key }) => key).join();
+    const keys = [isForgetful(), ...old.map(({ key }) => key)].join();
     if (keys === shown) return;
     shown = keys;
-    place.hidden = old.length === 0;
-    put(place, old.map((entry) => h("div", { class: "notice warn", role: "status" },
+    place.hidden = old.length === 0 && !isForgetful();
+    put(place, isForgetful() && h("p", { class: "muted" }, "This gateway does not tell whom your token belongs to: a request without an answer is not kept beyond a reload or signing out."), old.map((entry) => h("div", { class: "notice warn", role: "status" },
       h("p", {}, icon("warn"), `Your ${kindOf(entry)} of `, h("a", { href: hashOf(entry.tunnel) }, entry.tunnel.tunnel_id), ", sent ",
         when(new Date(entry.sent).toISOString()), ", has no answer yet. "),
       h("button", { type: "button", class: "find-out", "aria-haspopup": "dialog", onclick: () => offerRetry(entry) }, "Find out…"))));

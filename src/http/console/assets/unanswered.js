@@ -12,7 +12,8 @@ const KEPT = 23 * 3_600_000;
 // Several gateways can share an origin, each below a path of its own.
 const PREFIX = `tunnelgate ${new URL(".", document.baseURI).pathname} unanswered `;
 
-let owner = null;
+/** Undefined if nobody is signed in, null if the gateway does not tell who. */
+let owner;
 /** The entries of this page by their keys, with their pre-shared keys. `isStored` is false where the browser stores nothing. */
 const here = new Map();
 const listeners = new Set();
@@ -42,24 +43,29 @@ function parsed(name) {
   return null;
 }
 
+const isKnown = () => typeof owner === "string";
+
 function tell() { for (const listener of listeners) listener(); }
 
 /** Calls back when the entries have changed, also by another tab. */
 export function onChange(listener) { listeners.add(listener); }
 
-/** The principal whose entries are used from now on. Null if nobody is signed in, or the gateway does not tell: nothing is stored
- *  then. Secrets of the one before are forgotten. */
+/** The principal whose entries are used from now on. Undefined if nobody is signed in, null if the gateway does not tell: nothing
+ *  is stored then. Secrets of the one before are forgotten. */
 export function belongTo(principal) {
   owner = principal;
   here.clear();
   tell();
 }
 
+/** True if the entries of who is signed in are not stored, because the gateway does not tell whose they are. */
+export function isForgetful() { return owner === null; }
+
 /** Keeps a request before it is sent. Its pre-shared key stays in this page's memory. */
 export function keep(entry) {
   const { pre_shared_key: secret, ...body } = entry.body;
-  const kept = { ...entry, principal: owner, body, needsKey: secret !== undefined };
-  let isStored = owner !== null;
+  const kept = { ...entry, principal: owner ?? null, body, needsKey: secret !== undefined };
+  let isStored = isKnown();
   try {
     if (isStored) localStorage.setItem(PREFIX + kept.key, JSON.stringify(kept));
   } catch {
@@ -83,10 +89,10 @@ export function drop(key) {
 
 /** The requests of this principal without a known answer, oldest first. `secret` is their pre-shared key, if it is known. */
 export function all() {
-  const found = new Map(stored().filter(({ principal }) => owner !== null && principal === owner).map((entry) => [entry.key, entry]));
+  const found = new Map(stored().filter(({ principal }) => isKnown() && principal === owner).map((entry) => [entry.key, entry]));
   for (const [key, entry] of here) {
     // Another tab has got the answer of a stored entry that is gone.
-    if (entry.isStored && !found.has(key)) here.delete(key);
+    if ((entry.isStored && !found.has(key)) || now() - entry.sent >= KEPT) here.delete(key);
     else found.set(key, entry);
   }
   return [...found.values()].sort((one, other) => one.sent - other.sent);

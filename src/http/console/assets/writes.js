@@ -21,9 +21,10 @@ function isOpen({ status, code, operationId }) {
 }
 
 /** The same of a retry: only what the gateway answers after it has looked for the key says something about the first try. Another
- *  pre-shared key says nothing about the right one. */
-function isStillOpen({ status, code, operationId }) {
+ *  pre-shared key says nothing about the right one, and one that is no key is refused before the gateway looks. */
+function isStillOpen({ status, code, operationId }, isTyped) {
   if (code === "idempotency_key_in_flight" || code === "idempotency_key_reused") return true;
+  if (code === "invalid_patch" && isTyped) return true;
   return !operationId && ![409, 412, 422].includes(status);
 }
 
@@ -55,8 +56,10 @@ export async function send({ tunnel, operation = null, parameters, etag = null, 
   }
 }
 
-/** Sends a request without a known answer again: the same one, so the gateway carries it out once. */
+/** Sends a request without a known answer again: the same one, so the gateway carries it out once. `secret` is its pre-shared key,
+ *  typed again if the page has forgotten it. */
 export function again(entry, secret) {
+  const isTyped = entry.needsKey && entry.secret === undefined;
   const body = entry.needsKey ? { ...entry.body, pre_shared_key: secret } : entry.body;
-  return deliver({ ...entry, body }, isStillOpen);
+  return deliver({ ...entry, body }, (failure) => isStillOpen(failure, isTyped));
 }
