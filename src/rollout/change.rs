@@ -250,6 +250,7 @@ impl Worker<'_> {
         let step = match (operation.status.as_str(), &self.hooks.after) {
             ("succeeded", Some(_)) => Step::After { operation_id, failed: None },
             ("succeeded", None) => Step::Done { operation_id: Some(operation_id) },
+            ("rejected", _) => Step::Refused { detail: operation.reason() },
             (status, _) => {
                 Step::Ended { operation_id, status: status.to_owned(), detail: operation.reason() }
             }

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::domain::ids::{GatewayId, TunnelPath, VpcId};
+use crate::domain::outcome::ErrorCode;
 use crate::domain::secret::PreSharedKey;
 
 use super::client::{Call, Client, body};
@@ -84,6 +85,14 @@ pub(super) struct Operation {
 }
 
 impl Operation {
+    /// False if it was rejected for a reason that passes, or that is not known here: a repetition under the same
+    /// idempotency key may then be a new operation.
+    fn uses_key(&self) -> bool {
+        let code = self.error.as_ref().and_then(|error| error["code"].as_str());
+        self.status != "rejected"
+            || code.and_then(ErrorCode::from_word).is_some_and(|code| !code.is_retryable())
+    }
+
     /// Why the tunnel is not as asked.
     pub(super) fn reason(&self) -> String {
         let member =
@@ -256,8 +265,9 @@ impl Client {
         self.fetch(&call, is_repeated).await
     }
 
-    /// The operation that this request opened, whoever sent it; `None` if there is none. A rejected
-    /// operation is none: the request may have been repeated after it, and that one may be on its way.
+    /// The operation that this request opened, whoever sent it; `None` if there is none. One that was rejected
+    /// for a reason that passes is none: the request may have been repeated after it, and that one may be on
+    /// its way.
     pub(super) async fn operation_of(
         &self,
         path: &TunnelPath,
@@ -272,8 +282,7 @@ impl Client {
             ("request_id", request_id.as_str()),
         ];
         let operations: Vec<Operation> = self.list(&["operations"], &query).await?;
-        let is_open = |operation: &&Operation| operation.status != "rejected";
-        Ok(operations.iter().find(is_open).map(|operation| operation.id))
+        Ok(operations.iter().find(|operation| operation.uses_key()).map(|operation| operation.id))
     }
 
     /// Follows an operation to its end.
@@ -315,6 +324,26 @@ mod tests {
         let token: super::super::client::Token = Arc::new(|| Ok(SecretString::from("token")));
         let base = Base::parse(base, false).expect("a base");
         Client::new(base, token, retry_for, Arc::new(SystemChance)).expect("a client")
+    }
+
+    /// What was refused for good is the operation of its request; what may be repeated is not.
+    #[test]
+    fn a_rejection_uses_the_key_unless_its_reason_passes() {
+        let operation = |status: &str, code: Option<&str>| Operation {
+            id: Uuid::nil(),
+            status: status.into(),
+            finished_at: None,
+            error: code.map(|code| serde_json::json!({"code": code})),
+            verification: None,
+        };
+        for code in ["upstream_invalid_parameter", "precondition_failed", "upstream_credentials"] {
+            assert!(operation("rejected", Some(code)).uses_key(), "{code}");
+        }
+        for code in ["call_budget", "not_sent", "upstream_unavailable", "a_new_word"] {
+            assert!(!operation("rejected", Some(code)).uses_key(), "{code}");
+        }
+        assert!(!operation("rejected", None).uses_key());
+        assert!(operation("pending", None).uses_key() && operation("failed", Some("not_sent")).uses_key());
     }
 
     /// The time of a long wait that a lost connection ends is not a time of repetitions.
