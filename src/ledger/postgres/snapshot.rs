@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Executor, Postgres as Database, Row};
+use tokio::time::timeout;
 
 use crate::domain::operation::OperationId;
 use crate::ledger::archive::{SEGMENT, segment_of};
@@ -81,10 +82,12 @@ impl Drop for PgSnapshot {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let is_copying = self.is_copying;
+        let (is_copying, limit) = (self.is_copying, self.limit);
         runtime.spawn(async move {
-            if is_copying || connection.execute("ROLLBACK").await.is_err() {
-                let _ = connection.close().await;
+            let is_free = !is_copying
+                && timeout(limit, connection.execute("ROLLBACK")).await.is_ok_and(|ended| ended.is_ok());
+            if !is_free {
+                let _ = timeout(limit, connection.close()).await;
             }
         });
     }
