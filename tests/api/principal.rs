@@ -28,7 +28,7 @@ async fn a_key_is_one_principal_with_all_its_tokens(store: Store) {
     let key = harness.key("netops").await;
     let expected = json!({
         "kind": "api_key", "id": key.id, "name": "netops", "expires_at": key.expires_at,
-        "scopes": [{"scope": "tunnels:read", "vpcs": ["*"]}, {"scope": "tunnels:write", "vpcs": ["vpc-03*", "vpc-lab"]}],
+        "scopes": [{"scope": "tunnels:read", "vpcs": null}, {"scope": "tunnels:write", "vpcs": ["vpc-03*", "vpc-lab"]}],
     });
     assert!(expected["expires_at"].is_string());
     assert_eq!(principal(&old).await, expected);
@@ -41,6 +41,9 @@ async fn a_key_is_one_principal_with_all_its_tokens(store: Store) {
         (&json!("none"), &json!([]), &Value::Null)
     );
     assert_ne!(none["id"], expected["id"]);
+    // Every VPC, but not what has none.
+    let every = principal(&harness.consumer_with("every", &[(Scope::AuditRead, &["*"])]).await).await;
+    assert_eq!(every["scopes"], json!([{"scope": "audit:read", "vpcs": ["*"]}]));
 
     // The log has the same id.
     let change = new.patch(&path("vpnx-load-1"), &ranges(), &[("x-request-id", "mine-1")]).await.json();
@@ -79,7 +82,7 @@ async fn a_subject_of_an_issuer_is_one_principal_whatever_its_name(store: Store)
     let end = now() + 600;
     let caller = |claims: Value| harness.caller(key.token(&issuer.claims(&claims)));
     let zoe = principal(&caller(json!({"preferred_username": "zoe", "exp": end}))).await;
-    let all = |scope: &str| json!({"scope": scope, "vpcs": ["*"]});
+    let all = |scope: &str| json!({"scope": scope, "vpcs": null});
     assert_eq!(
         (&zoe["kind"], &zoe["id"], &zoe["name"], &zoe["scopes"]),
         (

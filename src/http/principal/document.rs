@@ -22,6 +22,6 @@ pub fn get_principal() {}
 
 fn principal() -> Value {
     json!({"kind": "api_key", "id": "0199a0c4-1d2e-7b6f-8a90-0123456789ab", "name": "netops-ci",
-           "scopes": [{"scope": "tunnels:read", "vpcs": ["*"]}, {"scope": "tunnels:write", "vpcs": ["vpc-prod-*"]}],
+           "scopes": [{"scope": "tunnels:read", "vpcs": null}, {"scope": "tunnels:write", "vpcs": ["vpc-prod-*"]}],
            "expires_at": "2026-04-30T08:00:00.000000Z"})
 }

@@ -26,22 +26,23 @@ pub struct PrincipalView {
     expires_at: Option<Timestamp>,
 }
 
-/// A scope with the VPCs that it covers.
+/// A scope with the VPCs that it covers, as the log has those of an API key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PrincipalScope)]
 pub struct ScopeView {
     scope: Scope,
-    /// Patterns of VPC ids; `*` alone covers all.
+    /// Patterns of VPC ids; `null` if the scope is not limited to VPCs. A pattern `*` covers every VPC, but not the events
+    /// without a VPC.
     #[schema(example = json!(["vpc-prod-*"]))]
-    vpcs: Vec<String>,
+    vpcs: Option<Vec<String>>,
 }
 
 impl PrincipalView {
     pub fn of(principal: &Principal) -> Self {
         let scopes = Scope::ALL.iter().filter_map(|scope| {
             let vpcs = match principal.vpcs(*scope)? {
-                VpcScope::All => vec!["*".to_owned()],
-                VpcScope::Matching(patterns) => patterns.iter().map(VpcPattern::to_string).collect(),
+                VpcScope::All => None,
+                VpcScope::Matching(patterns) => Some(patterns.iter().map(VpcPattern::to_string).collect()),
             };
             Some(ScopeView { scope: *scope, vpcs })
         });
