@@ -170,7 +170,7 @@ impl Settings {
     }
 }
 
-/// Reads the TLS files once, so that a fault of theirs is told with those of the other settings.
+/// Reads the TLS files once, so that their faults are reported with those of the other settings.
 fn readable(files: Option<TlsFiles>) -> Result<Option<TlsFiles>, InvalidSetting> {
     if let Some(files) = files.clone() {
         Certificates::load(files).map_err(|error| InvalidSetting::new(error.setting(), error.problem()))?;

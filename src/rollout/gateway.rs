@@ -265,7 +265,7 @@ impl Client {
         self.fetch(&call, is_repeated).await
     }
 
-    /// The operation that this request opened, whoever sent it; `None` if there is none. One that was rejected
+    /// The operation that this request opened, for any caller; `None` if there is none. One that was rejected
     /// for a reason that passes is none: the request may have been repeated after it, and that one may be on
     /// its way.
     pub(super) async fn operation_of(

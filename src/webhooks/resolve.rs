@@ -1,5 +1,5 @@
 //! Resolves the names of receivers. A name does not lead to a link-local address: clouds have their metadata services there,
-//! and whoever controls the name could send events to them. An address in the URL itself is not resolved.
+//! and the owner of the name could send events to them. An address in the URL itself is not resolved.
 
 use std::net::{IpAddr, SocketAddr};
 

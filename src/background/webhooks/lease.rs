@@ -50,7 +50,7 @@ impl Lease {
         let now = service.clock.now();
         let claim = service.ledger.claim_webhook(name, holder, now, now.plus(LEASE)).await?;
         Ok(claim.map(|claim| {
-            // In between nobody claimed the entry, and no command moved it.
+            // Between the two leases no process claimed the entry, and no command moved it.
             let before = lost.filter(|lost| lost.claim.fence + 1 == claim.fence);
             let taken = before.and_then(|lost| lost.taken);
             Self { passed: claim.seq, taken, failing: None, until, claim }

@@ -1,5 +1,5 @@
-// The tunnels of one account as far as they are loaded, page by page. Reads cost calls of the account's budget: nothing is read
-// that nobody asked for.
+// The tunnels of one account as far as they are loaded, page by page. Reads cost calls of the account's budget, so only the pages
+// in the window are read again.
 
 import { get } from "./api.js";
 import { pathOf } from "./paths.js";

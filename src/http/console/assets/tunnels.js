@@ -146,7 +146,7 @@ export function tunnels(view) {
     if (live.textContent !== text) put(live, text);
   }
 
-  /** Begins anew with the present filters. */
+  /** Starts again with the current filters. */
   function begin() {
     attempt.abort();
     attempt = new AbortController();

@@ -12,7 +12,7 @@ const KEPT = 23 * 3_600_000;
 // Several gateways can share an origin, each below a path of its own.
 const PREFIX = `tunnelgate ${new URL(".", document.baseURI).pathname} unanswered `;
 
-/** Undefined if nobody is signed in, null if the gateway does not tell who. */
+/** Undefined before the sign-in, null if the gateway does not return the principal. */
 let owner;
 /** The entries of this page by their keys, with their pre-shared keys. `isStored` is false where the browser stores nothing. */
 const here = new Map();
@@ -50,7 +50,7 @@ function tell() { for (const listener of listeners) listener(); }
 /** Calls back when the entries have changed, also by another tab. */
 export function onChange(listener) { listeners.add(listener); }
 
-/** The principal whose entries are used from now on. Undefined if nobody is signed in, null if the gateway does not tell: nothing
+/** The principal whose entries are used from now on. Undefined before the sign-in, null if the gateway does not return it: nothing
  *  is stored then. Secrets of the one before are forgotten. */
 export function belongTo(principal) {
   owner = principal;
